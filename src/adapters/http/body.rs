@@ -1,0 +1,110 @@
+//! Request bodies, read whole under the server's limit, whose failures have the API's own form.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, ResponseError, web};
+use serde::de::DeserializeOwned;
+
+use super::problem::{GatewayError, GrpcCode, Problem};
+
+/// How an API says that a body cannot be read.
+pub trait ErrorForm: 'static {
+    /// The error type of the API.
+    type Error: ResponseError + Into<actix_web::Error> + 'static;
+
+    /// An error with this status, stable slug and sentence.
+    fn error(status: StatusCode, slug: &'static str, detail: String) -> Self::Error;
+}
+
+/// Our own APIs: problem documents.
+pub struct Ours;
+
+/// Fulcio's and Rekor v2's APIs: the grpc-gateway envelope.
+pub struct Gateway;
+
+impl ErrorForm for Ours {
+    type Error = Problem;
+
+    fn error(status: StatusCode, slug: &'static str, detail: String) -> Problem {
+        Problem::new(status, slug, detail)
+    }
+}
+
+impl ErrorForm for Gateway {
+    type Error = GatewayError;
+
+    fn error(status: StatusCode, _slug: &'static str, detail: String) -> GatewayError {
+        let code = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => GrpcCode::ResourceExhausted,
+            _ => GrpcCode::InvalidArgument,
+        };
+        GatewayError::new(status, code, detail)
+    }
+}
+
+/// A request's body. The content type is not looked at: clients disagree about it.
+pub struct Body<F> {
+    bytes: web::Bytes,
+    form: PhantomData<F>,
+}
+
+impl<F: ErrorForm> Body<F> {
+    /// The bytes as they came.
+    pub const fn bytes(&self) -> &web::Bytes {
+        &self.bytes
+    }
+
+    /// Reads the body as JSON.
+    ///
+    /// # Errors
+    /// 400 with the place and the reason.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, F::Error> {
+        serde_json::from_slice(&self.bytes).map_err(|error| {
+            F::error(
+                StatusCode::BAD_REQUEST,
+                "malformed-json",
+                format!("the body is not as expected: {error}"),
+            )
+        })
+    }
+}
+
+impl<F: ErrorForm> FromRequest for Body<F> {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let bytes = bytes.await.map_err(|error| unreadable::<F>(&error))?;
+            Ok(Self {
+                bytes,
+                form: PhantomData,
+            })
+        })
+    }
+}
+
+fn unreadable<F: ErrorForm>(error: &actix_web::Error) -> actix_web::Error {
+    let too_large = matches!(error.as_error(), Some(PayloadError::Overflow))
+        || error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE;
+    let error = if too_large {
+        F::error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            "the body is larger than limits.body_bytes allows".to_owned(),
+        )
+    } else {
+        F::error(
+            StatusCode::BAD_REQUEST,
+            "unreadable-body",
+            format!("the body could not be read: {error}"),
+        )
+    };
+    error.into()
+}

@@ -1,0 +1,4 @@
+//! The HTTP face: one file for each API. Handlers translate and decide nothing.
+
+pub mod body;
+pub mod problem;

@@ -1,0 +1,134 @@
+//! Every HTTP error that Signet answers with, in the two forms that clients know: RFC 9457 problem
+//! documents on our own API, and the grpc-gateway envelope on Fulcio's and Rekor v2's.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+
+/// A problem document (RFC 9457). Its `type` is `urn:signet:problem:<slug>` and stays stable.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    slug: &'static str,
+    detail: String,
+    retry_after: Option<u32>,
+}
+
+impl Problem {
+    /// A problem with its HTTP status, stable slug, and one sentence for a person.
+    pub fn new(status: StatusCode, slug: &'static str, detail: impl fmt::Display) -> Self {
+        Self {
+            status,
+            slug,
+            detail: detail.to_string(),
+            retry_after: None,
+        }
+    }
+
+    /// Tells the client after how many seconds another try is worthwhile.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.slug, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let body = json!({
+            "type": format!("urn:signet:problem:{}", self.slug),
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        let mut response = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        response
+            .content_type("application/problem+json")
+            .body(body.to_string())
+    }
+}
+
+/// The canonical gRPC codes that the foreign APIs answer with (`google.rpc.Code`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrpcCode {
+    /// 3
+    InvalidArgument = 3,
+    /// 5
+    NotFound = 5,
+    /// 6
+    AlreadyExists = 6,
+    /// 8
+    ResourceExhausted = 8,
+    /// 13
+    Internal = 13,
+    /// 14
+    Unavailable = 14,
+}
+
+/// An error on a foreign API: `{"code":<grpc>,"message":"…","details":[]}`.
+#[derive(Debug)]
+pub struct GatewayError {
+    status: StatusCode,
+    code: GrpcCode,
+    message: String,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+}
+
+impl GatewayError {
+    /// An error with its HTTP status, gRPC code and message.
+    pub fn new(status: StatusCode, code: GrpcCode, message: impl fmt::Display) -> Self {
+        Self {
+            status,
+            code,
+            message: message.to_string(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Adds a response header, `x-log-index` or `retry-after` for example.
+    #[must_use]
+    pub fn header(mut self, name: header::HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl fmt::Display for GatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.code, self.message)
+    }
+}
+
+impl ResponseError for GatewayError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let code = self.code as i32;
+        let body = json!({ "code": code, "message": self.message, "details": [] });
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        response
+            .content_type("application/json")
+            .body(body.to_string())
+    }
+}

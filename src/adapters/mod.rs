@@ -1,0 +1,4 @@
+//! Translation: the only code that knows a framework, a disk or a clock.
+
+pub mod http;
+pub mod system;

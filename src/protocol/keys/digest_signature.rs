@@ -1,0 +1,111 @@
+//! Signature checks for which the caller has only a digest, and the curve that ring lacks.
+//!
+//! ring has no call that verifies over a digest and no P-521, so this one file uses aws-lc-rs for
+//! both, and ed25519-dalek for Ed25519ph. Everything else in the house stays on ring.
+
+use aws_lc_rs::digest as lc_digest;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+};
+use digest::consts::U64;
+use digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Update};
+
+use super::KeyAlgorithm;
+use crate::protocol::bytes::{Digest, HashAlgorithm};
+
+/// A key that parsing has checked: its point lies on its curve and is not a weak one.
+#[derive(Clone, Debug)]
+pub(super) enum CheckedKey {
+    /// ECDSA and RSA keys
+    Lc(ParsedPublicKey),
+    /// Ed25519 keys
+    Ed25519(ed25519_dalek::VerifyingKey),
+}
+
+/// Checks the key's own numbers; none where they are no good key.
+pub(super) fn check_key(algorithm: KeyAlgorithm, key: &[u8]) -> Option<CheckedKey> {
+    let Some(lc_algorithm) = lc_algorithm(algorithm) else {
+        let key = ed25519_dalek::VerifyingKey::from_bytes(key.try_into().ok()?).ok()?;
+        return (!key.is_weak()).then_some(CheckedKey::Ed25519(key));
+    };
+    ParsedPublicKey::new(lc_algorithm, key)
+        .ok()
+        .map(CheckedKey::Lc)
+}
+
+fn lc_algorithm(algorithm: KeyAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
+    match algorithm {
+        KeyAlgorithm::P256 => Some(&ECDSA_P256_SHA256_ASN1),
+        KeyAlgorithm::P384 => Some(&ECDSA_P384_SHA384_ASN1),
+        KeyAlgorithm::P521 => Some(&ECDSA_P521_SHA512_ASN1),
+        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
+            Some(&RSA_PKCS1_2048_8192_SHA256)
+        }
+        KeyAlgorithm::Ed25519 => None,
+    }
+}
+
+/// Whether `signature` is one over `digest`; for Ed25519 that is Ed25519ph with an empty context.
+pub(super) fn digest_signature_holds(key: &CheckedKey, digest: &Digest, signature: &[u8]) -> bool {
+    match key {
+        CheckedKey::Lc(key) => {
+            let algorithm = match digest.algorithm() {
+                HashAlgorithm::Sha256 => &lc_digest::SHA256,
+                HashAlgorithm::Sha384 => &lc_digest::SHA384,
+                HashAlgorithm::Sha512 => &lc_digest::SHA512,
+            };
+            lc_digest::Digest::import_less_safe(digest.as_bytes(), algorithm)
+                .and_then(|digest| key.verify_digest_sig(&digest, signature))
+                .is_ok()
+        }
+        CheckedKey::Ed25519(key) => ed25519ph_holds(key, digest, signature),
+    }
+}
+
+/// Whether `signature` is one over `message`, for the curve that ring does not know.
+pub(super) fn p521_signature_holds(key: &CheckedKey, message: &[u8], signature: &[u8]) -> bool {
+    match key {
+        CheckedKey::Lc(key) => key.verify_sig(message, signature).is_ok(),
+        CheckedKey::Ed25519(_) => false,
+    }
+}
+
+fn ed25519ph_holds(key: &ed25519_dalek::VerifyingKey, digest: &Digest, signature: &[u8]) -> bool {
+    let (Ok(digest), Ok(signature)) = (
+        digest.as_bytes().try_into(),
+        ed25519_dalek::Signature::from_slice(signature),
+    ) else {
+        return false;
+    };
+    key.verify_prehashed_strict(FinishedSha512(digest), None, &signature)
+        .is_ok()
+}
+
+/// A SHA-512 whose message has already been read; dalek asks for a hash state, we have its end.
+#[derive(Clone)]
+struct FinishedSha512([u8; 64]);
+
+impl Default for FinishedSha512 {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl HashMarker for FinishedSha512 {}
+
+impl OutputSizeUser for FinishedSha512 {
+    type OutputSize = U64;
+}
+
+impl Update for FinishedSha512 {
+    fn update(&mut self, _: &[u8]) {
+        unreachable!("verify_prehashed only finishes the hash that it is given")
+    }
+}
+
+impl FixedOutput for FinishedSha512 {
+    fn finalize_into(self, out: &mut Output<Self>) {
+        out.copy_from_slice(&self.0);
+    }
+}

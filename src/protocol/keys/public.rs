@@ -1,0 +1,235 @@
+//! Public keys as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), and signatures checked with them.
+
+use std::fmt;
+
+use const_oid::ObjectIdentifier;
+use const_oid::db::{rfc5912, rfc8410};
+use der::asn1::{AnyRef, BitStringRef, UintRef};
+use der::{Decode, Sequence};
+use ring::signature as ring_signature;
+use spki::SubjectPublicKeyInfo;
+
+use super::digest_signature::{self, CheckedKey};
+use super::{KeyAlgorithm, KeyDetails};
+use crate::protocol::bytes::{Digest, Sha256};
+
+/// A public key of an accepted kind, checked to be a good one.
+#[derive(Clone)]
+pub struct PublicKey {
+    algorithm: KeyAlgorithm,
+    spki: Vec<u8>,
+    /// The content of the subjectPublicKey bit string.
+    raw: Vec<u8>,
+    checked: CheckedKey,
+}
+
+/// Why a public key was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not one DER SubjectPublicKeyInfo, or not one PEM block that holds it
+    #[error("the public key is not a valid SubjectPublicKeyInfo")]
+    Malformed,
+    /// An algorithm or curve outside the list
+    #[error(
+        "the public key is of a kind that is not accepted: \
+         use ECDSA P-256, P-384 or P-521, Ed25519, or RSA with 2048, 3072 or 4096 bits"
+    )]
+    Unsupported,
+    /// An RSA size or exponent outside the list, a point off its curve, or one of small order
+    #[error(
+        "the public key is insecure: RSA needs 2048, 3072 or 4096 bits and exponent 65537, \
+         and a curve point must lie on its curve"
+    )]
+    Weak,
+}
+
+/// Evidence that a signature was checked and holds.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a signature check proves nothing unless its evidence is passed on"]
+pub struct SignatureValid(());
+
+/// The signature does not hold over this content with this key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the signature does not match the content and the key")]
+pub struct SignatureInvalid;
+
+impl PublicKey {
+    /// Reads a DER SubjectPublicKeyInfo, consuming every byte.
+    ///
+    /// # Errors
+    /// Malformed DER, a kind of key that is not accepted, or a weak key.
+    pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
+        let spki = SubjectPublicKeyInfo::<AnyRef<'_>, BitStringRef<'_>>::from_der(der)
+            .map_err(|_| KeyError::Malformed)?;
+        let raw = spki
+            .subject_public_key
+            .as_bytes()
+            .ok_or(KeyError::Malformed)?;
+        let algorithm = algorithm_of(spki.algorithm.oid, spki.algorithm.parameters, raw)?;
+        let checked = digest_signature::check_key(algorithm, raw).ok_or(KeyError::Weak)?;
+        Ok(Self {
+            algorithm,
+            spki: der.to_vec(),
+            raw: raw.to_vec(),
+            checked,
+        })
+    }
+
+    /// Reads one PEM block labelled `PUBLIC KEY`, however its lines are broken.
+    ///
+    /// # Errors
+    /// As [`Self::from_spki_der`]; also where there is not exactly one such block.
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        let block = pem::parse(text).map_err(|_| KeyError::Malformed)?;
+        if block.tag() != "PUBLIC KEY" {
+            return Err(KeyError::Malformed);
+        }
+        Self::from_spki_der(block.contents())
+    }
+
+    /// The key as DER SubjectPublicKeyInfo, as it was read.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The bytes inside the SubjectPublicKeyInfo's bit string: a point, 32 bytes, or RSAPublicKey.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// The key as PEM: 64 columns, a newline at the end.
+    pub fn to_pem(&self) -> String {
+        let block = pem::Pem::new("PUBLIC KEY", self.spki.clone());
+        pem::encode_config(
+            &block,
+            pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
+        )
+    }
+
+    /// Which kind of key it is.
+    pub const fn algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    /// The registry's default details for this key.
+    pub const fn details(&self) -> KeyDetails {
+        self.algorithm.default_details()
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo: how logs with ECDSA keys are named (RFC 6962 §3.2).
+    pub fn fingerprint(&self) -> Sha256 {
+        Sha256::of(&self.spki)
+    }
+
+    /// Verifies a signature over a message, with the hash that the key's kind implies.
+    ///
+    /// # Errors
+    /// The signature does not hold.
+    pub fn verify_message(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        let algorithm: &dyn ring_signature::VerificationAlgorithm = match self.algorithm {
+            KeyAlgorithm::P256 => &ring_signature::ECDSA_P256_SHA256_ASN1,
+            KeyAlgorithm::P384 => &ring_signature::ECDSA_P384_SHA384_ASN1,
+            KeyAlgorithm::Ed25519 => &ring_signature::ED25519,
+            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
+                &ring_signature::RSA_PKCS1_2048_8192_SHA256
+            }
+            KeyAlgorithm::P521 => {
+                let holds =
+                    digest_signature::p521_signature_holds(&self.checked, message, signature);
+                return evidence(holds);
+            }
+        };
+        let key = ring_signature::UnparsedPublicKey::new(algorithm, &self.raw);
+        evidence(key.verify(message, signature).is_ok())
+    }
+
+    /// Verifies a signature over a message of which only the digest is at hand. For Ed25519 keys
+    /// the signature must be Ed25519ph, which is over a SHA-512 digest.
+    ///
+    /// # Errors
+    /// The signature does not hold.
+    pub fn verify_digest(
+        &self,
+        digest: &Digest,
+        signature: &[u8],
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        if digest.algorithm() != self.algorithm.hash() {
+            return Err(SignatureInvalid);
+        }
+        evidence(digest_signature::digest_signature_holds(
+            &self.checked,
+            digest,
+            signature,
+        ))
+    }
+}
+
+const fn evidence(holds: bool) -> Result<SignatureValid, SignatureInvalid> {
+    if holds {
+        Ok(SignatureValid(()))
+    } else {
+        Err(SignatureInvalid)
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.spki == other.spki
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} key {}", self.algorithm.name(), self.fingerprint())
+    }
+}
+
+/// RSAPublicKey (RFC 8017 §A.1.1)
+#[derive(Sequence)]
+struct RsaPublicKey<'a> {
+    modulus: UintRef<'a>,
+    public_exponent: UintRef<'a>,
+}
+
+fn algorithm_of(
+    oid: ObjectIdentifier,
+    parameters: Option<AnyRef<'_>>,
+    raw: &[u8],
+) -> Result<KeyAlgorithm, KeyError> {
+    match oid {
+        rfc5912::ID_EC_PUBLIC_KEY => {
+            let curve = parameters.and_then(|p| p.decode_as::<ObjectIdentifier>().ok());
+            match curve {
+                Some(rfc5912::SECP_256_R_1) => Ok(KeyAlgorithm::P256),
+                Some(rfc5912::SECP_384_R_1) => Ok(KeyAlgorithm::P384),
+                Some(rfc5912::SECP_521_R_1) => Ok(KeyAlgorithm::P521),
+                _ => Err(KeyError::Unsupported),
+            }
+        }
+        rfc8410::ID_ED_25519 if parameters.is_none() => Ok(KeyAlgorithm::Ed25519),
+        rfc5912::RSA_ENCRYPTION if parameters.is_some_and(|p| p.is_null()) => rsa_algorithm(raw),
+        _ => Err(KeyError::Unsupported),
+    }
+}
+
+fn rsa_algorithm(raw: &[u8]) -> Result<KeyAlgorithm, KeyError> {
+    const F4: &[u8] = &[1, 0, 1];
+    let key = RsaPublicKey::from_der(raw).map_err(|_| KeyError::Malformed)?;
+    let modulus = key.modulus.as_bytes();
+    let top_bit_set = modulus.first().is_some_and(|byte| *byte >= 0x80);
+    if key.public_exponent.as_bytes() != F4 || !top_bit_set {
+        return Err(KeyError::Weak);
+    }
+    match modulus.len() {
+        256 => Ok(KeyAlgorithm::Rsa2048),
+        384 => Ok(KeyAlgorithm::Rsa3072),
+        512 => Ok(KeyAlgorithm::Rsa4096),
+        _ => Err(KeyError::Weak),
+    }
+}

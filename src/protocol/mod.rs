@@ -1,0 +1,14 @@
+//! The pure layer: bytes in, values out. No I/O, no clock, no async, no framework.
+//!
+//! Parsers consume every byte they are given and never panic; the same input always has the same
+//! output. A checked value has a type of its own, so that holding it is the proof of the check.
+#![deny(clippy::arithmetic_side_effects)]
+
+pub mod bytes;
+pub mod identity;
+pub mod keys;
+pub mod merkle;
+pub mod note;
+pub mod time;
+pub mod tsp;
+pub mod x509;

@@ -1,0 +1,4 @@
+//! Use cases. Each service owns its error type and declares the ports it needs; adapters fill them.
+
+pub mod ledger;
+pub mod log;
