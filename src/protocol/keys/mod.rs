@@ -6,9 +6,11 @@
 
 mod algorithm;
 mod digest_signature;
+mod ephemeral;
 mod public;
 mod signing;
 
 pub use algorithm::{KeyAlgorithm, KeyDetails};
+pub use ephemeral::EphemeralKey;
 pub use public::{KeyError, PublicKey, SignatureInvalid, SignatureValid};
 pub use signing::{SigningFailed, SigningKey, SigningKeyError};

@@ -148,6 +148,12 @@ impl SigningKey {
     }
 }
 
+/// The SubjectPublicKeyInfo of a P-256 point (RFC 5480 §2.1.1).
+pub(super) fn p256_spki(point: &[u8]) -> Option<Vec<u8>> {
+    let curve = Any::encode_from(&rfc5912::SECP_256_R_1).ok()?;
+    spki(rfc5912::ID_EC_PUBLIC_KEY, Some(curve), point)
+}
+
 fn spki(oid: const_oid::ObjectIdentifier, parameters: Option<Any>, key: &[u8]) -> Option<Vec<u8>> {
     let algorithm = AlgorithmIdentifier { oid, parameters };
     let subject_public_key = BitString::from_bytes(key).ok()?;

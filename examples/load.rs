@@ -1,0 +1,365 @@
+//! Drives a running Signet and prints throughput, latency and the server's peak memory.
+//!
+//! ```text
+//! cargo run --release --example load -- --url http://localhost:8477 --token "$TOKEN" \
+//!     --pid "$(pidof signet)" append certificate timestamp read
+//! ```
+//!
+//! Each client is one keep-alive connection that sends its next request when the last is answered.
+//! Every answer's status is checked; requests are made here, so their cost is in the figures.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::{Parser, ValueEnum};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::{Value, json};
+use signet::protocol::bytes::{Sha256, from_base64url, to_base64};
+use signet::protocol::keys::{KeyAlgorithm, SigningKey};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+#[derive(Parser)]
+#[command(about = "Drives a running Signet and prints throughput, latency and peak memory")]
+struct Options {
+    /// The server, plain HTTP
+    #[arg(long, default_value = "http://localhost:8477")]
+    url: String,
+    /// An identity token, for the certificates
+    #[arg(long, env = "SIGNET_IDENTITY_TOKEN", hide_env_values = true)]
+    token: String,
+    /// The server's process, to read its peak memory
+    #[arg(long)]
+    pid: Option<u32>,
+    /// How many connections at once
+    #[arg(long, default_value_t = 64)]
+    clients: usize,
+    /// How long each workload runs
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// What to drive, one after the other
+    #[arg(default_values = ["append", "certificate", "timestamp", "read"])]
+    workloads: Vec<Workload>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Workload {
+    /// hashedrekord entries, each with a certificate and a fresh signature
+    Append,
+    /// Certificates, by public key and proof of possession
+    Certificate,
+    /// RFC 3161 timestamps
+    Timestamp,
+    /// Checkpoints and tiles
+    Read,
+}
+
+/// What every client needs to make its requests.
+struct Material {
+    key: SigningKey,
+    certificate_request: String,
+    certificate_der: String,
+    timestamp_request: Vec<u8>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(&options))
+}
+
+async fn run(options: &Options) -> Result<()> {
+    let address = options
+        .url
+        .strip_prefix("http://")
+        .context("only http:// is driven")?;
+    let material = Arc::new(prepare(address, &options.token).await?);
+    println!(
+        "{:<12} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms"
+    );
+    for workload in &options.workloads {
+        let figures = drive(address, *workload, &material, options).await?;
+        println!("{figures}");
+    }
+    if let Some(pid) = options.pid {
+        println!("peak memory of the server: {} MiB", peak_memory_mib(pid)?);
+    }
+    Ok(())
+}
+
+async fn prepare(address: &str, token: &str) -> Result<Material> {
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256)?;
+    let payload = token.split('.').nth(1).context("the token is no JWT")?;
+    let claims: Value = serde_json::from_slice(&from_base64url(payload)?)?;
+    let subject = claims["email"]
+        .as_str()
+        .or(claims["sub"].as_str())
+        .context("no subject")?;
+    let certificate_request = json!({
+        "credentials": { "oidcIdentityToken": token },
+        "publicKeyRequest": {
+            "publicKey": { "algorithm": "ECDSA", "content": key.public_key().to_pem() },
+            "proofOfPossession": to_base64(&key.sign(subject.as_bytes())?),
+        },
+    })
+    .to_string();
+    let mut connection = Connection::open(address).await?;
+    let issue = connection.prepare(
+        "POST",
+        "/api/v2/signingCert",
+        JSON,
+        certificate_request.as_bytes(),
+    );
+    let (status, reply) = connection.send(&issue).await?;
+    ensure!(
+        status == 200,
+        "no certificate: {status} {}",
+        String::from_utf8_lossy(&reply)
+    );
+    let reply: Value = serde_json::from_slice(&reply)?;
+    let leaf = reply["signedCertificateEmbeddedSct"]["chain"]["certificates"][0]
+        .as_str()
+        .context("no leaf in the reply")?;
+    Ok(Material {
+        key,
+        certificate_request,
+        certificate_der: to_base64(pem::parse(leaf)?.contents()),
+        timestamp_request: timestamp_request(&Sha256::of(b"load")),
+    })
+}
+
+/// A TimeStampReq for a SHA-256 digest, without nonce or certificate (RFC 3161 §2.4.1).
+fn timestamp_request(digest: &Sha256) -> Vec<u8> {
+    const UP_TO_DIGEST: &[u8] = &[
+        0x30, 0x36, 0x02, 0x01, 0x01, 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+        0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
+    ];
+    [UP_TO_DIGEST, digest.as_bytes()].concat()
+}
+
+const JSON: &str = "application/json";
+
+async fn drive(
+    address: &str,
+    workload: Workload,
+    material: &Arc<Material>,
+    options: &Options,
+) -> Result<Figures> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..options.clients {
+        let connection = Connection::open(address).await?;
+        clients.spawn(client(
+            connection,
+            workload,
+            Arc::clone(material),
+            Arc::clone(&stop),
+        ));
+    }
+    let start = Instant::now();
+    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut latencies = Vec::new();
+    while let Some(finished) = clients.join_next().await {
+        latencies.extend(finished??);
+    }
+    latencies.sort_unstable();
+    Ok(Figures {
+        workload,
+        elapsed: start.elapsed(),
+        latencies,
+    })
+}
+
+async fn client(
+    mut connection: Connection,
+    workload: Workload,
+    material: Arc<Material>,
+    stop: Arc<AtomicBool>,
+) -> Result<Vec<Duration>> {
+    let mut latencies = Vec::new();
+    let mut request = workload.request(&connection, &material)?;
+    while !stop.load(Ordering::Relaxed) {
+        let start = Instant::now();
+        let (status, reply) = connection.send(&request).await?;
+        latencies.push(start.elapsed());
+        if status != workload.success() {
+            bail!("{status}: {}", String::from_utf8_lossy(&reply));
+        }
+        if matches!(workload, Workload::Append) {
+            request = workload.request(&connection, &material)?;
+        }
+    }
+    Ok(latencies)
+}
+
+impl Workload {
+    const fn success(self) -> u16 {
+        match self {
+            Self::Append => 201,
+            Self::Certificate | Self::Timestamp | Self::Read => 200,
+        }
+    }
+
+    fn request(self, connection: &Connection, material: &Material) -> Result<Vec<u8>> {
+        Ok(match self {
+            Self::Append => {
+                let body = entry(material)?;
+                connection.prepare("POST", "/api/v2/log/entries", JSON, body.as_bytes())
+            }
+            Self::Certificate => {
+                let body = material.certificate_request.as_bytes();
+                connection.prepare("POST", "/api/v2/signingCert", JSON, body)
+            }
+            Self::Timestamp => {
+                let body = &material.timestamp_request;
+                connection.prepare(
+                    "POST",
+                    "/api/v1/timestamp",
+                    "application/timestamp-query",
+                    body,
+                )
+            }
+            Self::Read => connection.prepare("GET", "/api/v2/checkpoint", JSON, &[]),
+        })
+    }
+}
+
+fn entry(material: &Material) -> Result<String> {
+    let mut message = [0; 32];
+    SystemRandom::new()
+        .fill(&mut message)
+        .map_err(|_| anyhow::anyhow!("no randomness"))?;
+    let signature = to_base64(&material.key.sign(&message)?);
+    let digest = to_base64(Sha256::of(&message).as_bytes());
+    let certificate = &material.certificate_der;
+    Ok(format!(
+        r#"{{"hashedRekordRequestV002":{{"digest":"{digest}","signature":{{"content":"{signature}","verifier":{{"x509Certificate":{{"rawBytes":"{certificate}"}},"keyDetails":"PKIX_ECDSA_P256_SHA_256"}}}}}}}}"#
+    ))
+}
+
+/// One keep-alive HTTP/1.1 connection, as little as a load needs.
+struct Connection {
+    host: String,
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address)
+            .await
+            .context("the server does not answer")?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            host: address.to_owned(),
+            stream,
+            buffer: Vec::with_capacity(16 * 1024),
+        })
+    }
+
+    fn prepare(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
+        if !body.is_empty() {
+            let _ = write!(
+                head,
+                "Content-Type: {content_type}\r\nContent-Length: {}\r\n",
+                body.len()
+            );
+        }
+        head.push_str("\r\n");
+        [head.as_bytes(), body].concat()
+    }
+
+    async fn send(&mut self, request: &[u8]) -> Result<(u16, Vec<u8>)> {
+        self.stream.write_all(request).await?;
+        self.buffer.clear();
+        let head_end = loop {
+            self.read_more().await?;
+            if let Some(end) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") {
+                break end.saturating_add(4);
+            }
+        };
+        let (status, length) = parse_head(self.buffer.get(..head_end).unwrap_or_default())?;
+        while self.buffer.len() < head_end.saturating_add(length) {
+            self.read_more().await?;
+        }
+        Ok((status, self.buffer.split_off(head_end)))
+    }
+
+    async fn read_more(&mut self) -> Result<()> {
+        ensure!(
+            self.stream.read_buf(&mut self.buffer).await? > 0,
+            "the server closed the connection"
+        );
+        Ok(())
+    }
+}
+
+fn parse_head(head: &[u8]) -> Result<(u16, usize)> {
+    let head = std::str::from_utf8(head)?;
+    let status = head.split(' ').nth(1).context("no status")?.parse()?;
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .context("no content-length")?
+        .1
+        .trim()
+        .parse()?;
+    Ok((status, length))
+}
+
+/// What one workload came to.
+struct Figures {
+    workload: Workload,
+    elapsed: Duration,
+    latencies: Vec<Duration>,
+}
+
+impl std::fmt::Display for Figures {
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self
+            .workload
+            .to_possible_value()
+            .map(|v| v.get_name().to_owned());
+        let rate = self.latencies.len() as f64 / self.elapsed.as_secs_f64();
+        let at = |percent: usize| {
+            let last = self.latencies.len().saturating_sub(1);
+            let place = last.saturating_mul(percent) / 100;
+            self.latencies
+                .get(place)
+                .map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+        };
+        let name = name.unwrap_or_default();
+        write!(
+            f,
+            "{name:<12} {rate:>9.0} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
+            at(50),
+            at(90),
+            at(99),
+            at(100)
+        )
+    }
+}
+
+fn peak_memory_mib(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .context("no VmHWM")?;
+    let kib: u64 = line
+        .split_whitespace()
+        .nth(1)
+        .context("no figure")?
+        .parse()?;
+    Ok(kib / 1024)
+}

@@ -1,0 +1,87 @@
+//! A signer's throw-away key: it lives in memory for one signing session and signs digests, so
+//! that files of any size can be streamed. ring signs whole messages only, hence aws-lc-rs, which
+//! also overwrites the key's memory when it is dropped.
+
+use std::fmt;
+
+use aws_lc_rs::digest as lc_digest;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+use super::{PublicKey, SigningFailed, signing};
+use crate::protocol::bytes::Sha256;
+
+/// A P-256 private key that was never written anywhere.
+pub struct EphemeralKey {
+    pair: EcdsaKeyPair,
+    public: PublicKey,
+}
+
+impl EphemeralKey {
+    /// Makes a new key.
+    ///
+    /// # Errors
+    /// There was no randomness.
+    pub fn generate() -> Result<Self, SigningFailed> {
+        let pair =
+            EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(|_| SigningFailed)?;
+        let spki = signing::p256_spki(pair.public_key().as_ref()).ok_or(SigningFailed)?;
+        let public = PublicKey::from_spki_der(&spki).map_err(|_| SigningFailed)?;
+        Ok(Self { pair, public })
+    }
+
+    /// The public half.
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// Signs a message: ECDSA over its SHA-256 digest, in DER.
+    ///
+    /// # Errors
+    /// There was no randomness.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        let signature = self
+            .pair
+            .sign(&SystemRandom::new(), message)
+            .map_err(|_| SigningFailed)?;
+        Ok(signature.as_ref().to_vec())
+    }
+
+    /// Signs the message that has this digest.
+    ///
+    /// # Errors
+    /// There was no randomness.
+    pub fn sign_digest(&self, digest: &Sha256) -> Result<Vec<u8>, SigningFailed> {
+        let digest = lc_digest::Digest::import_less_safe(digest.as_bytes(), &lc_digest::SHA256)
+            .map_err(|_| SigningFailed)?;
+        let signature = self.pair.sign_digest(&digest).map_err(|_| SigningFailed)?;
+        Ok(signature.as_ref().to_vec())
+    }
+}
+
+impl fmt::Debug for EphemeralKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "private half of {:?}", self.public)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_over_the_digest_is_one_over_the_message() {
+        let key = EphemeralKey::generate().unwrap();
+
+        let signature = key.sign_digest(&Sha256::of(b"message")).unwrap();
+
+        let _ = key
+            .public_key()
+            .verify_message(b"message", &signature)
+            .unwrap();
+        let _ = key
+            .public_key()
+            .verify_message(b"more", &key.sign(b"more").unwrap())
+            .unwrap();
+    }
+}

@@ -1,0 +1,405 @@
+"""Crash tests of the real binary.
+
+The oracle is kept on this side: every entry that was acknowledged, with its index and leaf, and
+every checkpoint that was ever seen. After each blow the server must start by itself, hold every
+acknowledged entry where it was promised, extend every checkpoint ever seen, and satisfy
+`signet fsck`; or, where its journal was tampered with, refuse or turn read-only, and say why.
+"""
+
+import argparse
+import base64
+import collections
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+
+import requests
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "interop"))
+from audit import fetch, leaf_hash, node_hash, tile_path  # noqa: E402
+
+START_SECONDS = 60
+SYSTEM_CALLS = (
+    "openat",
+    "write",
+    "pwrite64",
+    "fdatasync",
+    "fsync",
+    "rename",
+    "renameat2",
+    "ftruncate",
+    "unlink",
+    "mkdir",
+    "sync_file_range",
+)
+
+Ack = collections.namedtuple("Ack", "index leaf")
+
+
+class Oracle:
+    """What the server has promised so far."""
+
+    def __init__(self):
+        self.acks = []
+        self.heads = {}
+        self.lock = threading.Lock()
+
+    def acknowledged(self, entry):
+        leaf = leaf_hash(base64.b64decode(entry["canonicalizedBody"]))
+        with self.lock:
+            self.acks.append(Ack(int(entry["logIndex"]), leaf))
+            self.saw(entry["inclusionProof"]["checkpoint"]["envelope"])
+
+    def saw(self, note):
+        _, size, root = note.splitlines()[:3]
+        known = self.heads.setdefault(int(size), root)
+        assert known == root, f"two roots were signed for size {size}"
+
+    def check(self, leaves):
+        """Every acknowledged entry is there, and every head is a prefix of the tree."""
+        for ack in self.acks:
+            assert ack.index < len(leaves), f"entry {ack.index} was acknowledged and is gone"
+            assert leaves[ack.index] == ack.leaf, f"entry {ack.index} is another one now"
+        roots = dict(prefix_roots(leaves, set(self.heads)))
+        for size, root in self.heads.items():
+            assert size <= len(leaves), f"a checkpoint of size {size} was seen, {len(leaves)} are left"
+            assert base64.b64decode(root) == roots[size], f"the tree of size {size} was rewritten"
+
+
+def prefix_roots(leaves, sizes):
+    """The roots of the trees of the first n leaves, for each n wanted."""
+    if 0 in sizes:
+        yield 0, hashlib.sha256(b"").digest()
+    stack = []
+    for count, leaf in enumerate(leaves, 1):
+        stack.append((1, leaf))
+        while len(stack) > 1 and stack[-1][0] == stack[-2][0]:
+            (size, right), (_, left) = stack.pop(), stack.pop()
+            stack.append((size * 2, node_hash(left, right)))
+        if count in sizes:
+            root = stack[-1][1]
+            for _, left in reversed(stack[:-1]):
+                root = node_hash(left, root)
+            yield count, root
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """One run of the binary; a context that never leaves a process behind."""
+
+    def __init__(self, bench, strace=()):
+        self.bench, self.strace = bench, list(strace)
+
+    def __enter__(self):
+        bench = self.bench
+        command = [bench.signet, "serve", "--data-dir", bench.data]
+        command += ["--listen", f"127.0.0.1:{bench.port}", "--public-url", bench.url]
+        self.log = open(bench.log, "ab")
+        self.start = self.log.tell()
+        self.process = subprocess.Popen(
+            [*self.strace, *map(str, command)],
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        self.log.close()
+
+    def said(self):
+        data = pathlib.Path(self.bench.log).read_bytes()[self.start :]
+        return data.decode(errors="replace")
+
+    def ready(self, path="/healthz"):
+        """Waits until the server answers; False when it ended before."""
+        waiting = threading.Event()
+        for _ in range(START_SECONDS * 20):
+            if self.process.poll() is not None:
+                return False
+            try:
+                if requests.get(self.bench.url + path, timeout=5).status_code == 200:
+                    return True
+            except requests.RequestException:
+                pass
+            waiting.wait(0.05)
+        raise AssertionError("the server neither answered nor ended:\n" + self.said())
+
+    def kill(self, how=signal.SIGKILL):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, how)
+        return self.process.wait(START_SECONDS)
+
+
+class Bench:
+    """A data directory, the binary, and what the one has promised of the other."""
+
+    def __init__(self, signet, folder):
+        self.signet = signet
+        self.folder = pathlib.Path(folder)
+        self.data = self.folder / "data"
+        self.log = self.folder / "server.log"
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.oracle = Oracle()
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.spki = self.key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    def entry(self):
+        digest = os.urandom(32)
+        signature = self.key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        b64 = lambda data: base64.b64encode(data).decode()
+        verifier = {
+            "publicKey": {"rawBytes": b64(self.spki)},
+            "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+        }
+        return {
+            "hashedRekordRequestV002": {
+                "digest": b64(digest),
+                "signature": {"content": b64(signature), "verifier": verifier},
+            }
+        }
+
+    def append(self, session=requests):
+        reply = session.post(f"{self.url}/api/v2/log/entries", json=self.entry(), timeout=10)
+        if reply.status_code == 201:
+            self.oracle.acknowledged(reply.json())
+        return reply
+
+    def append_until_it_dies(self, workers=6):
+        def work():
+            with requests.Session() as session:
+                try:
+                    while self.append(session).status_code == 201:
+                        pass
+                except requests.RequestException:
+                    pass
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def leaves(self):
+        note = fetch(f"{self.url}/checkpoint").text
+        self.oracle.saw(note)
+        size = int(note.splitlines()[1])
+        leaves = []
+        for index in range((size + 255) // 256):
+            width = min(256, size - index * 256)
+            path = tile_path(index) + ("" if width == 256 else f".p/{width}")
+            bundle = fetch(f"{self.url}/tile/entries/{path}").content
+            while bundle:
+                (length,) = struct.unpack(">H", bundle[:2])
+                leaves.append(leaf_hash(bundle[2 : 2 + length]))
+                bundle = bundle[2 + length :]
+        return leaves
+
+    def audit(self, append=3):
+        """Starts the server, holds it to its word, appends a little, stops it in order."""
+        with Server(self) as server:
+            assert server.ready(), "the server did not start by itself:\n" + server.said()
+            self.oracle.check(self.leaves())
+            for _ in range(append):
+                reply = self.append()
+                assert reply.status_code == 201, reply.text
+            self.oracle.check(self.leaves())
+            status = server.kill(signal.SIGTERM)
+            assert status == 0, f"SIGTERM ended in status {status}:\n" + server.said()
+        self.fsck()
+
+    def fsck(self):
+        done = subprocess.run(
+            [self.signet, "fsck", "--data-dir", self.data], capture_output=True, text=True
+        )
+        assert done.returncode == 0, "fsck:\n" + done.stdout + done.stderr
+
+    def segments(self):
+        return sorted((self.data / "journal").glob("*.seg*")) or sorted(
+            p for p in (self.data / "journal").iterdir() if p.stat().st_size > 100_000 or "seg" in p.name
+        )
+
+
+def random_kills(bench, count):
+    pause = threading.Event()
+    for number in range(count):
+        with Server(bench) as server:
+            if number % 3 == 2:
+                pause.wait(random.uniform(0, 0.3))
+                server.kill()
+                continue
+            assert server.ready(), server.said()
+            threads = bench.append_until_it_dies()
+            pause.wait(random.uniform(0.01, 0.4))
+            server.kill()
+            for thread in threads:
+                thread.join()
+        if number % 5 == 4:
+            bench.audit()
+    bench.audit()
+    print(f"  {count} random kills: {len(bench.oracle.acks)} acknowledged entries, none lost")
+
+
+def system_call_kills(bench, fault, thorough):
+    """Stops the server at its n-th call of each kind, in start-up and in the write path."""
+    blows = 0
+    for call in SYSTEM_CALLS:
+        misses = 0
+        numbers = list(range(1, 400)) if thorough else [1, 2, 3, 5, 8, 13, 21, 34, 55, 89]
+        for number in numbers:
+            inject = f"inject={call}:{fault}:when={number}"
+            strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject]
+            with Server(bench, strace) as server:
+                hit = not server.ready()
+                if not hit:
+                    hit = not survives_some_appends(bench, server)
+            if hit:
+                blows += 1
+                misses = 0
+                bench.audit(append=1)
+            else:
+                misses += 1
+                if misses == 2:
+                    break
+    bench.audit()
+    print(f"  {blows} blows at system calls ({fault}): nothing lost")
+
+
+def survives_some_appends(bench, server):
+    for _ in range(6):
+        try:
+            bench.append()
+        except requests.RequestException:
+            return False
+    try:
+        requests.get(bench.url + "/healthz", timeout=5)
+    except requests.RequestException:
+        return False
+    return server.process.poll() is None
+
+
+def broken_state(bench):
+    state = bench.data / "state"
+    files = lambda: [path for path in state.rglob("*") if path.is_file()]
+
+    shutil.rmtree(state)
+    bench.audit()
+    for path in files():
+        os.truncate(path, path.stat().st_size // 2)
+    bench.audit()
+    for path in files():
+        path.write_bytes(os.urandom(path.stat().st_size))
+    bench.audit()
+    for path in files():
+        path.write_bytes(b"")
+    bench.audit()
+    print("  the state deleted, truncated, noise, empty: rebuilt each time")
+
+
+def broken_journal(bench):
+    journal = bench.data / "journal"
+    keep = bench.folder / "kept"
+    for cut in (1, 2, 17, 100, 1000, 4096):
+        last = bench.segments()[-1]
+        os.truncate(last, last.stat().st_size - cut)
+        bench.audit()
+    print("  the journal's tail cut by 1 to 4,096 bytes: recovered")
+
+    def refused(name, damage, *words):
+        shutil.copytree(bench.data, keep)
+        damage()
+        with Server(bench) as server:
+            assert not server.ready(), f"{name}: the server started"
+            said = server.said()
+            assert server.process.returncode not in (0, -signal.SIGABRT, 101), said
+            for word in words:
+                assert word in said, f"{name}: no word of {word!r} in:\n{said}"
+        shutil.rmtree(bench.data)
+        keep.rename(bench.data)
+        print(f"  {name}: refused, because {said.strip().splitlines()[-1]}")
+
+    last = bench.segments()[-1]
+    middle = last.stat().st_size // 2
+
+    def cut_the_middle():
+        data = last.read_bytes()
+        last.write_bytes(data[:middle] + data[middle + 1000 :])
+
+    def cut_the_end_off():
+        os.truncate(last, middle)
+
+    def flip_a_bit():
+        data = bytearray(last.read_bytes())
+        place = data.index(b'"hashedrekord"', middle)
+        data[place + 3] ^= 4
+        last.write_bytes(data)
+
+    refused("bytes missing in the middle", cut_the_middle, "offset")
+    refused("the second half missing", cut_the_end_off, "offset")
+    refused("one bit flipped", flip_a_bit, "entry")
+    bench.audit()
+
+    yesterday = bench.folder / "yesterday"
+    shutil.copytree(journal, yesterday)
+    bench.audit(append=5)
+    heads = {p.name for p in bench.segments()}
+    for path in bench.segments():
+        path.unlink()
+    for path in yesterday.iterdir():
+        if path.name in heads:
+            shutil.copy2(path, journal / path.name)
+    with Server(bench) as server:
+        assert server.ready(), server.said()
+        reply = bench.append()
+        assert reply.status_code == 503, (reply.status_code, reply.text)
+        ready = requests.get(bench.url + "/readyz", timeout=5)
+        assert ready.status_code == 503 and "missing" in ready.text, ready.text
+        assert requests.get(bench.url + "/checkpoint", timeout=5).status_code == 200
+    print(f"  yesterday's journal restored: read-only, {reply.json()['message']}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("signet")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--all-system-calls", action="store_true")
+    options = parser.parse_args()
+    seed = int(os.environ.get("CRASH_SEED", random.randrange(2**32)))
+    random.seed(seed)
+    print(f"seed {seed} (set CRASH_SEED to repeat it)")
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(options.signet, folder)
+        try:
+            random_kills(bench, options.kills)
+            system_call_kills(bench, "signal=KILL", options.all_system_calls)
+            broken_state(bench)
+            broken_journal(bench)
+        except AssertionError:
+            print("the server's last words:\n", bench.log.read_text(errors="replace")[-4000:])
+            raise
+    print(f"{len(bench.oracle.acks)} acknowledged entries, {len(bench.oracle.heads)} checkpoints: all kept")
+
+
+if __name__ == "__main__":
+    main()
