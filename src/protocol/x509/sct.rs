@@ -12,7 +12,6 @@ use crate::protocol::bytes::{HashAlgorithm, Sha256};
 use crate::protocol::keys::{
     KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid, SigningFailed, SigningKey,
 };
-use crate::protocol::merkle::TreeSize;
 use crate::protocol::time::{UnixTime, Validity};
 
 /// A certificate-transparency log of a trust root.
@@ -208,16 +207,6 @@ pub fn precert_chain_entry<'a>(
     push_vector24(&mut out, precertificate)?;
     push_vector24(&mut out, &certificates)?;
     Ok(out)
-}
-
-/// The bytes that a certificate log signs as its tree head (RFC 6962 §3.5).
-pub fn tree_head(time: UnixTime, size: TreeSize, root: &Sha256) -> Vec<u8> {
-    const TREE_HASH: [u8; 2] = [0, 1];
-    let mut out = TREE_HASH.to_vec();
-    out.extend_from_slice(&time.millis().to_be_bytes());
-    out.extend_from_slice(&size.get().to_be_bytes());
-    out.extend_from_slice(root.as_bytes());
-    out
 }
 
 /// A signed certificate timestamp of version 1 (RFC 6962 §3.2).
@@ -555,13 +544,5 @@ mod tests {
 
         let extra = precert_chain_entry(&[9], []).unwrap();
         assert_eq!(extra, [0, 0, 1, 9, 0, 0, 0]);
-
-        let head = tree_head(
-            UnixTime::from_millis(1),
-            TreeSize::new(2),
-            &entry.issuer_key_hash,
-        );
-        let numbers = [0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2];
-        assert_eq!(head, [&numbers[..], &[7; 32]].concat());
     }
 }
