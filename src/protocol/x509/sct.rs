@@ -467,7 +467,7 @@ mod tests {
         let log_id = case.log.key.fingerprint();
         case.log.validity.start = UnixTime::from_millis(NOW.millis() + 1);
         case.log.validity.end = None;
-        let late = verify_scts(&case.leaf, &case.path, &[case.log.clone()]);
+        let late = verify_scts(&case.leaf, &case.path, std::slice::from_ref(&case.log));
         let expected = SctError::OutsideValidity { log_id, time: NOW };
         assert_eq!(late.unwrap_err(), expected);
     }
@@ -480,7 +480,7 @@ mod tests {
         let foreign_path = logged(&twin, 1).path;
 
         // The twin has the same name and another key: the issuer's key is what the SCT covers.
-        let swapped = verify_scts(&case.leaf, &foreign_path, &[case.log.clone()]);
+        let swapped = verify_scts(&case.leaf, &foreign_path, std::slice::from_ref(&case.log));
         assert_eq!(
             swapped.unwrap_err(),
             SctError::Invalid(case.log.key.fingerprint())
