@@ -97,3 +97,6 @@ impl CtLog {
         &self.roots
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
