@@ -1,4 +1,7 @@
 //! Use cases. Each service owns its error type and declares the ports it needs; adapters fill them.
 
+pub mod ca;
+pub mod ctlog;
 pub mod ledger;
 pub mod log;
+pub mod oidc;
