@@ -1,0 +1,517 @@
+//! Path validation (RFC 5280 §6.1) from a leaf to one given authority.
+
+use const_oid::ObjectIdentifier;
+
+use super::Certificate;
+use super::extensions::{CODE_SIGNING, TIME_STAMPING};
+use crate::protocol::time::{UnixTime, Validity};
+
+/// A certificate authority of a trust root.
+#[derive(Clone, Debug)]
+pub struct TrustedAuthority {
+    /// Intermediates from the leaf's side upwards, then the root, which is last.
+    pub chain: Vec<Certificate>,
+    /// When the authority is trusted; bounds every moment at which it vouches.
+    pub validity: Validity,
+}
+
+/// What a leaf's key is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Signing artifacts: codeSigning is among the leaf's extended key usages
+    CodeSigning,
+    /// Signing timestamps: timeStamping is the only one, and critical (RFC 3161 §2.3)
+    TimeStamping,
+}
+
+/// Evidence that a leaf chains to an authority at one moment, for one purpose.
+#[derive(Clone, Debug)]
+pub struct VerifiedPath {
+    issuer: Certificate,
+    above: Vec<Certificate>,
+}
+
+impl VerifiedPath {
+    /// The certificate that issued the leaf, found on the verified path.
+    pub const fn issuer(&self) -> &Certificate {
+        &self.issuer
+    }
+
+    /// The certificates above the leaf's issuer, the authority's anchor last.
+    pub fn above(&self) -> &[Certificate] {
+        &self.above
+    }
+}
+
+/// Why a leaf does not chain to an authority.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// No issuer in the chain made this certificate
+    #[error("the certificate was not issued by this authority")]
+    NotIssued,
+    /// The authority's own window does not contain the moment
+    #[error("the authority is not trusted at {0}")]
+    AuthorityWindow(UnixTime),
+    /// A certificate on the path is not valid at the moment
+    #[error("certificate {subject} is not valid at {at}")]
+    OutsideValidity {
+        /// Which certificate of the path.
+        subject: PathMember,
+        /// The moment asked for.
+        at: UnixTime,
+    },
+    /// The leaf is itself an authority's certificate
+    #[error("the leaf is a certificate authority's certificate")]
+    LeafIsAuthority,
+    /// The leaf may not sign data
+    #[error("the leaf's key usage does not include digitalSignature")]
+    KeyUsage,
+    /// The leaf, or an authority above it, is not meant for the purpose
+    #[error("the extended key usage of certificate {0} does not allow this purpose")]
+    ExtendedKeyUsage(PathMember),
+    /// An issuer that may not issue: no CA, or no keyCertSign
+    #[error("certificate {0} may not issue certificates")]
+    NotAnAuthority(PathMember),
+    /// More intermediates than an authority allows below itself
+    #[error("certificate {0} allows fewer intermediates below it")]
+    PathLength(PathMember),
+    /// A critical extension that is not processed here, or name constraints
+    #[error("certificate {0} has extension {1}, which is critical and not understood")]
+    UnprocessedExtension(PathMember, ObjectIdentifier),
+}
+
+/// A place on a path: the leaf is 0, its issuer 1, and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathMember(pub usize);
+
+impl std::fmt::Display for PathMember {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of the path", self.0)
+    }
+}
+
+/// The longest path, leaf and anchor included.
+const MAX_PATH: usize = 8;
+
+/// Verifies leaf → authority at `at` (RFC 5280 §6.1): signatures, names, validity of every
+/// certificate, basic constraints, path length, key usage; the leaf has digitalSignature and
+/// the codeSigning extended key usage, and every critical extension is known.
+///
+/// # Errors
+/// See [`PathError`].
+pub fn verify_path(
+    leaf: &Certificate,
+    authority: &TrustedAuthority,
+    at: UnixTime,
+) -> Result<VerifiedPath, PathError> {
+    if !authority.validity.contains(at) {
+        return Err(PathError::AuthorityWindow(at));
+    }
+    verify_chain(leaf, &authority.chain, at, Purpose::CodeSigning)
+}
+
+/// Verifies leaf → the last certificate of `authority`, which is the trust anchor, by way of the
+/// others, in whatever order they stand. The leaf itself may stand among them.
+///
+/// # Errors
+/// See [`PathError`].
+pub fn verify_chain(
+    leaf: &Certificate,
+    authority: &[Certificate],
+    at: UnixTime,
+    purpose: Purpose,
+) -> Result<VerifiedPath, PathError> {
+    check_leaf(leaf, at, purpose)?;
+    let search = Search {
+        authority,
+        anchor: authority.last().ok_or(PathError::NotIssued)?,
+        at,
+        purpose,
+    };
+    let mut path = vec![leaf];
+    search.extend(&mut path)?;
+    let mut above = path.into_iter().skip(1).cloned();
+    let issuer = above.next().ok_or(PathError::NotIssued)?;
+    Ok(VerifiedPath {
+        issuer,
+        above: above.collect(),
+    })
+}
+
+fn check_leaf(leaf: &Certificate, at: UnixTime, purpose: Purpose) -> Result<(), PathError> {
+    let place = PathMember(0);
+    check_always(leaf, place, at)?;
+    let extensions = leaf.extensions();
+    if extensions.is_ca() {
+        return Err(PathError::LeafIsAuthority);
+    }
+    if !extensions
+        .key_usage()
+        .is_some_and(|usage| usage.digital_signature())
+    {
+        return Err(PathError::KeyUsage);
+    }
+    let usages = extensions
+        .extended_key_usage()
+        .ok_or(PathError::ExtendedKeyUsage(place))?;
+    let allowed = match purpose {
+        Purpose::CodeSigning => usages.purposes.contains(&CODE_SIGNING),
+        // SPEC RFC 3161 §2.3: exactly this one, and critical.
+        Purpose::TimeStamping => usages.critical && usages.purposes == [TIME_STAMPING],
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(PathError::ExtendedKeyUsage(place))
+    }
+}
+
+/// What every certificate on a path must satisfy.
+fn check_always(
+    certificate: &Certificate,
+    place: PathMember,
+    at: UnixTime,
+) -> Result<(), PathError> {
+    if !certificate.validity().contains(at) {
+        return Err(PathError::OutsideValidity { subject: place, at });
+    }
+    match certificate.extensions().unprocessed() {
+        Some(id) => Err(PathError::UnprocessedExtension(place, id)),
+        None => Ok(()),
+    }
+}
+
+struct Search<'a> {
+    authority: &'a [Certificate],
+    anchor: &'a Certificate,
+    at: UnixTime,
+    purpose: Purpose,
+}
+
+impl<'a> Search<'a> {
+    /// Lengthens the path until it ends at the anchor. Two authorities may bear the same name, so
+    /// each certificate that fits is tried; the most telling refusal is kept.
+    fn extend(&self, path: &mut Vec<&'a Certificate>) -> Result<(), PathError> {
+        let mut refusal = PathError::NotIssued;
+        let Some(last) = path.last().copied() else {
+            return Err(refusal);
+        };
+        if path.len() >= MAX_PATH {
+            return Err(refusal);
+        }
+        for candidate in self.authority {
+            let fits = candidate.subject_name_der() == last.issuer_name()
+                && !candidate.subject_is_empty()
+                && !path.contains(&candidate)
+                && last.verify_signed_by(candidate.public_key()).is_ok();
+            if !fits {
+                continue;
+            }
+            match self.step(candidate, path) {
+                Ok(()) => return Ok(()),
+                Err(PathError::NotIssued) => {}
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
+    fn step(
+        &self,
+        issuer: &'a Certificate,
+        path: &mut Vec<&'a Certificate>,
+    ) -> Result<(), PathError> {
+        self.check_issuer(issuer, path)?;
+        path.push(issuer);
+        if issuer == self.anchor {
+            return Ok(());
+        }
+        let result = self.extend(path);
+        if result.is_err() {
+            path.pop();
+        }
+        result
+    }
+
+    /// Whether this certificate may issue the last one of the path (RFC 5280 §6.1.4).
+    fn check_issuer(&self, issuer: &Certificate, path: &[&Certificate]) -> Result<(), PathError> {
+        let place = PathMember(path.len());
+        check_always(issuer, place, self.at)?;
+        let extensions = issuer.extensions();
+        let may_sign = extensions
+            .key_usage()
+            .is_none_or(|usage| usage.key_cert_sign());
+        if !extensions.is_ca() || !may_sign {
+            return Err(PathError::NotAnAuthority(place));
+        }
+        // SPEC RFC 5280 §4.2.1.9: self-issued certificates and the leaf do not count.
+        let below = path
+            .iter()
+            .skip(1)
+            .filter(|certificate| !certificate.is_self_issued())
+            .count();
+        if extensions
+            .path_length()
+            .is_some_and(|limit| below > usize::from(limit))
+        {
+            return Err(PathError::PathLength(place));
+        }
+        let wanted = match self.purpose {
+            Purpose::CodeSigning => CODE_SIGNING,
+            Purpose::TimeStamping => TIME_STAMPING,
+        };
+        let purpose_allowed = extensions.extended_key_usage().is_none_or(|usages| {
+            usages.purposes.contains(&wanted) || usages.purposes.contains(&ANY_PURPOSE)
+        });
+        if purpose_allowed {
+            Ok(())
+        } else {
+            Err(PathError::ExtendedKeyUsage(place))
+        }
+    }
+}
+
+const ANY_PURPOSE: ObjectIdentifier = const_oid::db::rfc5280::ANY_EXTENDED_KEY_USAGE;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use const_oid::db::rfc5280;
+    use der::Encode;
+    use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
+
+    use super::super::profile::{AuthorityName, Issuer, timestamping_certificate};
+    use super::super::testing::{
+        NOW, TestAuthority, authority, extension, forged, intermediate, lifetime, serial,
+    };
+    use super::*;
+    use crate::protocol::keys::KeyAlgorithm;
+
+    fn value(bytes: Vec<u8>) -> der::asn1::OctetString {
+        der::asn1::OctetString::new(bytes).unwrap()
+    }
+
+    fn refusal(leaf: Vec<u8>, ca: &TestAuthority) -> PathError {
+        let leaf = Certificate::from_der(&leaf).unwrap();
+        verify_path(&leaf, &ca.trusted(), NOW).unwrap_err()
+    }
+
+    #[test]
+    fn a_leaf_chains_to_its_authority_whatever_the_kinds_of_key() {
+        let kinds = [
+            KeyAlgorithm::P256,
+            KeyAlgorithm::P384,
+            KeyAlgorithm::Ed25519,
+        ];
+        for above in kinds {
+            for below in kinds {
+                let ca = TestAuthority::with("Intermediate", above, below);
+
+                let path = verify_path(&ca.signed_leaf(), &ca.trusted(), NOW).unwrap();
+
+                assert_eq!(path.issuer(), &ca.intermediate);
+                assert_eq!(path.above(), [ca.root]);
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_intermediates_with_one_name_the_true_one_is_found() {
+        let ca = TestAuthority::new("Intermediate");
+        let (_, twin) = intermediate(&ca.root, &ca.root_key, "Intermediate", KeyAlgorithm::P256);
+        let mut trusted = ca.trusted();
+        trusted.chain.insert(0, twin.clone());
+
+        let path = verify_path(&ca.signed_leaf(), &trusted, NOW).unwrap();
+        assert_eq!(path.issuer(), &ca.intermediate);
+
+        trusted.chain = vec![twin, ca.root.clone()];
+        let refused = verify_path(&ca.signed_leaf(), &trusted, NOW);
+        assert_eq!(refused.unwrap_err(), PathError::NotIssued);
+    }
+
+    #[test]
+    fn a_root_alone_may_issue_and_an_empty_authority_may_not() {
+        let ca = TestAuthority::new("Intermediate");
+        let leaf = ca.signed_leaf();
+
+        let anchored = verify_chain(
+            &leaf,
+            std::slice::from_ref(&ca.intermediate),
+            NOW,
+            Purpose::CodeSigning,
+        );
+        assert_eq!(anchored.unwrap().issuer(), &ca.intermediate);
+
+        for authority in [&[][..], std::slice::from_ref(&leaf), &[ca.root]] {
+            let refused = verify_chain(&leaf, authority, NOW, Purpose::CodeSigning);
+            assert_eq!(refused.unwrap_err(), PathError::NotIssued);
+        }
+    }
+
+    #[test]
+    fn every_certificate_must_be_valid_at_the_moment_and_so_must_the_authority() {
+        let ca = TestAuthority::new("Intermediate");
+        let leaf = ca.signed_leaf();
+        let at = |seconds| NOW.after(Duration::from_secs(seconds));
+        let mut trusted = ca.trusted();
+
+        assert!(verify_path(&leaf, &trusted, at(600)).is_ok());
+        let error = |subject, at| PathError::OutsideValidity {
+            subject: PathMember(subject),
+            at,
+        };
+        let late = verify_path(&leaf, &trusted, at(601)).unwrap_err();
+        assert_eq!(late, error(0, at(601)));
+
+        // The leaf outlives its issuer (CVE-2026-24122).
+        let issuer = Issuer::of(&ca.intermediate).unwrap();
+        let long = super::super::profile::signing_certificate(
+            &super::super::testing::alice(),
+            ca.root.public_key(),
+            &issuer,
+            serial(1),
+            lifetime(10_000),
+        )
+        .unwrap()
+        .sign_certificate(&ca.key)
+        .unwrap();
+        let between = verify_path(&long, &trusted, at(3601)).unwrap_err();
+        assert_eq!(between, error(1, at(3601)));
+
+        trusted.validity.start = at(1);
+        let early = verify_path(&leaf, &trusted, NOW).unwrap_err();
+        assert_eq!(early, PathError::AuthorityWindow(NOW));
+    }
+
+    #[test]
+    fn a_leaf_of_another_make_is_refused() {
+        let ca = TestAuthority::new("Intermediate");
+        let leaf = ca.signed_leaf();
+
+        let no_signing = forged(&leaf, &ca.key, |tbs| {
+            let usage = KeyUsage(KeyUsages::KeyAgreement.into()).to_der().unwrap();
+            extension(tbs, rfc5280::ID_CE_KEY_USAGE).extn_value = value(usage);
+        });
+        assert_eq!(refusal(no_signing, &ca), PathError::KeyUsage);
+
+        let other_purpose = forged(&leaf, &ca.key, |tbs| {
+            let usage = vec![ANY_PURPOSE].to_der().unwrap();
+            extension(tbs, rfc5280::ID_CE_EXT_KEY_USAGE).extn_value = value(usage);
+        });
+        let expected = PathError::ExtendedKeyUsage(PathMember(0));
+        assert_eq!(refusal(other_purpose, &ca), expected);
+
+        let poisoned = forged(&leaf, &ca.key, |tbs| {
+            extension(tbs, rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER).extn_id =
+                super::super::extensions::POISON;
+            extension(tbs, super::super::extensions::POISON).critical = true;
+        });
+        assert!(matches!(
+            refusal(poisoned, &ca),
+            PathError::UnprocessedExtension(PathMember(0), _)
+        ));
+
+        let authority = forged(&leaf, &ca.key, |tbs| {
+            let constraints = BasicConstraints {
+                ca: true,
+                path_len_constraint: None,
+            };
+            let changed = extension(tbs, rfc5280::ID_CE_SUBJECT_KEY_IDENTIFIER);
+            changed.extn_id = rfc5280::ID_CE_BASIC_CONSTRAINTS;
+            changed.extn_value = value(constraints.to_der().unwrap());
+        });
+        assert_eq!(refusal(authority, &ca), PathError::LeafIsAuthority);
+    }
+
+    #[test]
+    fn a_changed_byte_anywhere_in_the_signed_part_breaks_the_path() {
+        let ca = TestAuthority::new("Intermediate");
+        let leaf = ca.signed_leaf();
+        let mut survived = 0;
+        for place in 0..leaf.der().len() {
+            let mut changed = leaf.der().to_vec();
+            changed[place] ^= 1;
+            if let Ok(changed) = Certificate::from_der(&changed)
+                && verify_path(&changed, &ca.trusted(), NOW).is_ok()
+            {
+                survived += 1;
+            }
+        }
+        assert_eq!(survived, 0);
+    }
+
+    #[test]
+    fn a_leaf_issues_nothing_and_an_intermediate_no_further_intermediate() {
+        let ca = TestAuthority::new("Intermediate");
+        let name = AuthorityName::new("Test", "Below").unwrap();
+        let issuer = Issuer::of(&ca.intermediate).unwrap();
+        let purpose = Some(Purpose::CodeSigning);
+        let (key, _) = crate::protocol::keys::SigningKey::generate(KeyAlgorithm::P256).unwrap();
+        let below = authority(&name, key.public_key(), Some(&issuer), purpose, 5)
+            .sign_certificate(&ca.key)
+            .unwrap();
+        let issue_below = |issuing: &Certificate| {
+            super::super::profile::signing_certificate(
+                &super::super::testing::alice(),
+                ca.root.public_key(),
+                &Issuer::of(issuing).unwrap(),
+                serial(1),
+                lifetime(60),
+            )
+            .unwrap()
+            .sign_certificate(&key)
+            .unwrap()
+        };
+        let mut trusted = ca.trusted();
+        trusted.chain.insert(0, below.clone());
+
+        let too_deep = verify_path(&issue_below(&below), &trusted, NOW).unwrap_err();
+        assert_eq!(too_deep, PathError::PathLength(PathMember(2)));
+
+        let no_authority = forged(&below, &ca.key, |tbs| {
+            let constraints = BasicConstraints {
+                ca: false,
+                path_len_constraint: None,
+            };
+            extension(tbs, rfc5280::ID_CE_BASIC_CONSTRAINTS).extn_value =
+                value(constraints.to_der().unwrap());
+        });
+        trusted.chain[0] = Certificate::from_der(&no_authority).unwrap();
+        let refused = verify_path(&issue_below(&below), &trusted, NOW).unwrap_err();
+        assert_eq!(refused, PathError::NotAnAuthority(PathMember(1)));
+    }
+
+    #[test]
+    fn a_timestamping_leaf_is_no_code_signing_leaf_nor_the_reverse() {
+        let ca = TestAuthority::new("Intermediate");
+        let (key, _) = crate::protocol::keys::SigningKey::generate(KeyAlgorithm::P256).unwrap();
+        let name = AuthorityName::new("Test", "Below").unwrap();
+        let root = Issuer::of(&ca.root).unwrap();
+        let tsa = timestamping_certificate(&name, key.public_key(), &root, serial(1), lifetime(60))
+            .unwrap()
+            .sign_certificate(&ca.root_key)
+            .unwrap();
+        let chain = [tsa.clone(), ca.root.clone()];
+
+        assert!(verify_chain(&tsa, &chain, NOW, Purpose::TimeStamping).is_ok());
+        for (leaf, purpose) in [
+            (&tsa, Purpose::CodeSigning),
+            (&ca.signed_leaf(), Purpose::TimeStamping),
+        ] {
+            let refused = verify_chain(leaf, &chain, NOW, purpose).unwrap_err();
+            assert_eq!(refused, PathError::ExtendedKeyUsage(PathMember(0)));
+        }
+        // An intermediate for code signing does not vouch for timestamps.
+        let issuer = Issuer::of(&ca.intermediate).unwrap();
+        let below =
+            timestamping_certificate(&name, key.public_key(), &issuer, serial(1), lifetime(60))
+                .unwrap()
+                .sign_certificate(&ca.key)
+                .unwrap();
+        let refused = verify_chain(&below, &ca.trusted().chain, NOW, Purpose::TimeStamping);
+        let expected = PathError::ExtendedKeyUsage(PathMember(1));
+        assert_eq!(refused.unwrap_err(), expected);
+    }
+}
