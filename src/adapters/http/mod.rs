@@ -2,3 +2,6 @@
 
 pub mod body;
 pub mod problem;
+pub mod rekor;
+pub mod tiles;
+pub mod timestamp;
