@@ -3,3 +3,4 @@
 pub mod http;
 pub mod storage;
 pub mod system;
+pub mod wire;

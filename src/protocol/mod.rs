@@ -5,6 +5,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod bytes;
+pub mod entry;
 pub mod identity;
 pub mod keys;
 pub mod merkle;

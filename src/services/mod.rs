@@ -5,3 +5,5 @@ pub mod ctlog;
 pub mod ledger;
 pub mod log;
 pub mod oidc;
+pub mod rekor;
+pub mod timestamp;

@@ -4,3 +4,6 @@ pub mod body;
 pub mod ct;
 pub mod fulcio;
 pub mod problem;
+pub mod rekor;
+pub mod tiles;
+pub mod timestamp;
