@@ -5,8 +5,10 @@
 
 use aws_lc_rs::digest as lc_digest;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
+    ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
+    ECDSA_P521_SHA512_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, VerificationAlgorithm,
 };
 use digest::consts::U64;
 use digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Update};
@@ -25,7 +27,7 @@ pub(super) enum CheckedKey {
 
 /// Checks the key's own numbers; none where they are no good key.
 pub(super) fn check_key(algorithm: KeyAlgorithm, key: &[u8]) -> Option<CheckedKey> {
-    let Some(lc_algorithm) = lc_algorithm(algorithm) else {
+    let Some(lc_algorithm) = lc_algorithm(algorithm, algorithm.hash()) else {
         let key = ed25519_dalek::VerifyingKey::from_bytes(key.try_into().ok()?).ok()?;
         return (!key.is_weak()).then_some(CheckedKey::Ed25519(key));
     };
@@ -34,33 +36,71 @@ pub(super) fn check_key(algorithm: KeyAlgorithm, key: &[u8]) -> Option<CheckedKe
         .map(CheckedKey::Lc)
 }
 
-fn lc_algorithm(algorithm: KeyAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
-    match algorithm {
-        KeyAlgorithm::P256 => Some(&ECDSA_P256_SHA256_ASN1),
-        KeyAlgorithm::P384 => Some(&ECDSA_P384_SHA384_ASN1),
-        KeyAlgorithm::P521 => Some(&ECDSA_P521_SHA512_ASN1),
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
-            Some(&RSA_PKCS1_2048_8192_SHA256)
+/// What verifies with this kind of key over a digest of this hash; none for Ed25519.
+fn lc_algorithm(
+    algorithm: KeyAlgorithm,
+    hash: HashAlgorithm,
+) -> Option<&'static dyn VerificationAlgorithm> {
+    use HashAlgorithm::{Sha256, Sha384, Sha512};
+    match (algorithm, hash) {
+        (KeyAlgorithm::P256, Sha256) => Some(&ECDSA_P256_SHA256_ASN1),
+        (KeyAlgorithm::P256, Sha384) => Some(&ECDSA_P256_SHA384_ASN1),
+        (KeyAlgorithm::P256, Sha512) => Some(&ECDSA_P256_SHA512_ASN1),
+        (KeyAlgorithm::P384, Sha256) => Some(&ECDSA_P384_SHA256_ASN1),
+        (KeyAlgorithm::P384, Sha384) => Some(&ECDSA_P384_SHA384_ASN1),
+        (KeyAlgorithm::P384, Sha512) => Some(&ECDSA_P384_SHA512_ASN1),
+        (KeyAlgorithm::P521, Sha256) => Some(&ECDSA_P521_SHA256_ASN1),
+        (KeyAlgorithm::P521, Sha384) => Some(&ECDSA_P521_SHA384_ASN1),
+        (KeyAlgorithm::P521, Sha512) => Some(&ECDSA_P521_SHA512_ASN1),
+        (KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096, hash) => {
+            Some(match hash {
+                Sha256 => &RSA_PKCS1_2048_8192_SHA256,
+                Sha384 => &RSA_PKCS1_2048_8192_SHA384,
+                Sha512 => &RSA_PKCS1_2048_8192_SHA512,
+            })
         }
-        KeyAlgorithm::Ed25519 => None,
+        (KeyAlgorithm::Ed25519, _) => None,
     }
 }
 
 /// Whether `signature` is one over `digest`; for Ed25519 that is Ed25519ph with an empty context.
 pub(super) fn digest_signature_holds(key: &CheckedKey, digest: &Digest, signature: &[u8]) -> bool {
     match key {
-        CheckedKey::Lc(key) => {
-            let algorithm = match digest.algorithm() {
-                HashAlgorithm::Sha256 => &lc_digest::SHA256,
-                HashAlgorithm::Sha384 => &lc_digest::SHA384,
-                HashAlgorithm::Sha512 => &lc_digest::SHA512,
-            };
-            lc_digest::Digest::import_less_safe(digest.as_bytes(), algorithm)
-                .and_then(|digest| key.verify_digest_sig(&digest, signature))
-                .is_ok()
-        }
+        CheckedKey::Lc(key) => lc_digest(digest)
+            .is_some_and(|digest| key.verify_digest_sig(&digest, signature).is_ok()),
         CheckedKey::Ed25519(key) => ed25519ph_holds(key, digest, signature),
     }
+}
+
+/// Whether `signature` is one over `digest` whichever of the three hashes made it, as certificates
+/// may name one that is not their key's own. Never for Ed25519, which signs no digests.
+pub(super) fn prehashed_signature_holds(
+    algorithm: KeyAlgorithm,
+    key: &CheckedKey,
+    digest: &Digest,
+    signature: &[u8],
+) -> bool {
+    let CheckedKey::Lc(key) = key else {
+        return false;
+    };
+    let (Some(verifier), Some(digest)) = (
+        lc_algorithm(algorithm, digest.algorithm()),
+        lc_digest(digest),
+    ) else {
+        return false;
+    };
+    verifier
+        .verify_digest_sig(key.as_ref(), &digest, signature)
+        .is_ok()
+}
+
+fn lc_digest(digest: &Digest) -> Option<lc_digest::Digest> {
+    let algorithm = match digest.algorithm() {
+        HashAlgorithm::Sha256 => &lc_digest::SHA256,
+        HashAlgorithm::Sha384 => &lc_digest::SHA384,
+        HashAlgorithm::Sha512 => &lc_digest::SHA512,
+    };
+    lc_digest::Digest::import_less_safe(digest.as_bytes(), algorithm).ok()
 }
 
 /// Whether `signature` is one over `message`, for the curve that ring does not know.

@@ -166,6 +166,24 @@ impl PublicKey {
             signature,
         ))
     }
+
+    /// Verifies an ECDSA or PKCS#1 v1.5 signature over a digest of any of the three hashes, where
+    /// the hash is named beside the signature and not implied by the key (X.509, CMS, RFC 6962).
+    ///
+    /// # Errors
+    /// The signature does not hold, or the key is an Ed25519 key.
+    pub fn verify_prehashed(
+        &self,
+        digest: &Digest,
+        signature: &[u8],
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        evidence(digest_signature::prehashed_signature_holds(
+            self.algorithm,
+            &self.checked,
+            digest,
+            signature,
+        ))
+    }
 }
 
 const fn evidence(holds: bool) -> Result<SignatureValid, SignatureInvalid> {

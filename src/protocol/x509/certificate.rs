@@ -1,0 +1,253 @@
+//! One certificate, parsed once and kept with its bytes (RFC 5280 §4.1).
+
+use std::fmt;
+use std::sync::Arc;
+
+use const_oid::ObjectIdentifier;
+use der::asn1::IntRef;
+use der::{Decode, Encode};
+use x509_cert::name::RdnSequence;
+
+use super::extensions::Extensions;
+use super::signature::SignatureAlgorithm;
+use super::tbs::{RawCertificate, RawTbs};
+use crate::protocol::bytes::Sha256;
+use crate::protocol::identity::SubjectName;
+use crate::protocol::keys::{KeyError, PublicKey, SignatureInvalid, SignatureValid};
+use crate::protocol::time::{UnixTime, Validity};
+
+/// The longest certificate that is read, in bytes.
+pub const MAX_CERTIFICATE_LENGTH: usize = 65_535;
+
+/// A certificate that was parsed, every byte consumed. Nothing about it was verified.
+/// Cloning is cheap: it gives another handle to the same bytes.
+#[derive(Clone)]
+pub struct Certificate(Arc<Parts>);
+
+struct Parts {
+    der: Vec<u8>,
+    tbs: Vec<u8>,
+    serial: Vec<u8>,
+    issuer: Vec<u8>,
+    subject: Vec<u8>,
+    subject_is_empty: bool,
+    validity: Validity,
+    public_key: PublicKey,
+    extensions: Extensions,
+    signature_algorithm: Option<SignatureAlgorithm>,
+    signature: Vec<u8>,
+}
+
+/// Why bytes are no certificate that is accepted here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// Not one DER certificate of version 3
+    #[error("not a valid DER certificate of X.509 version 3")]
+    Malformed,
+    /// More bytes than any certificate here needs
+    #[error("the certificate has {0} bytes; the limit is {MAX_CERTIFICATE_LENGTH}")]
+    TooLarge(usize),
+    /// Not PEM blocks labelled `CERTIFICATE`, or another number of them than expected
+    #[error("not the expected PEM block labelled CERTIFICATE")]
+    Pem,
+    /// The two places that name the signature algorithm disagree (RFC 5280 §4.1.1.2)
+    #[error("the certificate names two signature algorithms")]
+    AlgorithmMismatch,
+    /// The subject's key is not one that is accepted
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// More extensions than any real certificate has
+    #[error("the certificate has too many extensions")]
+    TooManyExtensions,
+    /// An extension stands twice (RFC 5280 §4.2)
+    #[error("the certificate has extension {0} twice")]
+    DuplicateExtension(ObjectIdentifier),
+    /// A known extension whose value is malformed
+    #[error("the value of certificate extension {0} is malformed")]
+    Extension(ObjectIdentifier),
+}
+
+impl Certificate {
+    /// Reads one DER certificate.
+    ///
+    /// # Errors
+    /// See [`CertificateError`].
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        if der.len() > MAX_CERTIFICATE_LENGTH {
+            return Err(CertificateError::TooLarge(der.len()));
+        }
+        let malformed = |_| CertificateError::Malformed;
+        let raw = RawCertificate::from_der(der).map_err(malformed)?;
+        let tbs = raw.tbs.to_der().map_err(malformed)?;
+        let fields = RawTbs::from_der(&tbs).map_err(malformed)?;
+        if fields.version != RawTbs::V3 {
+            return Err(CertificateError::Malformed);
+        }
+        if fields.signature_algorithm != raw.signature_algorithm {
+            return Err(CertificateError::AlgorithmMismatch);
+        }
+        let subject = fields.subject.to_der().map_err(malformed)?;
+        let subject_name = RdnSequence::from_der(&subject).map_err(malformed)?;
+        let issuer = fields.issuer.to_der().map_err(malformed)?;
+        RdnSequence::from_der(&issuer).map_err(malformed)?;
+        let serial: IntRef<'_> = fields.serial.decode_as().map_err(malformed)?;
+        let algorithm = raw.signature_algorithm.to_der().map_err(malformed)?;
+        let parts = Parts {
+            serial: serial.as_bytes().to_vec(),
+            subject_is_empty: subject_name.0.is_empty(),
+            validity: validity_of(&fields.validity),
+            public_key: PublicKey::from_spki_der(&fields.public_key.to_der().map_err(malformed)?)?,
+            extensions: Extensions::of(&fields)?,
+            signature_algorithm: SignatureAlgorithm::from_der(&algorithm),
+            signature: raw
+                .signature
+                .as_bytes()
+                .ok_or(CertificateError::Malformed)?
+                .to_vec(),
+            der: der.to_vec(),
+            issuer,
+            subject,
+            tbs,
+        };
+        Ok(Self(Arc::new(parts)))
+    }
+
+    /// Reads one PEM certificate.
+    ///
+    /// # Errors
+    /// See [`CertificateError`].
+    pub fn from_pem(pem: &str) -> Result<Self, CertificateError> {
+        let [certificate] =
+            <[Self; 1]>::try_from(Self::chain_from_pem(pem)?).map_err(|_| CertificateError::Pem)?;
+        Ok(certificate)
+    }
+
+    /// Reads a PEM file of one certificate or more, in the order of the file.
+    ///
+    /// # Errors
+    /// See [`CertificateError`]; also a file without any certificate.
+    pub fn chain_from_pem(pem: &str) -> Result<Vec<Self>, CertificateError> {
+        let blocks = pem::parse_many(pem).map_err(|_| CertificateError::Pem)?;
+        if blocks.is_empty() || blocks.iter().any(|block| block.tag() != PEM_LABEL) {
+            return Err(CertificateError::Pem);
+        }
+        blocks
+            .iter()
+            .map(|block| Self::from_der(block.contents()))
+            .collect()
+    }
+
+    /// The DER form, as it was read.
+    pub fn der(&self) -> &[u8] {
+        &self.0.der
+    }
+
+    /// PEM: 64 columns, a newline at the end.
+    pub fn to_pem(&self) -> String {
+        let block = pem::Pem::new(PEM_LABEL, self.0.der.clone());
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        pem::encode_config(&block, config)
+    }
+
+    /// The part that is signed, as its bytes stand in the certificate.
+    pub fn tbs(&self) -> &[u8] {
+        &self.0.tbs
+    }
+
+    /// The subject's public key.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.0.public_key
+    }
+
+    /// notBefore to notAfter, both ends included.
+    pub fn validity(&self) -> Validity {
+        self.0.validity
+    }
+
+    /// The serial number's content bytes, big-endian.
+    pub fn serial(&self) -> &[u8] {
+        &self.0.serial
+    }
+
+    /// The issuer's name in DER.
+    pub fn issuer_name(&self) -> &[u8] {
+        &self.0.issuer
+    }
+
+    /// The subject's name in DER.
+    pub fn subject_name_der(&self) -> &[u8] {
+        &self.0.subject
+    }
+
+    /// Whether the subject's name has no attribute at all.
+    pub fn subject_is_empty(&self) -> bool {
+        self.0.subject_is_empty
+    }
+
+    /// The extensions.
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
+    }
+
+    /// The algorithm of the issuer's signature; none if it is not one that is accepted here.
+    pub fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {
+        self.0.signature_algorithm
+    }
+
+    /// The one subjectAltName, if it has exactly one of a known form.
+    pub fn subject_name(&self) -> Option<&SubjectName> {
+        self.0.extensions.subject_name()
+    }
+
+    /// The OpenID Connect issuer: Fulcio extension .8, else .1.
+    pub fn oidc_issuer(&self) -> Option<&str> {
+        self.0.extensions.oidc_issuer()
+    }
+
+    /// SHA-256 of the whole DER.
+    pub fn fingerprint(&self) -> Sha256 {
+        Sha256::of(&self.0.der)
+    }
+
+    /// Whether issuer and subject are the same name, byte for byte.
+    pub fn is_self_issued(&self) -> bool {
+        self.0.issuer == self.0.subject
+    }
+
+    /// Verifies the issuer's signature with this key, by the algorithm that the certificate names.
+    ///
+    /// # Errors
+    /// The algorithm is not accepted, does not fit the key, or the signature does not hold.
+    pub fn verify_signed_by(&self, key: &PublicKey) -> Result<SignatureValid, SignatureInvalid> {
+        self.0.signature_algorithm.ok_or(SignatureInvalid)?.verify(
+            key,
+            &self.0.tbs,
+            &self.0.signature,
+        )
+    }
+}
+
+const PEM_LABEL: &str = "CERTIFICATE";
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.der == other.0.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "certificate {}", self.fingerprint())
+    }
+}
+
+fn validity_of(validity: &x509_cert::time::Validity) -> Validity {
+    let moment =
+        |time: &x509_cert::time::Time| UnixTime::from_seconds(time.to_unix_duration().as_secs());
+    Validity {
+        start: moment(&validity.not_before),
+        end: Some(moment(&validity.not_after)),
+    }
+}

@@ -1,0 +1,95 @@
+//! Certification requests (PKCS#10, RFC 2986), of which only the key and its signature count.
+
+use der::asn1::{AnyRef, BitStringRef};
+use der::{Decode, Encode, Sequence};
+
+use super::signature::SignatureAlgorithm;
+use crate::protocol::keys::{KeyError, PublicKey};
+
+/// A public key whose owner was seen to hold the private half.
+#[derive(Clone, Debug)]
+pub struct ProvenKey(PublicKey);
+
+impl ProvenKey {
+    /// The key.
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.0
+    }
+}
+
+/// Why possession of a private key is not proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PossessionError {
+    /// Not one PEM block with one DER CertificationRequest
+    #[error("the certificate signing request is malformed")]
+    Request,
+    /// The key is not one that is accepted
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The signature is not one by this key over what it should cover
+    #[error("the proof of possession does not verify with the public key")]
+    Proof,
+}
+
+/// CertificationRequest (RFC 2986 §4.2)
+#[derive(Sequence)]
+struct RawRequest<'a> {
+    info: AnyRef<'a>,
+    algorithm: AnyRef<'a>,
+    signature: BitStringRef<'a>,
+}
+
+/// CertificationRequestInfo (RFC 2986 §4.1). Subject and attributes are left unread: nothing that
+/// a request asks for enters a certificate.
+#[derive(Sequence)]
+struct RawRequestInfo<'a> {
+    version: u8,
+    _subject: AnyRef<'a>,
+    public_key: AnyRef<'a>,
+    _attributes: Option<AnyRef<'a>>,
+}
+
+/// Verifies a PEM certification request's signature on itself, and gives its key.
+///
+/// # Errors
+/// See [`PossessionError`].
+pub fn verify_request(pem: &str) -> Result<ProvenKey, PossessionError> {
+    let block = pem::parse(pem).map_err(|_| PossessionError::Request)?;
+    if !["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"].contains(&block.tag()) {
+        return Err(PossessionError::Request);
+    }
+    let malformed = |_| PossessionError::Request;
+    let raw = RawRequest::from_der(block.contents()).map_err(malformed)?;
+    let info: RawRequestInfo<'_> = raw.info.decode_as().map_err(malformed)?;
+    if info.version != 0 {
+        return Err(PossessionError::Request);
+    }
+    let key = PublicKey::from_spki_der(&info.public_key.to_der().map_err(malformed)?)?;
+    let signature = raw.signature.as_bytes().ok_or(PossessionError::Request)?;
+    let algorithm = raw.algorithm.to_der().map_err(malformed)?;
+    let algorithm = SignatureAlgorithm::from_der(&algorithm).ok_or(PossessionError::Proof)?;
+    let signed = raw.info.to_der().map_err(malformed)?;
+    let _ = algorithm
+        .verify(&key, &signed, signature)
+        .map_err(|_| PossessionError::Proof)?;
+    Ok(ProvenKey(key))
+}
+
+/// Verifies a signature over one of the challenges with a public key that came beside it.
+///
+/// # Errors
+/// [`PossessionError::Proof`] if it is a signature over none of them.
+pub fn verify_challenge(
+    key: PublicKey,
+    challenges: &[&str],
+    signature: &[u8],
+) -> Result<ProvenKey, PossessionError> {
+    let holds = |challenge: &&str| {
+        !challenge.is_empty() && key.verify_message(challenge.as_bytes(), signature).is_ok()
+    };
+    if challenges.iter().any(holds) {
+        Ok(ProvenKey(key))
+    } else {
+        Err(PossessionError::Proof)
+    }
+}

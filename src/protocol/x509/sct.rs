@@ -1,0 +1,386 @@
+//! Signed certificate timestamps and what a certificate log keeps and signs (RFC 6962 §3).
+
+use der::asn1::OctetStringRef;
+use der::{Decode, Encode};
+
+use super::Certificate;
+use super::chain::VerifiedPath;
+use super::extensions::{POISON, SCT_LIST};
+use super::tbs;
+use super::tls::{Reader, VectorTooLong, push_vector16, push_vector24};
+use crate::protocol::bytes::{HashAlgorithm, Sha256};
+use crate::protocol::keys::{
+    KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid, SigningFailed, SigningKey,
+};
+use crate::protocol::merkle::TreeSize;
+use crate::protocol::time::{UnixTime, Validity};
+
+/// A certificate-transparency log of a trust root.
+#[derive(Clone, Debug)]
+pub struct TrustedCtLog {
+    /// The log's key; its ID is the key's fingerprint.
+    pub key: PublicKey,
+    /// When its timestamps are trusted.
+    pub validity: Validity,
+}
+
+/// Evidence that a trusted log promised to include the certificate.
+#[derive(Clone, Debug)]
+pub struct VerifiedSct {
+    /// The log's ID.
+    pub log_id: Sha256,
+    /// When the log saw the precertificate.
+    pub time: UnixTime,
+}
+
+/// Why a certificate's SCTs do not suffice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SctError {
+    /// The certificate has no SCT list
+    #[error("the certificate carries no signed certificate timestamp")]
+    Missing,
+    /// The list is not what RFC 6962 §3.3 describes
+    #[error("the certificate's list of signed certificate timestamps is malformed")]
+    Malformed,
+    /// No SCT is by a trusted log
+    #[error("no signed certificate timestamp is by a trusted log")]
+    NoTrustedLog,
+    /// An SCT names a trusted log that did not sign it
+    #[error("the signed certificate timestamp by log {0} does not verify")]
+    Invalid(Sha256),
+    /// An SCT is from outside the time in which its log is trusted
+    #[error("the log {log_id} is not trusted at {time}, when it timestamped the certificate")]
+    OutsideValidity {
+        /// Which log.
+        log_id: Sha256,
+        /// The SCT's time.
+        time: UnixTime,
+    },
+}
+
+/// A signature with its algorithms named as TLS 1.2 names them (RFC 5246 §4.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigitallySigned {
+    hash: u8,
+    algorithm: u8,
+    signature: Vec<u8>,
+}
+
+/// Why a log cannot sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogSigningError {
+    /// SPEC RFC 6962 §2.1.4: P-256 or RSA, and SHA-256
+    #[error("a certificate log signs with an ECDSA P-256 or RSA key, not with {}", .0.name())]
+    Key(KeyAlgorithm),
+    /// There was no randomness
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
+    /// What is signed does not fit the format
+    #[error(transparent)]
+    TooLong(#[from] VectorTooLong),
+}
+
+impl DigitallySigned {
+    const SHA256: u8 = 4;
+    const RSA: u8 = 1;
+    const ECDSA: u8 = 3;
+
+    /// Signs as a certificate log does.
+    ///
+    /// # Errors
+    /// See [`LogSigningError`].
+    pub fn sign(key: &SigningKey, message: &[u8]) -> Result<Self, LogSigningError> {
+        let kind = key.public_key().algorithm();
+        let algorithm = Self::algorithm_of(kind)
+            .filter(|_| kind.hash() == HashAlgorithm::Sha256)
+            .ok_or(LogSigningError::Key(kind))?;
+        Ok(Self {
+            hash: Self::SHA256,
+            algorithm,
+            signature: key.sign(message)?,
+        })
+    }
+
+    /// Verifies a log's signature: SHA-256 with the algorithm of the key's family.
+    ///
+    /// # Errors
+    /// Other algorithms, or a signature that does not hold.
+    pub fn verify(
+        &self,
+        key: &PublicKey,
+        message: &[u8],
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        // SPEC RFC 6962 §2.1.4: SHA-256 and nothing else.
+        if self.hash != Self::SHA256 || Self::algorithm_of(key.algorithm()) != Some(self.algorithm)
+        {
+            return Err(SignatureInvalid);
+        }
+        key.verify_prehashed(&HashAlgorithm::Sha256.digest(message), &self.signature)
+    }
+
+    /// The encoded form: hash, algorithm, and the signature behind its two-byte length.
+    ///
+    /// # Errors
+    /// A signature of more than 65,535 bytes.
+    pub fn encode(&self) -> Result<Vec<u8>, VectorTooLong> {
+        let mut out = vec![self.hash, self.algorithm];
+        push_vector16(&mut out, &self.signature)?;
+        Ok(out)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            hash: reader.byte()?,
+            algorithm: reader.byte()?,
+            signature: reader.vector16()?.to_vec(),
+        })
+    }
+
+    const fn algorithm_of(kind: KeyAlgorithm) -> Option<u8> {
+        match kind {
+            KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::P521 => Some(Self::ECDSA),
+            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
+                Some(Self::RSA)
+            }
+            KeyAlgorithm::Ed25519 => None,
+        }
+    }
+}
+
+/// What a certificate log records of a precertificate (RFC 6962 §3.2, `PreCert`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrecertEntry {
+    /// SHA-256 of the issuer's SubjectPublicKeyInfo.
+    pub issuer_key_hash: Sha256,
+    /// The certificate's TBS without poison and without SCT list.
+    pub tbs: Vec<u8>,
+}
+
+impl PrecertEntry {
+    /// The entry that a certificate with embedded SCTs was logged as; none if it has no SCT list.
+    pub fn rebuilt_from(certificate: &Certificate, issuer: &Certificate) -> Option<Self> {
+        Some(Self {
+            issuer_key_hash: issuer.public_key().fingerprint(),
+            tbs: tbs::without_extension(certificate.tbs(), SCT_LIST)?,
+        })
+    }
+
+    /// The entry for a precertificate; none if it has no poison.
+    pub fn of_precertificate(precertificate: &Certificate, issuer: &Certificate) -> Option<Self> {
+        Some(Self {
+            issuer_key_hash: issuer.public_key().fingerprint(),
+            tbs: tbs::without_extension(precertificate.tbs(), POISON)?,
+        })
+    }
+
+    /// The entry with its time and extensions: these bytes are the log's MerkleTreeLeaf
+    /// (RFC 6962 §3.4), and the same bytes are what an SCT signs (§3.2), because both begin with
+    /// two zeros: version 1, and "timestamped entry" or "certificate timestamp".
+    ///
+    /// # Errors
+    /// More bytes than the format's length fields can say.
+    pub fn leaf(&self, time: UnixTime, extensions: &[u8]) -> Result<Vec<u8>, VectorTooLong> {
+        const PRECERT_ENTRY: [u8; 2] = [0, 1];
+        let mut out = Vec::with_capacity(self.tbs.len().saturating_add(64));
+        out.extend_from_slice(&[0, 0]);
+        out.extend_from_slice(&time.millis().to_be_bytes());
+        out.extend_from_slice(&PRECERT_ENTRY);
+        out.extend_from_slice(self.issuer_key_hash.as_bytes());
+        push_vector24(&mut out, &self.tbs)?;
+        push_vector16(&mut out, extensions)?;
+        Ok(out)
+    }
+}
+
+/// A `PrecertChainEntry` (RFC 6962 §4.6): the precertificate and the chain above it.
+///
+/// # Errors
+/// More bytes than the format's length fields can say.
+pub fn precert_chain_entry<'a>(
+    precertificate: &[u8],
+    chain: impl IntoIterator<Item = &'a Certificate>,
+) -> Result<Vec<u8>, VectorTooLong> {
+    let mut certificates = Vec::new();
+    for certificate in chain {
+        push_vector24(&mut certificates, certificate.der())?;
+    }
+    let mut out = Vec::new();
+    push_vector24(&mut out, precertificate)?;
+    push_vector24(&mut out, &certificates)?;
+    Ok(out)
+}
+
+/// The bytes that a certificate log signs as its tree head (RFC 6962 §3.5).
+pub fn tree_head(time: UnixTime, size: TreeSize, root: &Sha256) -> Vec<u8> {
+    const TREE_HASH: [u8; 2] = [0, 1];
+    let mut out = TREE_HASH.to_vec();
+    out.extend_from_slice(&time.millis().to_be_bytes());
+    out.extend_from_slice(&size.get().to_be_bytes());
+    out.extend_from_slice(root.as_bytes());
+    out
+}
+
+/// A signed certificate timestamp of version 1 (RFC 6962 §3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedCertificateTimestamp {
+    /// SHA-256 of the log's SubjectPublicKeyInfo.
+    pub log_id: Sha256,
+    /// When the log saw the entry.
+    pub time: UnixTime,
+    /// CtExtensions, most often empty.
+    pub extensions: Vec<u8>,
+    /// The log's signature over the entry.
+    pub signature: DigitallySigned,
+}
+
+impl SignedCertificateTimestamp {
+    /// Signs the promise for an entry, without extensions.
+    ///
+    /// # Errors
+    /// See [`LogSigningError`].
+    pub fn sign(
+        key: &SigningKey,
+        entry: &PrecertEntry,
+        time: UnixTime,
+    ) -> Result<Self, LogSigningError> {
+        let signature = DigitallySigned::sign(key, &entry.leaf(time, &[])?)?;
+        Ok(Self {
+            log_id: key.public_key().fingerprint(),
+            time,
+            extensions: Vec::new(),
+            signature,
+        })
+    }
+
+    /// Verifies the promise for an entry.
+    ///
+    /// # Errors
+    /// The signature does not hold.
+    pub fn verify(
+        &self,
+        key: &PublicKey,
+        entry: &PrecertEntry,
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        let signed = entry
+            .leaf(self.time, &self.extensions)
+            .map_err(|_| SignatureInvalid)?;
+        self.signature.verify(key, &signed)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, VectorTooLong> {
+        let mut out = vec![V1];
+        out.extend_from_slice(self.log_id.as_bytes());
+        out.extend_from_slice(&self.time.millis().to_be_bytes());
+        push_vector16(&mut out, &self.extensions)?;
+        out.extend_from_slice(&self.signature.encode()?);
+        Ok(out)
+    }
+
+    /// Reads one, behind its version byte.
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let sct = Self {
+            log_id: Sha256::from_bytes(reader.array()?),
+            time: UnixTime::from_millis(reader.u64()?),
+            extensions: reader.vector16()?.to_vec(),
+            signature: DigitallySigned::read(reader)?,
+        };
+        reader.is_empty().then_some(sct)
+    }
+}
+
+const V1: u8 = 0;
+
+/// The value of the SCT list extension (RFC 6962 §3.3): a DER octet string with the TLS list.
+///
+/// # Errors
+/// More bytes than the format's length fields can say.
+pub fn encode_sct_list(scts: &[SignedCertificateTimestamp]) -> Result<Vec<u8>, VectorTooLong> {
+    let mut items = Vec::new();
+    for sct in scts {
+        push_vector16(&mut items, &sct.encode()?)?;
+    }
+    let mut list = Vec::new();
+    push_vector16(&mut list, &items)?;
+    let too_long = |_| VectorTooLong(list.len());
+    OctetStringRef::new(&list)
+        .and_then(|list| list.to_der())
+        .map_err(too_long)
+}
+
+/// Reads the value of the SCT list extension. SCTs of versions other than 1 are left out.
+///
+/// # Errors
+/// [`SctError::Malformed`], also for an empty list.
+pub fn parse_sct_list(value: &[u8]) -> Result<Vec<SignedCertificateTimestamp>, SctError> {
+    read_sct_list(value).ok_or(SctError::Malformed)
+}
+
+fn read_sct_list(value: &[u8]) -> Option<Vec<SignedCertificateTimestamp>> {
+    let list = OctetStringRef::from_der(value).ok()?;
+    let mut outer = Reader::new(list.as_bytes());
+    let mut items = Reader::new(outer.vector16()?);
+    if !outer.is_empty() || items.is_empty() {
+        return None;
+    }
+    let mut scts = Vec::new();
+    while !items.is_empty() {
+        let mut item = Reader::new(items.vector16()?);
+        if item.byte()? == V1 {
+            scts.push(SignedCertificateTimestamp::read(&mut item)?);
+        }
+    }
+    Some(scts)
+}
+
+/// Verifies the embedded SCTs (RFC 6962 §3.2): returns one for each distinct trusted log whose
+/// SCT holds over the precertificate rebuilt from `leaf`, at least one. An SCT of an unknown log
+/// is skipped; one of a known log that does not verify is an error.
+///
+/// # Errors
+/// See [`SctError`].
+pub fn verify_scts(
+    leaf: &Certificate,
+    path: &VerifiedPath,
+    logs: &[TrustedCtLog],
+) -> Result<Vec<VerifiedSct>, SctError> {
+    let list = leaf.extensions().find(SCT_LIST).ok_or(SctError::Missing)?;
+    let scts = parse_sct_list(&list.value)?;
+    let entry = PrecertEntry::rebuilt_from(leaf, path.issuer()).ok_or(SctError::Malformed)?;
+    let mut verified: Vec<VerifiedSct> = Vec::new();
+    for sct in scts {
+        if let Some(evidence) = verify_sct(&sct, &entry, logs)?
+            && !verified.iter().any(|seen| seen.log_id == evidence.log_id)
+        {
+            verified.push(evidence);
+        }
+    }
+    if verified.is_empty() {
+        return Err(SctError::NoTrustedLog);
+    }
+    Ok(verified)
+}
+
+/// One SCT; none if it is of an unknown log.
+fn verify_sct(
+    sct: &SignedCertificateTimestamp,
+    entry: &PrecertEntry,
+    logs: &[TrustedCtLog],
+) -> Result<Option<VerifiedSct>, SctError> {
+    let SignedCertificateTimestamp { log_id, time, .. } = *sct;
+    let mut of_this_id = logs
+        .iter()
+        .filter(|log| log.key.fingerprint() == log_id)
+        .peekable();
+    let Some(first) = of_this_id.peek() else {
+        return Ok(None);
+    };
+    let _ = sct
+        .verify(&first.key, entry)
+        .map_err(|_| SctError::Invalid(log_id))?;
+    // A trust root may list one log several times, with a window each.
+    if of_this_id.any(|log| log.validity.contains(time)) {
+        Ok(Some(VerifiedSct { log_id, time }))
+    } else {
+        Err(SctError::OutsideValidity { log_id, time })
+    }
+}
