@@ -2,3 +2,5 @@
 
 pub mod ledger;
 pub mod log;
+pub mod trust;
+pub mod verify;

@@ -2,3 +2,5 @@
 
 pub mod body;
 pub mod problem;
+pub mod trust;
+pub mod verify;

@@ -1,5 +1,6 @@
 //! The trust root (`dev.sigstore.trustroot.v1.TrustedRoot`): whom a verifier believes, and when.
 
+mod name;
 pub mod wire;
 
 use der::Encode;

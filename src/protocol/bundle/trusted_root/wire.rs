@@ -126,7 +126,7 @@ pub struct Authority {
 }
 
 /// An authority's name, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DistinguishedName {
     /// O

@@ -37,20 +37,21 @@ impl Times {
         now: UnixTime,
         trail: &mut Trail,
     ) -> Result<Self, Refusal> {
-        let mut times = Vec::new();
+        let mut times: Vec<EstablishedTime> = Vec::new();
+        let mut establish = |time: EstablishedTime| {
+            trail.passed(CheckName::SigningTime, time.describe());
+            times.push(time);
+        };
         for (response, number) in form.bundle().timestamps.iter().zip(1..) {
-            times.push(timestamp(response, number, form.signature(), trust)?);
+            establish(timestamp(response, number, form.signature(), trust)?);
         }
         for entry in &form.bundle().entries {
             if let Some(time) = promise(entry, trust, now)? {
-                times.push(time);
+                establish(time);
             }
         }
         if times.is_empty() {
             return Err(Refusal::NoTime);
-        }
-        for established in &times {
-            trail.passed(CheckName::SigningTime, established.describe());
         }
         Ok(Self(times))
     }
