@@ -57,15 +57,16 @@ impl Case {
         TrustedRoot::from_json(&json).unwrap()
     }
 
-    fn expectation(&self) -> Expectation {
+    fn expectation(&self) -> Result<Expectation, String> {
         if let Some(pem) = self.read("key.pub") {
             let pem = String::from_utf8(pem).unwrap();
-            return Expectation::Key(PublicKey::from_pem(&pem).unwrap());
+            let key = PublicKey::from_pem(&pem).map_err(|error| format!("not a key: {error}"))?;
+            return Ok(Expectation::Key(key));
         }
         let issuer = self.read_line("issuer", DEFAULT_ISSUER);
         let identity = self.read_line("identity", DEFAULT_IDENTITY);
         let matcher = IdentityMatcher::exact(issuer, identity).unwrap();
-        Expectation::Identity(Policy::any_of([matcher]).unwrap())
+        Ok(Expectation::Identity(Policy::any_of([matcher]).unwrap()))
     }
 
     /// The reason for a refusal, if it is refused.
@@ -74,7 +75,7 @@ impl Case {
         verify(
             &bundle,
             artifact,
-            &self.expectation(),
+            &self.expectation()?,
             &self.trust(),
             SystemClock.now(),
         )
