@@ -251,3 +251,118 @@ fn validity_of(validity: &x509_cert::time::Validity) -> Validity {
         end: Some(moment(&validity.not_after)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use const_oid::db::rfc5280;
+
+    use super::super::testing::{TestAuthority, extension, forged};
+    use super::*;
+
+    #[test]
+    fn der_and_pem_are_read_and_written_without_change() {
+        let ca = TestAuthority::new("Intermediate");
+        let leaf = ca.signed_leaf();
+        let file = ca.intermediate.to_pem() + &ca.root.to_pem();
+
+        assert_eq!(Certificate::from_pem(&leaf.to_pem()).unwrap(), leaf);
+        assert_eq!(
+            Certificate::chain_from_pem(&file).unwrap(),
+            [ca.intermediate, ca.root]
+        );
+        assert_eq!(Certificate::from_pem(&file), Err(CertificateError::Pem));
+        assert_eq!(Certificate::from_pem(""), Err(CertificateError::Pem));
+        let key = leaf.public_key().to_pem();
+        assert_eq!(Certificate::from_pem(&key), Err(CertificateError::Pem));
+        assert!(Certificate::from_der(leaf.public_key().spki_der()).is_err());
+    }
+
+    #[test]
+    fn no_cut_and_no_addition_is_read() {
+        let leaf = TestAuthority::new("Intermediate").signed_leaf();
+        for length in 0..leaf.der().len() {
+            assert!(Certificate::from_der(&leaf.der()[..length]).is_err());
+        }
+        let longer = [leaf.der(), &[0]].concat();
+        assert_eq!(
+            Certificate::from_der(&longer),
+            Err(CertificateError::Malformed)
+        );
+    }
+
+    #[test]
+    fn an_extension_that_stands_twice_is_refused() {
+        let ca = TestAuthority::new("Intermediate");
+        let doubled = forged(&ca.signed_leaf(), &ca.key, |tbs| {
+            let again = extension(tbs, rfc5280::ID_CE_KEY_USAGE).clone();
+            tbs.extensions.as_mut().unwrap().push(again);
+        });
+
+        assert_eq!(
+            Certificate::from_der(&doubled),
+            Err(CertificateError::DuplicateExtension(
+                rfc5280::ID_CE_KEY_USAGE
+            ))
+        );
+    }
+
+    #[test]
+    fn empty_lists_in_extensions_are_refused() {
+        let ca = TestAuthority::new("Intermediate");
+        for id in [
+            rfc5280::ID_CE_EXT_KEY_USAGE,
+            rfc5280::ID_CE_SUBJECT_ALT_NAME,
+        ] {
+            let empty = forged(&ca.signed_leaf(), &ca.key, |tbs| {
+                extension(tbs, id).extn_value = der::asn1::OctetString::new([0x30, 0]).unwrap();
+            });
+            assert_eq!(
+                Certificate::from_der(&empty),
+                Err(CertificateError::Extension(id))
+            );
+        }
+    }
+
+    #[test]
+    fn der_that_only_looks_like_der_is_refused_without_a_panic() {
+        let nested = (0..200).fold(vec![5, 0], |inner, _| {
+            let mut out = vec![0x30];
+            match u8::try_from(inner.len()) {
+                Ok(length) if length < 0x80 => out.push(length),
+                _ => {
+                    let length = u16::try_from(inner.len()).unwrap();
+                    out.push(0x82);
+                    out.extend_from_slice(&length.to_be_bytes());
+                }
+            }
+            out.extend_from_slice(&inner);
+            out
+        });
+        let samples: [&[u8]; 7] = [
+            &[],
+            &nested,
+            &[1, 1, 0, 0],
+            &[0x30, 0x81, 1, 0],
+            &[1, 1, 1],
+            &[3, 2, 8, 0x57],
+            &[0x30, 0x80, 0, 0],
+        ];
+        for sample in samples {
+            assert_eq!(
+                Certificate::from_der(sample),
+                Err(CertificateError::Malformed)
+            );
+        }
+    }
+
+    #[test]
+    fn a_newer_issuer_extension_that_is_malformed_hides_the_older_one() {
+        let ca = TestAuthority::new("Intermediate");
+        let id = super::super::extensions::FULCIO.push_arc(8).unwrap();
+        let bare = forged(&ca.signed_leaf(), &ca.key, |tbs| {
+            extension(tbs, id).extn_value = der::asn1::OctetString::new(*b"https://x").unwrap();
+        });
+
+        assert_eq!(Certificate::from_der(&bare).unwrap().oidc_issuer(), None);
+    }
+}

@@ -4,10 +4,13 @@
 mod certificate;
 pub mod chain;
 pub mod extensions;
+pub mod profile;
 pub mod request;
 pub mod sct;
 mod signature;
 mod tbs;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tls;
 
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_LENGTH};

@@ -93,3 +93,87 @@ pub fn verify_challenge(
         Err(PossessionError::Proof)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+
+    const P256: &str = include_str!("../../../tests/vectors/x509/req-p256-sha256.csr");
+
+    #[test]
+    fn requests_with_every_accepted_signature_algorithm_prove_their_key() {
+        let samples = [
+            (P256, KeyAlgorithm::P256),
+            (
+                include_str!("../../../tests/vectors/x509/req-p384-sha256.csr"),
+                KeyAlgorithm::P384,
+            ),
+            (
+                include_str!("../../../tests/vectors/x509/req-p521-sha512.csr"),
+                KeyAlgorithm::P521,
+            ),
+            (
+                include_str!("../../../tests/vectors/x509/req-rsa2048-sha512.csr"),
+                KeyAlgorithm::Rsa2048,
+            ),
+            (
+                include_str!("../../../tests/vectors/x509/req-ed25519.csr"),
+                KeyAlgorithm::Ed25519,
+            ),
+        ];
+        for (pem, kind) in samples {
+            let key = verify_request(pem).unwrap();
+            assert_eq!(key.public_key().algorithm(), kind);
+        }
+    }
+
+    #[test]
+    fn a_request_under_an_algorithm_that_is_not_accepted_proves_nothing() {
+        let pss = include_str!("../../../tests/vectors/x509/req-pss.csr");
+        assert_eq!(verify_request(pss).unwrap_err(), PossessionError::Proof);
+    }
+
+    #[test]
+    fn no_changed_byte_of_a_request_goes_unnoticed() {
+        let block = pem::parse(P256).unwrap();
+        for place in 0..block.contents().len() {
+            let mut changed = block.contents().to_vec();
+            changed[place] ^= 1;
+            let pem = pem::encode(&pem::Pem::new("CERTIFICATE REQUEST", changed));
+            assert!(verify_request(&pem).is_err(), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_called_malformed() {
+        let key = include_str!("../../../tests/vectors/x509/p521.pub.pem");
+        let empty = pem::encode(&pem::Pem::new("CERTIFICATE REQUEST", Vec::new()));
+        for text in ["", "x", key, &empty] {
+            let refused = verify_request(text).unwrap_err();
+            assert_eq!(refused, PossessionError::Request);
+        }
+    }
+
+    #[test]
+    fn a_signature_over_either_challenge_proves_the_key_and_no_other_does() {
+        for kind in [
+            KeyAlgorithm::P256,
+            KeyAlgorithm::P384,
+            KeyAlgorithm::Ed25519,
+        ] {
+            let (key, _) = SigningKey::generate(kind).unwrap();
+            let challenges = ["alice@example.com", "user-1", ""];
+            let prove = |text: &str| {
+                let signature = key.sign(text.as_bytes()).unwrap();
+                verify_challenge(key.public_key().clone(), &challenges, &signature)
+            };
+
+            assert!(prove("alice@example.com").is_ok());
+            assert!(prove("user-1").is_ok());
+            for text in ["mallory@example.com", ""] {
+                assert_eq!(prove(text).unwrap_err(), PossessionError::Proof);
+            }
+        }
+    }
+}

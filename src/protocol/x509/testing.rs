@@ -1,0 +1,163 @@
+//! Certificates for tests, made by the profiles themselves.
+
+use std::time::Duration;
+
+use super::Certificate;
+use super::chain::{Purpose, TrustedAuthority};
+use super::profile::{
+    AuthorityName, AuthorityProfile, Issuer, Lifetime, Principal, SerialNumber,
+    UnsignedCertificate, authority_certificate, signing_certificate,
+};
+use crate::protocol::identity::{EmailAddress, IssuerUrl, SubjectName};
+use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningKey};
+use crate::protocol::time::{UnixTime, Validity};
+
+/// 2026-01-01T00:00:00Z
+pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_767_225_600);
+
+pub(crate) fn lifetime(seconds: u64) -> Lifetime {
+    Lifetime {
+        not_before: NOW,
+        not_after: NOW.after(Duration::from_secs(seconds)),
+    }
+}
+
+pub(crate) fn serial(byte: u8) -> SerialNumber {
+    SerialNumber::from_random([byte; 20])
+}
+
+/// A root, an intermediate, and their keys.
+pub(crate) struct TestAuthority {
+    pub(crate) root: Certificate,
+    pub(crate) root_key: SigningKey,
+    pub(crate) intermediate: Certificate,
+    pub(crate) key: SigningKey,
+}
+
+impl TestAuthority {
+    pub(crate) fn new(common_name: &str) -> Self {
+        Self::with(common_name, KeyAlgorithm::P384, KeyAlgorithm::P256)
+    }
+
+    pub(crate) fn with(common_name: &str, above: KeyAlgorithm, below: KeyAlgorithm) -> Self {
+        let (root_key, _) = SigningKey::generate(above).unwrap();
+        let root_name = AuthorityName::new("Test", "Root").unwrap();
+        let root = authority(&root_name, root_key.public_key(), None, None, 1)
+            .sign_certificate(&root_key)
+            .unwrap();
+        let (key, intermediate) = intermediate(&root, &root_key, common_name, below);
+        Self {
+            root,
+            root_key,
+            intermediate,
+            key,
+        }
+    }
+
+    pub(crate) fn trusted(&self) -> TrustedAuthority {
+        TrustedAuthority {
+            chain: vec![self.intermediate.clone(), self.root.clone()],
+            validity: Validity {
+                start: NOW,
+                end: None,
+            },
+        }
+    }
+
+    pub(crate) fn leaf(&self, key: &PublicKey) -> UnsignedCertificate {
+        let issuer = Issuer::of(&self.intermediate).unwrap();
+        signing_certificate(&alice(), key, &issuer, serial(9), lifetime(600)).unwrap()
+    }
+
+    pub(crate) fn signed_leaf(&self) -> Certificate {
+        let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+        self.leaf(key.public_key())
+            .sign_certificate(&self.key)
+            .unwrap()
+    }
+}
+
+pub(crate) fn intermediate(
+    root: &Certificate,
+    root_key: &SigningKey,
+    common_name: &str,
+    kind: KeyAlgorithm,
+) -> (SigningKey, Certificate) {
+    let (key, _) = SigningKey::generate(kind).unwrap();
+    let name = AuthorityName::new("Test", common_name).unwrap();
+    let issuer = Issuer::of(root).unwrap();
+    let purpose = Some(Purpose::CodeSigning);
+    let certificate = authority(&name, key.public_key(), Some(&issuer), purpose, 2)
+        .sign_certificate(root_key)
+        .unwrap();
+    (key, certificate)
+}
+
+pub(crate) fn authority(
+    subject: &AuthorityName,
+    key: &PublicKey,
+    issuer: Option<&Issuer>,
+    purpose: Option<Purpose>,
+    number: u8,
+) -> UnsignedCertificate {
+    authority_certificate(&AuthorityProfile {
+        subject,
+        key,
+        issuer,
+        purpose,
+        path_length: issuer.map(|_| 0),
+        serial: serial(number),
+        lifetime: lifetime(3600),
+    })
+    .unwrap()
+}
+
+pub(crate) fn alice() -> Principal {
+    Principal::new(
+        IssuerUrl::new("https://idp.example").unwrap(),
+        SubjectName::Email(EmailAddress::new("alice@example.com").unwrap()),
+        "user-1".to_owned(),
+    )
+    .unwrap()
+}
+
+/// The public keys that cannot be generated here, from OpenSSL.
+pub(crate) fn sample_keys() -> Vec<PublicKey> {
+    [
+        include_str!("../../../tests/vectors/x509/p521.pub.pem"),
+        include_str!("../../../tests/vectors/x509/rsa2048.pub.pem"),
+        include_str!("../../../tests/vectors/x509/rsa3072.pub.pem"),
+        include_str!("../../../tests/vectors/x509/rsa4096.pub.pem"),
+    ]
+    .map(|pem| PublicKey::from_pem(pem).unwrap())
+    .to_vec()
+}
+
+/// A certificate with these extensions and nothing else that matters, signed by `key`. What the
+/// profiles would never make is made here.
+pub(crate) fn forged(
+    template: &Certificate,
+    key: &SigningKey,
+    change: impl FnOnce(&mut x509_cert::TbsCertificate),
+) -> Vec<u8> {
+    use der::{Decode, Encode};
+    let mut certificate = x509_cert::Certificate::from_der(template.der()).unwrap();
+    change(&mut certificate.tbs_certificate);
+    let tbs = certificate.tbs_certificate.to_der().unwrap();
+    let signature = key.sign(&tbs).unwrap();
+    certificate.signature = der::asn1::BitString::from_bytes(&signature).unwrap();
+    certificate.to_der().unwrap()
+}
+
+/// The extension of this kind.
+pub(crate) fn extension<'a>(
+    tbs: &'a mut x509_cert::TbsCertificate,
+    id: const_oid::ObjectIdentifier,
+) -> &'a mut x509_cert::ext::Extension {
+    tbs.extensions
+        .as_mut()
+        .unwrap()
+        .iter_mut()
+        .find(|extension| extension.extn_id == id)
+        .unwrap()
+}
