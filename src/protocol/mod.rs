@@ -4,12 +4,14 @@
 //! output. A checked value has a type of its own, so that holding it is the proof of the check.
 #![deny(clippy::arithmetic_side_effects)]
 
+pub mod bundle;
 pub mod bytes;
 pub mod entry;
 pub mod identity;
 pub mod keys;
 pub mod merkle;
 pub mod note;
+pub mod policy;
 pub mod time;
 pub mod tsp;
 pub mod x509;

@@ -7,3 +7,5 @@ pub mod log;
 pub mod oidc;
 pub mod rekor;
 pub mod timestamp;
+pub mod trust;
+pub mod verify;

@@ -1,1 +1,3 @@
+//! Journeys through the whole: one module each, one binary for all.
 
+mod conformance;

@@ -7,3 +7,5 @@ pub mod problem;
 pub mod rekor;
 pub mod tiles;
 pub mod timestamp;
+pub mod trust;
+pub mod verify;

@@ -1,0 +1,351 @@
+//! In-toto statements: what an attestation says it is about (in-toto attestation framework v1).
+//!
+//! Only the frame is read here. The predicate is checked to be JSON without repeated members, so
+//! that no two readers can see different statements in the same signed bytes, and then left alone.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::proto_json::at_most;
+use crate::protocol::bytes::{Digest, HashAlgorithm};
+
+/// The payload type of statements in DSSE envelopes.
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+/// How many subjects a statement may have.
+pub const MAX_SUBJECTS: usize = 1024;
+/// How many digests a subject may have.
+pub const MAX_DIGESTS: usize = 32;
+
+const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
+const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
+
+/// A statement whose frame was read.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    predicate_type: String,
+    subjects: Vec<Subject>,
+}
+
+/// One thing that a statement is about.
+#[derive(Clone, Debug)]
+struct Subject {
+    digests: Vec<Digest>,
+}
+
+/// Why a payload is no statement.
+#[derive(Debug, thiserror::Error)]
+pub enum StatementError {
+    /// Not JSON, with a member twice, or not of the form
+    #[error("the payload is not an in-toto statement: {0}")]
+    Json(#[source] serde_json::Error),
+    /// A `_type` that is not known
+    #[error("the statement's _type is neither Statement/v1 nor Statement/v0.1")]
+    Type,
+    /// No subject at all
+    #[error("the statement has no subject")]
+    NoSubject,
+    /// A digest whose value does not fit its algorithm
+    #[error("a subject's {} digest is not {} bytes in hexadecimal", .0.registry_name(), .0.size())]
+    Digest(HashAlgorithm),
+}
+
+#[derive(Deserialize)]
+struct WireStatement {
+    #[serde(rename = "_type")]
+    kind: String,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_SUBJECTS>")]
+    subject: Vec<WireSubject>,
+    #[serde(rename = "predicateType")]
+    predicate_type: String,
+}
+
+#[derive(Deserialize)]
+struct WireSubject {
+    #[serde(default)]
+    digest: DigestSet,
+}
+
+impl Statement {
+    /// Reads a statement.
+    ///
+    /// # Errors
+    /// See [`StatementError`].
+    pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
+        serde_json::from_slice::<UniqueMembers>(payload).map_err(StatementError::Json)?;
+        let wire: WireStatement = serde_json::from_slice(payload).map_err(StatementError::Json)?;
+        if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {
+            return Err(StatementError::Type);
+        }
+        let subjects = wire
+            .subject
+            .into_iter()
+            .map(Subject::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
+        if subjects.is_empty() {
+            return Err(StatementError::NoSubject);
+        }
+        Ok(Self {
+            predicate_type: wire.predicate_type,
+            subjects,
+        })
+    }
+
+    /// What kind of predicate the statement carries.
+    pub fn predicate_type(&self) -> &str {
+        &self.predicate_type
+    }
+
+    /// The hash functions that subjects use and that are known here.
+    pub fn hash_algorithms(&self) -> impl Iterator<Item = HashAlgorithm> + '_ {
+        self.subjects
+            .iter()
+            .flat_map(|subject| subject.digests.iter().map(Digest::algorithm))
+    }
+
+    /// Whether a subject names the artifact with these digests: at least one of the subject's
+    /// digests is among them, and none contradicts them.
+    pub fn names(&self, artifact: &super::Artifact) -> bool {
+        self.subjects.iter().any(|subject| {
+            let mut comparable = subject
+                .digests
+                .iter()
+                .filter_map(|digest| Some((digest, artifact.digest(digest.algorithm())?)))
+                .peekable();
+            comparable.peek().is_some() && comparable.all(|(stated, actual)| stated == actual)
+        })
+    }
+}
+
+impl TryFrom<WireSubject> for Subject {
+    type Error = StatementError;
+
+    fn try_from(wire: WireSubject) -> Result<Self, StatementError> {
+        let mut digests = Vec::new();
+        for (name, value) in wire.digest.0 {
+            let algorithm = match name.as_str() {
+                "sha256" => HashAlgorithm::Sha256,
+                "sha384" => HashAlgorithm::Sha384,
+                "sha512" => HashAlgorithm::Sha512,
+                _ => continue,
+            };
+            let digest = hex::decode(&value)
+                .ok()
+                .and_then(|bytes| Digest::new(algorithm, bytes).ok())
+                .ok_or(StatementError::Digest(algorithm))?;
+            digests.push(digest);
+        }
+        Ok(Self { digests })
+    }
+}
+
+/// The digests of a subject, bounded while reading.
+#[derive(Default)]
+struct DigestSet(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for DigestSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SetVisitor;
+        impl<'de> Visitor<'de> for SetVisitor {
+            type Value = DigestSet;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a set of at most {MAX_DIGESTS} digests")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DigestSet, A::Error> {
+                let mut digests = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    if digests.len() == MAX_DIGESTS {
+                        return Err(de::Error::custom(format_args!(
+                            "a subject has more than {MAX_DIGESTS} digests"
+                        )));
+                    }
+                    digests.push(entry);
+                }
+                Ok(DigestSet(digests))
+            }
+        }
+        deserializer.deserialize_map(SetVisitor)
+    }
+}
+
+/// JSON in which no object has a member twice. serde_json bounds the depth.
+struct UniqueMembers;
+
+impl<'de> Deserialize<'de> for UniqueMembers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueMembersVisitor)?;
+        Ok(Self)
+    }
+}
+
+struct UniqueMembersVisitor;
+
+impl<'de> DeserializeSeed<'de> for UniqueMembersVisitor {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for UniqueMembersVisitor {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON without repeated members")
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            map.next_value_seed(Self)?;
+            if !names.insert(name) {
+                return Err(de::Error::custom("an object has the same member twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Artifact;
+    use super::*;
+
+    const ARTIFACT: &[u8] = b"artifact";
+
+    fn statement(subjects: &str) -> String {
+        format!(
+            r#"{{"_type":"{STATEMENT_V1}","subject":[{subjects}],"predicateType":"p","predicate":{{}}}}"#
+        )
+    }
+
+    fn subject(algorithm: HashAlgorithm, name: &str, data: &[u8]) -> String {
+        let digest = hex::encode(algorithm.digest(data).as_bytes());
+        format!(r#"{{"name":"x","digest":{{"{name}":"{digest}"}}}}"#)
+    }
+
+    fn names_artifact(subjects: &str) -> bool {
+        Statement::parse(statement(subjects).as_bytes())
+            .unwrap()
+            .names(&Artifact::from_bytes(ARTIFACT))
+    }
+
+    #[test]
+    fn a_statement_names_the_artifact_among_its_subjects() {
+        let other = subject(HashAlgorithm::Sha256, "sha256", b"other");
+        let right = subject(HashAlgorithm::Sha512, "sha512", ARTIFACT);
+
+        assert!(names_artifact(&format!("{other},{right}")));
+        assert!(!names_artifact(&other));
+    }
+
+    #[test]
+    fn a_subject_without_a_comparable_digest_names_nothing() {
+        assert!(!names_artifact(r#"{"name":"x","digest":{}}"#));
+        assert!(!names_artifact(
+            r#"{"name":"x","digest":{"sha1":"00","gitCommit":"00"}}"#
+        ));
+    }
+
+    #[test]
+    fn a_subject_whose_digests_contradict_each_other_does_not_match() {
+        let right = hex::encode(HashAlgorithm::Sha256.digest(ARTIFACT).as_bytes());
+        let wrong = hex::encode(HashAlgorithm::Sha512.digest(b"other").as_bytes());
+
+        assert!(!names_artifact(&format!(
+            r#"{{"digest":{{"sha256":"{right}","sha512":"{wrong}"}}}}"#
+        )));
+    }
+
+    #[test]
+    fn repeated_members_are_refused_at_any_depth_and_in_any_spelling() {
+        let subject = subject(HashAlgorithm::Sha256, "sha256", ARTIFACT);
+        for text in [
+            statement(&subject)
+                .replace(r#""predicate":{}"#, r#""predicate":{"a":[{"b":1,"b":2}]}"#),
+            statement(&subject).replace("{}", r#"{"a":1,"\u0061":2}"#),
+            statement(&subject).replace(
+                r#""predicateType":"p""#,
+                r#""predicateType":"p","predicateType":"q""#,
+            ),
+        ] {
+            assert!(
+                matches!(
+                    Statement::parse(text.as_bytes()),
+                    Err(StatementError::Json(_))
+                ),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_on_subjects_and_digests_hold() {
+        let one = r#"{"digest":{}}"#;
+        let many = vec![one; MAX_SUBJECTS + 1].join(",");
+        let digests: Vec<String> = (0..=MAX_DIGESTS)
+            .map(|n| format!(r#""a{n}":"00""#))
+            .collect();
+
+        assert!(Statement::parse(statement(&vec![one; MAX_SUBJECTS].join(",")).as_bytes()).is_ok());
+        assert!(Statement::parse(statement(&many).as_bytes()).is_err());
+        assert!(
+            Statement::parse(
+                statement(&format!(r#"{{"digest":{{{}}}}}"#, digests.join(","))).as_bytes()
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn an_empty_or_foreign_statement_is_refused() {
+        assert!(matches!(
+            Statement::parse(statement("").as_bytes()),
+            Err(StatementError::NoSubject)
+        ));
+        assert!(matches!(
+            Statement::parse(
+                statement("{}")
+                    .replace("Statement/v1", "Statement/v2")
+                    .as_bytes()
+            ),
+            Err(StatementError::Type)
+        ));
+        assert!(Statement::parse(b"not json").is_err());
+        assert!(Statement::parse(&[statement("{}").as_bytes(), b"x"].concat()).is_err());
+    }
+}

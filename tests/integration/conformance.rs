@@ -1,0 +1,134 @@
+//! The public suite's verification cases, in both forms of the artifact: its content, and its
+//! SHA-256 digest alone.
+//!
+//! The cases are other people's data and not part of this repository: they are read from the
+//! folder that `SIGNET_CONFORMANCE` names, by default `../shared/conformance`. Where it is absent
+//! the tests say so and pass, unless the variable is set.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use signet::adapters::system::SystemClock;
+use signet::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot, verify};
+use signet::protocol::bytes::Sha256;
+use signet::protocol::keys::PublicKey;
+use signet::protocol::policy::{IdentityMatcher, Policy};
+use signet::protocol::time::Clock;
+
+const DEFAULT_IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
+const DEFAULT_ISSUER: &str = "https://token.actions.githubusercontent.com";
+
+/// One folder of the suite.
+struct Case {
+    name: String,
+    folder: PathBuf,
+    suite: PathBuf,
+}
+
+impl Case {
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.folder.join(name)).ok()
+    }
+
+    fn read_line(&self, name: &str, default: &str) -> String {
+        let text = self
+            .read(name)
+            .map(|bytes| String::from_utf8(bytes).unwrap());
+        text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned())
+    }
+
+    fn must_pass(&self) -> bool {
+        !self.name.ends_with("_fail")
+    }
+
+    fn bundle(&self) -> Vec<u8> {
+        self.read("bundle.sigstore.json").unwrap()
+    }
+
+    fn artifact(&self) -> Vec<u8> {
+        self.read("artifact")
+            .unwrap_or_else(|| fs::read(self.suite.join("bundle-verify/a.txt")).unwrap())
+    }
+
+    fn trust(&self) -> TrustedRoot {
+        let json = self
+            .read("trusted_root.json")
+            .unwrap_or_else(|| fs::read(self.suite.join("public-good.trusted_root.json")).unwrap());
+        TrustedRoot::from_json(&json).unwrap()
+    }
+
+    fn expectation(&self) -> Result<Expectation, String> {
+        if let Some(pem) = self.read("key.pub") {
+            let pem = String::from_utf8(pem).unwrap();
+            let key = PublicKey::from_pem(&pem).map_err(|error| format!("not a key: {error}"))?;
+            return Ok(Expectation::Key(key));
+        }
+        let issuer = self.read_line("issuer", DEFAULT_ISSUER);
+        let identity = self.read_line("identity", DEFAULT_IDENTITY);
+        let matcher = IdentityMatcher::exact(issuer, identity).unwrap();
+        Ok(Expectation::Identity(Policy::any_of([matcher]).unwrap()))
+    }
+
+    /// The reason for a refusal, if it is refused.
+    fn verdict(&self, bundle: &[u8], artifact: &Artifact) -> Result<(), String> {
+        let bundle = Bundle::from_json(bundle).map_err(|error| format!("not a bundle: {error}"))?;
+        verify(
+            &bundle,
+            artifact,
+            &self.expectation()?,
+            &self.trust(),
+            SystemClock.now(),
+        )
+        .map(drop)
+        .map_err(|refused| format!("{}: {refused}", refused.reason.code()))
+    }
+}
+
+/// The suite's cases in order of name; none where it is absent.
+fn cases() -> Vec<Case> {
+    let named = std::env::var_os("SIGNET_CONFORMANCE").map(PathBuf::from);
+    let suite = named
+        .clone()
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"));
+    let Ok(folders) = fs::read_dir(suite.join("bundle-verify")) else {
+        assert!(named.is_none(), "SIGNET_CONFORMANCE names no suite");
+        println!("the conformance suite is absent: nothing was checked");
+        return Vec::new();
+    };
+    let mut cases: Vec<Case> = folders
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .map(|folder| Case {
+            name: folder.file_name().unwrap().to_str().unwrap().to_owned(),
+            folder,
+            suite: suite.clone(),
+        })
+        .collect();
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(!cases.is_empty(), "the conformance suite is empty");
+    cases
+}
+
+#[test]
+fn every_public_case_gets_the_right_verdict_in_both_forms() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let content = case.artifact();
+        let forms = [
+            ("path", Artifact::from_bytes(&content)),
+            ("digest", Artifact::from(bytes_digest(&content))),
+        ];
+        for (form, artifact) in forms {
+            let verdict = case.verdict(&case.bundle(), &artifact);
+            println!("{} ({form}): {verdict:?}", case.name);
+            if verdict.is_ok() != case.must_pass() {
+                wrong.push(format!("{} ({form}): {verdict:?}", case.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "wrong verdicts:\n{}", wrong.join("\n"));
+}
+
+fn bytes_digest(content: &[u8]) -> signet::protocol::bytes::Digest {
+    Sha256::of(content).into()
+}
