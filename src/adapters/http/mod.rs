@@ -1,4 +1,5 @@
 //! The HTTP face: one file for each API. Handlers translate and decide nothing.
 
 pub mod body;
+pub mod issuer;
 pub mod problem;
