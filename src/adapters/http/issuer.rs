@@ -1,6 +1,6 @@
 //! The embedded issuer over HTTP: discovery, keys, and the token endpoint (RFC 6749 §3.2).
 //!
-//! `client_credentials` is the one grant so far; others join the match in [`token`].
+//! `client_credentials` is the one grant so far; others join the match in `token`.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -289,7 +289,8 @@ impl KeyCache {
                 tracing::warn!(
                     identity.issuer = %self.issuer, error = %error, "issuer keys were not fetched"
                 );
-                attempts.failed = Some(now);
+                // From the end of the attempt: those who waited behind it must not try in turn.
+                attempts.failed = Some(self.clock.now());
                 // Known keys go on until their time is over, then there are none: it fails closed.
                 fresh
                     .map(|held| held.keys)
@@ -324,8 +325,57 @@ fn is_within(since: UnixTime, span: Duration, now: UnixTime) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
     use super::*;
     use serde_json::json;
+
+    #[derive(Default)]
+    struct SlowSilence {
+        seconds: AtomicU64,
+        asked: AtomicUsize,
+    }
+
+    impl Clock for SlowSilence {
+        fn now(&self) -> UnixTime {
+            UnixTime::from_seconds(self.seconds.load(Ordering::SeqCst))
+        }
+    }
+
+    impl KeySource for SlowSilence {
+        fn fetch<'a>(&'a self, _: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>> {
+            Box::pin(async {
+                self.asked.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                self.seconds.fetch_add(60, Ordering::SeqCst);
+                Err(FetchError::TimedOut)
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_a_silent_issuer_do_not_try_in_turn() {
+        let silence = Arc::new(SlowSilence::default());
+        let cache = Arc::new(KeyCache::new(
+            IssuerUrl::new("https://idp.example").unwrap(),
+            KeyPolicy::default(),
+            Arc::<SlowSilence>::clone(&silence),
+            Arc::<SlowSilence>::clone(&silence),
+        ));
+        let header = Header {
+            algorithm: openidconnect::core::CoreJwsSigningAlgorithm::EdDsa,
+            key_id: None,
+        };
+
+        let all = (0..20).map(|_| cache.key_for(&header));
+        let all = futures_util::future::join_all(all).await;
+
+        assert!(
+            all.iter()
+                .all(|one| *one == Err(TokenError::IssuerUnavailable))
+        );
+        assert_eq!(silence.asked.load(Ordering::SeqCst), 1);
+    }
 
     fn rsa(bits: usize, kid: &str) -> serde_json::Value {
         let mut modulus = vec![0xff; bits / 8];
