@@ -1,3 +1,7 @@
-//! Journeys through the whole: one module each, one binary for all.
+//! Journeys through the library as a whole, over real sockets: one module each, one binary for all.
+#![cfg(test)]
 
 mod conformance;
+mod identity;
+#[path = "../support/mod.rs"]
+mod support;

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod ct;
 pub mod fulcio;
+pub mod issuer;
 pub mod problem;
 pub mod rekor;
 pub mod tiles;
