@@ -2,5 +2,6 @@
 
 pub mod cli;
 pub mod http;
+pub mod keystore;
 pub mod system;
 pub mod telemetry;
