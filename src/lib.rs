@@ -10,5 +10,6 @@
 //! `ARCHITECTURE.md` tells the life of a signature through these rooms.
 
 pub mod adapters;
+pub mod config;
 pub mod protocol;
 pub mod services;

@@ -3,7 +3,9 @@
 pub mod admin;
 pub mod cli;
 pub mod http;
+pub mod keystore;
 pub mod outbound;
 pub mod storage;
 pub mod system;
+pub mod telemetry;
 pub mod wire;

@@ -3,9 +3,13 @@
 pub mod body;
 pub mod ct;
 pub mod fulcio;
+pub mod health;
 pub mod issuer;
+pub mod metrics;
 pub mod problem;
 pub mod rekor;
+pub mod request;
+pub mod server;
 pub mod tiles;
 pub mod timestamp;
 pub mod trust;

@@ -1,0 +1,151 @@
+//! `/healthz`, `/ping` and `/readyz`: is the process there, and can it do its work?
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpResponse, web};
+use serde_json::{Map, Value, json};
+
+/// What a part of the server says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartState {
+    /// It does all of its work
+    Ready,
+    /// It answers reads and refuses writes
+    ReadOnly {
+        /// Why, for the operator
+        reason: String,
+    },
+    /// It cannot do its work
+    Failed {
+        /// Why, for the operator
+        reason: String,
+    },
+}
+
+/// Asks a part for its state. It must answer at once, from memory.
+pub type PartProbe = Box<dyn Fn() -> PartState + Send + Sync>;
+
+/// The parts that make up readiness, by name.
+#[derive(Default)]
+pub struct Readiness {
+    parts: Vec<(&'static str, PartProbe)>,
+}
+
+impl Readiness {
+    /// No parts: always ready.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a part.
+    #[must_use]
+    pub fn part(
+        mut self,
+        name: &'static str,
+        probe: impl Fn() -> PartState + Send + Sync + 'static,
+    ) -> Self {
+        self.parts.push((name, Box::new(probe)));
+        self
+    }
+}
+
+/// Routes `/healthz` and `/ping`, and `/readyz`, which needs `web::Data<Readiness>`.
+pub fn configure(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/healthz").get(alive).head(alive))
+        .service(web::resource("/ping").get(alive).head(alive))
+        .service(web::resource("/readyz").get(ready).head(ready));
+}
+
+/// `GET /healthz`, `GET /ping`: the process answers.
+async fn alive() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, NO_STORE))
+        .content_type("text/plain; charset=utf-8")
+        .body("ok")
+}
+
+/// `GET /readyz`: 200 if every part is ready, else 503; each part's state in either case.
+async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
+    let mut parts = Map::new();
+    let mut all_ready = true;
+    for (name, probe) in &readiness.parts {
+        let state = probe();
+        all_ready &= state == PartState::Ready;
+        parts.insert((*name).to_owned(), describe(&state));
+    }
+    let mut response = if all_ready {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
+    response
+        .insert_header((CACHE_CONTROL, NO_STORE))
+        .json(json!({ "ready": all_ready, "parts": parts }))
+}
+
+fn describe(state: &PartState) -> Value {
+    match state {
+        PartState::Ready => json!({ "state": "ready" }),
+        PartState::ReadOnly { reason } => json!({ "state": "read-only", "reason": reason }),
+        PartState::Failed { reason } => json!({ "state": "failed", "reason": reason }),
+    }
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::{App, test};
+
+    use super::*;
+
+    async fn readyz(readiness: Readiness) -> (StatusCode, Value) {
+        let app = App::new()
+            .app_data(web::Data::new(readiness))
+            .configure(configure);
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::get().uri("/readyz").to_request();
+        let response = test::call_service(&app, request).await;
+        let status = response.status();
+        (status, test::read_body_json(response).await)
+    }
+
+    #[actix_web::test]
+    async fn a_server_is_ready_when_every_part_is() {
+        let readiness = Readiness::new()
+            .part("ct", || PartState::Ready)
+            .part("ca", || PartState::Ready);
+
+        let (status, body) = readyz(readiness).await;
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(body["ready"], true);
+        assert_eq!(body["parts"]["ca"]["state"], "ready");
+    }
+
+    #[actix_web::test]
+    async fn one_part_that_is_not_ready_is_named_with_its_reason() {
+        let readiness = Readiness::new()
+            .part("ct", || PartState::Ready)
+            .part("rekor", || PartState::ReadOnly {
+                reason: "3 entries are missing".to_owned(),
+            });
+
+        let (status, body) = readyz(readiness).await;
+
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(body["ready"], false);
+        assert_eq!(body["parts"]["ct"]["state"], "ready");
+        assert_eq!(body["parts"]["rekor"]["state"], "read-only");
+        assert_eq!(body["parts"]["rekor"]["reason"], "3 entries are missing");
+    }
+
+    #[actix_web::test]
+    async fn probes_are_answered() {
+        let app = test::init_service(App::new().configure(configure)).await;
+        for path in ["/healthz", "/ping"] {
+            let request = test::TestRequest::get().uri(path).to_request();
+            assert_eq!(test::call_and_read_body(&app, request).await, "ok");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::{HttpResponse, Responder};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::*;
+use crate::adapters::http::body::{Body, Ours};
+use crate::adapters::http::{health, metrics};
+use crate::config::{Settings, Sources, load};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn settings() -> Settings {
+    let mut settings = load(&Sources::default()).unwrap();
+    settings.server.listen = "127.0.0.1:0".parse().unwrap();
+    settings.server.workers = Some(1);
+    settings.limits.body_bytes = 65_536;
+    settings
+}
+
+async fn start_with(settings: Settings, extra: Routes) -> Running {
+    let counters = Arc::new(Metrics::new().unwrap());
+    let scrape = web::Data::new(metrics::Scrape {
+        metrics: Arc::clone(&counters),
+        gauging: Vec::new(),
+    });
+    let own: Routes = Arc::new(move |cfg| {
+        cfg.app_data(scrape.clone())
+            .configure(health::configure)
+            .configure(metrics::configure)
+            .service(web::resource("/panic").get(panics))
+            .service(web::resource("/length").post(length))
+            .service(web::resource("/item/{number}").get(item));
+    });
+    let bound = Bound::bind(settings.server.listen).unwrap();
+    let shell = Shell {
+        server: settings.server,
+        limits: settings.limits,
+        tls: None,
+        metrics: counters,
+        routes: vec![own, extra],
+    };
+    start(bound, shell).await.unwrap()
+}
+
+async fn started() -> Running {
+    start_with(settings(), Arc::new(|_| {})).await
+}
+
+async fn panics() -> HttpResponse {
+    panic!("a handler panics in a test")
+}
+
+async fn length(body: Body<Ours>) -> impl Responder {
+    body.bytes().len().to_string()
+}
+
+async fn item(number: web::Path<u32>) -> impl Responder {
+    number.to_string()
+}
+
+/// Sends bytes and reads until the server closes.
+async fn exchange(server: &Running, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    // A server that refuses early may close before all is written.
+    let _ = stream.write_all(bytes).await;
+    read_to_end(&mut stream).await
+}
+
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut reply = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut reply))
+        .await
+        .expect("the server closes the connection");
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+async fn ask(server: &Running, line: &str) -> String {
+    let request = format!("{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    exchange(server, request.as_bytes()).await
+}
+
+#[tokio::test]
+async fn a_server_that_has_started_answers_at_once() {
+    let server = started().await;
+
+    let reply = ask(&server, "GET /healthz").await;
+
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    assert!(reply.ends_with("ok"), "{reply}");
+    assert_ne!(server.address().port(), 0);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn slashes_at_the_end_of_a_path_do_not_matter() {
+    let server = started().await;
+
+    let reply = ask(&server, "GET /healthz/").await;
+
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+}
+
+#[tokio::test]
+async fn the_frameworks_own_errors_are_problem_documents() {
+    let server = started().await;
+    for (line, status, slug) in [
+        ("GET /nowhere", "404", "not-found"),
+        ("DELETE /length", "405", "method-not-allowed"),
+        ("GET /item/x", "404", "not-found"),
+        ("BREW /healthz", "405", "method-not-allowed"),
+    ] {
+        let reply = ask(&server, line).await;
+
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status}")), "{reply}");
+        assert!(reply.contains("application/problem+json"), "{reply}");
+        assert!(
+            reply.contains(&format!("urn:signet:problem:{slug}")),
+            "{reply}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_allowed_is_answered_with_those_that_are() {
+    let server = started().await;
+
+    let reply = ask(&server, "DELETE /length").await;
+
+    assert!(
+        reply.to_ascii_lowercase().contains("allow: post"),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_that_is_counted_and_the_server_goes_on() {
+    let server = started().await;
+
+    let reply = ask(&server, "GET /panic").await;
+
+    assert!(reply.starts_with("HTTP/1.1 500"), "{reply}");
+    assert!(reply.contains("urn:signet:problem:internal"), "{reply}");
+    assert!(!reply.contains("panics in a test"), "{reply}");
+    assert!(reply.contains("x-request-id"), "{reply}");
+    let counters = ask(&server, "GET /metrics").await;
+    assert!(counters.contains("signet_panics_total 1"), "{counters}");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_pattern_and_never_by_path() {
+    let server = started().await;
+    for number in 0..3 {
+        let _ = ask(&server, &format!("GET /item/{number}")).await;
+        let _ = ask(&server, &format!("GET /wander/{number}")).await;
+    }
+
+    let counters = ask(&server, "GET /metrics").await;
+
+    for line in [
+        "route=\"/item/{number}\",status=\"2xx\"} 3",
+        "route=\"unmatched\",status=\"4xx\"} 3",
+    ] {
+        assert!(counters.contains(line), "{counters}");
+    }
+    assert!(!counters.contains("wander"), "{counters}");
+}
+
+#[tokio::test]
+async fn a_request_keeps_a_harmless_identifier_and_gets_one_otherwise() {
+    let server = started().await;
+    let with_id = |id: &str| {
+        format!("GET /ping HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-request-id: {id}\r\n\r\n")
+    };
+
+    let reply = exchange(&server, with_id("build-42_a").as_bytes()).await;
+    assert!(reply.contains("x-request-id: build-42_a\r\n"), "{reply}");
+
+    let long = "a".repeat(65);
+    for id in ["a b", "\u{1b}[2J", "a\"b", long.as_str()] {
+        let reply = exchange(&server, with_id(id).as_bytes()).await;
+        let given = reply
+            .lines()
+            .find_map(|line| line.strip_prefix("x-request-id: "));
+        let given = given.unwrap_or_default();
+        assert!(given.len() == 16 && given != id, "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn t22_a_body_over_the_limit_is_refused_unread_and_the_connection_closed() {
+    let server = started().await;
+    let head = "POST /length HTTP/1.1\r\nhost: a\r\n";
+
+    for rest in [
+        "content-length: 65537\r\n\r\n".to_owned(),
+        "content-length: 1073741824\r\n\r\nabc".to_owned(),
+        format!(
+            "transfer-encoding: chunked\r\n\r\n{}",
+            format!("1000\r\n{}\r\n", "a".repeat(4096)).repeat(17)
+        ),
+    ] {
+        // What looks like another request behind the body must not be answered.
+        let reply = exchange(&server, format!("{head}{rest}").as_bytes()).await;
+
+        assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
+        assert!(
+            reply.contains("urn:signet:problem:body-too-large"),
+            "{reply}"
+        );
+        assert_eq!(reply.matches("HTTP/1.1").count(), 1, "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_up_to_the_limit_is_taken_and_the_connection_kept() {
+    let server = started().await;
+    let one = format!(
+        "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 65536\r\n\r\n{}",
+        "a".repeat(65_536)
+    );
+    let last = "GET /ping HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
+    let reply = exchange(&server, format!("{one}{last}").as_bytes()).await;
+
+    assert_eq!(reply.matches("HTTP/1.1 200").count(), 2, "{reply}");
+    assert!(reply.contains("65536"), "{reply}");
+}
+
+#[tokio::test]
+async fn t21_a_body_that_does_not_come_ends_with_408_and_a_closed_connection() {
+    let mut settings = settings();
+    settings.server.body_timeout = Duration::from_millis(200);
+    let server = start_with(settings, Arc::new(|_| {})).await;
+
+    let request = "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc";
+    let reply = exchange(&server, request.as_bytes()).await;
+
+    assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
+    assert!(
+        reply.contains("urn:signet:problem:body-too-slow"),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
+async fn t21_a_header_that_does_not_end_closes_the_connection() {
+    let mut settings = settings();
+    settings.server.header_timeout = Duration::from_secs(1);
+    let server = start_with(settings, Arc::new(|_| {})).await;
+
+    let reply = exchange(&server, b"GET /ping HTTP/1.1\r\nhost: a\r\nx-slow: ").await;
+
+    assert!(
+        reply.is_empty() || reply.starts_with("HTTP/1.1 408"),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
+async fn t25_requests_that_proxies_read_differently_are_refused() {
+    let server = started().await;
+    for smuggled in [
+        "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcde",
+        "POST /length HTTP/1.1\r\nhost: a\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /length HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: +3\r\n\r\nabc",
+    ] {
+        let smuggled = format!("{smuggled}GET /ping HTTP/1.1\r\nhost: a\r\n\r\n");
+
+        let reply = exchange(&server, smuggled.as_bytes()).await;
+
+        assert!(reply.starts_with("HTTP/1.1 400"), "{smuggled}: {reply}");
+        assert_eq!(reply.matches("HTTP/1.1").count(), 1, "{smuggled}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn requests_in_flight_end_before_the_server_does() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let finished = Arc::new(AtomicBool::new(false));
+    let held = (
+        Arc::clone(&entered),
+        Arc::clone(&leave),
+        Arc::clone(&finished),
+    );
+    let server = start_with(
+        settings(),
+        Arc::new(move |cfg| {
+            let (entered, leave, finished) = held.clone();
+            cfg.route(
+                "/held",
+                web::get().to(move || {
+                    let (entered, leave, finished) = (
+                        Arc::clone(&entered),
+                        Arc::clone(&leave),
+                        Arc::clone(&finished),
+                    );
+                    async move {
+                        entered.notify_one();
+                        leave.notified().await;
+                        finished.store(true, Ordering::SeqCst);
+                        "done"
+                    }
+                }),
+            );
+        }),
+    )
+    .await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream
+        .write_all(b"GET /held HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    entered.notified().await;
+
+    let stopped = tokio::spawn(server.stop());
+    leave.notify_one();
+    let reply = read_to_end(&mut stream).await;
+
+    assert!(reply.ends_with("done"), "{reply}");
+    timeout(PATIENCE, stopped).await.unwrap().unwrap().unwrap();
+    assert!(finished.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn a_server_serves_until_it_is_told_to_stop() {
+    let server = started().await;
+    let address = server.address();
+    let (tell, told) = oneshot::channel();
+    let serving = tokio::spawn(server.serve_until(async {
+        let _ = told.await;
+    }));
+
+    tell.send(()).unwrap();
+
+    timeout(PATIENCE, serving).await.unwrap().unwrap().unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let first = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+
+    let error = Bound::bind(first.address()).err().unwrap();
+
+    assert!(error.to_string().contains(&first.address().to_string()));
+}
