@@ -198,6 +198,36 @@ impl KeyStore {
         }
     }
 
+    /// What [`Self::write_public`] has set, or none where nothing was.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn load_public(&self, name: &'static str) -> Result<Option<Vec<u8>>, KeyStoreError> {
+        let path = self.path(name);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(KeyStoreError::io(&path, "cannot be read")(error)),
+        }
+    }
+
+    /// Sets a private key in PKCS#8 as PEM (0600). Durable on return.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_key(&self, name: &'static str, pkcs8: &[u8]) -> Result<(), KeyStoreError> {
+        self.write_secret(name, &key_file::to_pem(pkcs8))
+    }
+
+    /// The private key under a name, or none where there is none.
+    ///
+    /// # Errors
+    /// It is there and is no key, or others may read it.
+    pub fn load_key(&self, name: &'static str) -> Result<Option<SigningKey>, KeyStoreError> {
+        let pem = self.load(name)?;
+        pem.map(|pem| key_file::parse_key(&self.path(name), &pem)).transpose()
+    }
+
     /// Sets a secret (0600), whole or not at all. Durable on return.
     ///
     /// # Errors

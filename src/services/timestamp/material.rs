@@ -1,9 +1,20 @@
 //! What the authority signs with: a key and its certificates, checked together.
 
-use crate::protocol::keys::SigningKey;
-use crate::protocol::time::Validity;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::protocol::keys::{KeyAlgorithm, SigningKey, SigningKeyError};
+use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::tsp::{TokenSigner, TokenSignerError};
+use crate::protocol::x509::profile::{
+    AuthorityName, AuthorityNameError, AuthorityProfile, Issuer, Lifetime, ProfileError,
+    SerialNumber, authority_certificate, timestamping_certificate,
+};
 use crate::protocol::x509::{Certificate, PathError, Purpose, verify_chain};
+
+/// How long a generated authority lasts: ten years of 365.25 days.
+const AUTHORITY_LIFETIME: Duration = Duration::from_secs(315_576_000);
 
 /// A key and the chain of its certificate, which fit each other and the purpose.
 #[derive(Debug)]
@@ -14,7 +25,7 @@ pub struct TsaMaterial {
 }
 
 /// Why a key and its certificates cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum MaterialError {
     /// Clients want a leaf and a root at least
     #[error("the timestamp authority's chain has {0} certificates; it needs 2 at least")]
@@ -28,6 +39,25 @@ pub enum MaterialError {
     /// There is no moment at which all certificates are valid
     #[error("the timestamp authority's certificates are never all valid at once")]
     NeverValid,
+    /// A generated authority needs names
+    #[error(transparent)]
+    Name(#[from] AuthorityNameError),
+    /// A key could not be made
+    #[error(transparent)]
+    NewKey(#[from] SigningKeyError),
+    /// A certificate could not be made
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+}
+
+/// A new authority as it goes to disk.
+pub struct GeneratedTsa {
+    /// The root's key in PKCS#8. Nothing here needs it again; it may be kept elsewhere.
+    pub root_key: Zeroizing<Vec<u8>>,
+    /// The signing key in PKCS#8, P-256.
+    pub key: Zeroizing<Vec<u8>>,
+    /// The signing leaf, then the root.
+    pub chain: Vec<Certificate>,
 }
 
 impl TsaMaterial {
@@ -50,6 +80,43 @@ impl TsaMaterial {
         Ok(Self { signer, chain })
     }
 
+    /// Makes a new authority: a root, and a leaf that ends with it. The serials must be random.
+    ///
+    /// # Errors
+    /// An organisation that no certificate can name, or no randomness.
+    pub fn generate(
+        organization: &str,
+        now: UnixTime,
+        serials: [SerialNumber; 2],
+    ) -> Result<GeneratedTsa, MaterialError> {
+        let lifetime = Lifetime {
+            not_before: now.floor_to_second(),
+            not_after: now.floor_to_second().after(AUTHORITY_LIFETIME),
+        };
+        let [root_serial, serial] = serials;
+        let (root_key, root_pkcs8) = SigningKey::generate(KeyAlgorithm::P384)?;
+        let root = authority_certificate(&AuthorityProfile {
+            subject: &AuthorityName::new(organization, "timestamp root")?,
+            key: root_key.public_key(),
+            issuer: None,
+            purpose: None,
+            path_length: Some(0),
+            serial: root_serial,
+            lifetime,
+        })?
+        .sign_certificate(&root_key)?;
+        let (key, pkcs8) = SigningKey::generate(KeyAlgorithm::P256)?;
+        let subject = AuthorityName::new(organization, "timestamp authority")?;
+        let issuer = Issuer::of(&root)?;
+        let leaf = timestamping_certificate(&subject, key.public_key(), &issuer, serial, lifetime)?
+            .sign_certificate(&root_key)?;
+        Ok(GeneratedTsa {
+            root_key: root_pkcs8,
+            key: pkcs8,
+            chain: vec![leaf, root],
+        })
+    }
+
     /// The signing leaf first, the root last.
     pub fn chain(&self) -> &[Certificate] {
         &self.chain
@@ -63,7 +130,7 @@ impl TsaMaterial {
 
 fn common_validity(chain: &[Certificate]) -> Validity {
     let mut common = Validity {
-        start: crate::protocol::time::UnixTime::from_millis(0),
+        start: UnixTime::from_millis(0),
         end: None,
     };
     for certificate in chain {

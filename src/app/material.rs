@@ -1,0 +1,316 @@
+//! What makes an instance itself: its names, keys and certificates, made once and kept in the data
+//! directory.
+//!
+//! A chain is written after the keys that it belongs to, so a start that was cut short is simply
+//! done again.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::adapters::keystore::{KeyStore, KeyStoreError, load_key_file};
+use crate::adapters::system::{NoRandomness, random_bytes};
+use crate::config::{OwnCa, Settings};
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+use crate::protocol::note::NoteError;
+use crate::protocol::time::UnixTime;
+use crate::protocol::x509::profile::SerialNumber;
+use crate::protocol::x509::{Certificate, CertificateError};
+use crate::services::ca::{self, CaMaterial};
+use crate::services::ctlog::CtHeadSigner;
+use crate::services::issuer;
+use crate::services::rekor::CheckpointSigner;
+use crate::services::timestamp::{self, TsaMaterial};
+
+/// Why an instance's material cannot be used or made.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialError {
+    /// A file of the key store
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// The instance was made under other names
+    #[error(
+        "this data directory belongs to the log {made:?}, and the settings now say {now:?}: a log \
+         keeps its name for ever. Set server.public_url or log.origin back, or begin with an empty \
+         data directory"
+    )]
+    OtherName {
+        /// The name at the first start.
+        made: String,
+        /// The name that the settings give now.
+        now: String,
+    },
+    /// `instance.json` is not ours
+    #[error("keys/instance.json cannot be read: {0}")]
+    Instance(#[source] serde_json::Error),
+    /// The data directory has no instance
+    #[error("there is no instance here: keys/{0} is missing")]
+    NoInstance(&'static str),
+    /// A log cannot have the name
+    #[error("the log's name {name:?} cannot stand in a checkpoint: {source}")]
+    LogName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        source: NoteError,
+    },
+    /// The certificate authority's part
+    #[error("certificate authority: {0}")]
+    Ca(#[from] ca::MaterialError),
+    /// The timestamp authority's part
+    #[error("timestamp authority: {0}")]
+    Tsa(#[from] timestamp::MaterialError),
+    /// The embedded issuer's part
+    #[error("embedded issuer: {0}")]
+    Issuer(#[from] issuer::IssuerKeyError),
+    /// A chain file that holds something else
+    #[error("{file} is not a chain of PEM certificates: {source}")]
+    Chain {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
+    /// A chain file that cannot be read
+    #[error("{file} cannot be read: {source}")]
+    ChainFile {
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The operating system gave no randomness
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+/// What is decided at the first start and never again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    version: u8,
+    /// When the instance was made, in seconds since the epoch.
+    created: u64,
+    /// The signature log's name.
+    log_origin: String,
+    /// The certificate log's name.
+    ct_origin: String,
+}
+
+/// Everything that an instance signs with.
+pub struct Material {
+    /// What was decided at the first start.
+    pub instance: Instance,
+    /// The certificate authority.
+    pub ca: CaMaterial,
+    /// The timestamp authority.
+    pub tsa: TsaMaterial,
+    /// The certificate log's signer.
+    pub ct: CtHeadSigner,
+    /// The signature log's signer.
+    pub log: CheckpointSigner,
+    /// The embedded issuer's key.
+    pub issuer: SigningKey,
+}
+
+/// The signers of both logs, which offline commands check heads with.
+pub struct LogSigners {
+    /// The certificate log's signer.
+    pub ct: CtHeadSigner,
+    /// The signature log's signer.
+    pub log: CheckpointSigner,
+}
+
+const INSTANCE: &str = "instance.json";
+const CT_KEY: &str = "ct.key.pem";
+const LOG_KEY: &str = "log.key.pem";
+const ISSUER_KEY: &str = "issuer.key.pem";
+
+/// The files of one authority.
+struct AuthorityFiles {
+    root_key: &'static str,
+    key: &'static str,
+    chain: &'static str,
+}
+
+const CA_FILES: AuthorityFiles =
+    AuthorityFiles { root_key: "ca-root.key.pem", key: "ca.key.pem", chain: "ca-chain.pem" };
+
+const TSA_FILES: AuthorityFiles =
+    AuthorityFiles { root_key: "tsa-root.key.pem", key: "tsa.key.pem", chain: "tsa-chain.pem" };
+
+impl Instance {
+    /// When the instance was made.
+    pub const fn created(&self) -> UnixTime {
+        UnixTime::from_seconds(self.created)
+    }
+
+    fn of(settings: &Settings, now: UnixTime) -> Self {
+        let url = settings.server.public_url.as_str();
+        let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
+        Self {
+            version: 1,
+            created: now.seconds(),
+            log_origin: settings.log.origin.clone(),
+            ct_origin: format!("{authority}/ct"),
+        }
+    }
+
+    fn load(store: &KeyStore) -> Result<Option<Self>, MaterialError> {
+        let json = store.load_public(INSTANCE)?;
+        json.map(|json| serde_json::from_slice(&json).map_err(MaterialError::Instance)).transpose()
+    }
+
+    fn load_or_create(
+        store: &KeyStore,
+        settings: &Settings,
+        now: UnixTime,
+    ) -> Result<Self, MaterialError> {
+        let wanted = Self::of(settings, now);
+        let Some(made) = Self::load(store)? else {
+            let json = serde_json::to_vec_pretty(&wanted).map_err(MaterialError::Instance)?;
+            store.write_public(INSTANCE, &json)?;
+            return Ok(wanted);
+        };
+        if made.log_origin != wanted.log_origin {
+            return Err(MaterialError::OtherName { made: made.log_origin, now: wanted.log_origin });
+        }
+        Ok(made)
+    }
+}
+
+impl Material {
+    /// Loads what is there and makes what is missing.
+    ///
+    /// # Errors
+    /// See [`MaterialError`].
+    pub fn load_or_create(
+        store: &KeyStore,
+        settings: &Settings,
+        now: UnixTime,
+    ) -> Result<Self, MaterialError> {
+        let instance = Instance::load_or_create(store, settings, now)?;
+        let ct = store.load_or_create_key(CT_KEY, KeyAlgorithm::P256)?;
+        let log = store.load_or_create_key(LOG_KEY, KeyAlgorithm::Ed25519)?;
+        let signers = LogSigners::new(&instance, ct, log)?;
+        let ca = match &settings.ca.own {
+            Some(own) => load_own_ca(own)?,
+            None => load_or_create_ca(store, settings, now)?,
+        };
+        Ok(Self {
+            ca,
+            tsa: load_or_create_tsa(store, settings, now)?,
+            ct: signers.ct,
+            log: signers.log,
+            issuer: store
+                .load_or_create_key_with(ISSUER_KEY, || {
+                    issuer::generate_key().map_err(MaterialError::from)
+                })?,
+            instance,
+        })
+    }
+}
+
+impl LogSigners {
+    /// Loads the signers of an instance that exists.
+    ///
+    /// # Errors
+    /// There is no instance, or its files cannot be read.
+    pub fn load(store: &KeyStore) -> Result<Self, MaterialError> {
+        let instance = Instance::load(store)?.ok_or(MaterialError::NoInstance(INSTANCE))?;
+        let key = |name| store.load_key(name)?.ok_or(MaterialError::NoInstance(name));
+        Self::new(&instance, key(CT_KEY)?, key(LOG_KEY)?)
+    }
+
+    fn new(instance: &Instance, ct: SigningKey, log: SigningKey) -> Result<Self, MaterialError> {
+        let named = |name: &str| {
+            let name = name.to_owned();
+            move |source| MaterialError::LogName { name, source }
+        };
+        Ok(Self {
+            ct: CtHeadSigner::new(&instance.ct_origin, Arc::new(ct))
+                .map_err(named(&instance.ct_origin))?,
+            log: CheckpointSigner::new(log, &instance.log_origin)
+                .map_err(named(&instance.log_origin))?,
+        })
+    }
+}
+
+fn load_or_create_ca(
+    store: &KeyStore,
+    settings: &Settings,
+    now: UnixTime,
+) -> Result<CaMaterial, MaterialError> {
+    if let Some((key, chain)) = CA_FILES.load(store)? {
+        return Ok(CaMaterial::new(chain, key)?);
+    }
+    let names = &settings.ca;
+    let made = CaMaterial::generate(&names.organisation, &names.common_name, now, serials()?)?;
+    let chain = made.chain();
+    CA_FILES.write(store, &made.root_key, &made.key, &chain)?;
+    Ok(CaMaterial::new(chain, parse(&made.key)?)?)
+}
+
+fn load_or_create_tsa(
+    store: &KeyStore,
+    settings: &Settings,
+    now: UnixTime,
+) -> Result<TsaMaterial, MaterialError> {
+    if let Some((key, chain)) = TSA_FILES.load(store)? {
+        return Ok(TsaMaterial::new(key, chain)?);
+    }
+    let made = TsaMaterial::generate(&settings.timestamp.organisation, now, serials()?)?;
+    TSA_FILES.write(store, &made.root_key, &made.key, &made.chain)?;
+    Ok(TsaMaterial::new(parse(&made.key)?, made.chain)?)
+}
+
+fn load_own_ca(own: &OwnCa) -> Result<CaMaterial, MaterialError> {
+    let file = own.certificate_chain_file.display().to_string();
+    let pem = std::fs::read(&own.certificate_chain_file)
+        .map_err(|source| MaterialError::ChainFile { file: file.clone(), source })?;
+    let chain = parse_chain(&pem).map_err(|source| MaterialError::Chain { file, source })?;
+    Ok(CaMaterial::new(chain, load_key_file(&own.key_file)?)?)
+}
+
+impl AuthorityFiles {
+    fn load(
+        &self,
+        store: &KeyStore,
+    ) -> Result<Option<(SigningKey, Vec<Certificate>)>, MaterialError> {
+        let Some(pem) = store.load_public(self.chain)? else {
+            return Ok(None);
+        };
+        let chain = parse_chain(&pem)
+            .map_err(|source| MaterialError::Chain { file: self.chain.to_owned(), source })?;
+        let key = store.load_key(self.key)?.ok_or(MaterialError::NoInstance(self.key))?;
+        Ok(Some((key, chain)))
+    }
+
+    fn write(
+        &self,
+        store: &KeyStore,
+        root_key: &Zeroizing<Vec<u8>>,
+        key: &Zeroizing<Vec<u8>>,
+        chain: &[Certificate],
+    ) -> Result<(), MaterialError> {
+        store.write_key(self.root_key, root_key)?;
+        store.write_key(self.key, key)?;
+        // CRASH: the chain comes last, for its presence says that the authority is complete.
+        let chain: String = chain.iter().map(Certificate::to_pem).collect();
+        Ok(store.write_public(self.chain, chain.as_bytes())?)
+    }
+}
+
+fn parse(pkcs8: &[u8]) -> Result<SigningKey, MaterialError> {
+    SigningKey::from_pkcs8(pkcs8).map_err(|error| MaterialError::Ca(error.into()))
+}
+
+fn parse_chain(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
+    let blocks = pem::parse_many(text).map_err(|_| CertificateError::Malformed)?;
+    blocks.iter().map(|block| Certificate::from_der(block.contents())).collect()
+}
+
+fn serials() -> Result<[SerialNumber; 2], NoRandomness> {
+    Ok([SerialNumber::from_random(random_bytes()?), SerialNumber::from_random(random_bytes()?)])
+}
