@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::claims::SignedClaims;
 use super::issuer::TrustedIssuer;
-use super::keys::{self, IssuerKeys, KeyCache, KeyPolicy, KeySource};
+use super::key_cache::{KeyCache, KeyPolicy, KeySource};
+use super::key_set::IssuerKeys;
 use super::token::{RawToken, UnverifiedToken};
 use crate::protocol::identity::{EmailAddress, IssuerUrl, NameError, SubjectName};
 use crate::protocol::time::{Clock, UnixTime};
@@ -236,7 +237,7 @@ impl IdentityVerifier {
             .get(token.unverified_issuer()?)
             .ok_or(TokenError::UnknownIssuer)?;
         let key = match &trusted.keys {
-            Keys::Own(keys) => keys::pick(keys, &token.header)?,
+            Keys::Own(keys) => keys.pick(&token.header)?,
             Keys::Fetched(cache) => cache.key_for(&token.header).await?,
         };
         let claims = SignedClaims::new(token.verify_signature(&key)?);
