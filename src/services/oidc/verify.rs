@@ -1,6 +1,6 @@
 //! From a token to an identity.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::claims::SignedClaims;
@@ -178,7 +178,7 @@ impl TokenError {
 
 /// Verifies tokens of the trusted issuers.
 pub struct IdentityVerifier {
-    issuers: HashMap<String, Trusted>,
+    issuers: BTreeMap<String, Trusted>,
     clock: Arc<dyn Clock>,
 }
 
@@ -221,7 +221,7 @@ impl IdentityVerifier {
         }
     }
 
-    /// The issuers that are trusted, in no particular order.
+    /// The issuers that are trusted, in the order of their URLs.
     pub fn issuers(&self) -> impl Iterator<Item = &TrustedIssuer> {
         self.issuers.values().map(|trusted| &trusted.settings)
     }
