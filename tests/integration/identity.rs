@@ -281,7 +281,7 @@ async fn a_public_key_is_no_shared_secret_and_no_key_serves_another_algorithm() 
     let refused = service
         .verify(&p384.token_with_header(&header, &claims))
         .await;
-    assert_eq!(refused.unwrap_err(), TokenError::Signature);
+    assert_eq!(refused.unwrap_err(), TokenError::UnknownKey);
 }
 
 #[tokio::test]

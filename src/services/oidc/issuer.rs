@@ -94,6 +94,24 @@ impl TrustedIssuer {
     pub const fn url(&self) -> &IssuerUrl {
         &self.url
     }
+
+    /// Whom its tokens must be made for.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// How its subjects are named.
+    pub const fn kind(&self) -> &IssuerKind {
+        &self.kind
+    }
+
+    /// The claim that clients are told to sign as their proof of possession.
+    pub const fn challenge_claim(&self) -> &'static str {
+        match self.kind {
+            IssuerKind::Email => "email",
+            IssuerKind::Uri(_) => "sub",
+        }
+    }
 }
 
 impl SubjectDomain {
@@ -211,6 +229,17 @@ mod tests {
         ] {
             assert!(!domain.contains(uri), "{uri} was accepted");
         }
+    }
+
+    #[test]
+    fn an_issuer_names_the_claim_that_its_kind_is_known_by() {
+        let url = IssuerUrl::new("https://id.example.com").unwrap();
+        let people = TrustedIssuer::new(url, "sigstore", IssuerKind::Email).unwrap();
+        let jobs = uri_issuer("https://id.example.com", "https://ci.example.com").unwrap();
+
+        assert_eq!(people.challenge_claim(), "email");
+        assert_eq!(jobs.challenge_claim(), "sub");
+        assert_eq!(jobs.audience(), "sigstore");
     }
 
     #[test]

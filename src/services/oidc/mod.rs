@@ -1,18 +1,20 @@
 //! Identity: which issuers are trusted, their keys, and tokens that become a [`VerifiedIdentity`].
 //!
 //! Order of the checks: the token's size and form, then `iss` only to choose keys, then the
-//! signature, and only then the other claims. Keys and signatures are openidconnect's; the claims are
-//! checked here, because its own token type ignores `nbf`, accepts a future `iat`, and refuses whole
-//! tokens over claims that nobody reads.
+//! signature, and only then the other claims. Key sets are openidconnect's; signatures and claims are
+//! checked here, because its own token type ignores `nbf`, accepts a future `iat`, refuses whole
+//! tokens over claims that nobody reads, and is slow.
 
 mod claims;
 mod issuer;
 mod json;
-mod keys;
+mod key_cache;
+mod key_set;
 mod token;
 mod verify;
 
 pub use issuer::{IssuerKind, IssuerSettingError, SubjectDomain, TrustedIssuer};
-pub use keys::{FetchError, IssuerKeys, KeyPolicy, KeySetError, KeySource};
+pub use key_cache::{FetchError, KeyPolicy, KeySource};
+pub use key_set::{IssuerKeys, KeySetError};
 pub use token::{MAX_TOKEN_LENGTH, RawToken};
 pub use verify::{IdentityVerifier, TokenError, VerifiedIdentity};

@@ -1,11 +1,12 @@
 //! From a token to an identity.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::claims::SignedClaims;
 use super::issuer::TrustedIssuer;
-use super::keys::{self, IssuerKeys, KeyCache, KeyPolicy, KeySource};
+use super::key_cache::{KeyCache, KeyPolicy, KeySource};
+use super::key_set::IssuerKeys;
 use super::token::{RawToken, UnverifiedToken};
 use crate::protocol::identity::{EmailAddress, IssuerUrl, NameError, SubjectName};
 use crate::protocol::time::{Clock, UnixTime};
@@ -177,7 +178,7 @@ impl TokenError {
 
 /// Verifies tokens of the trusted issuers.
 pub struct IdentityVerifier {
-    issuers: HashMap<String, Trusted>,
+    issuers: BTreeMap<String, Trusted>,
     clock: Arc<dyn Clock>,
 }
 
@@ -220,7 +221,7 @@ impl IdentityVerifier {
         }
     }
 
-    /// The issuers that are trusted, in no particular order.
+    /// The issuers that are trusted, in the order of their URLs.
     pub fn issuers(&self) -> impl Iterator<Item = &TrustedIssuer> {
         self.issuers.values().map(|trusted| &trusted.settings)
     }
@@ -236,7 +237,7 @@ impl IdentityVerifier {
             .get(token.unverified_issuer()?)
             .ok_or(TokenError::UnknownIssuer)?;
         let key = match &trusted.keys {
-            Keys::Own(keys) => keys::pick(keys, &token.header)?,
+            Keys::Own(keys) => keys.pick(&token.header)?,
             Keys::Fetched(cache) => cache.key_for(&token.header).await?,
         };
         let claims = SignedClaims::new(token.verify_signature(&key)?);

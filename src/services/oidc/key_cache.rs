@@ -1,125 +1,16 @@
-//! Issuers' keys: which are good, where they come from, and how long they are believed.
+//! How long an issuer's keys are believed, and how often it is asked for them.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use openidconnect::core::{CoreJsonWebKey, CoreJsonWebKeySet, CoreJsonWebKeyType};
-use openidconnect::{JsonWebKey as _, JsonWebKeyAlgorithm};
 use tokio::sync::Mutex;
 
 use super::TokenError;
+use super::key_set::{IssuerKey, IssuerKeys, KeySetError};
 use super::token::Header;
-use crate::protocol::bytes::from_base64url;
 use crate::protocol::identity::IssuerUrl;
 use crate::protocol::time::{Clock, UnixTime};
-
-/// The most keys that an issuer may publish.
-const MAX_KEYS: usize = 100;
-
-/// The keys of one issuer that are good enough to verify with.
-#[derive(Clone, Debug)]
-pub struct IssuerKeys(Vec<CoreJsonWebKey>);
-
-/// Why a key set was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeySetError {
-    /// Not a JWK set (RFC 7517 §5)
-    #[error("not a JSON web key set")]
-    Malformed,
-    /// More keys than anyone needs
-    #[error("the key set has {0} keys; the limit is 100")]
-    TooMany(usize),
-    /// No key that could verify a token
-    #[error(
-        "the key set has no usable key: \
-         RSA of 2048 to 4096 bits, EC P-256 or P-384, or OKP Ed25519, for signatures"
-    )]
-    NoneUsable,
-}
-
-impl IssuerKeys {
-    /// Keeps the good public keys of a set: weak, symmetric, private and unknown ones are left out.
-    ///
-    /// # Errors
-    /// See [`KeySetError`].
-    pub fn new(set: &CoreJsonWebKeySet) -> Result<Self, KeySetError> {
-        let keys = set.keys();
-        if keys.len() > MAX_KEYS {
-            return Err(KeySetError::TooMany(keys.len()));
-        }
-        let usable: Vec<_> = keys.iter().filter(|key| is_usable(key)).cloned().collect();
-        if usable.is_empty() {
-            return Err(KeySetError::NoneUsable);
-        }
-        Ok(Self(usable))
-    }
-
-    /// Reads a JWK set (RFC 7517 §5).
-    ///
-    /// # Errors
-    /// See [`KeySetError`].
-    pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
-        let set = serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
-        Self::new(&set)
-    }
-
-    fn find(&self, header: &Header) -> Found<'_> {
-        let key_id = header.key_id.as_deref();
-        let mut candidates = self.0.iter().filter(|key| {
-            let id_matches = key_id.is_none() || key_id == key.key_id().map(|id| id.as_str());
-            let algorithm_matches = match key.signing_alg() {
-                JsonWebKeyAlgorithm::Algorithm(algorithm) => *algorithm == header.algorithm,
-                JsonWebKeyAlgorithm::Unspecified => !header.key_must_name_algorithm(),
-                JsonWebKeyAlgorithm::Unsupported => false,
-            };
-            id_matches && algorithm_matches && *key.key_type() == header.key_type()
-        });
-        match (candidates.next(), candidates.next()) {
-            (None, _) => Found::Nothing,
-            (Some(key), None) => Found::One(key),
-            // SPEC OpenID Connect Core §10.1: with several keys the token must say which one.
-            (Some(_), Some(_)) => Found::Several,
-        }
-    }
-}
-
-enum Found<'a> {
-    Nothing,
-    One(&'a CoreJsonWebKey),
-    Several,
-}
-
-fn is_usable(key: &CoreJsonWebKey) -> bool {
-    // The key's numbers can only be read through its JSON form.
-    let Ok(json) = serde_json::to_value(key) else {
-        return false;
-    };
-    let text = |name| json.get(name).and_then(serde_json::Value::as_str);
-    let for_signatures = text("use").is_none_or(|purpose| purpose == "sig");
-    let is_public = text("d").is_none() && text("k").is_none();
-    let is_strong = match key.key_type() {
-        CoreJsonWebKeyType::RSA => text("n")
-            .and_then(|n| from_base64url(n).ok())
-            .is_some_and(|modulus| (2048..=4096).contains(&bit_length(&modulus))),
-        CoreJsonWebKeyType::EllipticCurve => matches!(text("crv"), Some("P-256" | "P-384")),
-        CoreJsonWebKeyType::OctetKeyPair => text("crv") == Some("Ed25519"),
-        _ => false,
-    };
-    for_signatures && is_public && is_strong
-}
-
-fn bit_length(big_endian: &[u8]) -> usize {
-    let mut significant = big_endian.iter().skip_while(|byte| **byte == 0);
-    let Some(first) = significant.next() else {
-        return 0;
-    };
-    let in_first = 8usize.saturating_sub(first.leading_zeros() as usize);
-    significant
-        .count()
-        .saturating_mul(8)
-        .saturating_add(in_first)
-}
 
 /// Why an issuer's keys could not be fetched. Nothing of what the issuer answered is kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -223,17 +114,17 @@ impl KeyCache {
     pub(super) async fn key_for(
         self: &Arc<Self>,
         header: &Header,
-    ) -> Result<CoreJsonWebKey, TokenError> {
+    ) -> Result<Arc<IssuerKey>, TokenError> {
         if let Some(held) = self.fresh() {
-            match pick(&held.keys, header) {
+            match held.keys.pick(header) {
                 Err(TokenError::UnknownKey) => {}
                 known => return known,
             }
             let keys = self.refresh(Some(held.fetched)).await?;
-            return pick(&keys, header);
+            return keys.pick(header);
         }
         let keys = self.refresh(None).await?;
-        pick(&keys, header)
+        keys.pick(header)
     }
 
     fn fresh(&self) -> Option<Held> {
@@ -310,15 +201,6 @@ impl KeyCache {
     }
 }
 
-/// The one key of a set that a token's header asks for.
-pub(super) fn pick(keys: &IssuerKeys, header: &Header) -> Result<CoreJsonWebKey, TokenError> {
-    match keys.find(header) {
-        Found::Nothing => Err(TokenError::UnknownKey),
-        Found::One(key) => Ok(key.clone()),
-        Found::Several => Err(TokenError::AmbiguousKey),
-    }
-}
-
 fn is_within(since: UnixTime, span: Duration, now: UnixTime) -> bool {
     since <= now && now < since.after(span)
 }
@@ -328,7 +210,6 @@ mod tests {
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
     use super::*;
-    use serde_json::json;
 
     #[derive(Default)]
     struct SlowSilence {
@@ -375,55 +256,5 @@ mod tests {
                 .all(|one| *one == Err(TokenError::IssuerUnavailable))
         );
         assert_eq!(silence.asked.load(Ordering::SeqCst), 1);
-    }
-
-    fn rsa(bits: usize, kid: &str) -> serde_json::Value {
-        let mut modulus = vec![0xff; bits / 8];
-        modulus[0] = 0x80;
-        let n = crate::protocol::bytes::to_base64url(&modulus);
-        json!({"kty":"RSA","kid":kid,"n":n,"e":"AQAB"})
-    }
-
-    fn parse(keys: &serde_json::Value) -> Result<IssuerKeys, KeySetError> {
-        IssuerKeys::parse(json!({ "keys": keys }).to_string().as_bytes())
-    }
-
-    #[test]
-    fn weak_symmetric_private_and_foreign_keys_are_left_out() {
-        for key in [
-            rsa(512, "a"),
-            rsa(1024, "a"),
-            rsa(8192, "a"),
-            json!({"kty":"oct","k":"AAAA","kid":"a"}),
-            json!({"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}),
-            json!({"kty":"OKP","crv":"X25519","x":"AA"}),
-            json!({"kty":"EC","crv":"P-256","x":"AA","y":"AA","use":"enc"}),
-            json!({"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}),
-            json!({"kty":"unheard-of"}),
-            json!(7),
-        ] {
-            assert_eq!(parse(&json!([key])).unwrap_err(), KeySetError::NoneUsable);
-        }
-        let mixed = json!([rsa(512, "a"), rsa(2048, "b"), {"kty":"oct","k":"AAAA"}]);
-        assert_eq!(parse(&mixed).unwrap().0.len(), 1);
-    }
-
-    #[test]
-    fn key_sets_are_bounded() {
-        let many: Vec<_> = (0..101).map(|n| rsa(2048, &n.to_string())).collect();
-
-        assert_eq!(parse(&json!(many)).unwrap_err(), KeySetError::TooMany(101));
-        assert_eq!(
-            IssuerKeys::parse(b"<html>").unwrap_err(),
-            KeySetError::Malformed
-        );
-    }
-
-    #[test]
-    fn the_bits_of_a_modulus_are_counted_without_its_leading_zeros() {
-        assert_eq!(bit_length(&[]), 0);
-        assert_eq!(bit_length(&[0, 0]), 0);
-        assert_eq!(bit_length(&[0, 1, 0]), 9);
-        assert_eq!(bit_length(&[0x80, 0]), 16);
     }
 }
