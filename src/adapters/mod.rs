@@ -3,5 +3,7 @@
 pub mod cli;
 pub mod http;
 pub mod keystore;
+pub mod outbound;
 pub mod system;
 pub mod telemetry;
+pub mod web;
