@@ -8,4 +8,5 @@ pub mod outbound;
 pub mod storage;
 pub mod system;
 pub mod telemetry;
+pub mod web;
 pub mod wire;

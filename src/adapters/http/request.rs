@@ -1,7 +1,7 @@
 //! What happens to every request, whatever its route: an identifier, a time limit on its body, a
 //! net under its handler, one event when it ends, and errors in a form of ours.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future as _;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::{InternalError, PayloadError};
 use actix_web::http::header::{
     CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
@@ -52,28 +52,31 @@ pub async fn surround<B: MessageBody + 'static>(
     let begun = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
-    let late = limit_body(&mut request, surroundings.body_timeout);
+    let body = SharedBody::limit(&mut request, surroundings.body_timeout);
     let counted = InFlight::begin(&surroundings.metrics);
 
     let span = tracing::info_span!("request", request.id = %id);
     let handler = async move { next.call(request).await }.instrument(span.clone());
     let outcome = AssertUnwindSafe(handler).catch_unwind().await;
 
-    let mut outcome = match outcome {
-        Ok(Ok(response)) => Ok(in_our_form(response.map_into_boxed_body(), late.get())),
-        Ok(Err(error)) => Err(error.as_response_error().error_response()),
+    let late = body.is_late();
+    let finish = |head: &mut ResponseHead, sent: BoxBody| complete(head, sent, &id, body);
+    let outcome = match outcome {
+        Ok(Ok(response)) => {
+            let response = in_our_form(response.map_into_boxed_body(), late);
+            Ok(response.map_body(finish))
+        }
+        Ok(Err(error)) => Err(error.error_response().map_body(finish)),
         Err(_) => {
             surroundings.metrics.panicked();
-            Err(panicked().error_response())
+            Err(panicked().error_response().map_body(finish))
         }
     };
     drop(counted);
-    let (route, response) = match &mut outcome {
-        Ok(response) => (response.request().match_pattern(), response.response_mut()),
-        Err(response) => (None, response),
+    let (route, status) = match &outcome {
+        Ok(response) => (response.request().match_pattern(), response.status()),
+        Err(response) => (None, response.status()),
     };
-    complete(response, &id);
-    let status = response.status();
     let elapsed = begun.elapsed();
     span.in_scope(|| report(route.as_deref(), &method, status, elapsed));
     surroundings
@@ -109,23 +112,44 @@ fn request_id(headers: &HeaderMap) -> String {
     }
 }
 
-fn complete(response: &mut HttpResponse, id: &str) {
-    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        close(response);
-    }
-    let headers = response.headers_mut();
+fn complete(head: &mut ResponseHead, sent: BoxBody, id: &str, received: Rc<SharedBody>) -> BoxBody {
+    let headers = head.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
+    if received.state.get() == BodyState::Finished {
+        return sent;
+    }
+    // What is left of the body must not be taken for the next request. The type is not exported by
+    // the framework's front, but a value of it can be had.
+    let close = HttpResponse::Ok().force_close().finish();
+    head.set_connection_type(close.head().connection_type());
+    BoxBody::new(Holding {
+        sent,
+        _received: received,
+    })
 }
 
-/// What is left of the body must not be taken for the next request.
-fn close(response: &mut HttpResponse) {
-    // The type is not exported by the framework's front, but a value of it can be had.
-    let close = HttpResponse::Ok().force_close().finish();
-    let close = close.head().connection_type();
-    response.head_mut().set_connection_type(close);
+/// A response's body that keeps what is unread of the request's until it was sent.
+struct Holding {
+    sent: BoxBody,
+    _received: Rc<SharedBody>,
+}
+
+impl MessageBody for Holding {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.sent.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        Pin::new(&mut self.sent).poll_next(cx)
+    }
 }
 
 fn panicked() -> Problem {
@@ -157,9 +181,6 @@ fn in_our_form(response: ServiceResponse, late: bool) -> ServiceResponse {
         if name != CONTENT_TYPE {
             ours.headers_mut().append(name.clone(), value.clone());
         }
-    }
-    if late {
-        close(&mut ours);
     }
     response.into_response(ours)
 }
@@ -226,40 +247,75 @@ impl Drop for InFlight {
     }
 }
 
-/// Puts the time limit around the body; the returned cell turns true when it strikes.
-fn limit_body(request: &mut ServiceRequest, limit: Duration) -> Rc<Cell<bool>> {
-    let late = Rc::new(Cell::new(false));
-    match request.take_payload() {
-        Payload::None => {}
-        body => request.set_payload(Payload::Stream {
-            payload: Box::pin(TimedBody {
-                body,
-                limit,
-                alarm: None,
-                late: Rc::clone(&late),
+/// A request's body, shared between the handler that reads it and the middleware that outlives it.
+///
+/// The framework reads on to the end of a chunked body that its reader dropped, for however long it
+/// goes on. A body that is still held when the response is sent closes the connection instead.
+struct SharedBody {
+    payload: RefCell<Payload>,
+    state: Cell<BodyState>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BodyState {
+    /// There may be more
+    Open,
+    /// It was read to its end
+    Finished,
+    /// It did not come whole within its limit
+    Late,
+}
+
+impl SharedBody {
+    /// Puts the time limit around the body of a request.
+    fn limit(request: &mut ServiceRequest, limit: Duration) -> Rc<Self> {
+        let payload = request.take_payload();
+        let empty = matches!(payload, Payload::None);
+        let body = Rc::new(Self {
+            payload: RefCell::new(payload),
+            state: Cell::new(if empty {
+                BodyState::Finished
+            } else {
+                BodyState::Open
             }),
-        }),
+        });
+        if !empty {
+            request.set_payload(Payload::Stream {
+                payload: Box::pin(TimedBody {
+                    body: Rc::clone(&body),
+                    limit,
+                    alarm: None,
+                }),
+            });
+        }
+        body
     }
-    late
+
+    fn is_late(&self) -> bool {
+        self.state.get() == BodyState::Late
+    }
 }
 
 /// A body that fails when it has not come whole within its limit.
 struct TimedBody {
-    body: Payload,
+    body: Rc<SharedBody>,
     limit: Duration,
     // Set at the first wait: most bodies are there before anyone asks.
     alarm: Option<Pin<Box<Sleep>>>,
-    late: Rc<Cell<bool>>,
 }
 
 impl Stream for TimedBody {
     type Item = Result<web::Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.late.get() {
+        if self.body.state.get() != BodyState::Open {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(piece) = Pin::new(&mut self.body).poll_next(cx) {
+        let piece = Pin::new(&mut *self.body.payload.borrow_mut()).poll_next(cx);
+        if let Poll::Ready(piece) = piece {
+            if piece.is_none() {
+                self.body.state.set(BodyState::Finished);
+            }
             return Poll::Ready(piece);
         }
         let limit = self.limit;
@@ -267,7 +323,7 @@ impl Stream for TimedBody {
         match alarm.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
-                self.late.set(true);
+                self.body.state.set(BodyState::Late);
                 let slow = std::io::Error::from(std::io::ErrorKind::TimedOut);
                 Poll::Ready(Some(Err(PayloadError::Io(slow))))
             }

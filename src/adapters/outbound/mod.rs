@@ -1,3 +1,4 @@
 //! Calls to other servers: each bounded in time and size, none follows redirects.
 
+pub mod instance;
 pub mod oidc;

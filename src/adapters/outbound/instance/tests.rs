@@ -1,0 +1,248 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+
+use super::*;
+use crate::adapters::http::body::{Body, Gateway, Ours};
+use crate::adapters::http::metrics::Metrics;
+use crate::adapters::http::problem::{GatewayError, GrpcCode, Problem};
+use crate::adapters::http::server::{Bound, Routes, Running, Shell, load_tls, start};
+use crate::config::{Sources, TlsSettings, load};
+
+const TOKEN: &str = "header.very-secret-claims.signature";
+
+async fn serve(tls: Option<rustls::ServerConfig>, routes: Routes) -> Running {
+    let mut settings = load(&Sources::default()).unwrap();
+    settings.server.workers = Some(1);
+    let bound = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let shell = Shell {
+        server: settings.server,
+        limits: settings.limits,
+        tls,
+        metrics: Arc::new(Metrics::new().unwrap()),
+        routes: vec![routes],
+    };
+    start(bound, shell).await.unwrap()
+}
+
+fn routes(configure: fn(&mut web::ServiceConfig)) -> Routes {
+    Arc::new(configure)
+}
+
+fn client_of(server: &Running) -> InstanceClient {
+    InstanceClient::new(&format!("http://{}", server.address()), None).unwrap()
+}
+
+async fn certify(body: Body<Gateway>) -> Result<HttpResponse, GatewayError> {
+    let request: Value = body.json()?;
+    if request["credentials"]["oidcIdentityToken"] != TOKEN {
+        let code = GrpcCode::InvalidArgument;
+        return Err(GatewayError::new(
+            actix_web::http::StatusCode::BAD_REQUEST,
+            code,
+            "There was an error processing the identity token",
+        ));
+    }
+    let asked = &request["publicKeyRequest"]["publicKey"]["content"];
+    let chain = json!({ "certificates": [asked, "intermediate", "root"] });
+    Ok(HttpResponse::Ok().json(json!({ "signedCertificateEmbeddedSct": { "chain": chain } })))
+}
+
+async fn stamp(body: Body<Ours>) -> HttpResponse {
+    HttpResponse::Ok().body(body.bytes().clone())
+}
+
+async fn busy() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(
+        actix_web::http::StatusCode::SERVICE_UNAVAILABLE,
+        "overloaded",
+        "the log has too many entries waiting",
+    ))
+}
+
+async fn elsewhere() -> HttpResponse {
+    HttpResponse::TemporaryRedirect()
+        .insert_header(("location", "/api/v1/timestamp"))
+        .finish()
+}
+
+async fn endless() -> HttpResponse {
+    let pieces = futures_util::stream::repeat_with(|| {
+        Ok::<_, actix_web::Error>(web::Bytes::from_static(&[b'a'; 65_536]))
+    });
+    HttpResponse::Ok().streaming(pieces)
+}
+
+fn whole(cfg: &mut web::ServiceConfig) {
+    cfg.route("/api/v2/signingCert", web::post().to(certify))
+        .route("/api/v1/timestamp", web::post().to(stamp))
+        .route("/api/v2/log/entries", web::post().to(busy))
+        .route("/trust/trusted_root.json", web::get().to(elsewhere))
+        .route("/trust/client_trust_config.json", web::get().to(endless));
+}
+
+#[tokio::test]
+async fn a_certificate_comes_as_its_chain() {
+    let server = serve(None, routes(whole)).await;
+    let request = CertificateRequest::Key {
+        pem: "key",
+        proof: b"proof",
+    };
+
+    let chain = client_of(&server)
+        .request_certificate(TOKEN, &request)
+        .await;
+
+    assert_eq!(chain.unwrap(), ["key", "intermediate", "root"]);
+}
+
+#[tokio::test]
+async fn a_refusal_shows_the_servers_message_and_never_the_token() {
+    let server = serve(None, routes(whole)).await;
+    let client = client_of(&server);
+    let request = CertificateRequest::SigningRequest { pem: "request" };
+
+    let error = client
+        .request_certificate("other-secret", &request)
+        .await
+        .unwrap_err();
+
+    let told = format!("{error} {error:?}");
+    assert!(
+        told.contains("error processing the identity token"),
+        "{told}"
+    );
+    assert!(told.contains("400"), "{told}");
+    assert!(!told.contains("other-secret"), "{told}");
+
+    let error = client.append_entry(&json!({})).await.unwrap_err();
+    assert!(
+        error.to_string().contains("too many entries waiting"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let server = serve(None, routes(whole)).await;
+
+    let error = client_of(&server).fetch_trusted_root().await.unwrap_err();
+
+    assert!(
+        matches!(error, InstanceError::Refused { status: 307, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_off() {
+    let server = serve(None, routes(whole)).await;
+
+    let error = client_of(&server).fetch_trust_config().await.unwrap_err();
+
+    assert!(matches!(error, InstanceError::TooLarge { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_timestamp_request_travels_byte_for_byte() {
+    let server = serve(None, routes(whole)).await;
+
+    let answer = client_of(&server).request_timestamp(vec![0x30, 0]).await;
+
+    assert_eq!(answer.unwrap(), [0x30, 0]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let bound = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = bound.address();
+    drop(bound);
+    let client = InstanceClient::new(&format!("http://{address}"), None).unwrap();
+
+    let error = client.fetch_trusted_root().await.unwrap_err();
+
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    assert!(error.to_string().contains("refused"), "{error}");
+}
+
+#[test]
+fn only_the_url_of_a_server_is_taken() {
+    for url in [
+        "https://a.example",
+        "http://localhost:1",
+        "http://localhost:1/",
+    ] {
+        assert!(InstanceClient::new(url, None).is_ok(), "{url}");
+    }
+    for url in [
+        "a.example",
+        "ftp://a.example",
+        "https://a.example/path",
+        "https://user:password@a.example",
+        "https://a.example/?q",
+    ] {
+        assert!(InstanceClient::new(url, None).is_err(), "{url}");
+    }
+    assert!(matches!(
+        InstanceClient::new("https://a.example", Some(b"no certificate")),
+        Err(InstanceError::CaFile)
+    ));
+}
+
+/// A certificate for localhost with its key, in a folder, and its PEM as its own authority.
+fn certificate() -> (tempfile::TempDir, TlsSettings, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = TlsSettings {
+        certificate_file: folder.path().join("tls.crt"),
+        key_file: folder.path().join("tls.key"),
+    };
+    fs::write(&settings.certificate_file, &certificate).unwrap();
+    fs::write(&settings.key_file, key.serialize_pem()).unwrap();
+    set_mode(&settings, 0o600);
+    (folder, settings, certificate)
+}
+
+fn set_mode(settings: &TlsSettings, mode: u32) {
+    fs::set_permissions(&settings.key_file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_of_ones_own_is_reached_by_its_ca_file_only() {
+    let (_folder, settings, ca) = certificate();
+    let server = serve(Some(load_tls(&settings).unwrap()), routes(whole)).await;
+    let url = format!("https://localhost:{}", server.address().port());
+
+    let trusting = InstanceClient::new(&url, Some(ca.as_bytes())).unwrap();
+    assert_eq!(trusting.request_timestamp(vec![1]).await.unwrap(), [1]);
+
+    let stranger = InstanceClient::new(&url, None).unwrap();
+    let error = stranger.request_timestamp(vec![1]).await.unwrap_err();
+    assert!(
+        matches!(error, InstanceError::Unreachable { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn tls_files_that_cannot_be_used_are_refused() {
+    let (_folder, settings, _) = certificate();
+    set_mode(&settings, 0o644);
+    let told = load_tls(&settings).unwrap_err().to_string();
+    assert!(told.contains("tls.key_file"), "{told}");
+    set_mode(&settings, 0o600);
+
+    let (_other, others, _) = certificate();
+    let mixed = TlsSettings {
+        certificate_file: others.certificate_file.clone(),
+        ..settings.clone()
+    };
+    assert!(load_tls(&mixed).is_err());
+
+    fs::write(&settings.certificate_file, "no certificate").unwrap();
+    assert!(load_tls(&settings).is_err());
+}
