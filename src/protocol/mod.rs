@@ -6,6 +6,7 @@
 
 pub mod bundle;
 pub mod bytes;
+pub mod entry;
 pub mod identity;
 pub mod keys;
 pub mod merkle;

@@ -2,5 +2,7 @@
 
 pub mod ledger;
 pub mod log;
+pub mod rekor;
+pub mod timestamp;
 pub mod trust;
 pub mod verify;

@@ -2,5 +2,8 @@
 
 pub mod body;
 pub mod problem;
+pub mod rekor;
+pub mod tiles;
+pub mod timestamp;
 pub mod trust;
 pub mod verify;

@@ -1,47 +1,45 @@
 //! The time-stamp protocol (RFC 3161, RFC 5816). Pure: no I/O, no clock.
 
-use crate::protocol::time::{UnixTime, Validity};
-use crate::protocol::x509::Certificate;
+mod der_form;
+mod oid;
+mod request;
+mod response;
+mod signed_data;
+mod signer_id;
+#[cfg(test)]
+pub(crate) mod testing;
+mod token;
+mod tst_info;
+mod verify;
 
-/// A timestamp authority of a trust root.
-#[derive(Clone, Debug)]
-pub struct TrustedTsa {
-    /// The authority's name in the trust root, for messages.
-    pub uri: String,
-    /// The signing leaf if it is listed, intermediates upwards, then the root, which is last.
-    pub chain: Vec<Certificate>,
-    /// When the authority is trusted.
-    pub validity: Validity,
+use const_oid::ObjectIdentifier;
+
+pub use request::{MAX_DER_REQUEST, MAX_JSON_REQUEST, RequestError, TimestampRequest};
+pub use response::{PkiFailure, rejection};
+pub use token::{Serial, TokenSigner, TokenSignerError};
+pub use verify::{
+    MAX_RESPONSE, TimestampError, TrustedTsa, VerifiedTimestamp, verify_reply, verify_response,
+};
+
+use crate::protocol::bytes::HashAlgorithm;
+
+/// The policy under which Sigstore's timestamp authorities issue, and the only one here.
+pub const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.2");
+
+/// The hash with this identifier, if it is one of those accepted.
+fn known_hash(oid: ObjectIdentifier) -> Option<HashAlgorithm> {
+    match oid {
+        oid::SHA_256 => Some(HashAlgorithm::Sha256),
+        oid::SHA_384 => Some(HashAlgorithm::Sha384),
+        oid::SHA_512 => Some(HashAlgorithm::Sha512),
+        _ => None,
+    }
 }
 
-/// Evidence that a trusted authority saw the bytes at a moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedTimestamp {
-    /// genTime
-    pub time: UnixTime,
-    /// Which authority of those given, by its place.
-    pub authority: usize,
-}
-
-/// Why a timestamp response was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TimestampError {
-    /// Not one DER TimeStampResp with a token
-    #[error("not a valid timestamp response")]
-    Malformed,
-}
-
-/// Verifies a DER TimeStampResp over `signed` (the bytes whose hash it must carry) against the
-/// authorities: status granted, imprint, CMS signature and its signed attributes, ESSCertIDv2,
-/// path to an authority, critical timeStamping as the only extended key usage, and genTime within
-/// the authority's window and the certificates' validity.
-///
-/// # Errors
-/// See [`TimestampError`].
-pub fn verify_response(
-    _response: &[u8],
-    _signed: &[u8],
-    _authorities: &[TrustedTsa],
-) -> Result<VerifiedTimestamp, TimestampError> {
-    todo!("tsp")
+const fn hash_oid(hash: HashAlgorithm) -> ObjectIdentifier {
+    match hash {
+        HashAlgorithm::Sha256 => oid::SHA_256,
+        HashAlgorithm::Sha384 => oid::SHA_384,
+        HashAlgorithm::Sha512 => oid::SHA_512,
+    }
 }

@@ -1,12 +1,34 @@
-//! The log engine: the only sequencer, run once for each log.
+//! The log engine: the only sequencer, run once for each log. It knows no disk and no framework.
+//!
+//! The life of a leaf: [`Log::append`] puts it into a bounded pool; the sequencer, a thread of its
+//! own, takes the whole pool as one batch as soon as the batch before is done, drops duplicates,
+//! gives out indices, extends the tree, signs one head, commits the batch to the journal, applies
+//! it to the state, publishes the head, and only then answers. Recovery takes the same steps for
+//! whatever the state lacks.
+
+mod pool;
+pub mod port;
+mod read;
+mod recover;
+mod sequencer;
+mod start;
+mod tree;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
+use self::pool::Pool;
+pub use self::port::{Journal, State};
+use self::read::Reader;
+pub use self::recover::RecoverError;
+pub use self::start::{StartError, rebuild_state};
+pub use self::tree::extend;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningFailed;
-use crate::protocol::merkle::{LeafInTree, LeafIndex, TreeSize};
-use crate::protocol::time::UnixTime;
+use crate::protocol::merkle::{LeafInTree, LeafIndex, TileId, TileSpan, TreeSize};
+use crate::protocol::time::{Clock, UnixTime};
 
 /// Which log; its number stands in stored records and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,6 +37,24 @@ pub enum LogId {
     Ct,
     /// The signature log in the Rekor v2 dialect
     RekorV2,
+}
+
+impl LogId {
+    /// Every log there is.
+    pub const ALL: [Self; 2] = [Self::Ct, Self::RekorV2];
+
+    /// The number that stands in stored records.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Ct => 1,
+            Self::RekorV2 => 2,
+        }
+    }
+
+    /// The log with this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|log| log.number() == number)
+    }
 }
 
 /// What is appended.
@@ -50,7 +90,8 @@ pub struct Appended {
     pub proof: Vec<Sha256>,
 }
 
-/// Why a leaf was not appended. Only `InDoubt` leaves open whether it will be in the tree.
+/// Why a leaf was not appended. Only `Stopped` leaves open whether it will be in the tree: appending
+/// it again after a restart tells.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The same leaf is in the log already
@@ -59,8 +100,8 @@ pub enum AppendError {
     /// Entry bundles carry a 16-bit length (C2SP tlog-tiles)
     #[error("the entry has {0} bytes; the limit is 65535")]
     TooLarge(usize),
-    /// More leaves wait than the pool holds
-    #[error("the log has too many entries waiting; try again in a second")]
+    /// More leaves wait than the pool holds, or the disk has no room for them
+    #[error("the log cannot take more entries at the moment; try again in a second")]
     Overloaded,
     /// The journal ends before the last checkpoint that was signed
     #[error(
@@ -90,12 +131,89 @@ pub trait HeadSigner: Send + Sync {
     fn recognises(&self, note: &str, size: TreeSize, root: &Sha256) -> bool;
 }
 
+/// How much may wait for the sequencer at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many leaves.
+    pub pool_entries: usize,
+    /// How many bytes they may have together.
+    pub pool_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pool_entries: 4096,
+            pool_bytes: 32 << 20,
+        }
+    }
+}
+
+/// What a log is started with: the disk, from the log's point of view.
+#[derive(Clone)]
+pub struct Parts {
+    /// What survives.
+    pub journal: Arc<dyn Journal>,
+    /// What is queried.
+    pub state: Arc<dyn State>,
+}
+
+/// How a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Appends are accepted.
+    Ok,
+    /// The journal is behind what was once signed; reads are answered, appends refused.
+    ReadOnly {
+        /// How many entries are missing.
+        missing: u64,
+    },
+    /// The log was drained; reads are answered.
+    Drained,
+    /// Memory and disk may differ. The process has to end; the next start recovers.
+    Failed,
+}
+
+/// The most leaves that one read returns.
+pub const MAX_LEAVES_PER_READ: u64 = 1024;
+
 /// A log that can be appended to and read. Cloning gives another handle to the same log.
 #[derive(Clone)]
-pub struct Log {}
+pub struct Log {
+    handle: Arc<Handle>,
+}
+
+/// Lets the sequencer go when the last handle is gone.
+struct Handle {
+    reader: Reader,
+    shared: Arc<Shared>,
+}
+
+/// What handles and sequencer have in common.
+struct Shared {
+    pool: Pool,
+    head: RwLock<Arc<SignedHead>>,
+    health: watch::Sender<Health>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.pool.close();
+    }
+}
+
+impl Shared {
+    fn head(&self) -> Arc<SignedHead> {
+        Arc::clone(&self.head.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn publish(&self, head: Arc<SignedHead>) {
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    }
+}
 
 /// Why something could not be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// Outside the published tree
     #[error("the tree has {size} leaves")]
@@ -109,25 +227,77 @@ pub enum ReadError {
 }
 
 impl Log {
-    /// Appends a leaf and waits until it is durable and published.
+    /// Starts a log: recovers it from its parts, signs the head of the empty tree if there is none
+    /// yet, and starts the sequencer on a thread of its own. Blocks on storage.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(
+        id: LogId,
+        signer: Arc<dyn HeadSigner>,
+        clock: Arc<dyn Clock>,
+        parts: Parts,
+        limits: Limits,
+    ) -> Result<Self, StartError> {
+        start::start(id, signer, clock, parts, limits)
+    }
+
+    /// Appends a leaf and waits until it is durable and published. Dropping the future does not
+    /// take the leaf back.
     ///
     /// # Errors
     /// See [`AppendError`].
-    pub async fn append(&self, _leaf: Leaf) -> Result<Appended, AppendError> {
-        todo!("log engine")
+    pub async fn append(&self, leaf: Leaf) -> Result<Appended, AppendError> {
+        const LIMIT: usize = u16::MAX as usize;
+        let largest = leaf.data.len().max(leaf.extra.len());
+        if largest > LIMIT {
+            return Err(AppendError::TooLarge(largest));
+        }
+        if let Health::ReadOnly { missing } = self.health() {
+            return Err(AppendError::ReadOnly { missing });
+        }
+        let answer = self.handle.shared.pool.join(leaf)?;
+        answer.await.unwrap_or(Err(AppendError::Stopped))
+    }
+
+    /// Which log this is.
+    pub fn id(&self) -> LogId {
+        self.handle.reader.id
     }
 
     /// The newest published head.
     pub fn head(&self) -> Arc<SignedHead> {
-        todo!("log engine")
+        self.handle.shared.head()
+    }
+
+    /// How the log is.
+    pub fn health(&self) -> Health {
+        *self.handle.shared.health.borrow()
+    }
+
+    /// Waits until the log has failed, for ever if it does not.
+    pub async fn failed(&self) {
+        let mut health = self.handle.shared.health.subscribe();
+        if health.wait_for(|now| *now == Health::Failed).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Lets no more leaves in and waits until those that wait are durable and answered. From then
+    /// on the sequencer holds nothing of the storage.
+    pub async fn drain(&self) {
+        self.handle.shared.pool.close();
+        let mut health = self.handle.shared.health.subscribe();
+        let _ = health.wait_for(|now| *now != Health::Ok).await;
     }
 
     /// The inclusion proof of a leaf in any tree up to the published one. Blocks on storage.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn inclusion_proof(&self, _leaf: LeafInTree) -> Result<Vec<Sha256>, ReadError> {
-        todo!("log engine")
+    pub fn inclusion_proof(&self, leaf: LeafInTree) -> Result<Vec<Sha256>, ReadError> {
+        self.published(leaf.size().get())?;
+        self.handle.reader.inclusion_proof(leaf)
     }
 
     /// The consistency proof between two published sizes. Blocks on storage.
@@ -136,33 +306,75 @@ impl Log {
     /// See [`ReadError`].
     pub fn consistency_proof(
         &self,
-        _old: TreeSize,
-        _new: TreeSize,
+        old: TreeSize,
+        new: TreeSize,
     ) -> Result<Vec<Sha256>, ReadError> {
-        todo!("log engine")
+        self.published(new.get().max(old.get()))?;
+        self.handle.reader.consistency_proof(old, new)
     }
 
     /// The root of any tree up to the published one. Blocks on storage.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn root_at(&self, _size: TreeSize) -> Result<Sha256, ReadError> {
-        todo!("log engine")
+    pub fn root_at(&self, size: TreeSize) -> Result<Sha256, ReadError> {
+        self.published(size.get())?;
+        self.handle.reader.root(size)
     }
 
-    /// Leaves in order; the range must lie in the published tree. Blocks on storage.
+    /// Leaves in order; the range must lie in the published tree. Of a longer range the first
+    /// [`MAX_LEAVES_PER_READ`] are returned. Blocks on storage.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn leaves(&self, _range: Range<u64>) -> Result<Vec<Leaf>, ReadError> {
-        todo!("log engine")
+    pub fn leaves(&self, range: Range<u64>) -> Result<Vec<Leaf>, ReadError> {
+        self.published(range.end)?;
+        let end = range
+            .end
+            .min(range.start.saturating_add(MAX_LEAVES_PER_READ));
+        self.handle.reader.leaves(range.start..end)
     }
 
     /// Where the leaf with this hash stands. Blocks on storage.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn index_of(&self, _leaf_hash: &Sha256) -> Result<Option<LeafIndex>, ReadError> {
-        todo!("log engine")
+    pub fn index_of(&self, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, ReadError> {
+        let size = self.head().size;
+        let index = self.handle.reader.index_of(leaf_hash)?;
+        Ok(index.filter(|index| index.get() < size.get()))
+    }
+
+    /// The hashes of a tile of which the published tree has every hash. Blocks on storage.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn tile(&self, tile: TileId) -> Result<Vec<Sha256>, ReadError> {
+        let size = self.head().size;
+        if !tile.is_within(size) {
+            return Err(ReadError::OutOfRange { size: size.get() });
+        }
+        self.handle.reader.tile(tile)
+    }
+
+    /// An entry bundle: each leaf's data behind its length in 16 bits (C2SP tlog-tiles). Blocks on
+    /// storage.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn entry_bundle(&self, span: TileSpan) -> Result<Vec<u8>, ReadError> {
+        self.published(span.range().end)?;
+        self.handle.reader.entry_bundle(span)
+    }
+
+    fn published(&self, end: u64) -> Result<(), ReadError> {
+        let size = self.head().size.get();
+        if end > size {
+            return Err(ReadError::OutOfRange { size });
+        }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Where things are kept: the journal, which is the truth, and the state that is built from it.
+
+pub mod memory;

@@ -1,0 +1,176 @@
+//! Rekor v2's messages in proto3 JSON (`dev.sigstore.rekor.v2`, `dev.sigstore.rekor.v1`).
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::bytes::{ProtoBytes, to_base64};
+use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::keys::KeyDetails;
+use crate::services::rekor::LoggedEntry;
+
+/// `CreateEntryRequest`: exactly one of its members is there. Unknown members are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateEntryRequest {
+    /// A hashedrekord 0.0.2
+    #[serde(
+        rename = "hashedRekordRequestV002",
+        alias = "hashed_rekord_request_v002"
+    )]
+    hashed_rekord: Option<HashedRekordRequest>,
+    /// A dsse 0.0.2, which is not offered
+    #[serde(rename = "dsseRequestV002", alias = "dsse_request_v002")]
+    dsse: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HashedRekordRequest {
+    digest: ProtoBytes,
+    signature: Signature,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signature {
+    content: ProtoBytes,
+    verifier: Verifier,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Verifier {
+    #[serde(alias = "public_key")]
+    public_key: Option<RawBytes>,
+    #[serde(alias = "x509_certificate")]
+    x509_certificate: Option<RawBytes>,
+    #[serde(alias = "key_details")]
+    key_details: KeyDetails,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawBytes {
+    #[serde(alias = "raw_bytes")]
+    raw_bytes: ProtoBytes,
+}
+
+/// Why a request names no entry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmissionError {
+    /// Neither kind, or both
+    #[error("the request must have one member, hashedRekordRequestV002")]
+    NoEntry,
+    /// A kind that is not taken
+    #[error(
+        "dsseRequestV002 is not offered; log a DSSE envelope by hashedRekordRequestV002 \
+         with the digest of its pre-authentication encoding"
+    )]
+    Dsse,
+    /// Neither a certificate nor a key, or both
+    #[error("signature.verifier must have one of x509Certificate and publicKey")]
+    Verifier,
+    /// An entry whose parts do not fit
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+impl TryFrom<CreateEntryRequest> for UnverifiedHashedRekord {
+    type Error = SubmissionError;
+
+    fn try_from(request: CreateEntryRequest) -> Result<Self, SubmissionError> {
+        let entry = match (request.hashed_rekord, request.dsse) {
+            (Some(entry), None) => entry,
+            (None, Some(_)) => return Err(SubmissionError::Dsse),
+            (None, None) | (Some(_), Some(_)) => return Err(SubmissionError::NoEntry),
+        };
+        let verifier = entry.signature.verifier;
+        let raw = match (verifier.x509_certificate, verifier.public_key) {
+            (Some(certificate), None) => RawVerifier::Certificate(certificate.raw_bytes.0),
+            (None, Some(key)) => RawVerifier::PublicKey(key.raw_bytes.0),
+            (None, None) | (Some(_), Some(_)) => return Err(SubmissionError::Verifier),
+        };
+        Ok(Self::new(
+            entry.digest.0,
+            entry.signature.content.0,
+            raw,
+            verifier.key_details,
+        )?)
+    }
+}
+
+/// `TransparencyLogEntry`, every member written: 64-bit numbers are strings, and what a v2 log does
+/// not have is written as its zero.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TransparencyLogEntry {
+    log_index: String,
+    log_id: LogId,
+    kind_version: KindVersion,
+    integrated_time: &'static str,
+    inclusion_promise: (),
+    inclusion_proof: InclusionProof,
+    canonicalized_body: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogId {
+    key_id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct KindVersion {
+    kind: &'static str,
+    version: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InclusionProof {
+    log_index: String,
+    root_hash: String,
+    tree_size: String,
+    hashes: Vec<String>,
+    checkpoint: Checkpoint,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Checkpoint {
+    envelope: String,
+}
+
+impl From<&LoggedEntry> for TransparencyLogEntry {
+    fn from(entry: &LoggedEntry) -> Self {
+        let index = entry.index.get().to_string();
+        Self {
+            log_index: index.clone(),
+            log_id: LogId {
+                key_id: to_base64(entry.log_key_id.as_bytes()),
+            },
+            kind_version: KindVersion {
+                kind: "hashedrekord",
+                version: "0.0.2",
+            },
+            integrated_time: "0",
+            inclusion_promise: (),
+            inclusion_proof: InclusionProof {
+                log_index: index,
+                root_hash: to_base64(entry.head.root.as_bytes()),
+                tree_size: entry.head.size.get().to_string(),
+                hashes: entry
+                    .proof
+                    .iter()
+                    .map(|hash| to_base64(hash.as_bytes()))
+                    .collect(),
+                checkpoint: Checkpoint {
+                    envelope: entry.head.note.clone(),
+                },
+            },
+            canonicalized_body: to_base64(&entry.body),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::protocol::bytes::Sha256;
+use crate::protocol::merkle::{LeafIndex, TreeSize};
+use crate::protocol::time::UnixTime;
+use crate::services::log::SignedHead;
+
+fn submission() -> Value {
+    json!({"hashedRekordRequestV002": {
+        "digest": to_base64(&[7; 32]),
+        "signature": {
+            "content": "c2ln",
+            "verifier": {
+                "x509Certificate": {"rawBytes": "Y2VydA=="},
+                "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+            },
+        },
+    }})
+}
+
+fn read(value: &Value) -> Result<UnverifiedHashedRekord, String> {
+    let request: CreateEntryRequest =
+        serde_json::from_str(&value.to_string()).map_err(|error| error.to_string())?;
+    UnverifiedHashedRekord::try_from(request).map_err(|error| error.to_string())
+}
+
+#[test]
+fn camel_and_snake_case_mean_the_same() {
+    let camel = submission();
+    let snake = camel
+        .to_string()
+        .replace("hashedRekordRequestV002", "hashed_rekord_request_v002")
+        .replace("x509Certificate", "x509_certificate")
+        .replace("rawBytes", "raw_bytes")
+        .replace("keyDetails", "key_details");
+
+    let read_camel = read(&camel).unwrap();
+
+    assert_eq!(
+        read(&serde_json::from_str(&snake).unwrap()).unwrap(),
+        read_camel
+    );
+    assert_eq!(
+        read_camel.verifier,
+        RawVerifier::Certificate(b"cert".to_vec())
+    );
+    assert_eq!(read_camel.signature, b"sig");
+}
+
+#[test]
+fn a_bare_public_key_is_read_and_null_is_the_same_as_absent() {
+    let mut value = submission();
+    value["dsseRequestV002"] = Value::Null;
+    let verifier = &mut value["hashedRekordRequestV002"]["signature"]["verifier"];
+    verifier["x509Certificate"] = Value::Null;
+    verifier["publicKey"] = json!({"rawBytes": "a2V5"});
+
+    assert_eq!(
+        read(&value).unwrap().verifier,
+        RawVerifier::PublicKey(b"key".to_vec())
+    );
+}
+
+/// Every path to a member or a value below `value`.
+fn pointers(value: &Value, base: &str, found: &mut Vec<String>) {
+    if let Value::Object(members) = value {
+        for (name, member) in members {
+            let path = format!("{base}/{name}");
+            found.push(path.clone());
+            pointers(member, &path, found);
+        }
+    }
+}
+
+#[test]
+fn every_member_absent_null_empty_or_of_another_type_is_refused_or_fails_later() {
+    let mut paths = Vec::new();
+    pointers(&submission(), "", &mut paths);
+    assert_eq!(paths.len(), 8);
+    let replacements = [
+        Value::Null,
+        json!(""),
+        json!([]),
+        json!({}),
+        json!(0),
+        json!(true),
+        json!("\u{0}"),
+        json!(["", {}]),
+        json!({"rawBytes": null}),
+    ];
+    for path in &paths {
+        for replacement in &replacements {
+            let mut value = submission();
+            *value.pointer_mut(path).unwrap() = replacement.clone();
+            refused(&value, path);
+        }
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        let mut value = submission();
+        let members = value.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        members.remove(name).unwrap();
+        refused(&value, path);
+    }
+}
+
+/// Refused when read, or at the latest when the empty signature or certificate is looked at.
+fn refused(value: &Value, path: &str) {
+    if let Ok(entry) = read(value) {
+        assert!(entry.verify().is_err(), "{path}: {value}");
+    }
+}
+
+#[test]
+fn unknown_and_doubled_members_are_refused() {
+    for path in [
+        "",
+        "/hashedRekordRequestV002",
+        "/hashedRekordRequestV002/signature",
+        "/hashedRekordRequestV002/signature/verifier",
+        "/hashedRekordRequestV002/signature/verifier/x509Certificate",
+    ] {
+        let mut value = submission();
+        value.pointer_mut(path).unwrap()["url"] = json!("http://canary.example");
+        assert!(
+            read(&value).unwrap_err().contains("unknown field"),
+            "{path}"
+        );
+    }
+    let doubled =
+        submission()
+            .to_string()
+            .replacen("\"digest\"", "\"digest\":\"\",\"d\\u0069gest\"", 1);
+    let error = serde_json::from_str::<CreateEntryRequest>(&doubled).unwrap_err();
+    assert!(error.to_string().contains("duplicate field"));
+}
+
+#[test]
+fn dsse_and_pure_ed25519_are_refused_with_what_is_offered_instead() {
+    let error = read(&json!({"dsseRequestV002": {"envelope": {}}})).unwrap_err();
+    assert!(error.contains("hashedRekordRequestV002"));
+    let mut both = submission();
+    both["dsseRequestV002"] = json!({});
+    assert_eq!(
+        read(&both).unwrap_err(),
+        SubmissionError::NoEntry.to_string()
+    );
+
+    let mut value = submission();
+    value["hashedRekordRequestV002"]["signature"]["verifier"]["keyDetails"] = json!("PKIX_ED25519");
+    assert!(read(&value).unwrap_err().contains("PKIX_ED25519_PH"));
+}
+
+#[test]
+fn a_reply_has_every_member_and_its_numbers_are_strings() {
+    let entry = LoggedEntry {
+        index: LeafIndex::new(0),
+        log_key_id: Sha256::from_bytes([1; 32]),
+        body: b"{}".to_vec(),
+        proof: Vec::new(),
+        head: Arc::new(SignedHead {
+            size: TreeSize::new(1),
+            root: Sha256::from_bytes([2; 32]),
+            time: UnixTime::from_seconds(3),
+            note: "rekor.example\n1\n".to_owned(),
+        }),
+    };
+
+    let reply = serde_json::to_string(&TransparencyLogEntry::from(&entry)).unwrap();
+
+    assert_eq!(
+        reply,
+        concat!(
+            r#"{"logIndex":"0","#,
+            r#""logId":{"keyId":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="},"#,
+            r#""kindVersion":{"kind":"hashedrekord","version":"0.0.2"},"#,
+            r#""integratedTime":"0","inclusionPromise":null,"#,
+            r#""inclusionProof":{"logIndex":"0","#,
+            r#""rootHash":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=","#,
+            r#""treeSize":"1","hashes":[],"#,
+            r#""checkpoint":{"envelope":"rekor.example\n1\n"}},"#,
+            r#""canonicalizedBody":"e30="}"#,
+        )
+    );
+}

@@ -1,0 +1,81 @@
+//! The signature log: admits entries whose signature holds, and answers with the proof that they
+//! are in the tree.
+
+mod signer;
+
+use std::sync::Arc;
+
+pub use signer::CheckpointSigner;
+
+use crate::protocol::bytes::Sha256;
+use crate::protocol::entry::{EntryError, HashedRekord};
+use crate::protocol::merkle::LeafIndex;
+use crate::services::log::{AppendError, Leaf, Log, SignedHead};
+
+/// The signature log in the Rekor v2 dialect.
+#[derive(Clone)]
+pub struct SignatureLog {
+    log: Log,
+    key_id: Sha256,
+}
+
+/// An entry that is durable and part of the published tree.
+#[derive(Clone, Debug)]
+pub struct LoggedEntry {
+    /// Where it stands.
+    pub index: LeafIndex,
+    /// The log's identity: the whole hash of its note key.
+    pub log_key_id: Sha256,
+    /// The canonical body: what the leaf hash is of.
+    pub body: Vec<u8>,
+    /// The inclusion proof from the leaf to `head`.
+    pub proof: Vec<Sha256>,
+    /// A published head that contains the entry.
+    pub head: Arc<SignedHead>,
+}
+
+/// Why an entry was not logged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RekorError {
+    /// It is not one that is admitted
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The log did not take it
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+impl SignatureLog {
+    /// The service over a log whose note key has this hash (`logId.keyId`).
+    pub const fn new(log: Log, key_id: Sha256) -> Self {
+        Self { log, key_id }
+    }
+
+    /// The log itself, for reading.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Logs a verified entry and waits until it is durable and published.
+    ///
+    /// # Errors
+    /// The log did not take it: see [`AppendError`].
+    pub async fn append(&self, entry: HashedRekord) -> Result<LoggedEntry, RekorError> {
+        let body = entry.into_body();
+        let leaf = Leaf {
+            data: body.clone(),
+            extra: Vec::new(),
+        };
+        let appended = self.log.append(leaf).await?;
+        Ok(LoggedEntry {
+            index: appended.index,
+            log_key_id: self.key_id,
+            body,
+            proof: appended.proof,
+            head: appended.head,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,143 @@
+//! The timestamp authority (RFC 3161): unique serial numbers, and a time that never goes backwards,
+//! across restarts too.
+
+mod floor;
+mod material;
+
+use std::sync::Arc;
+
+use crate::protocol::keys::SigningFailed;
+use crate::protocol::time::{Clock, UnixTime, Validity};
+use crate::protocol::tsp::{self, PkiFailure, RequestError, Serial, TimestampRequest, TokenSigner};
+use crate::protocol::x509::Certificate;
+use crate::services::ledger::Ledger;
+
+use floor::Floor;
+pub use floor::{FloorError, OpenFloorError};
+pub use material::{MaterialError, TsaMaterial};
+
+/// Where serial numbers come from: 20 random bytes for each call, or none if there is no
+/// randomness.
+pub type SerialSource = Box<dyn Fn() -> Option<[u8; 20]> + Send + Sync>;
+
+/// The authority that answers timestamp requests.
+pub struct TimestampAuthority {
+    signer: TokenSigner,
+    chain: Vec<Certificate>,
+    /// When every certificate of the chain is valid.
+    validity: Validity,
+    floor: Floor,
+    clock: Arc<dyn Clock>,
+    serials: SerialSource,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum StampError {
+    /// The request is not one that is answered
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Another policy than ours was asked for
+    #[error("the policy asked for is not offered; the only one is {}", tsp::POLICY)]
+    Policy,
+    /// The clock, or the record of it, cannot be relied upon
+    #[error(transparent)]
+    Time(#[from] FloorError),
+    /// The clock is outside the validity of the authority's own certificates
+    #[error("the timestamp authority's certificates are not valid at {0}")]
+    CertificateNotValid(UnixTime),
+    /// The operating system gave no randomness
+    #[error("the operating system gave no randomness")]
+    NoRandomness,
+}
+
+impl StampError {
+    /// What RFC 3161 §2.4.2 calls this failure.
+    pub const fn failure(&self) -> PkiFailure {
+        match self {
+            Self::Request(error) => error.failure(),
+            Self::Policy => PkiFailure::UnacceptedPolicy,
+            Self::Time(FloorError::Backwards { .. }) | Self::CertificateNotValid(_) => {
+                PkiFailure::TimeNotAvailable
+            }
+            Self::Time(FloorError::Ledger(_) | FloorError::Stopped) | Self::NoRandomness => {
+                PkiFailure::SystemFailure
+            }
+        }
+    }
+
+    /// The refusal as a DER TimeStampResp.
+    pub fn to_response(&self) -> Vec<u8> {
+        tsp::rejection(self.failure(), &self.to_string())
+    }
+}
+
+impl From<SigningFailed> for StampError {
+    fn from(SigningFailed: SigningFailed) -> Self {
+        Self::NoRandomness
+    }
+}
+
+impl TimestampAuthority {
+    /// Opens the authority and reads the last second it has spoken for. Blocks on storage.
+    ///
+    /// # Errors
+    /// The record could not be read.
+    pub fn open(
+        material: TsaMaterial,
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        serials: SerialSource,
+    ) -> Result<Self, OpenFloorError> {
+        Ok(Self {
+            validity: material.validity(),
+            chain: material.chain,
+            signer: material.signer,
+            floor: Floor::open(ledger)?,
+            clock,
+            serials,
+        })
+    }
+
+    /// Answers a request with a DER TimeStampResp that grants a token.
+    ///
+    /// The first token of a second waits until that second is on record; all others only sign.
+    ///
+    /// # Errors
+    /// See [`StampError`]. Nothing was issued then.
+    pub async fn stamp(&self, request: &TimestampRequest) -> Result<Vec<u8>, StampError> {
+        if request.policy().is_some_and(|policy| policy != tsp::POLICY) {
+            return Err(StampError::Policy);
+        }
+        // Before the floor rises: a clock that leapt beyond the certificates must not raise it.
+        self.check_validity(self.clock.now().floor_to_second())?;
+        let time = self.floor.advance(self.clock.as_ref()).await?;
+        self.check_validity(time)?;
+        let serial = (self.serials)().ok_or(StampError::NoRandomness)?;
+        Ok(self
+            .signer
+            .grant(request, Serial::from_random(serial), time)?)
+    }
+
+    fn check_validity(&self, time: UnixTime) -> Result<(), StampError> {
+        if self.validity.contains(time) {
+            Ok(())
+        } else {
+            Err(StampError::CertificateNotValid(time))
+        }
+    }
+
+    /// The authority's certificates, the signing leaf first, the root last.
+    pub fn chain(&self) -> &[Certificate] {
+        &self.chain
+    }
+
+    /// Whether the clock allows tokens now: it has not gone back, and the certificates are valid.
+    pub fn is_ready(&self) -> bool {
+        let now = self.clock.now().floor_to_second();
+        self.validity.contains(now) && self.floor.allows(now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::*;
+use crate::protocol::bytes::{HashAlgorithm, Sha256};
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+use crate::protocol::tsp::testing::{NOON, TestTsa};
+use crate::protocol::tsp::{TokenSignerError, verify_reply};
+use crate::protocol::x509::PathError;
+use crate::services::ledger::{LedgerError, Table};
+
+struct TestClock(AtomicU64);
+
+impl Clock for TestClock {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// One fact in memory, a count of its writes, and a fault that can be switched on.
+#[derive(Default)]
+struct TestLedger {
+    fact: Mutex<Option<Vec<u8>>>,
+    writes: AtomicUsize,
+    fails: Mutex<bool>,
+}
+
+impl Ledger for TestLedger {
+    fn put(&self, _: Table, _: &[u8], value: &[u8]) -> Result<(), LedgerError> {
+        if *self.fails.lock().unwrap() {
+            return Err(LedgerError::ReadOnly);
+        }
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        *self.fact.lock().unwrap() = Some(value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, _: Table, _: &[u8]) -> Result<(), LedgerError> {
+        Err(LedgerError::Storage)
+    }
+
+    fn load(&self, table: Table, _: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        assert_eq!(table, Table::TimestampFloor);
+        Ok(self.fact.lock().unwrap().clone())
+    }
+
+    fn scan(&self, _: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+        Err(LedgerError::Storage)
+    }
+}
+
+struct World {
+    tsa: TestTsa,
+    clock: Arc<TestClock>,
+    ledger: Arc<TestLedger>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            tsa: TestTsa::new(),
+            clock: Arc::new(TestClock(AtomicU64::new(NOON.millis()))),
+            ledger: Arc::default(),
+        }
+    }
+
+    fn open(&self) -> TimestampAuthority {
+        let material = TsaMaterial::new(self.tsa.key(), self.tsa.chain()).unwrap();
+        let counter = AtomicU64::new(0);
+        let serials = move || {
+            let mut bytes = [0; 20];
+            bytes[12..].copy_from_slice(&counter.fetch_add(1, Ordering::SeqCst).to_be_bytes());
+            Some(bytes)
+        };
+        TimestampAuthority::open(
+            material,
+            Arc::clone(&self.ledger) as Arc<dyn Ledger>,
+            Arc::clone(&self.clock) as Arc<dyn Clock>,
+            Box::new(serials),
+        )
+        .unwrap()
+    }
+
+    fn set_clock(&self, offset_millis: i64) {
+        let time = NOON.millis().checked_add_signed(offset_millis).unwrap();
+        self.clock.0.store(time, Ordering::SeqCst);
+    }
+
+    async fn stamp(&self, authority: &TimestampAuthority) -> Result<UnixTime, StampError> {
+        let response = authority.stamp(&request()).await?;
+        let verified = verify_reply(&response, &request(), &[self.tsa.trusted()]).unwrap();
+        Ok(verified.time)
+    }
+}
+
+fn request() -> TimestampRequest {
+    TimestampRequest::new(Sha256::of(b"stamped").into(), Some(9), true)
+}
+
+#[tokio::test]
+async fn a_second_is_on_record_before_its_first_token_and_written_once() {
+    let world = World::new();
+    let authority = world.open();
+    for millis in [0, 1, 999] {
+        world.set_clock(millis);
+        assert_eq!(world.stamp(&authority).await.unwrap(), NOON);
+    }
+    assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 1);
+    assert_eq!(
+        world.ledger.fact.lock().unwrap().as_deref(),
+        Some(&NOON.seconds().to_be_bytes()[..])
+    );
+
+    world.set_clock(1_000);
+    world.stamp(&authority).await.unwrap();
+    assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn requests_at_once_share_one_record_of_their_second() {
+    let world = World::new();
+    let authority = world.open();
+    let asked = request();
+    let requests = (0..50).map(|_| authority.stamp(&asked));
+
+    let responses = futures_util::future::join_all(requests).await;
+
+    let distinct: HashSet<Vec<u8>> = responses.into_iter().map(Result::unwrap).collect();
+    assert_eq!(distinct.len(), 50);
+    assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn time_never_goes_back_not_even_across_a_restart() {
+    let world = World::new();
+    world.stamp(&world.open()).await.unwrap();
+
+    let restarted = world.open();
+    world.set_clock(-1);
+    let error = world.stamp(&restarted).await.unwrap_err();
+    assert!(matches!(
+        error,
+        StampError::Time(FloorError::Backwards { .. })
+    ));
+    assert_eq!(error.failure(), PkiFailure::TimeNotAvailable);
+    assert!(!restarted.is_ready());
+
+    world.set_clock(0);
+    assert_eq!(world.stamp(&restarted).await.unwrap(), NOON);
+    assert!(restarted.is_ready());
+}
+
+#[tokio::test]
+async fn a_second_that_cannot_be_recorded_is_not_spoken_for() {
+    let world = World::new();
+    let authority = world.open();
+    *world.ledger.fails.lock().unwrap() = true;
+
+    let error = world.stamp(&authority).await.unwrap_err();
+    assert!(matches!(error, StampError::Time(FloorError::Ledger(_))));
+    assert_eq!(error.failure(), PkiFailure::SystemFailure);
+
+    *world.ledger.fails.lock().unwrap() = false;
+    world.stamp(&authority).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_leap_beyond_the_certificates_is_refused_and_leaves_no_mark() {
+    let world = World::new();
+    let authority = world.open();
+    let ten_years = 10 * 365 * 86_400_000;
+    for offset in [ten_years, -ten_years] {
+        world.set_clock(offset);
+        let error = world.stamp(&authority).await.unwrap_err();
+        assert!(matches!(error, StampError::CertificateNotValid(_)));
+        assert_eq!(error.failure(), PkiFailure::TimeNotAvailable);
+    }
+
+    world.set_clock(0);
+    assert_eq!(world.stamp(&authority).await.unwrap(), NOON);
+}
+
+#[tokio::test]
+async fn another_policy_is_refused_and_ours_is_granted() {
+    let world = World::new();
+    let authority = world.open();
+    let ask = |policy: &str| {
+        let hash = crate::protocol::bytes::to_base64(Sha256::of(b"stamped").as_bytes());
+        let json = format!(
+            "{{\"artifactHash\":\"{hash}\",\"hashAlgorithm\":\"sha256\",\
+             \"tsaPolicyOID\":\"{policy}\"}}"
+        );
+        TimestampRequest::from_json(json.as_bytes()).unwrap()
+    };
+
+    let error = authority.stamp(&ask("1.2.3.4")).await.unwrap_err();
+    assert_eq!(error.failure(), PkiFailure::UnacceptedPolicy);
+    authority.stamp(&ask("1.3.6.1.4.1.57264.2")).await.unwrap();
+}
+
+#[test]
+fn a_damaged_record_is_refused() {
+    let world = World::new();
+    *world.ledger.fact.lock().unwrap() = Some(vec![0; 7]);
+    let material = TsaMaterial::new(world.tsa.key(), world.tsa.chain()).unwrap();
+
+    let opened = TimestampAuthority::open(
+        material,
+        Arc::clone(&world.ledger) as Arc<dyn Ledger>,
+        Arc::clone(&world.clock) as Arc<dyn Clock>,
+        Box::new(|| None),
+    );
+
+    assert!(matches!(opened, Err(OpenFloorError::Malformed(7))));
+}
+
+#[test]
+fn key_and_chain_must_fit_each_other_and_the_purpose() {
+    let tsa = TestTsa::new();
+    let (other, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    assert_eq!(
+        TsaMaterial::new(other, tsa.chain()).unwrap_err(),
+        MaterialError::Key(TokenSignerError::KeyMismatch)
+    );
+    assert_eq!(
+        TsaMaterial::new(tsa.key(), vec![tsa.leaf.clone()]).unwrap_err(),
+        MaterialError::ChainTooShort(1)
+    );
+    let stranger = TestTsa::new();
+    assert_eq!(
+        TsaMaterial::new(tsa.key(), vec![tsa.leaf.clone(), stranger.root.clone()]).unwrap_err(),
+        MaterialError::Chain(PathError::NotIssued)
+    );
+    assert!(matches!(
+        TsaMaterial::new(tsa.key(), vec![tsa.root.clone(), tsa.leaf.clone()]).unwrap_err(),
+        MaterialError::Chain(_)
+    ));
+    let p384 = TestTsa::with(&rcgen::PKCS_ECDSA_P384_SHA384, |_| {});
+    assert_eq!(
+        TsaMaterial::new(p384.key(), p384.chain()).unwrap_err(),
+        MaterialError::Key(TokenSignerError::Algorithm)
+    );
+    let open_purpose = TestTsa::with(&rcgen::PKCS_ECDSA_P256_SHA256, |params| {
+        params.custom_extensions.clear();
+    });
+    assert!(matches!(
+        TsaMaterial::new(open_purpose.key(), open_purpose.chain()).unwrap_err(),
+        MaterialError::Chain(PathError::ExtendedKeyUsage(_))
+    ));
+}
+
+#[tokio::test]
+async fn every_accepted_hash_is_stamped() {
+    let world = World::new();
+    let authority = world.open();
+    for hash in [
+        HashAlgorithm::Sha256,
+        HashAlgorithm::Sha384,
+        HashAlgorithm::Sha512,
+    ] {
+        let request = TimestampRequest::new(hash.digest(b"stamped"), None, false);
+
+        let response = authority.stamp(&request).await.unwrap();
+
+        verify_reply(&response, &request, &[world.tsa.trusted()]).unwrap();
+    }
+}
