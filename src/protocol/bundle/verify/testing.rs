@@ -13,6 +13,8 @@ use crate::protocol::merkle::{TreeSize, leaf_hash, node_hash};
 use crate::protocol::note::{NoteKey, sign_checkpoint};
 use crate::protocol::policy::IdentityMatcher;
 use crate::protocol::time::Validity;
+use crate::protocol::tsp::testing::TestTsa;
+use crate::protocol::tsp::{Serial, TimestampRequest};
 use crate::protocol::x509::sct::{PrecertEntry, SignedCertificateTimestamp};
 use crate::protocol::x509::testing::{NOW, TestAuthority};
 use crate::protocol::x509::{Certificate, TrustedCtLog};
@@ -26,6 +28,8 @@ pub(crate) struct World {
     pub(crate) authority: TestAuthority,
     pub(crate) ct_log: SigningKey,
     pub(crate) log: SigningKey,
+    pub(crate) tiles_log: SigningKey,
+    pub(crate) tsa: TestTsa,
     pub(crate) signer: SigningKey,
     pub(crate) trust: TrustedRoot,
 }
@@ -46,6 +50,10 @@ pub(crate) fn generate(algorithm: KeyAlgorithm) -> SigningKey {
     SigningKey::generate(algorithm).unwrap().0
 }
 
+pub(crate) fn note_key(name: &str, key: &SigningKey) -> NoteKey {
+    NoteKey::new(name, key.public_key().clone()).unwrap()
+}
+
 pub(crate) fn trusted_log(key: &SigningKey, base_url: &str) -> TrustedLog {
     TrustedLog {
         base_url: base_url.to_owned(),
@@ -63,20 +71,26 @@ impl World {
     pub(crate) fn with_signer(algorithm: KeyAlgorithm) -> Self {
         let authority = TestAuthority::new("CA");
         let (ct_log, log) = (generate(KeyAlgorithm::P256), generate(KeyAlgorithm::P256));
+        let tiles_log = generate(KeyAlgorithm::Ed25519);
+        let tsa = TestTsa::new();
+        let mut tiles = trusted_log(&tiles_log, "https://tiles.example");
+        tiles.id = *note_key("tiles.example", &tiles_log).hash();
         let trust = TrustedRoot {
-            logs: vec![trusted_log(&log, "https://log.example")],
+            logs: vec![trusted_log(&log, "https://log.example"), tiles],
             authorities: vec![authority.trusted()],
             ct_logs: vec![TrustedCtLog {
                 key: ct_log.public_key().clone(),
                 validity: always(),
             }],
-            timestamp_authorities: Vec::new(),
+            timestamp_authorities: vec![tsa.trusted()],
             left_out: Vec::new(),
         };
         Self {
             authority,
             ct_log,
             log,
+            tiles_log,
+            tsa,
             signer: generate(algorithm),
             trust,
         }
@@ -115,6 +129,44 @@ impl World {
                 signature,
             },
         }
+    }
+
+    /// What this server's own signer makes: v0.3, a Rekor v2 entry, one timestamp.
+    pub(crate) fn native(&self) -> Bundle {
+        let mut bundle = self.message();
+        let digest = Sha256::of(ARTIFACT);
+        let body = hashedrekord_v2(&bundle, digest.as_bytes(), "PKIX_ECDSA_P256_SHA_256");
+        bundle.entries = vec![self.tiles_entry(body)];
+        bundle.timestamps = vec![self.timestamp(signature(&bundle), taken())];
+        bundle
+    }
+
+    /// An entry in a tree of two leaves by the Rekor v2 log: no promise, no time.
+    pub(crate) fn tiles_entry(&self, body: String) -> LogEntry {
+        let log = &self.tiles_log;
+        let mut entry = entry_of(
+            log,
+            ("hashedrekord", "0.0.2"),
+            body.into_bytes(),
+            1,
+            taken(),
+        );
+        let key = note_key("tiles.example", log);
+        entry.log_id = key.hash().as_bytes().to_vec();
+        entry.promise = None;
+        entry.integrated_time = 0;
+        let proof = entry.proof.as_mut().unwrap();
+        let size = TreeSize::new(proof.tree_size);
+        proof.checkpoint = Some(sign_checkpoint(log, &key, size, &proof.root).unwrap());
+        entry
+    }
+
+    /// A timestamp response over a signature.
+    pub(crate) fn timestamp(&self, signature: &[u8], at: UnixTime) -> Vec<u8> {
+        let imprint = Sha256::of(signature).into();
+        let request = TimestampRequest::new(imprint, None, false);
+        let serial = Serial::from_random([7; 20]);
+        self.tsa.signer().grant(&request, serial, at).unwrap()
     }
 
     /// A good v0.3 bundle with a statement about the artifact and a dsse 0.0.1 entry.
@@ -214,7 +266,7 @@ pub(crate) fn entry_of(
         at.seconds(),
         log_id.to_hex(),
     );
-    let note_key = NoteKey::new("log.example", log.public_key().clone()).unwrap();
+    let note_key = note_key("log.example", log);
     LogEntry {
         index,
         log_id: log_id.as_bytes().to_vec(),

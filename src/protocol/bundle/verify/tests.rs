@@ -214,7 +214,7 @@ fn a_rekor_v2_entry_vouches_for_messages_and_envelopes() {
 
         let body = hashedrekord_v2(&bundle, digest.as_bytes(), "PKIX_ECDSA_P384_SHA_384");
         bundle.entries = vec![world.entry(kind, body, 1)];
-        assert_eq!(world.code(&bundle), "entry-mismatch");
+        assert_eq!(world.code(&bundle), "entry-malformed");
     }
 }
 
@@ -568,4 +568,76 @@ fn a_bare_key_bundle_needs_the_callers_key_and_only_that_one() {
     );
     assert_eq!(code(&world.message(), &world.signer), "key-not-wanted");
     assert_eq!(world.code(&bundle), "key-needed");
+}
+
+#[test]
+fn a_bundle_of_our_own_kind_is_verified() {
+    let world = World::new();
+
+    let verified = world.verdict(&world.native()).unwrap();
+
+    let tsa = TimeSource::Timestamp("https://tsa.example/api/v1/timestamp".to_owned());
+    assert_eq!(verified.times()[0].source, tsa);
+    assert_eq!(verified.times()[0].time, taken());
+    assert_eq!(verified.entries()[0].log, "https://tiles.example");
+    assert_eq!(verified.entries()[0].index, 1);
+    let read = Bundle::from_json(world.native().to_json().as_bytes()).unwrap();
+    world.verdict(&read).unwrap();
+}
+
+#[test]
+fn a_timestamp_must_hold_and_be_over_this_signature() {
+    let world = World::new();
+    let stranger = World::new();
+    let good = world.native();
+    let with = |timestamps: Vec<Vec<u8>>| {
+        let mut bundle = good.clone();
+        bundle.timestamps = timestamps;
+        world.code(&bundle)
+    };
+    let genuine = good.timestamps[0].clone();
+
+    assert_eq!(with(vec![]), "no-time");
+    assert_eq!(
+        with(vec![world.timestamp(b"other", taken())]),
+        "timestamp-invalid"
+    );
+    let untrusted = stranger.timestamp(signature(&good), taken());
+    assert_eq!(with(vec![untrusted.clone()]), "timestamp-invalid");
+    // One that holds does not make up for one that does not.
+    assert_eq!(with(vec![genuine, untrusted]), "timestamp-invalid");
+}
+
+#[test]
+fn a_second_timestamp_outside_the_certificates_life_is_refused() {
+    // M31: every timestamp counts, not only the first.
+    let world = World::new();
+    let mut bundle = world.native();
+    let late = NOW.after(Duration::from_secs(601));
+    bundle
+        .timestamps
+        .push(world.timestamp(signature(&bundle), late));
+
+    assert_eq!(world.code(&bundle), "certificate-untrusted");
+}
+
+#[test]
+fn a_log_without_promises_must_be_trusted_when_the_signature_was_made() {
+    let mut world = World::new();
+    let bundle = world.native();
+    world.trust.logs[1].validity.end = Some(taken().before(Duration::from_secs(1)));
+
+    assert_eq!(world.code(&bundle), "log-not-trusted-then");
+}
+
+#[test]
+fn a_time_in_an_entry_without_promise_establishes_nothing() {
+    let world = World::new();
+    let mut bundle = world.native();
+    bundle.entries[0].integrated_time = taken().seconds();
+    let verified = world.verdict(&bundle).unwrap();
+    assert_eq!(verified.times().len(), 1);
+
+    bundle.timestamps.clear();
+    assert_eq!(world.code(&bundle), "no-time");
 }
