@@ -155,3 +155,136 @@ fn interrupted() -> Problem {
         "verification did not come to an end",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::adapters::system::SystemClock;
+    use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World};
+    use crate::protocol::bytes::{Sha256, to_base64};
+
+    async fn ask(world: World, question: String) -> (StatusCode, Value) {
+        let verifier = Verifier::new(Arc::new(world.trust), Arc::new(SystemClock));
+        let app = App::new()
+            .app_data(Data::new(verifier))
+            .configure(configure);
+        let app = init_service(app).await;
+        let request = TestRequest::post()
+            .uri("/signet/v1/verify")
+            .set_payload(question)
+            .to_request();
+        let response = call_service(&app, request).await;
+        (response.status(), read_body_json(response).await)
+    }
+
+    fn question(bundle: &str, artifact: Value, who: Value) -> String {
+        let mut question = json!({"artifact": artifact});
+        question
+            .as_object_mut()
+            .unwrap()
+            .extend(who.as_object().unwrap().clone());
+        // The bundle goes in as it is, so that its own form is what is tested.
+        question
+            .to_string()
+            .replacen('{', &format!(r#"{{"bundle":{bundle},"#), 1)
+    }
+
+    fn alice() -> Value {
+        json!({"identities": [
+            {"issuer": ISSUER, "subject": "bob@example.com"},
+            {"issuer": ISSUER, "subject": SUBJECT}
+        ]})
+    }
+
+    fn sha256(content: &[u8]) -> Value {
+        json!({"sha256": Sha256::of(content).to_hex()})
+    }
+
+    #[actix_web::test]
+    async fn a_good_bundle_is_verified_by_digest_and_by_content() {
+        for artifact in [sha256(ARTIFACT), json!({"base64": to_base64(ARTIFACT)})] {
+            let world = World::new();
+            let question = question(&world.message().to_json(), artifact, alice());
+
+            let (status, verdict) = ask(world, question).await;
+
+            assert_eq!(status, StatusCode::OK, "{verdict}");
+            assert_eq!(verdict["verified"], true);
+            assert_eq!(verdict["identity"]["subject"], SUBJECT);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_bare_key_bundle_is_verified_with_the_callers_key() {
+        let world = World::new();
+        let key = json!({"key": world.signer.public_key().to_pem()});
+        let question = question(&world.managed().to_json(), sha256(ARTIFACT), key);
+
+        let (status, verdict) = ask(world, question).await;
+
+        assert_eq!(status, StatusCode::OK, "{verdict}");
+    }
+
+    #[actix_web::test]
+    async fn a_bundle_for_something_else_is_refused_with_its_reason() {
+        let world = World::new();
+        let question = question(&world.message().to_json(), sha256(b"other"), alice());
+
+        let (status, verdict) = ask(world, question).await;
+
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(verdict["verified"], false);
+        assert_eq!(verdict["code"], "artifact-mismatch");
+        assert_eq!(verdict["checks"].as_array().unwrap().len(), 8);
+    }
+
+    #[actix_web::test]
+    async fn what_is_not_understood_is_a_problem_and_no_verdict() {
+        let good = World::new().message().to_json();
+        let twice = good.replacen('{', r#"{"mediaType":"x","#, 1);
+        let digest = sha256(ARTIFACT);
+        let both = json!({"identities": alice()["identities"], "key": "x"});
+        let cases = [
+            ("{".to_owned(), "malformed-json"),
+            ("{}".to_owned(), "malformed-json"),
+            (question("{}", digest.clone(), alice()), "not-a-bundle"),
+            (question("null", digest.clone(), alice()), "not-a-bundle"),
+            (question(&twice, digest.clone(), alice()), "not-a-bundle"),
+            (
+                question(&good, json!({"sha256": "00"}), alice()),
+                "malformed-digest",
+            ),
+            (
+                question(&good, json!({"md5": "00"}), alice()),
+                "malformed-json",
+            ),
+            (
+                question(&good, digest.clone(), json!({"extra": 1})),
+                "malformed-json",
+            ),
+            (question(&good, digest.clone(), json!({})), "no-identity"),
+            (
+                question(&good, digest.clone(), json!({"identities": []})),
+                "no-identity",
+            ),
+            (
+                question(&good, digest.clone(), json!({"key": "x"})),
+                "malformed-key",
+            ),
+            (question(&good, digest, both), "identities-and-key"),
+        ];
+
+        for (question, slug) in cases {
+            let (status, problem) = ask(World::new(), question).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
+            assert_eq!(problem["type"], format!("urn:signet:problem:{slug}"));
+            assert!(problem.get("verified").is_none());
+        }
+    }
+}

@@ -7,6 +7,9 @@ mod artifact;
 pub mod dsse;
 mod proto_json;
 pub mod statement;
+#[cfg(test)]
+mod tests;
+mod to_wire;
 pub mod trusted_root;
 pub mod verify;
 mod wire;
@@ -401,8 +404,3 @@ impl TryFrom<wire::InclusionProof> for InclusionProof {
         })
     }
 }
-
-mod to_wire;
-
-#[cfg(test)]
-mod tests;

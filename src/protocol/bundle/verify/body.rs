@@ -12,6 +12,7 @@ use super::form::{ClaimedSigner, Form};
 use crate::protocol::bundle::LogEntry;
 use crate::protocol::bundle::dsse::Envelope;
 use crate::protocol::bytes::{Base64, Digest, HashAlgorithm, Sha256, from_base64};
+use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::KeyDetails;
 
 /// Checks that the entry is for what the bundle holds.
@@ -94,11 +95,11 @@ impl Entry<'_> {
     }
 
     fn check_hashedrekord_v2(&self, digest: &Digest) -> Result<(), Refusal> {
-        let spec: v2::HashedRekordSpec = self.spec()?;
-        let spec = spec.hashed_rekord_v002;
-        self.check_signature(&spec.signature.content.0)?;
-        self.check_verifier(&spec.signature.verifier)?;
-        self.same(spec.data.is(digest), "artifact")
+        let record =
+            UnverifiedHashedRekord::parse_body(&self.entry.body).map_err(|_| self.malformed())?;
+        self.check_signature(&record.signature)?;
+        self.check_verifier(&record.verifier, record.key_details)?;
+        self.same(record.digest == *digest, "artifact")
     }
 
     fn check_dsse_v2(&self, envelope: &Envelope) -> Result<(), Refusal> {
@@ -108,7 +109,8 @@ impl Entry<'_> {
             return Err(self.other("signature"));
         };
         self.check_signature(&signature.content.0)?;
-        self.check_verifier(&signature.verifier)?;
+        let verifier = signature.verifier.raw().ok_or_else(|| self.malformed())?;
+        self.check_verifier(&verifier, signature.verifier.key_details)?;
         let payload = Sha256::of(&envelope.payload).into();
         self.same(spec.payload_hash.is(&payload), "payload")
     }
@@ -145,22 +147,18 @@ impl Entry<'_> {
         self.same(same, "key")
     }
 
-    fn check_verifier(&self, verifier: &v2::Verifier) -> Result<(), Refusal> {
-        let same = match (
-            self.form.claimed(),
-            &verifier.x509_certificate,
-            &verifier.public_key,
-        ) {
-            (ClaimedSigner::Certified { leaf, .. }, Some(certificate), None) => {
-                certificate.raw_bytes.0 == leaf.der()
+    fn check_verifier(&self, logged: &RawVerifier, details: KeyDetails) -> Result<(), Refusal> {
+        let same = match (self.form.claimed(), logged) {
+            (ClaimedSigner::Certified { leaf, .. }, RawVerifier::Certificate(der)) => {
+                der == leaf.der()
             }
-            (ClaimedSigner::Managed { key }, None, Some(logged)) => {
-                logged.raw_bytes.0 == key.spki_der()
+            (ClaimedSigner::Managed { key }, RawVerifier::PublicKey(spki)) => {
+                spki == key.spki_der()
             }
             _ => false,
         };
         let algorithm = self.form.claimed().key().algorithm();
-        self.same(same && verifier.key_details.algorithm() == algorithm, "key")
+        self.same(same && details.algorithm() == algorithm, "key")
     }
 
     fn same(&self, same: bool, what: &'static str) -> Result<(), Refusal> {
@@ -298,23 +296,9 @@ mod v1 {
     }
 }
 
-/// The bodies of a Rekor v2 log (contract §4.2).
+/// The body of a Rekor v2 log's dsse entry (contract §4.2); hashedrekord is `protocol::entry`'s.
 mod v2 {
     use super::*;
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct HashedRekordSpec {
-        #[serde(rename = "hashedRekordV002")]
-        pub hashed_rekord_v002: HashedRekord,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct HashedRekord {
-        pub data: Hash,
-        pub signature: Signature,
-    }
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -354,13 +338,24 @@ mod v2 {
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
     pub(super) struct Verifier {
         pub key_details: KeyDetails,
-        pub x509_certificate: Option<RawBytes>,
-        pub public_key: Option<RawBytes>,
+        x509_certificate: Option<RawBytes>,
+        public_key: Option<RawBytes>,
+    }
+
+    impl Verifier {
+        /// Exactly one of the two.
+        pub(super) fn raw(&self) -> Option<RawVerifier> {
+            match (&self.x509_certificate, &self.public_key) {
+                (Some(one), None) => Some(RawVerifier::Certificate(one.raw_bytes.0.clone())),
+                (None, Some(one)) => Some(RawVerifier::PublicKey(one.raw_bytes.0.clone())),
+                _ => None,
+            }
+        }
     }
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    pub(super) struct RawBytes {
-        pub raw_bytes: Base64,
+    struct RawBytes {
+        raw_bytes: Base64,
     }
 }

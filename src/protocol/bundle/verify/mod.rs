@@ -16,8 +16,13 @@ mod entry;
 mod form;
 mod refusal;
 mod signer;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time;
 mod trail;
+
+#[cfg(test)]
+mod tests;
 
 pub use entry::LoggedEntry;
 pub use refusal::Refusal;
@@ -35,6 +40,10 @@ use time::Times;
 use trail::Trail;
 
 /// Whose signature the caller expects.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each verification, and it is passed by reference"
+)]
 #[derive(Clone, Debug)]
 pub enum Expectation {
     /// Someone whom the policy names, by a certificate
@@ -54,6 +63,10 @@ pub struct Verified {
 }
 
 /// Who signed, as far as it was proved.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each verification, inside a larger value"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VerifiedSigner {
     /// Someone whom a certificate names and the policy accepts

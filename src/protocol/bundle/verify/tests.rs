@@ -1,0 +1,643 @@
+//! Each test breaks one thing of a good bundle and names the refusal.
+
+use std::time::Duration;
+
+use super::testing::*;
+use super::*;
+use crate::protocol::bundle::dsse::Envelope;
+use crate::protocol::bundle::{BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial};
+use crate::protocol::bytes::{HashAlgorithm, Sha256};
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+use crate::protocol::policy::IdentityMatcher;
+use crate::protocol::time::Validity;
+use crate::protocol::x509::Certificate;
+use crate::protocol::x509::testing::NOW;
+
+#[test]
+fn a_good_bundle_is_verified_with_its_evidence() {
+    let world = World::new();
+
+    let verified = world.verdict(&world.message()).unwrap();
+
+    let identity = Identity {
+        issuer: ISSUER.to_owned(),
+        subject: SUBJECT.to_owned(),
+    };
+    assert_eq!(verified.signer(), &VerifiedSigner::Identity(identity));
+    assert_eq!(verified.times()[0].time, taken());
+    assert_eq!(verified.entries()[0].index, FIRST_INDEX);
+    assert_eq!(verified.entries()[0].tree_size, Some(2));
+    let names: Vec<_> = verified.checks().iter().map(|check| check.name).collect();
+    assert_eq!(names, CheckName::ALL);
+    assert!(
+        verified
+            .checks()
+            .iter()
+            .all(|check| check.outcome == Outcome::Passed)
+    );
+}
+
+#[test]
+fn every_kind_of_signing_key_that_can_be_made_here_is_verified() {
+    for algorithm in [KeyAlgorithm::P256, KeyAlgorithm::P384] {
+        let world = World::with_signer(algorithm);
+        world.verdict(&world.message()).unwrap();
+        world.verdict(&world.attestation()).unwrap();
+    }
+    let world = World::with_signer(KeyAlgorithm::Ed25519);
+    world.verdict(&world.attestation()).unwrap();
+}
+
+#[test]
+fn a_refusal_lists_what_was_not_reached() {
+    let world = World::new();
+    let mut bundle = world.message();
+    bundle.entries[0].promise = None;
+    let expectation = Expectation::Identity(
+        Policy::any_of([IdentityMatcher::exact(ISSUER, SUBJECT).unwrap()]).unwrap(),
+    );
+
+    let refused = verify(
+        &bundle,
+        &Artifact::from_bytes(ARTIFACT),
+        &expectation,
+        &world.trust,
+        NOW,
+    )
+    .unwrap_err();
+
+    let outcomes: Vec<_> = refused.checks.iter().map(|check| check.outcome).collect();
+    assert_eq!(refused.reason.code(), "no-time");
+    assert_eq!(
+        outcomes[..3],
+        [Outcome::Passed, Outcome::Passed, Outcome::Failed]
+    );
+    assert!(
+        outcomes[3..]
+            .iter()
+            .all(|outcome| *outcome == Outcome::Skipped)
+    );
+    assert_eq!(outcomes.len(), CheckName::ALL.len());
+}
+
+#[test]
+fn another_artifact_another_identity_and_another_issuer_are_refused() {
+    let world = World::new();
+    let bundle = world.message();
+    let code = |artifact: &[u8], issuer: &str, subject: &str| {
+        let matcher = IdentityMatcher::exact(issuer, subject).unwrap();
+        let expectation = Expectation::Identity(Policy::any_of([matcher]).unwrap());
+        let artifact = Artifact::from_bytes(artifact);
+        verify(&bundle, &artifact, &expectation, &world.trust, taken())
+            .unwrap_err()
+            .reason
+            .code()
+    };
+
+    assert_eq!(code(b"other", ISSUER, SUBJECT), "artifact-mismatch");
+    assert_eq!(code(ARTIFACT, ISSUER, "bob@example.com"), "identity-denied");
+    assert_eq!(
+        code(ARTIFACT, "https://idp.example/", SUBJECT),
+        "identity-denied"
+    );
+}
+
+#[test]
+fn without_the_digest_hint_the_log_entry_still_binds_the_artifact() {
+    let world = World::new();
+    let mut bundle = world.message();
+    let Content::Message { digest, .. } = &mut bundle.content else {
+        unreachable!("a message bundle")
+    };
+    *digest = None;
+    let expectation = Expectation::Identity(
+        Policy::any_of([IdentityMatcher::exact(ISSUER, SUBJECT).unwrap()]).unwrap(),
+    );
+    let refused = |artifact| {
+        verify(&bundle, &artifact, &expectation, &world.trust, taken())
+            .unwrap_err()
+            .reason
+            .code()
+    };
+
+    world.verdict(&bundle).unwrap();
+    assert_eq!(refused(Artifact::from_bytes(b"other")), "entry-mismatch");
+    assert_eq!(
+        refused(HashAlgorithm::Sha512.digest(ARTIFACT).into()),
+        "digest-needed"
+    );
+}
+
+#[test]
+fn a_genuine_entry_for_something_else_is_refused() {
+    // M28: other artifact; same artifact by another key; another signature by the same key.
+    let world = World::new();
+    let bundle = world.message();
+    let leaf = Certificate::from_der(bundle.material.certificate().unwrap()).unwrap();
+    let digest = HashAlgorithm::Sha256.digest(ARTIFACT);
+    let genuine = signature(&bundle).to_vec();
+    let again = world.signer.sign(ARTIFACT).unwrap();
+    let bodies = [
+        hashedrekord_v1(
+            &HashAlgorithm::Sha256.digest(b"other"),
+            &genuine,
+            &leaf.to_pem(),
+        ),
+        hashedrekord_v1(&digest, &genuine, &world.leaf().to_pem()),
+        hashedrekord_v1(&digest, &genuine, &world.signer.public_key().to_pem()),
+        hashedrekord_v1(&digest, &again, &leaf.to_pem()),
+    ];
+
+    for body in bodies {
+        let mut spliced = bundle.clone();
+        spliced.entries = vec![world.entry(("hashedrekord", "0.0.1"), body, FIRST_INDEX)];
+        assert_eq!(world.code(&spliced), "entry-mismatch");
+    }
+    let mut dsse = bundle;
+    dsse.entries = world.attestation().entries;
+    assert_eq!(world.code(&dsse), "entry-kind");
+}
+
+#[test]
+fn kind_and_version_must_be_those_of_the_body() {
+    let world = World::new();
+    let mut bundle = world.message();
+    bundle.entries[0].version = "0.0.2".to_owned();
+    bundle.entries[0].index = 1;
+    let body = bundle.entries[0].body.clone();
+    bundle.entries = vec![entry_of(
+        &world.log,
+        ("hashedrekord", "0.0.2"),
+        body,
+        1,
+        taken(),
+    )];
+
+    assert_eq!(world.code(&bundle), "entry-malformed");
+}
+
+#[test]
+fn a_body_with_members_of_its_own_is_refused() {
+    let world = World::new();
+    for (from, to) in [
+        (r#""kind""#, r#""extra":1,"kind""#),
+        (r#""spec":{"#, r#""spec":{"extra":1,"#),
+        (
+            r#""kind":"hashedrekord""#,
+            r#""kind":"hashedrekord","kind":"hashedrekord""#,
+        ),
+    ] {
+        let mut bundle = world.message();
+        let body = String::from_utf8(bundle.entries[0].body.clone()).unwrap();
+        let body = body.replacen(from, to, 1);
+        bundle.entries = vec![world.entry(("hashedrekord", "0.0.1"), body, FIRST_INDEX)];
+        assert_eq!(world.code(&bundle), "entry-malformed", "{to}");
+    }
+}
+
+#[test]
+fn a_rekor_v2_entry_vouches_for_messages_and_envelopes() {
+    let world = World::new();
+    for mut bundle in [world.message(), world.attestation()] {
+        let digest = match &bundle.content {
+            Content::Message { .. } => Sha256::of(ARTIFACT),
+            Content::Envelope(envelope) => Sha256::of(&envelope.pre_authentication_encoding()),
+        };
+        let kind = ("hashedrekord", "0.0.2");
+        let body = hashedrekord_v2(&bundle, digest.as_bytes(), "PKIX_ECDSA_P256_SHA_256");
+        bundle.entries = vec![world.entry(kind, body, 1)];
+        world.verdict(&bundle).unwrap();
+
+        let body = hashedrekord_v2(&bundle, &[0; 32], "PKIX_ECDSA_P256_SHA_256");
+        bundle.entries = vec![world.entry(kind, body, 1)];
+        assert_eq!(world.code(&bundle), "entry-mismatch");
+
+        let body = hashedrekord_v2(&bundle, digest.as_bytes(), "PKIX_ECDSA_P384_SHA_384");
+        bundle.entries = vec![world.entry(kind, body, 1)];
+        assert_eq!(world.code(&bundle), "entry-malformed");
+    }
+}
+
+#[test]
+fn a_rekor_v2_entry_is_proved_at_its_own_index() {
+    let world = World::new();
+    let mut bundle = world.message();
+    let digest = Sha256::of(ARTIFACT);
+    let body = hashedrekord_v2(&bundle, digest.as_bytes(), "PKIX_ECDSA_P256_SHA_256");
+    bundle.entries = vec![world.entry(("hashedrekord", "0.0.2"), body, 7)];
+
+    assert_eq!(world.code(&bundle), "index-mismatch");
+}
+
+#[test]
+fn proofs_and_checkpoints_of_other_trees_are_refused() {
+    let world = World::new();
+    let break_proof = |change: fn(&mut InclusionProof)| {
+        let mut bundle = world.message();
+        change(bundle.entries[0].proof.as_mut().unwrap());
+        world.code(&bundle)
+    };
+
+    assert_eq!(
+        break_proof(|proof| proof.index = 0),
+        "inclusion-proof-invalid"
+    );
+    assert_eq!(
+        break_proof(|proof| proof.index = 2),
+        "inclusion-proof-invalid"
+    );
+    assert_eq!(
+        break_proof(|proof| proof.tree_size = 3),
+        "inclusion-proof-invalid"
+    );
+    assert_eq!(
+        break_proof(|proof| proof.hashes.clear()),
+        "inclusion-proof-invalid"
+    );
+    assert_eq!(
+        break_proof(|proof| proof.root = Sha256::of(b"other")),
+        "inclusion-proof-invalid"
+    );
+    assert_eq!(
+        break_proof(|proof| proof.hashes[0] = Sha256::of(b"other")),
+        "inclusion-proof-invalid"
+    );
+}
+
+#[test]
+fn a_proof_for_a_root_that_the_log_never_signed_is_refused() {
+    // M29: everything about the proof is consistent, only nobody signed that tree.
+    let world = World::new();
+    let mut bundle = world.message();
+    let other = entry_of(&world.log, ("x", "y"), b"other".to_vec(), 1, taken());
+    let stranger = entry_of(
+        &generate(KeyAlgorithm::P256),
+        ("x", "y"),
+        bundle.entries[0].body.clone(),
+        1,
+        taken(),
+    );
+    let checkpoint = |entry: &LogEntry| entry.proof.as_ref().unwrap().checkpoint.clone();
+
+    bundle.entries[0].proof.as_mut().unwrap().checkpoint = checkpoint(&other);
+    assert_eq!(world.code(&bundle), "checkpoint-of-other-tree");
+    bundle.entries[0].proof.as_mut().unwrap().checkpoint = checkpoint(&stranger);
+    assert_eq!(world.code(&bundle), "checkpoint-invalid");
+}
+
+#[test]
+fn a_promise_covers_time_index_and_body() {
+    let world = World::new();
+    let break_entry = |change: fn(&mut LogEntry)| {
+        let mut bundle = world.message();
+        change(&mut bundle.entries[0]);
+        world.code(&bundle)
+    };
+
+    assert_eq!(
+        break_entry(|entry| entry.integrated_time += 1),
+        "promise-invalid"
+    );
+    assert_eq!(break_entry(|entry| entry.index += 1), "promise-invalid");
+    assert_eq!(
+        break_entry(|entry| entry.body.push(b' ')),
+        "promise-invalid"
+    );
+    assert_eq!(
+        break_entry(|entry| entry.promise.as_mut().unwrap()[9] ^= 1),
+        "promise-invalid"
+    );
+    assert_eq!(break_entry(|entry| entry.log_id[0] ^= 1), "no-time");
+    // CVE-2024-55655: a time that nobody signed establishes nothing.
+    assert_eq!(break_entry(|entry| entry.promise = None), "no-time");
+}
+
+#[test]
+fn a_moment_in_the_future_is_refused_without_allowance() {
+    let world = World::new();
+    let bundle = world.message();
+
+    world.verdict_at(&bundle, taken()).unwrap();
+    let early = taken().before(Duration::from_millis(1));
+    assert_eq!(
+        world.verdict_at(&bundle, early).unwrap_err().code(),
+        "time-in-future"
+    );
+}
+
+#[test]
+fn windows_of_logs_and_authorities_include_both_ends() {
+    let mut world = World::new();
+    let bundle = world.message();
+    let second = Duration::from_secs(1);
+    let exactly = Validity {
+        start: taken(),
+        end: Some(taken()),
+    };
+    let before = Validity {
+        start: UnixTime::from_millis(0),
+        end: Some(taken().before(second)),
+    };
+    let after = Validity {
+        start: taken().after(second),
+        end: None,
+    };
+
+    for (window, log, authority) in [
+        (exactly, "verified", "verified"),
+        (before, "log-not-trusted-then", "certificate-untrusted"),
+        (after, "log-not-trusted-then", "certificate-untrusted"),
+    ] {
+        world.trust.logs[0].validity = window;
+        assert_eq!(world.code(&bundle), log);
+        world.trust.logs[0].validity = always();
+        world.trust.authorities[0].validity = window;
+        assert_eq!(world.code(&bundle), authority);
+        world.trust.authorities[0].validity = always();
+    }
+}
+
+#[test]
+fn every_established_time_must_lie_in_the_certificates_life() {
+    // M31, with two logs: one promise within the certificate's ten minutes, one outside.
+    let mut world = World::new();
+    let second_log = generate(KeyAlgorithm::P256);
+    world
+        .trust
+        .logs
+        .push(trusted_log(&second_log, "https://second.example"));
+    let mut bundle = world.message();
+    let body = bundle.entries[0].body.clone();
+    let at = |seconds| NOW.after(Duration::from_secs(seconds));
+    let second = |at| entry_of(&second_log, ("hashedrekord", "0.0.1"), body.clone(), 5, at);
+    let mut code = |entry| {
+        bundle.entries.truncate(1);
+        bundle.entries.push(entry);
+        world
+            .verdict_at(&bundle, at(3600))
+            .map_or_else(|reason| reason.code(), |_| "verified")
+    };
+
+    assert_eq!(code(second(at(600))), "verified");
+    assert_eq!(code(second(at(601))), "certificate-untrusted");
+}
+
+#[test]
+fn entries_of_unknown_logs_are_passed_over_and_bad_ones_of_known_logs_are_not() {
+    let mut world = World::new();
+    let unknown = generate(KeyAlgorithm::P256);
+    let mut bundle = world.message();
+    let body = bundle.entries[0].body.clone();
+    bundle.entries.push(entry_of(
+        &unknown,
+        ("hashedrekord", "0.0.1"),
+        body,
+        3,
+        taken(),
+    ));
+
+    let verified = world.verdict(&bundle).unwrap();
+    assert_eq!(verified.entries().len(), 1);
+
+    world.trust.logs = vec![trusted_log(&unknown, "https://unknown.example")];
+    bundle.entries[1].proof.as_mut().unwrap().hashes.clear();
+    assert_eq!(world.code(&bundle), "inclusion-proof-invalid");
+    world.trust.logs.clear();
+    assert_eq!(world.code(&bundle), "no-time");
+}
+
+#[test]
+fn the_same_evidence_twice_is_refused() {
+    let world = World::new();
+    let mut twice = world.message();
+    twice.entries.push(twice.entries[0].clone());
+    let mut same_body = world.message();
+    let mut other_index = same_body.entries[0].clone();
+    other_index.index += 1;
+    same_body.entries.push(other_index);
+    let mut timestamps = world.message();
+    timestamps.timestamps = vec![vec![1], vec![1]];
+
+    for bundle in [twice, same_body, timestamps] {
+        assert_eq!(world.code(&bundle), "repeated-evidence");
+    }
+}
+
+#[test]
+fn each_version_asks_for_its_own_material_and_evidence() {
+    let world = World::new();
+    let good = world.message();
+    let der = good.material.certificate().unwrap().to_vec();
+    let chain = |chain| SigningMaterial::Chain(chain);
+    let with = |version, material: &SigningMaterial, change: fn(&mut LogEntry)| {
+        let mut bundle = good.clone();
+        bundle.version = version;
+        bundle.material = material.clone();
+        change(&mut bundle.entries[0]);
+        world.code(&bundle)
+    };
+    let one = chain(vec![der]);
+    let (v1, v2, v3) = (
+        BundleVersion::V0_1,
+        BundleVersion::V0_2,
+        BundleVersion::V0_3,
+    );
+
+    assert_eq!(with(v1, &one, |_| ()), "verified");
+    assert_eq!(with(v2, &one, |_| ()), "verified");
+    assert_eq!(with(v3, &one, |_| ()), "material-for-version");
+    assert_eq!(with(v1, &good.material, |_| ()), "material-for-version");
+    assert_eq!(with(v1, &chain(Vec::new()), |_| ()), "empty-chain");
+    assert_eq!(with(v1, &one, |entry| entry.proof = None), "verified");
+    assert_eq!(
+        with(v1, &one, |entry| entry.promise = None),
+        "entry-for-version"
+    );
+    assert_eq!(
+        with(v2, &one, |entry| entry.proof = None),
+        "entry-for-version"
+    );
+    assert_eq!(
+        with(v3, &good.material, |entry| entry.proof = None),
+        "entry-for-version"
+    );
+    assert_eq!(
+        with(v3, &good.material, |entry| {
+            entry.proof.as_mut().unwrap().checkpoint = None;
+        }),
+        "entry-for-version"
+    );
+}
+
+#[test]
+fn a_bare_key_in_the_certificates_place_is_refused() {
+    // M39, GHSA-fx35-mq7g-6g98.
+    let world = World::new();
+    let mut bundle = world.message();
+    bundle.material = SigningMaterial::Certificate(world.signer.public_key().spki_der().to_vec());
+
+    assert_eq!(world.code(&bundle), "certificate-malformed");
+}
+
+#[test]
+fn a_certificate_that_was_not_published_or_is_from_elsewhere_is_refused() {
+    let world = World::new();
+    let mut unpublished = world.message();
+    let leaf = world.authority.leaf(world.signer.public_key());
+    let leaf = leaf.sign_certificate(&world.authority.key).unwrap();
+    unpublished.material = SigningMaterial::Certificate(leaf.der().to_vec());
+    let mut elsewhere = World::new();
+    elsewhere.log = world.log;
+
+    assert_eq!(
+        elsewhere.verdict(&unpublished).unwrap_err().code(),
+        "no-time"
+    );
+    elsewhere.trust.logs = world.trust.logs.clone();
+    assert_eq!(elsewhere.code(&unpublished), "certificate-untrusted");
+    elsewhere.trust.authorities = world.trust.authorities.clone();
+    assert_eq!(elsewhere.code(&unpublished), "certificate-not-published");
+}
+
+#[test]
+fn an_envelope_has_one_signature_over_a_statement_about_the_artifact() {
+    let world = World::new();
+    let broken = |change: fn(&mut Envelope)| {
+        let mut bundle = world.attestation();
+        let Content::Envelope(envelope) = &mut bundle.content else {
+            unreachable!("an attestation")
+        };
+        change(envelope);
+        world.code(&bundle)
+    };
+
+    world.verdict(&world.attestation()).unwrap();
+    assert_eq!(broken(|e| e.signatures.clear()), "signature-count");
+    // M33: one good signature among two is not enough.
+    assert_eq!(
+        broken(|e| e.signatures.push(e.signatures[0].clone())),
+        "signature-count"
+    );
+    assert_eq!(
+        broken(|e| e.payload_type = "text/plain".to_owned()),
+        "payload-type"
+    );
+    assert_eq!(broken(|e| e.payload.push(b' ')), "entry-mismatch");
+    assert_eq!(
+        broken(|e| e.payload = b"not json".to_vec()),
+        "statement-malformed"
+    );
+    assert_eq!(
+        world.code(&world.attestation_of(&statement_about(b"other"))),
+        "artifact-not-a-subject"
+    );
+}
+
+#[test]
+fn the_signature_decides_even_when_the_log_agrees() {
+    let world = World::new();
+    let mut bundle = world.message();
+    let leaf = Certificate::from_der(bundle.material.certificate().unwrap()).unwrap();
+    let forged = generate(KeyAlgorithm::P256).sign(ARTIFACT).unwrap();
+    let digest = HashAlgorithm::Sha256.digest(ARTIFACT);
+    let body = hashedrekord_v1(&digest, &forged, &leaf.to_pem());
+    bundle.entries = vec![world.entry(("hashedrekord", "0.0.1"), body, FIRST_INDEX)];
+    bundle.content = Content::Message {
+        digest: Some(digest),
+        signature: forged,
+    };
+
+    assert_eq!(world.code(&bundle), "signature-invalid");
+}
+
+#[test]
+fn a_bare_key_bundle_needs_the_callers_key_and_only_that_one() {
+    let world = World::new();
+    let bundle = world.managed();
+    let code = |bundle: &Bundle, key: &SigningKey| {
+        let expectation = Expectation::Key(key.public_key().clone());
+        let artifact = Artifact::from_bytes(ARTIFACT);
+        verify(bundle, &artifact, &expectation, &world.trust, taken())
+            .map_or_else(|refused| refused.reason.code(), |_| "verified")
+    };
+
+    assert_eq!(code(&bundle, &world.signer), "verified");
+    assert_eq!(
+        code(&bundle, &generate(KeyAlgorithm::P256)),
+        "entry-mismatch"
+    );
+    assert_eq!(code(&world.message(), &world.signer), "key-not-wanted");
+    assert_eq!(world.code(&bundle), "key-needed");
+}
+
+#[test]
+fn a_bundle_of_our_own_kind_is_verified() {
+    let world = World::new();
+
+    let verified = world.verdict(&world.native()).unwrap();
+
+    let tsa = TimeSource::Timestamp("https://tsa.example/api/v1/timestamp".to_owned());
+    assert_eq!(verified.times()[0].source, tsa);
+    assert_eq!(verified.times()[0].time, taken());
+    assert_eq!(verified.entries()[0].log, "https://tiles.example");
+    assert_eq!(verified.entries()[0].index, 1);
+    let read = Bundle::from_json(world.native().to_json().as_bytes()).unwrap();
+    world.verdict(&read).unwrap();
+}
+
+#[test]
+fn a_timestamp_must_hold_and_be_over_this_signature() {
+    let world = World::new();
+    let stranger = World::new();
+    let good = world.native();
+    let with = |timestamps: Vec<Vec<u8>>| {
+        let mut bundle = good.clone();
+        bundle.timestamps = timestamps;
+        world.code(&bundle)
+    };
+    let genuine = good.timestamps[0].clone();
+
+    assert_eq!(with(vec![]), "no-time");
+    assert_eq!(
+        with(vec![world.timestamp(b"other", taken())]),
+        "timestamp-invalid"
+    );
+    let untrusted = stranger.timestamp(signature(&good), taken());
+    assert_eq!(with(vec![untrusted.clone()]), "timestamp-invalid");
+    // One that holds does not make up for one that does not.
+    assert_eq!(with(vec![genuine, untrusted]), "timestamp-invalid");
+}
+
+#[test]
+fn a_second_timestamp_outside_the_certificates_life_is_refused() {
+    // M31: every timestamp counts, not only the first.
+    let world = World::new();
+    let mut bundle = world.native();
+    let late = NOW.after(Duration::from_secs(601));
+    bundle
+        .timestamps
+        .push(world.timestamp(signature(&bundle), late));
+
+    assert_eq!(world.code(&bundle), "certificate-untrusted");
+}
+
+#[test]
+fn a_log_without_promises_must_be_trusted_when_the_signature_was_made() {
+    let mut world = World::new();
+    let bundle = world.native();
+    world.trust.logs[1].validity.end = Some(taken().before(Duration::from_secs(1)));
+
+    assert_eq!(world.code(&bundle), "log-not-trusted-then");
+}
+
+#[test]
+fn a_time_in_an_entry_without_promise_establishes_nothing() {
+    let world = World::new();
+    let mut bundle = world.native();
+    bundle.entries[0].integrated_time = taken().seconds();
+    let verified = world.verdict(&bundle).unwrap();
+    assert_eq!(verified.times().len(), 1);
+
+    bundle.timestamps.clear();
+    assert_eq!(world.code(&bundle), "no-time");
+}
