@@ -10,6 +10,7 @@
 //! `ARCHITECTURE.md` tells the life of a signature through these rooms.
 
 pub mod adapters;
+pub mod app;
 pub mod config;
 pub mod protocol;
 pub mod services;

@@ -1,0 +1,372 @@
+//! The composition root: settings and a data directory in, a running service out. It alone knows
+//! every layer, and no other code asks which implementation stands behind a port.
+
+mod material;
+mod routes;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::task::JoinHandle;
+use tracing::info;
+
+use crate::adapters::admin::{AdminError, AdminSocket};
+use crate::adapters::http::metrics::Metrics;
+use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
+use crate::adapters::keystore::KeyStore;
+use crate::adapters::outbound::oidc::{
+    EndpointError, EndpointSettings, FetchLimits, HttpKeySource,
+};
+use crate::adapters::storage::{self, OpenError, Storage};
+use crate::adapters::system::random_bytes;
+use crate::config::{IssuerSettings, IssuerSubject, Settings};
+use crate::protocol::identity::{IssuerUrl, NameError};
+use crate::protocol::time::Clock;
+use crate::services::account::{AccountError, Accounts};
+use crate::services::ca::CertificateAuthority;
+use crate::services::ctlog::CtLog;
+use crate::services::issuer::{EmbeddedIssuer, IssuerKeyError};
+use crate::services::log::{HeadSigner, Health, Limits, Log, LogId};
+use crate::services::oidc::{
+    IdentityVerifier, IssuerKind, IssuerSettingError, KeyPolicy, KeySource, SubjectDomain,
+    TrustedIssuer,
+};
+use crate::services::rekor::SignatureLog;
+use crate::services::timestamp::{OpenFloorError, TimestampAuthority};
+use crate::services::trust::{Anchors, TrustDocuments, TrustError};
+use crate::services::verify::Verifier;
+
+pub use material::{LogSigners, Material, MaterialError};
+
+/// How long before its making an instance's keys are trusted, so that clocks may differ.
+const TRUST_MARGIN: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// Every service of an instance, wired to the others.
+pub struct App {
+    settings: Settings,
+    storage: Storage,
+    ct_log: Log,
+    signature_log: Log,
+    identities: Arc<IdentityVerifier>,
+    authority: Arc<CertificateAuthority>,
+    certificates: Arc<CtLog>,
+    signatures: Arc<SignatureLog>,
+    timestamps: Arc<TimestampAuthority>,
+    accounts: Arc<Accounts>,
+    issuer: Option<Arc<EmbeddedIssuer>>,
+    trust: Arc<TrustDocuments>,
+    verifier: Arc<Verifier>,
+    anchors: Anchors,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why an instance does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Keys, certificates and names
+    #[error(transparent)]
+    Material(#[from] MaterialError),
+    /// The store
+    #[error(transparent)]
+    Storage(#[from] OpenError),
+    /// A log did not come up from the store
+    #[error("the {0:?} log does not start: {1}")]
+    Log(LogId, #[source] crate::services::log::StartError),
+    /// Accounts
+    #[error("accounts: {0}")]
+    Accounts(#[from] AccountError),
+    /// The timestamp authority
+    #[error("timestamp authority: {0}")]
+    Timestamps(#[from] OpenFloorError),
+    /// The embedded issuer
+    #[error("embedded issuer: {0}")]
+    Issuer(#[from] IssuerKeyError),
+    /// The public URL cannot be an issuer
+    #[error("server.public_url cannot be an issuer: it {0}")]
+    IssuerName(#[from] NameError),
+    /// An issuer's settings
+    #[error("issuer {url}: {source}")]
+    TrustedIssuer {
+        /// The issuer.
+        url: String,
+        /// What is wrong.
+        source: IssuerSettingError,
+    },
+    /// An issuer that cannot be reached as it is configured
+    #[error("issuer {url}: {source}")]
+    Endpoint {
+        /// The issuer.
+        url: String,
+        /// What is wrong.
+        source: EndpointError,
+    },
+    /// An issuer's CA file
+    #[error("issuer {url}: ca_file {file} cannot be read: {source}")]
+    CaFile {
+        /// The issuer.
+        url: String,
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The trust documents
+    #[error("trust documents: {0}")]
+    Trust(#[from] TrustError),
+    /// The HTTP server
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The socket for the command line
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// The counters
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl StartError {
+    /// Whether the store itself is at fault, which has an exit status of its own.
+    pub const fn is_storage(&self) -> bool {
+        matches!(self, Self::Storage(_) | Self::Log(..))
+    }
+}
+
+/// An instance that answers requests.
+pub struct Serving {
+    /// The instance
+    pub app: Arc<App>,
+    http: Running,
+    admin: JoinHandle<()>,
+}
+
+impl App {
+    /// Opens the data directory, makes what is missing at a first start, recovers the logs, and
+    /// wires the services. Blocks on storage.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let keys = KeyStore::open(&settings.server.data_dir).map_err(MaterialError::from)?;
+        let options = storage::Options { cache_bytes: settings.log.cache_bytes };
+        let storage = storage::open(&settings.server.data_dir, options)?;
+        let Material { instance, ca, tsa, ct, log, issuer } =
+            Material::load_or_create(&keys, &settings, clock.now())?;
+        let anchors = Anchors {
+            public_url: settings.server.public_url.as_str().to_owned(),
+            operator: settings.trust.operator.clone(),
+            issuers: issuer_urls(&settings),
+            ca_chain: ca.chain().to_vec(),
+            ct_key: ct.head_key().key().clone(),
+            log_key: log.note_key().clone(),
+            tsa_chain: tsa.chain().to_vec(),
+            start: instance.created().before(TRUST_MARGIN),
+        };
+        let start = |id, signer: Arc<dyn HeadSigner>, pool_entries| {
+            let limits = Limits { pool_entries, ..Limits::default() };
+            Log::start(id, signer, Arc::clone(&clock), storage.parts(), limits)
+                .map_err(|error| StartError::Log(id, error))
+        };
+        let ct_log = start(LogId::Ct, Arc::new(ct.clone()), settings.ctlog.pool_entries)?;
+        let log_id = *log.note_key().hash();
+        let signature_log = start(LogId::RekorV2, Arc::new(log), settings.log.pool_entries)?;
+
+        let roots = vec![ca.root().clone()];
+        let certificates = Arc::new(CtLog::new(ct_log.clone(), &ct, roots, Arc::clone(&clock)));
+        let authority = CertificateAuthority::new(
+            ca,
+            Arc::<CtLog>::clone(&certificates),
+            Arc::clone(&clock),
+            Box::new(|| random_bytes().ok()),
+            settings.ca.certificate_lifetime,
+        );
+        let serials = Box::new(|| random_bytes().ok());
+        let timestamps =
+            TimestampAuthority::open(tsa, storage.ledger(), Arc::clone(&clock), serials)?;
+        let accounts = Arc::new(open_accounts(&storage, Arc::clone(&clock))?);
+        let issuer = embedded_issuer(&settings, issuer, &accounts, &clock)?;
+        let identities = trusted_issuers(&settings, issuer.as_deref(), &clock)?;
+        let trust = Arc::new(TrustDocuments::new(&anchors)?);
+        Ok(Self {
+            verifier: Arc::new(Verifier::new(Arc::clone(trust.root()), Arc::clone(&clock))),
+            signatures: Arc::new(SignatureLog::new(signature_log.clone(), log_id)),
+            authority: Arc::new(authority),
+            timestamps: Arc::new(timestamps),
+            identities: Arc::new(identities),
+            issuer: issuer.map(Arc::new),
+            settings,
+            storage,
+            ct_log,
+            signature_log,
+            certificates,
+            accounts,
+            trust,
+            anchors,
+            clock,
+        })
+    }
+
+    /// Serves on a bound address and on the admin socket; returns once requests are answered.
+    /// Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// TLS files, sockets or threads.
+    pub async fn serve(self, bound: Bound) -> Result<Serving, StartError> {
+        let app = Arc::new(self);
+        let metrics = Arc::new(Metrics::new()?);
+        let tls = app.settings.tls.as_ref().map(server::load_tls).transpose()?;
+        let shell = Shell {
+            server: app.settings.server.clone(),
+            limits: app.settings.limits.clone(),
+            tls,
+            routes: routes::all(&app, &metrics),
+            metrics,
+        };
+        let admin = AdminSocket::bind(&app.settings.server.data_dir)?;
+        let http = server::start(bound, shell).await?;
+        let admin = tokio::spawn(admin.serve(Arc::clone(&app.accounts)));
+        Ok(Serving { app, http, admin })
+    }
+
+    /// The accounts of the embedded issuer.
+    pub const fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
+    /// The trust documents.
+    pub const fn trust(&self) -> &Arc<TrustDocuments> {
+        &self.trust
+    }
+
+    /// The settings that the instance runs with.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Waits until a log can no longer tell whether memory and disk agree. The process must then
+    /// end: the next start finds out.
+    pub async fn failed(&self) {
+        tokio::select! {
+            () = self.ct_log.failed() => {}
+            () = self.signature_log.failed() => {}
+        }
+    }
+
+    fn logs(&self) -> [(&'static str, LogId, &Log); 2] {
+        [
+            ("ct-log", LogId::Ct, &self.ct_log),
+            ("signature-log", LogId::RekorV2, &self.signature_log),
+        ]
+    }
+}
+
+impl Serving {
+    /// Where the server listens.
+    pub const fn address(&self) -> std::net::SocketAddr {
+        self.http.address()
+    }
+
+    /// Serves until `stopping` is ready or a log fails, then lets what is in flight end.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn until(self, stopping: impl Future<Output = ()>) -> Result<Ending, ServerError> {
+        let Self { app, http, admin } = self;
+        let mut ending = Ending::Asked;
+        let stop = async {
+            tokio::select! {
+                () = stopping => {}
+                () = app.failed() => ending = Ending::Failed,
+            }
+        };
+        http.serve_until(stop).await?;
+        admin.abort();
+        for (_, _, log) in app.logs() {
+            log.drain().await;
+        }
+        info!(ending = ?ending, "server stopped");
+        Ok(ending)
+    }
+}
+
+/// Why a server stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to
+    Asked,
+    /// A log could no longer vouch for its storage
+    Failed,
+}
+
+/// The accounts of a store.
+///
+/// # Errors
+/// Records that cannot be read.
+pub fn open_accounts(storage: &Storage, clock: Arc<dyn Clock>) -> Result<Accounts, AccountError> {
+    Accounts::load(storage.ledger(), clock, || random_bytes().ok())
+}
+
+fn issuer_urls(settings: &Settings) -> Vec<String> {
+    let embedded = settings.accounts.enabled.then(|| settings.server.public_url.as_str());
+    let configured = settings.issuers.iter().map(|issuer| issuer.url.as_str());
+    embedded.into_iter().chain(configured).map(str::to_owned).collect()
+}
+
+fn embedded_issuer(
+    settings: &Settings,
+    key: crate::protocol::keys::SigningKey,
+    accounts: &Arc<Accounts>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<EmbeddedIssuer>, StartError> {
+    if !settings.accounts.enabled {
+        return Ok(None);
+    }
+    let url = IssuerUrl::new(settings.server.public_url.as_str())?;
+    let random = || random_bytes().ok();
+    Ok(Some(EmbeddedIssuer::new(url, key, Arc::clone(accounts), Arc::clone(clock), random)?))
+}
+
+fn trusted_issuers(
+    settings: &Settings,
+    embedded: Option<&EmbeddedIssuer>,
+    clock: &Arc<dyn Clock>,
+) -> Result<IdentityVerifier, StartError> {
+    let mut source = HttpKeySource::new(FetchLimits::default());
+    let mut issuers = Vec::new();
+    if let Some(embedded) = embedded {
+        let url = settings.server.public_url.as_str().to_owned();
+        let trusted = embedded.as_trusted();
+        issuers.push(trusted.map_err(|source| StartError::TrustedIssuer { url, source })?);
+    }
+    for issuer in &settings.issuers {
+        issuers.push(trusted_issuer(issuer)?);
+        let ca_pem = read_ca_file(issuer)?;
+        let endpoint = EndpointSettings { ca_pem, ..EndpointSettings::default() };
+        let url = issuer.url.as_str().to_owned();
+        source
+            .add(&issuer.url, endpoint)
+            .map_err(|source| StartError::Endpoint { url, source })?;
+    }
+    let source: Arc<dyn KeySource> = Arc::new(source);
+    Ok(IdentityVerifier::new(issuers, KeyPolicy::default(), &source, Arc::clone(clock)))
+}
+
+fn trusted_issuer(issuer: &IssuerSettings) -> Result<TrustedIssuer, StartError> {
+    let kind = match &issuer.subject {
+        IssuerSubject::Email => Ok(IssuerKind::Email),
+        IssuerSubject::Uri { domain } => SubjectDomain::new(domain.as_str()).map(IssuerKind::Uri),
+    };
+    kind.and_then(|kind| TrustedIssuer::new(issuer.url.clone(), issuer.audience.as_str(), kind))
+        .map_err(|source| StartError::TrustedIssuer { url: issuer.url.to_string(), source })
+}
+
+fn read_ca_file(issuer: &IssuerSettings) -> Result<Option<Vec<u8>>, StartError> {
+    let Some(file) = &issuer.ca_file else {
+        return Ok(None);
+    };
+    let read = std::fs::read(file).map_err(|source| StartError::CaFile {
+        url: issuer.url.to_string(),
+        file: file.display().to_string(),
+        source,
+    });
+    read.map(Some)
+}
