@@ -26,7 +26,7 @@ use crate::services::account::{AccountError, Accounts};
 use crate::services::ca::CertificateAuthority;
 use crate::services::ctlog::CtLog;
 use crate::services::issuer::{EmbeddedIssuer, IssuerKeyError};
-use crate::services::log::{HeadSigner, Health, Limits, Log, LogId};
+use crate::services::log::{HeadSigner, Limits, Log, LogId};
 use crate::services::oidc::{
     IdentityVerifier, IssuerKind, IssuerSettingError, KeyPolicy, KeySource, SubjectDomain,
     TrustedIssuer,
@@ -147,7 +147,7 @@ impl App {
     /// See [`StartError`].
     pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let keys = KeyStore::open(&settings.server.data_dir).map_err(MaterialError::from)?;
-        let options = storage::Options { cache_bytes: settings.log.cache_bytes };
+        let options = storage_options(&settings);
         let storage = storage::open(&settings.server.data_dir, options)?;
         let Material { instance, ca, tsa, ct, log, issuer } =
             Material::load_or_create(&keys, &settings, clock.now())?;
@@ -184,7 +184,7 @@ impl App {
             TimestampAuthority::open(tsa, storage.ledger(), Arc::clone(&clock), serials)?;
         let accounts = Arc::new(open_accounts(&storage, Arc::clone(&clock))?);
         let issuer = embedded_issuer(&settings, issuer, &accounts, &clock)?;
-        let identities = trusted_issuers(&settings, issuer.as_deref(), &clock)?;
+        let identities = trusted_issuers(&settings, issuer.as_ref(), &clock)?;
         let trust = Arc::new(TrustDocuments::new(&anchors)?);
         Ok(Self {
             verifier: Arc::new(Verifier::new(Arc::clone(trust.root()), Arc::clone(&clock))),
@@ -295,6 +295,14 @@ pub enum Ending {
     Asked,
     /// A log could no longer vouch for its storage
     Failed,
+}
+
+/// How the settings want the store opened.
+pub fn storage_options(settings: &Settings) -> storage::Options {
+    storage::Options {
+        cache_bytes: settings.log.cache_bytes,
+        segment_bytes: u32::try_from(settings.log.segment_bytes).unwrap_or(u32::MAX),
+    }
 }
 
 /// The accounts of a store.

@@ -69,7 +69,7 @@ fn services(cfg: &mut ServiceConfig, app: &App) {
 fn configured_issuer(issuer: &TrustedIssuer) -> ConfiguredIssuer {
     let (issuer_type, subject_domain) = match issuer.kind() {
         IssuerKind::Email => ("email", String::new()),
-        IssuerKind::Uri(domain) => ("uri", domain.to_string()),
+        IssuerKind::Uri(domain) => ("uri", domain.as_str().to_owned()),
     };
     ConfiguredIssuer {
         issuer_url: issuer.url().to_string(),

@@ -3,15 +3,25 @@
 
 pub mod account;
 pub mod args;
+mod artifact;
 pub mod demo;
+mod journey;
 pub mod output;
 pub mod serve;
 pub mod sign;
 pub mod store;
 pub mod verify;
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use anyhow::Context as _;
+
+use crate::adapters::outbound::instance::InstanceClient;
+use crate::adapters::storage;
+use crate::adapters::system::SystemClock;
+use crate::{app, config};
 use args::{AccountArgs, Cli, Command};
 use output::{Failure, Output};
 
@@ -35,6 +45,27 @@ pub fn dispatch(cli: &Cli) -> ExitCode {
     }
 }
 
-fn run_account(_args: &AccountArgs) -> Result<(), Failure> {
-    Err(Failure::failed(anyhow::anyhow!("not built yet")))
+fn run_account(args: &AccountArgs) -> Result<(), Failure> {
+    let settings = config::load(&args.store.sources())?;
+    let dir = &settings.server.data_dir;
+    let open_store = || {
+        let storage = storage::open(dir, app::storage_options(&settings))?;
+        Ok(app::open_accounts(&storage, Arc::new(SystemClock))?)
+    };
+    Ok(account::run(args.command.clone(), dir, open_store)?)
+}
+
+/// A client of a server, which trusts a private CA besides the system's where one is named.
+fn connect(url: &str, ca_file: Option<&Path>) -> anyhow::Result<InstanceClient> {
+    let ca_pem = ca_file
+        .map(|file| std::fs::read(file).with_context(|| format!("{} cannot be read", file.display())))
+        .transpose()?;
+    Ok(InstanceClient::new(url, ca_pem.as_deref())?)
+}
+
+fn async_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the system refuses a runtime")
 }

@@ -1,10 +1,18 @@
 //! `signet serve`: the server.
 
+use std::sync::Arc;
+
+use anyhow::Context as _;
 use clap::Args;
 
 use super::args::StoreArgs;
-use super::output::Failure;
-use crate::config::Sources;
+use super::async_runtime;
+use super::output::{ExitStatus, Failure, Output};
+use crate::adapters::http::server::{Bound, stop_signal};
+use crate::adapters::system::SystemClock;
+use crate::adapters::telemetry;
+use crate::app::{App, Ending, Serving, StartError};
+use crate::config::{self, Settings, Sources};
 
 /// `signet serve …`
 #[derive(Debug, Args)]
@@ -35,8 +43,54 @@ impl ServeArgs {
 ///
 /// # Errors
 /// The configuration is refused, the store is damaged, or the server cannot run.
-pub fn run(_args: &ServeArgs) -> Result<(), Failure> {
-    Err(Failure::failed(anyhow::anyhow!("not built yet")))
+pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let settings = config::load(&args.sources())?;
+    telemetry::start(&settings.telemetry).context("telemetry")?;
+    async_runtime()?.block_on(async {
+        let stop = stop_signal().context("the system gives no signals")?;
+        let serving = start(settings).await?;
+        announce(&serving);
+        match serving.until(stop).await.context("the server failed")? {
+            Ending::Asked => Ok(()),
+            Ending::Failed => Err(Failure::new(
+                ExitStatus::Fatal,
+                anyhow::anyhow!("stopped to protect the store; the next start recovers it"),
+            )),
+        }
+    })
+}
+
+/// Takes the address first, so that two servers cannot start on one, then opens the store.
+///
+/// # Errors
+/// The address, the data directory, or what is in it.
+pub(super) async fn start(mut settings: Settings) -> Result<Serving, Failure> {
+    let bound = Bound::bind(settings.server.listen).map_err(anyhow::Error::from)?;
+    settings.server.public_url.adopt_port(bound.address().port());
+    let app = App::open(settings, Arc::new(SystemClock)).map_err(not_started)?;
+    app.serve(bound).await.map_err(not_started)
+}
+
+fn not_started(error: StartError) -> Failure {
+    let status =
+        if error.is_storage() { ExitStatus::StorageDamaged } else { ExitStatus::Refused };
+    Failure::new(status, error.into())
+}
+
+fn announce(serving: &Serving) {
+    let settings = serving.app.settings();
+    let url = &settings.server.public_url;
+    let mut output = Output::stderr();
+    output.heading(format_args!("Signet {}", env!("CARGO_PKG_VERSION")));
+    output.field("public URL", url.as_str());
+    output.field("trust root", url.join("/trust/trusted_root.json"));
+    output.field("data", settings.server.data_dir.display());
+    if settings.accounts.enabled && serving.app.accounts().list().is_empty() {
+        output.field("next", "signet account add build@example.com --service");
+    } else {
+        output.field("next", format_args!("open {} for the commands", url.join("/")));
+    }
+    output.line(format_args!("listening on {}", serving.address()));
 }
 
 const EXAMPLES: &str = "\

@@ -1,11 +1,21 @@
 //! `signet sign`: files in, bundles out.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{ArgGroup, Args};
+use zeroize::Zeroizing;
 
-use super::output::Failure;
+use super::artifact::hash_file;
+use super::journey::Signer;
+use super::output::{Failure, Output, print_result};
+use super::{async_runtime, connect};
+use crate::protocol::bundle::TrustedRoot;
+use crate::protocol::bytes::HashAlgorithm;
+use crate::services::oidc::{MAX_TOKEN_LENGTH, RawToken};
 
 /// `signet sign …`
 #[derive(Args)]
@@ -73,7 +83,70 @@ impl fmt::Debug for SignArgs {
 /// Unreadable input, a server that refuses or cannot be reached, a bundle that does not verify.
 pub fn run(args: &SignArgs) -> Result<(), Failure> {
     args.check()?;
-    Err(Failure::failed(anyhow::anyhow!("not built yet")))
+    let token = args.token().map_err(Failure::usage)?;
+    let server = connect(&args.url, args.ca_file.as_deref())?;
+    Ok(async_runtime()?.block_on(async {
+        let trust = server.fetch_trusted_root().await?;
+        let trust = TrustedRoot::from_json(&trust).context("the server's trust root is refused")?;
+        let signer = Signer { server: &server, trust: Arc::new(trust), token: &token };
+        for file in &args.files {
+            sign_file(&signer, file, args.bundle.as_deref()).await?;
+        }
+        anyhow::Ok(())
+    })?)
+}
+
+async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> anyhow::Result<()> {
+    let artifact = hash_file(file, &[HashAlgorithm::Sha256])?;
+    let signed = signer
+        .sign(&artifact, |_| {})
+        .await
+        .with_context(|| format!("{} is not signed", file.display()))?;
+    let out = out.map_or_else(|| bundle_beside(file), Path::to_owned);
+    std::fs::write(&out, signed.bundle.to_json())
+        .with_context(|| format!("{} cannot be written", out.display()))?;
+    let mut output = Output::stderr();
+    output.success(format_args!("signed {}", file.display()));
+    for entry in &signed.report.log_entries {
+        output.field("log", format_args!("{} entry {}", entry.log, entry.index));
+    }
+    print_result(out.display())?;
+    Ok(())
+}
+
+/// `FILE.sigstore.json`, where clients look for a file's bundle.
+pub(super) fn bundle_beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".sigstore.json");
+    PathBuf::from(name)
+}
+
+impl SignArgs {
+    fn token(&self) -> anyhow::Result<RawToken> {
+        let text = match (&self.identity_token, &self.identity_token_file) {
+            (Some(token), _) => Zeroizing::new(token.clone()),
+            (None, Some(file)) => read_token(file)
+                .with_context(|| format!("{} cannot be read", file.display()))?,
+            (None, None) => anyhow::bail!(
+                "an identity token is needed: --identity-token-file F, --identity-token TOKEN, \
+                 or SIGNET_IDENTITY_TOKEN"
+            ),
+        };
+        RawToken::new(text.trim()).context("the identity token")
+    }
+}
+
+fn read_token(file: &Path) -> std::io::Result<Zeroizing<String>> {
+    let source: Box<dyn std::io::Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(file)?)
+    };
+    // One byte more than is allowed, so that a longer one is noticed.
+    let limit = u64::try_from(MAX_TOKEN_LENGTH).unwrap_or(u64::MAX).saturating_add(64);
+    let mut text = Zeroizing::new(String::new());
+    source.take(limit).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 const EXAMPLES: &str = "\

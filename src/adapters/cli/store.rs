@@ -1,20 +1,52 @@
 //! `signet fsck` and `signet rebuild`: the store of a server that is stopped.
 
-use super::args::StoreArgs;
-use super::output::Failure;
+use std::sync::Arc;
 
-/// Checks every hash, root and index against the journal.
+use anyhow::Context as _;
+
+use super::args::StoreArgs;
+use super::output::{ExitStatus, Failure, Output, print_result};
+use crate::adapters::keystore::KeyStore;
+use crate::adapters::storage;
+use crate::app::LogSigners;
+use crate::config;
+use crate::services::log::HeadSigner;
+
+/// Derives everything anew from the journal and compares it with what is stored.
 ///
 /// # Errors
-/// The store is damaged, in use, or cannot be read.
-pub fn fsck(_args: &StoreArgs) -> Result<(), Failure> {
-    Err(Failure::failed(anyhow::anyhow!("not built yet")))
+/// The configuration, a store that cannot be opened, or one that is not whole.
+pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
+    let settings = config::load(&args.sources())?;
+    let dir = &settings.server.data_dir;
+    let signers = KeyStore::open(dir)
+        .map_err(anyhow::Error::from)
+        .and_then(|keys| LogSigners::load(&keys).map_err(anyhow::Error::from))
+        .context("the keys of the logs")?;
+    let signers: [Arc<dyn HeadSigner>; 2] = [Arc::new(signers.ct), Arc::new(signers.log)];
+    let report = storage::fsck(dir, &signers).map_err(|error| damaged(error.into()))?;
+    print_result(report.to_string().trim_end()).context("standard output cannot be written")?;
+    if report.is_clean() {
+        return Ok(());
+    }
+    Err(damaged(anyhow::anyhow!("{}: the store is not whole", dir.display())))
 }
 
-/// Builds the queryable state anew from the journal.
+/// Sets the queryable state aside and builds it anew from the journal.
 ///
 /// # Errors
-/// The journal is damaged, in use, or cannot be read.
-pub fn rebuild(_args: &StoreArgs) -> Result<(), Failure> {
-    Err(Failure::failed(anyhow::anyhow!("not built yet")))
+/// The configuration, or a journal that cannot be read.
+pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
+    let settings = config::load(&args.sources())?;
+    let sizes = storage::rebuild(&settings.server.data_dir).map_err(|error| damaged(error.into()))?;
+    let mut output = Output::stderr();
+    output.success("the state is built anew; the old one is beside it");
+    for (log, size) in sizes {
+        output.field(&format!("{log:?}"), format_args!("{} entries", size.get()));
+    }
+    Ok(())
+}
+
+const fn damaged(cause: anyhow::Error) -> Failure {
+    Failure::new(ExitStatus::StorageDamaged, cause)
 }

@@ -12,6 +12,7 @@ use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirec
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
+use zeroize::Zeroizing;
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -209,6 +210,30 @@ impl InstanceClient {
     pub async fn append_entry(&self, entry: &impl Serialize) -> Result<Vec<u8>, InstanceError> {
         self.post_json("/api/v2/log/entries", entry, "a log entry")
             .await
+    }
+
+    /// A token for a machine account of the server's own issuer (RFC 6749 §4.4).
+    ///
+    /// # Errors
+    /// See [`InstanceError`].
+    pub async fn request_token(
+        &self,
+        client_id: &str,
+        client_secret: &str,
+    ) -> Result<Zeroizing<String>, InstanceError> {
+        #[derive(Deserialize)]
+        struct Grant {
+            id_token: Zeroizing<String>,
+        }
+        let what = "an identity token";
+        let request = self
+            .http
+            .post(self.at("/oauth2/token"))
+            .basic_auth(client_id, Some(client_secret))
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+            .body("grant_type=client_credentials");
+        let answer = Zeroizing::new(self.send(request, what).await?);
+        Ok(parse::<Grant>(&answer, what)?.id_token)
     }
 
     async fn post_json(

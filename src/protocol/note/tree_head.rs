@@ -46,6 +46,11 @@ impl TreeHeadKey {
         })
     }
 
+    /// The log's public key.
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
     /// The first line of the log's checkpoints and the name of its signature lines.
     pub fn origin(&self) -> &str {
         &self.origin

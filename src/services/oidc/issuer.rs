@@ -134,6 +134,11 @@ impl SubjectDomain {
         Ok(Self(text))
     }
 
+    /// `scheme://host[:port]`
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether a URI lies under this scheme and host, in exactly this spelling.
     pub(super) fn contains(&self, uri: &str) -> bool {
         uri.strip_prefix(&self.0)

@@ -39,6 +39,11 @@ impl RawToken {
         }
         Ok(Self(text))
     }
+
+    /// The token itself, for the one who must send it on.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for RawToken {
