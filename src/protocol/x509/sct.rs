@@ -376,7 +376,7 @@ fn verify_sct(
 
 #[cfg(test)]
 mod tests {
-    use super::super::chain::verify_path;
+    use super::super::chain::{TrustedAuthority, verify_path};
     use super::super::testing::{NOW, TestAuthority};
     use super::*;
     use der::asn1::ObjectIdentifier;
@@ -418,6 +418,36 @@ mod tests {
             path,
             log,
         }
+    }
+
+    #[test]
+    fn a_certificate_of_the_public_instance_verifies() {
+        let leaf = include_str!("../../../tests/vectors/x509/public-good-leaf.pem");
+        let chain = include_str!("../../../tests/vectors/x509/public-good-chain.pem");
+        let key = include_str!("../../../tests/vectors/x509/public-good-ctlog.pub.pem");
+        let leaf = Certificate::from_pem(leaf).unwrap();
+        let always = Validity {
+            start: UnixTime::from_seconds(0),
+            end: None,
+        };
+        let authority = TrustedAuthority {
+            chain: Certificate::chain_from_pem(chain).unwrap(),
+            validity: always,
+        };
+        let log = TrustedCtLog {
+            key: PublicKey::from_pem(key).unwrap(),
+            validity: always,
+        };
+        let signed_at = UnixTime::from_rfc3339("2024-03-19T17:26:26Z").unwrap();
+
+        let path = verify_path(&leaf, &authority, signed_at).unwrap();
+        let scts = verify_scts(&leaf, &path, &[log]).unwrap();
+
+        assert_eq!(scts[0].time.seconds(), signed_at.seconds());
+        let issuer = "https://token.actions.githubusercontent.com";
+        assert_eq!(leaf.oidc_issuer(), Some(issuer));
+        assert_eq!(leaf.extensions().fulcio(2), Some("workflow_dispatch"));
+        assert_eq!(leaf.extensions().fulcio(20), Some("workflow_dispatch"));
     }
 
     #[test]
