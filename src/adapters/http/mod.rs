@@ -3,4 +3,5 @@
 pub mod body;
 pub mod ct;
 pub mod fulcio;
+pub mod issuer;
 pub mod problem;
