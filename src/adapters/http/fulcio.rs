@@ -252,6 +252,19 @@ impl From<TokenError> for GatewayError {
     }
 }
 
+/// The reference server's own words, which people know from its clients.
+fn refusal(error: RequestError) -> String {
+    let text = match error {
+        RequestError::SigningRequest => "The certificate signing request could not be parsed",
+        RequestError::PublicKey => "The public key supplied in the request could not be parsed",
+        RequestError::Proof => "The signature supplied in the request could not be verified",
+        RequestError::Insecure(cause) => {
+            return format!("The public key supplied in the request is insecure: {cause}");
+        }
+    };
+    text.to_owned()
+}
+
 impl From<IssueError> for GatewayError {
     fn from(error: IssueError) -> Self {
         let refused =
@@ -268,7 +281,7 @@ impl From<IssueError> for GatewayError {
             IssueError::Identity(cause) => refused(format!(
                 "There was an error processing the identity token: {cause}"
             )),
-            IssueError::Request(cause) => refused(cause.to_string()),
+            IssueError::Request(cause) => refused(refusal(*cause)),
             IssueError::Log(CtError::Append(AppendError::Overloaded)) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 GrpcCode::Unavailable,
