@@ -380,3 +380,18 @@ async fn a_browser_is_told_that_it_may_post_from_anywhere() {
         .unwrap();
     assert!(methods.to_str().unwrap().contains("POST"));
 }
+
+#[actix_web::test]
+async fn the_trust_bundle_is_what_follows_every_leaf() {
+    let world = World::new();
+    let app = App::new()
+        .app_data(world.authority.clone())
+        .configure(configure);
+    let app = init_service(app).await;
+    let request = TestRequest::get().uri("/api/v2/trustBundle");
+
+    let body: Value = read_body_json(call_service(&app, request.to_request()).await).await;
+
+    let chain = world.authority.chain_pem();
+    assert_eq!(body, json!({ "chains": [{ "certificates": chain }] }));
+}

@@ -149,20 +149,16 @@ fn a_leaf_of_another_make_is_refused() {
 }
 
 #[test]
-fn a_changed_byte_anywhere_in_the_signed_part_breaks_the_path() {
+fn a_changed_byte_anywhere_breaks_the_path() {
     let ca = TestAuthority::new("Intermediate");
     let leaf = ca.signed_leaf();
-    let mut survived = 0;
     for place in 0..leaf.der().len() {
         let mut changed = leaf.der().to_vec();
         changed[place] ^= 1;
-        if let Ok(changed) = Certificate::from_der(&changed)
-            && verify_path(&changed, &ca.trusted(), NOW).is_ok()
-        {
-            survived += 1;
-        }
+        let accepted = Certificate::from_der(&changed)
+            .is_ok_and(|changed| verify_path(&changed, &ca.trusted(), NOW).is_ok());
+        assert!(!accepted, "byte {place}");
     }
-    assert_eq!(survived, 0);
 }
 
 #[test]
