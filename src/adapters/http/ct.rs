@@ -252,9 +252,87 @@ impl From<CtError> for Problem {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use serde_json::Value;
 
     use super::*;
+    use crate::protocol::x509::testing::TestAuthority;
+    use crate::services::ctlog::tests::{log, submit};
+
+    /// A log of three certificates, asked each of these; the status and the JSON of every answer.
+    async fn ask(uris: &[&str]) -> Vec<(u16, Value)> {
+        let ca = TestAuthority::new("Intermediate");
+        let log = log(&ca);
+        for _ in 0..3 {
+            submit(&log, &ca).await;
+        }
+        let app = App::new()
+            .app_data(web::Data::new(log))
+            .configure(configure);
+        let app = init_service(app).await;
+        let mut answers = Vec::new();
+        for uri in uris {
+            let uri = format!("/ct/ct/v1/{uri}");
+            let request = TestRequest::get().uri(&uri).to_request();
+            let response = call_service(&app, request).await;
+            let status = response.status().as_u16();
+            answers.push((status, read_body_json(response).await));
+        }
+        answers
+    }
+
+    #[actix_web::test]
+    async fn every_endpoint_answers_in_the_form_of_rfc_6962() {
+        let answers = ask(&[
+            "get-sth",
+            "get-entries?start=1&end=3",
+            "get-sth-consistency?first=1&second=3",
+            "get-entry-and-proof?leaf_index=2&tree_size=3",
+            "get-roots",
+        ])
+        .await;
+
+        assert!(answers.iter().all(|(status, _)| *status == 200));
+        let [sth, entries, consistency, entry, roots] =
+            [0, 1, 2, 3, 4].map(|place: usize| &answers[place].1);
+        assert_eq!(sth["tree_size"], 3);
+        assert_eq!(sth["timestamp"], 1_767_225_600_250_u64);
+        let signature = from_base64(sth["tree_head_signature"].as_str().unwrap()).unwrap();
+        assert_eq!(signature[..2], [4, 3]);
+        assert_eq!(entries["entries"].as_array().unwrap().len(), 2);
+        assert_eq!(entries["entries"][1]["leaf_input"], entry["leaf_input"]);
+        assert_eq!(consistency["consistency"].as_array().unwrap().len(), 2);
+        assert_eq!(entry["audit_path"].as_array().unwrap().len(), 1);
+        assert_eq!(roots["certificates"].as_array().unwrap().len(), 1);
+    }
+
+    #[actix_web::test]
+    async fn numbers_outside_the_tree_are_refused_with_a_problem() {
+        let unknown = "get-proof-by-hash?tree_size=3&hash=".to_owned() + &"A".repeat(43) + "%3D";
+        let uris = [
+            "get-entries?start=3&end=3",
+            "get-entries?start=2&end=1",
+            "get-entries?start=-1&end=1",
+            "get-entries?start=0",
+            "get-sth-consistency?first=0&second=3",
+            "get-sth-consistency?first=3&second=2",
+            "get-sth-consistency?first=1&second=4",
+            "get-entry-and-proof?leaf_index=3&tree_size=3",
+            "get-entry-and-proof?leaf_index=0&tree_size=18446744073709551616",
+            "get-proof-by-hash?tree_size=3&hash=AAAA",
+            &unknown,
+        ];
+
+        let answers = ask(&uris).await;
+
+        for (uri, (status, body)) in uris.iter().zip(&answers) {
+            let expected = if *uri == unknown { 404 } else { 400 };
+            assert_eq!(*status, expected, "{uri}");
+            let kind = body["type"].as_str().unwrap();
+            assert!(kind.starts_with("urn:signet:problem:"), "{uri}");
+        }
+    }
 
     #[test]
     fn numbers_are_plain_decimals() {

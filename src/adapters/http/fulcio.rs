@@ -224,11 +224,45 @@ impl From<TokenError> for GatewayError {
                 (StatusCode::SERVICE_UNAVAILABLE, GrpcCode::Unavailable)
             }
             // Clients expect 400 here and not 401 (contract §1.1).
-            _ => (StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument),
+            TokenError::TooLong
+            | TokenError::NotCompact
+            | TokenError::BadHeader
+            | TokenError::CriticalHeader
+            | TokenError::AlgorithmNotAccepted
+            | TokenError::BadPayload
+            | TokenError::UnknownIssuer
+            | TokenError::UnknownKey
+            | TokenError::AmbiguousKey
+            | TokenError::Signature
+            | TokenError::MissingClaim(_)
+            | TokenError::WrongClaim(_)
+            | TokenError::Audience
+            | TokenError::Expired
+            | TokenError::NotYetValid
+            | TokenError::IssuedInTheFuture
+            | TokenError::LivesTooLong { .. }
+            | TokenError::EmailNotVerified
+            | TokenError::Name { .. }
+            | TokenError::OutsideSubjectDomain => {
+                (StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument)
+            }
         };
         let message = format!("There was an error processing the identity token: {error}");
         Self::new(status, code, message)
     }
+}
+
+/// The reference server's own words, which people know from its clients.
+fn refusal(error: RequestError) -> String {
+    let text = match error {
+        RequestError::SigningRequest => "The certificate signing request could not be parsed",
+        RequestError::PublicKey => "The public key supplied in the request could not be parsed",
+        RequestError::Proof => "The signature supplied in the request could not be verified",
+        RequestError::Insecure(cause) => {
+            return format!("The public key supplied in the request is insecure: {cause}");
+        }
+    };
+    text.to_owned()
 }
 
 impl From<IssueError> for GatewayError {
@@ -247,7 +281,7 @@ impl From<IssueError> for GatewayError {
             IssueError::Identity(cause) => refused(format!(
                 "There was an error processing the identity token: {cause}"
             )),
-            IssueError::Request(cause) => refused(cause.to_string()),
+            IssueError::Request(cause) => refused(refusal(*cause)),
             IssueError::Log(CtError::Append(AppendError::Overloaded)) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 GrpcCode::Unavailable,
@@ -263,145 +297,4 @@ impl From<IssueError> for GatewayError {
 }
 
 #[cfg(test)]
-mod tests {
-    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
-    use actix_web::{App, ResponseError};
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn wire(request: Value) -> CreateSigningCertificateRequest {
-        serde_json::from_value(request).unwrap()
-    }
-
-    #[test]
-    fn both_spellings_and_both_forms_of_a_key_are_read() {
-        for (outer, inner, proof) in [
-            ("publicKeyRequest", "publicKey", "proofOfPossession"),
-            ("public_key_request", "public_key", "proof_of_possession"),
-        ] {
-            let request = json!({ outer: {
-                inner: { "algorithm": "ECDSA", "content": "pem" },
-                proof: "-_8",
-            }});
-            let Ok(KeyRequest::PublicKey { key, proof }) = key_of(wire(request)) else {
-                panic!("not read as a public key");
-            };
-            assert_eq!((key.as_str(), proof.as_slice()), ("pem", &[0xfb, 0xff][..]));
-        }
-        let request = json!({ "certificateSigningRequest": "cGVt" });
-        let Ok(KeyRequest::SigningRequest { pem }) = key_of(wire(request)) else {
-            panic!("not read as a signing request");
-        };
-        assert_eq!(pem, "pem");
-    }
-
-    #[test]
-    fn a_request_needs_one_key_and_only_one() {
-        let both = json!({ "certificateSigningRequest": "cGVt", "publicKeyRequest": {} });
-        let not_text = json!({ "certificateSigningRequest": "//8=" });
-        for request in [json!({}), both, not_text] {
-            let error = key_of(wire(request)).unwrap_err();
-            assert_eq!(error.status_code(), StatusCode::BAD_REQUEST);
-        }
-    }
-
-    #[test]
-    fn a_bearer_token_is_found_whatever_the_case_of_the_scheme() {
-        let bearer_of = |value: &'static str| {
-            let request = TestRequest::default().insert_header(("Authorization", value));
-            bearer(&request.to_http_request())
-        };
-
-        assert_eq!(bearer_of("bearer a.b.c").as_deref(), Some("a.b.c"));
-        assert_eq!(bearer_of("Bearer  a.b.c ").as_deref(), Some("a.b.c"));
-        assert_eq!(bearer_of("Basic a.b.c"), None);
-        assert_eq!(bearer_of("a.b.c"), None);
-    }
-
-    #[test]
-    fn every_refusal_has_the_status_of_the_contract() {
-        let status = |error: IssueError| GatewayError::from(error).status_code().as_u16();
-
-        for error in [
-            RequestError::Proof,
-            RequestError::PublicKey,
-            RequestError::SigningRequest,
-        ] {
-            assert_eq!(status(error.into()), 400);
-        }
-        let overloaded = CtError::Append(AppendError::Overloaded);
-        assert_eq!(status(IssueError::Log(overloaded)), 503);
-        let read_only = CtError::Append(AppendError::ReadOnly { missing: 1 });
-        assert_eq!(status(IssueError::Log(read_only)), 500);
-        assert_eq!(status(IssueError::NoRandomness), 500);
-        let token = |error: TokenError| GatewayError::from(error).status_code().as_u16();
-        assert_eq!(token(TokenError::NotCompact), 400);
-        assert_eq!(token(TokenError::IssuerUnavailable), 503);
-    }
-
-    #[actix_web::test]
-    async fn the_issuers_are_listed_for_every_origin() {
-        let listed = FulcioConfiguration {
-            issuers: vec![ConfiguredIssuer {
-                issuer_url: "https://idp.example".to_owned(),
-                audience: "sigstore".to_owned(),
-                challenge_claim: "email",
-                spiffe_trust_domain: String::new(),
-                issuer_type: "email",
-                subject_domain: String::new(),
-                skip_email_verification: false,
-            }],
-        };
-        let app = App::new()
-            .app_data(web::Data::new(listed))
-            .configure(configure);
-        let app = init_service(app).await;
-        let request = TestRequest::get().uri("/api/v2/configuration");
-
-        let response = call_service(&app, request.to_request()).await;
-
-        assert_eq!(
-            response
-                .headers()
-                .get("access-control-allow-origin")
-                .unwrap(),
-            "*"
-        );
-        let body: Value = read_body_json(response).await;
-        let expected = json!({ "issuers": [{
-            "issuerUrl": "https://idp.example",
-            "audience": "sigstore",
-            "challengeClaim": "email",
-            "spiffeTrustDomain": "",
-            "issuerType": "email",
-            "subjectDomain": "",
-            "skipEmailVerification": false,
-        }]});
-        assert_eq!(body, expected);
-    }
-
-    #[actix_web::test]
-    async fn a_browser_is_told_that_it_may_post_from_anywhere() {
-        let app = init_service(App::new().configure(configure)).await;
-        let request = TestRequest::default()
-            .method(actix_web::http::Method::OPTIONS)
-            .uri("/api/v2/signingCert");
-
-        let response = call_service(&app, request.to_request()).await;
-
-        assert_eq!(response.status(), StatusCode::NO_CONTENT);
-        assert_eq!(
-            response
-                .headers()
-                .get("access-control-allow-origin")
-                .unwrap(),
-            "*"
-        );
-        let methods = response
-            .headers()
-            .get("access-control-allow-methods")
-            .unwrap();
-        assert!(methods.to_str().unwrap().contains("POST"));
-    }
-}
+mod tests;

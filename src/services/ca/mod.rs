@@ -24,14 +24,14 @@ pub use material::{CaMaterial, GeneratedCa, MaterialError};
 pub use possession::{KeyRequest, RequestError};
 
 /// A port: 20 random bytes for a serial number; none if there is no randomness.
-pub type RandomSerial = dyn Fn() -> Option<[u8; 20]> + Send + Sync;
+pub type RandomSerial = fn() -> Option<[u8; 20]>;
 
 /// Issues signing certificates.
 pub struct CertificateAuthority {
     material: CaMaterial,
     log: Arc<dyn PrecertificateLog>,
     clock: Arc<dyn Clock>,
-    random_serial: Box<RandomSerial>,
+    random_serial: RandomSerial,
     lifetime: Duration,
     chain_pem: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl CertificateAuthority {
         material: CaMaterial,
         log: Arc<dyn PrecertificateLog>,
         clock: Arc<dyn Clock>,
-        random_serial: Box<RandomSerial>,
+        random_serial: RandomSerial,
         lifetime: Duration,
     ) -> Self {
         let chain_pem = material.chain().iter().map(Certificate::to_pem).collect();

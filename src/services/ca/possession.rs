@@ -33,16 +33,16 @@ pub enum KeyRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The signing request cannot be read
-    #[error("The certificate signing request could not be parsed")]
+    #[error("the certificate signing request cannot be read: one PKCS#10 request in PEM is needed")]
     SigningRequest,
     /// The public key cannot be read
-    #[error("The public key supplied in the request could not be parsed")]
+    #[error("the public key cannot be read: one SubjectPublicKeyInfo in PEM is needed")]
     PublicKey,
     /// The public key is of a kind or strength that is not accepted
-    #[error("The public key supplied in the request is insecure: {0}")]
+    #[error(transparent)]
     Insecure(KeyError),
     /// The proof does not hold
-    #[error("The signature supplied in the request could not be verified")]
+    #[error("the proof of possession does not verify with the public key")]
     Proof,
 }
 

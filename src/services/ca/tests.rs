@@ -82,7 +82,7 @@ fn authority(log: &Arc<MemoryLog>, now: UnixTime, lifetime: Duration) -> Certifi
         material(&generated()),
         Arc::clone(log) as Arc<dyn PrecertificateLog>,
         Arc::new(FixedClock(now)),
-        Box::new(|| Some([7; 20])),
+        || Some([7; 20]),
         lifetime,
     )
 }
@@ -194,7 +194,7 @@ async fn a_certificate_never_outlives_its_authority() {
 async fn without_randomness_there_is_no_certificate() {
     let log = MemoryLog::new(None);
     let mut ca = authority(&log, NOW, TEN_MINUTES);
-    ca.random_serial = Box::new(|| None);
+    ca.random_serial = || None;
 
     let refused = ca.certify(&alice(), &proven_key()).await.unwrap_err();
 

@@ -21,7 +21,7 @@ impl Clock for FixedClock {
     }
 }
 
-fn log(ca: &TestAuthority) -> CtLog {
+pub(crate) fn log(ca: &TestAuthority) -> CtLog {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let signer = Arc::new(CtHeadSigner::new("log.example/ct", Arc::new(key)).unwrap());
     let parts = Parts {
@@ -40,7 +40,7 @@ fn log(ca: &TestAuthority) -> CtLog {
 }
 
 /// Logs a new certificate and returns it.
-async fn submit(log: &CtLog, ca: &TestAuthority) -> Certificate {
+pub(crate) async fn submit(log: &CtLog, ca: &TestAuthority) -> Certificate {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let unsigned = ca.leaf(key.public_key());
     let precertificate = unsigned.with_poison().unwrap().sign(&ca.key).unwrap();
