@@ -367,3 +367,20 @@ fn formats_and_filters_are_checked() {
     assert!(message(with_text("[log]\norigin = \"a b\"\n")).contains("log.origin"));
     assert!(message(with_text("[ca]\norganisation = \"\"\n")).contains("ca.organisation"));
 }
+
+#[test]
+fn the_readme_names_every_key() {
+    let readme = include_str!("../../README.md");
+    let mut table = "";
+    for line in DEFAULT.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']');
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            let key = match table {
+                "" => key.to_owned(),
+                table => format!("{table}.{key}"),
+            };
+            assert!(readme.contains(&format!("`{key}`")), "{key}");
+        }
+    }
+}
