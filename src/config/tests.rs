@@ -274,6 +274,7 @@ fn issuers_that_cannot_be_right_are_refused() {
     let refused = |text: &str, word: &str| {
         let told = message(with_text(text));
         assert!(told.contains(word), "{told}");
+        assert!(told.contains("signet.toml"), "{told}");
     };
 
     refused("[[issuers]]\naudience = \"x\"\n", "issuers[0].url");
