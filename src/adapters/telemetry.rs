@@ -5,12 +5,12 @@
 use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::TryInitError;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use crate::config::{LogFormat, TelemetrySettings};
-
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Why events cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -28,25 +28,57 @@ pub enum TelemetryError {
 /// # Errors
 /// See [`TelemetryError`].
 pub fn start(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&settings.level)?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match settings.format {
-        LogFormat::Text => builder
-            .with_ansi(io::stderr().is_terminal())
-            .with_target(false)
-            .finish()
-            .try_init()?,
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .finish()
-            .try_init()?,
-    }
+    let colour = Colour::of(io::stderr().is_terminal());
+    subscriber(settings, io::stderr, colour)?.try_init()?;
     Ok(())
+}
+
+/// Whether lines for people are coloured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Colour {
+    Shown,
+    Plain,
+}
+
+impl Colour {
+    /// Colour belongs on terminals only, and not there either when `NO_COLOR` is set.
+    fn of(terminal: bool) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        if terminal && wanted {
+            Self::Shown
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+fn subscriber<W>(
+    settings: &TelemetrySettings,
+    writer: W,
+    colour: Colour,
+) -> Result<Box<dyn Subscriber + Send + Sync>, TelemetryError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(&settings.level)?)
+        .with_writer(writer);
+    Ok(match settings.format {
+        LogFormat::Text => Box::new(
+            builder
+                .with_ansi(colour == Colour::Shown)
+                .with_target(false)
+                .finish(),
+        ),
+        LogFormat::Json => Box::new(
+            builder
+                .json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .with_span_list(false)
+                .finish(),
+        ),
+    })
 }
 
 /// Makes a panic an event with its place. What it says is left out unless it is a constant: a
@@ -65,5 +97,73 @@ fn report_panic(info: &PanicHookInfo<'_>) {
         // Commands that write no events still owe the reader a word.
         let line = format!("signet: internal error at {place}: {message}\n");
         let _ = io::Write::write_all(&mut io::stderr(), line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(format: LogFormat, tell: impl FnOnce()) -> String {
+        let settings = TelemetrySettings {
+            format,
+            level: "info".to_owned(),
+            metrics: true,
+        };
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let subscriber = subscriber(&settings, move || writer.clone(), Colour::Plain).unwrap();
+        tracing::subscriber::with_default(subscriber, tell);
+        let bytes = sink.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    const HOSTILE: &str = "a\r\nlevel=ERROR forged\u{1b}[2J\u{0}";
+
+    #[test]
+    fn t68_an_event_stays_one_line_whatever_is_in_it() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let text = written(format, || tracing::info!(subject = ?HOSTILE, "refused"));
+
+            assert_eq!(text.lines().count(), 1, "{text}");
+            assert!(
+                !text.contains('\u{1b}') && !text.contains('\u{0}'),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_json_event_carries_the_requests_identifier() {
+        let text = written(LogFormat::Json, || {
+            let span = tracing::info_span!("request", request.id = %"abc");
+            span.in_scope(|| tracing::info!(elapsed_ms = 3, "request answered"));
+        });
+
+        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(event["message"], "request answered");
+        assert_eq!(event["elapsed_ms"], 3);
+        assert_eq!(event["span"]["request.id"], "abc");
+    }
+
+    #[test]
+    fn events_below_the_level_are_left_out() {
+        assert_eq!(written(LogFormat::Text, || tracing::debug!("detail")), "");
     }
 }

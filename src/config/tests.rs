@@ -274,6 +274,7 @@ fn issuers_that_cannot_be_right_are_refused() {
     let refused = |text: &str, word: &str| {
         let told = message(with_text(text));
         assert!(told.contains(word), "{told}");
+        assert!(told.contains("signet.toml"), "{told}");
     };
 
     refused("[[issuers]]\naudience = \"x\"\n", "issuers[0].url");
@@ -366,4 +367,21 @@ fn formats_and_filters_are_checked() {
     assert!(message(with_text("[telemetry]\nlevel = \"info,=\"\n")).contains("telemetry.level"));
     assert!(message(with_text("[log]\norigin = \"a b\"\n")).contains("log.origin"));
     assert!(message(with_text("[ca]\norganisation = \"\"\n")).contains("ca.organisation"));
+}
+
+#[test]
+fn the_readme_names_every_key() {
+    let readme = include_str!("../../README.md");
+    let mut table = "";
+    for line in DEFAULT.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']');
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            let key = match table {
+                "" => key.to_owned(),
+                table => format!("{table}.{key}"),
+            };
+            assert!(readme.contains(&format!("`{key}`")), "{key}");
+        }
+    }
 }

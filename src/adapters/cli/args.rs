@@ -169,6 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn the_store_may_be_named_before_or_after_the_accounts_command() {
+        for line in [
+            "account --data-dir d --config c list",
+            "account list --data-dir d --config c",
+        ] {
+            let words = std::iter::once("signet").chain(line.split(' '));
+            let Command::Account(args) = Cli::try_parse_from(words).unwrap().command else {
+                panic!("another command");
+            };
+            let sources = args.store.sources();
+            assert_eq!(sources.flags.data_dir.as_deref(), Some("d"), "{line}");
+            assert_eq!(sources.file, Some("c".into()), "{line}");
+        }
+    }
+
+    #[test]
     fn every_command_has_help_with_an_example() {
         let mut root = Cli::command();
         for name in ["serve", "demo", "sign", "verify", "account"] {

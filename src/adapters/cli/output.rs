@@ -283,6 +283,22 @@ mod tests {
     }
 
     #[test]
+    fn systemd_gives_up_where_a_person_is_needed_and_only_there() {
+        let unit = include_str!("../../../systemd/signet.service");
+        let needs_a_person = [
+            ExitStatus::Usage,
+            ExitStatus::Configuration,
+            ExitStatus::StorageDamaged,
+        ]
+        .map(|status| (status as u8).to_string());
+
+        let line = format!("RestartPreventExitStatus={}", needs_a_person.join(" "));
+        for line in [line.as_str(), "Restart=always", "LimitCORE=0", "UMask=0077"] {
+            assert!(unit.lines().any(|shown| shown == line), "{line}");
+        }
+    }
+
+    #[test]
     fn small_work_shows_no_progress() {
         assert!(progress(SHOW_PROGRESS_FROM - 1).is_hidden());
     }

@@ -27,7 +27,7 @@ const DEFAULT_URL: &str = "http://localhost:8477";
     group(ArgGroup::new("trust").args(["trusted_root", "url"]))
 )]
 pub struct VerifyArgs {
-    /// The file, or its digest as sha256:<hex>
+    /// The file, or its digest as sha256:HEX
     #[arg(value_name = "FILE_OR_DIGEST")]
     pub artifact: String,
     /// The bundle [default: FILE.sigstore.json]
@@ -175,6 +175,6 @@ Examples:
       --certificate-oidc-issuer https://signet.example.com release.tar.gz
 
   A digest in place of the file:
-  signet verify --bundle release.sigstore.json --key release.pub sha256:<64 hex digits>
+  signet verify --bundle release.sigstore.json --key release.pub sha256:HEX
 
 Exit status: 0 verified, 1 refused, 2 wrong usage or unreadable input.";

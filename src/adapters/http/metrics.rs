@@ -207,7 +207,8 @@ fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, pr
     register(registry, IntCounter::new(name, help)?)
 }
 
-fn method_label(method: &Method) -> &'static str {
+/// A method's name, or "other": clients may invent methods of any length.
+pub(super) fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

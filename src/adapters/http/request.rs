@@ -23,7 +23,7 @@ use futures_util::{FutureExt as _, Stream};
 use tokio::time::{Sleep, sleep};
 use tracing::Instrument as _;
 
-use super::metrics::Metrics;
+use super::metrics::{Metrics, method_label};
 use super::problem::{GatewayError, Problem};
 use crate::adapters::system::random_bytes;
 
@@ -89,7 +89,7 @@ fn report(route: Option<&str>, method: &Method, status: StatusCode, elapsed: Dur
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(
         http.route = route.unwrap_or("unmatched"),
-        http.method = %method,
+        http.method = method_label(method),
         http.status = status.as_u16(),
         elapsed_ms,
         "request answered"

@@ -88,7 +88,7 @@ pub enum KeyStoreError {
         path: PathBuf,
     },
     /// The key itself is not taken
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: the private key is not accepted", .path.display())]
     Key {
         /// Which
         path: PathBuf,
@@ -96,7 +96,7 @@ pub enum KeyStoreError {
         source: SigningKeyError,
     },
     /// A new key could not be made
-    #[error("a new key could not be made: {0}")]
+    #[error("a new key could not be made")]
     Generation(#[source] SigningKeyError),
 }
 

@@ -219,6 +219,21 @@ async fn t22_a_body_over_the_limit_is_refused_unread_and_the_connection_closed()
 }
 
 #[tokio::test]
+async fn t22_a_body_that_nobody_reads_does_not_keep_the_connection_open() {
+    let server = started().await;
+    for rest in [
+        "content-length: 10\r\n\r\nabc",
+        "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    ] {
+        let request = format!("POST /nowhere HTTP/1.1\r\nhost: a\r\n{rest}");
+
+        let reply = exchange(&server, request.as_bytes()).await;
+
+        assert!(reply.starts_with("HTTP/1.1 404"), "{reply}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_up_to_the_limit_is_taken_and_the_connection_kept() {
     let server = started().await;
     let one = format!(
