@@ -14,7 +14,7 @@ pub mod trusted_root;
 pub mod verify;
 mod wire;
 
-pub use artifact::{Artifact, ArtifactHasher};
+pub use artifact::{Artifact, ArtifactHasher, NotADigest};
 pub use trusted_root::{TrustedLog, TrustedRoot, TrustedRootError};
 pub use verify::{Check, CheckName, Expectation, Outcome, Refusal, Refused, Verified, verify};
 

@@ -59,6 +59,7 @@ pub(crate) fn trusted_log(key: &SigningKey, base_url: &str) -> TrustedLog {
         base_url: base_url.to_owned(),
         key: key.public_key().clone(),
         id: key.public_key().fingerprint(),
+        checkpoint_key: note_key("log.example", key).id(),
         validity: always(),
     }
 }
@@ -74,7 +75,9 @@ impl World {
         let tiles_log = generate(KeyAlgorithm::Ed25519);
         let tsa = TestTsa::new();
         let mut tiles = trusted_log(&tiles_log, "https://tiles.example");
-        tiles.id = *note_key("tiles.example", &tiles_log).hash();
+        let tiles_key = note_key("tiles.example", &tiles_log);
+        tiles.id = *tiles_key.hash();
+        tiles.checkpoint_key = tiles_key.id();
         let trust = TrustedRoot {
             logs: vec![trusted_log(&log, "https://log.example"), tiles],
             authorities: vec![authority.trusted()],

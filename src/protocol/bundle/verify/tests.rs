@@ -641,3 +641,28 @@ fn a_time_in_an_entry_without_promise_establishes_nothing() {
     bundle.timestamps.clear();
     assert_eq!(world.code(&bundle), "no-time");
 }
+
+#[test]
+fn what_signing_brings_home_makes_a_bundle_that_is_verified() {
+    let world = World::new();
+    let native = world.native();
+    let leaf = Certificate::from_der(native.material.certificate().unwrap()).unwrap();
+    // The log's reply has every member, also those that say nothing (contract §4.3).
+    let written: serde_json::Value = serde_json::from_str(&native.to_json()).unwrap();
+    let mut reply = written["verificationMaterial"]["tlogEntries"][0].clone();
+    reply["integratedTime"] = "0".into();
+    reply["inclusionPromise"] = serde_json::Value::Null;
+
+    let bundle = Bundle::for_message(
+        &leaf,
+        HashAlgorithm::Sha256.digest(ARTIFACT),
+        signature(&native).to_vec(),
+        reply.to_string().as_bytes(),
+        native.timestamps[0].clone(),
+    )
+    .unwrap();
+
+    world.verdict(&bundle).unwrap();
+    assert_eq!(bundle.to_json(), native.to_json());
+    assert_eq!(bundle.hash_algorithms(None), [HashAlgorithm::Sha256; 2]);
+}
