@@ -95,7 +95,7 @@ impl Certificate {
         let parts = Parts {
             serial: serial.as_bytes().to_vec(),
             subject_is_empty: subject_name.0.is_empty(),
-            validity: validity_of(&fields.validity),
+            validity: validity_of(&fields.validity.decode_as().map_err(malformed)?),
             public_key: PublicKey::from_spki_der(&fields.public_key.to_der().map_err(malformed)?)?,
             extensions: Extensions::of(&fields)?,
             signature_algorithm: SignatureAlgorithm::from_der(&algorithm),

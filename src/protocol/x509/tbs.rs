@@ -4,7 +4,6 @@
 use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use der::{Decode, Encode, Sequence};
-use x509_cert::time::Validity;
 
 /// Certificate (RFC 5280 §4.1)
 #[derive(Sequence)]
@@ -22,7 +21,7 @@ pub(super) struct RawTbs<'a> {
     pub(super) serial: AnyRef<'a>,
     pub(super) signature_algorithm: AnyRef<'a>,
     pub(super) issuer: AnyRef<'a>,
-    pub(super) validity: Validity,
+    pub(super) validity: AnyRef<'a>,
     pub(super) subject: AnyRef<'a>,
     pub(super) public_key: AnyRef<'a>,
     #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]

@@ -150,10 +150,10 @@ pub(crate) fn forged(
 }
 
 /// The extension of this kind.
-pub(crate) fn extension<'a>(
-    tbs: &'a mut x509_cert::TbsCertificate,
+pub(crate) fn extension(
+    tbs: &mut x509_cert::TbsCertificate,
     id: const_oid::ObjectIdentifier,
-) -> &'a mut x509_cert::ext::Extension {
+) -> &mut x509_cert::ext::Extension {
     tbs.extensions
         .as_mut()
         .unwrap()

@@ -1,0 +1,142 @@
+use std::fs::{self, Permissions};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::adapters::system::SystemClock;
+use crate::services::account::tests::{MemoryLedger, random};
+
+fn accounts() -> Arc<Accounts> {
+    let ledger = Arc::new(MemoryLedger::default());
+    Arc::new(Accounts::load(ledger, Arc::new(SystemClock), random).unwrap())
+}
+
+fn data_dir() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
+    dir
+}
+
+async fn call(dir: &Path, request: AdminRequest) -> AdminReply {
+    let dir = dir.to_owned();
+    tokio::task::spawn_blocking(move || {
+        let client = AdminClient::connect(&dir).unwrap().unwrap();
+        client.call(&request).unwrap()
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn accounts_are_made_listed_and_removed_over_the_socket() {
+    let dir = data_dir();
+    let accounts = accounts();
+    let socket = AdminSocket::bind(dir.path()).unwrap();
+    let server = tokio::spawn(socket.serve(Arc::clone(&accounts)));
+    let add = AdminRequest::AddServiceAccount {
+        email: "ci@example.com".to_owned(),
+    };
+
+    let added = call(dir.path(), add.clone()).await;
+    let again = call(dir.path(), add).await;
+    let listed = call(dir.path(), AdminRequest::ListAccounts).await;
+    let removed = call(
+        dir.path(),
+        AdminRequest::RemoveAccount {
+            email: "ci@example.com".to_owned(),
+        },
+    )
+    .await;
+
+    let AdminReply::Added { client_id, .. } = added else {
+        panic!("the account was not added");
+    };
+    assert!(matches!(again, AdminReply::Refused { message } if message.contains("already")));
+    assert!(matches!(
+        listed,
+        AdminReply::Accounts { accounts } if accounts.len() == 1
+            && accounts[0].client_id == client_id && accounts[0].kind == "service"
+    ));
+    assert!(matches!(removed, AdminReply::Removed));
+    assert!(accounts.list().is_empty());
+    server.abort();
+}
+
+#[tokio::test]
+async fn only_the_owner_can_reach_the_socket() {
+    let dir = data_dir();
+    let socket = AdminSocket::bind(dir.path()).unwrap();
+
+    let mode = fs::metadata(&socket.path).unwrap().permissions().mode();
+
+    assert_eq!(mode & 0o777, 0o600);
+    drop(socket);
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o750)).unwrap();
+    assert!(matches!(
+        AdminSocket::bind(dir.path()),
+        Err(AdminError::OpenDirectory(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
+    let dir = data_dir();
+    let path = dir.path().join(SOCKET_NAME);
+    // A listener of the standard library leaves its socket behind, as a killed server does.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(AdminClient::connect(dir.path()).unwrap().is_none());
+
+    let socket = AdminSocket::bind(dir.path()).unwrap();
+    let second = AdminSocket::bind(dir.path());
+
+    assert!(matches!(second, Err(AdminError::AlreadyServed(_))));
+    assert!(path.exists());
+    drop(socket);
+    assert!(!path.exists());
+    assert!(AdminClient::connect(dir.path()).unwrap().is_none());
+    fs::write(&path, "precious").unwrap();
+    assert!(matches!(
+        AdminSocket::bind(dir.path()),
+        Err(AdminError::InTheWay(_))
+    ));
+}
+
+#[tokio::test]
+async fn what_is_not_a_request_is_refused_with_a_reason() {
+    let dir = data_dir();
+    let socket = AdminSocket::bind(dir.path()).unwrap();
+    let server = tokio::spawn(socket.serve(accounts()));
+
+    for line in [
+        "\n".to_owned(),
+        "{}\n".to_owned(),
+        "{\"command\":\"reboot\"}\n".to_owned(),
+        "x".repeat(70_000),
+    ] {
+        let mut stream = UnixStream::connect(dir.path().join(SOCKET_NAME))
+            .await
+            .unwrap();
+        // The server may stop reading an endless line before all of it is written.
+        let _ = stream.write_all(line.as_bytes()).await;
+        let mut reply = Vec::new();
+        let read = stream.read_to_end(&mut reply).await;
+
+        if line.len() < 70_000 {
+            read.unwrap();
+            let reply: AdminReply = serde_json::from_slice(&reply).unwrap();
+            assert!(matches!(reply, AdminReply::Refused { .. }));
+        }
+    }
+    let refused = call(
+        dir.path(),
+        AdminRequest::AddServiceAccount {
+            email: "not an address".to_owned(),
+        },
+    )
+    .await;
+    assert!(matches!(
+        refused,
+        AdminReply::Refused { message } if message.starts_with("the e-mail address must")
+    ));
+    server.abort();
+}

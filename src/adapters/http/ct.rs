@@ -1,0 +1,382 @@
+//! The certificate log's read endpoints (RFC 6962 §4.3–4.8). The log's base URL is `/ct`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tracing::error;
+
+use super::problem::Problem;
+use crate::protocol::bytes::{Base64, Sha256, from_base64};
+use crate::services::ctlog::{CtError, CtLog, LogEntry};
+
+/// Mounts the endpoints below the log's base URL.
+pub fn configure(cfg: &mut web::ServiceConfig) {
+    cfg.route("/ct/ct/v1/get-sth", web::get().to(get_sth))
+        .route("/ct/ct/v1/get-entries", web::get().to(get_entries))
+        .route(
+            "/ct/ct/v1/get-sth-consistency",
+            web::get().to(get_sth_consistency),
+        )
+        .route(
+            "/ct/ct/v1/get-proof-by-hash",
+            web::get().to(get_proof_by_hash),
+        )
+        .route(
+            "/ct/ct/v1/get-entry-and-proof",
+            web::get().to(get_entry_and_proof),
+        )
+        .route("/ct/ct/v1/get-roots", web::get().to(get_roots));
+}
+
+#[derive(Serialize)]
+struct SignedTreeHead {
+    tree_size: u64,
+    timestamp: u64,
+    sha256_root_hash: Base64,
+    tree_head_signature: Base64,
+}
+
+#[derive(Serialize)]
+struct Entries {
+    entries: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    leaf_input: Base64,
+    extra_data: Base64,
+}
+
+#[derive(Serialize)]
+struct Consistency {
+    consistency: Vec<Base64>,
+}
+
+#[derive(Serialize)]
+struct ProofByHash {
+    leaf_index: u64,
+    audit_path: Vec<Base64>,
+}
+
+#[derive(Serialize)]
+struct EntryAndProof {
+    #[serde(flatten)]
+    entry: Entry,
+    audit_path: Vec<Base64>,
+}
+
+#[derive(Serialize)]
+struct Roots {
+    certificates: Vec<Base64>,
+}
+
+#[derive(Deserialize)]
+struct StartEnd {
+    start: String,
+    end: String,
+}
+
+#[derive(Deserialize)]
+struct FirstSecond {
+    first: String,
+    second: String,
+}
+
+#[derive(Deserialize)]
+struct HashAndSize {
+    hash: String,
+    tree_size: String,
+}
+
+#[derive(Deserialize)]
+struct IndexAndSize {
+    leaf_index: String,
+    tree_size: String,
+}
+
+/// `GET /ct/ct/v1/get-sth`
+async fn get_sth(log: web::Data<CtLog>) -> Result<HttpResponse, Problem> {
+    let head = log.tree_head()?;
+    Ok(HttpResponse::Ok().json(SignedTreeHead {
+        tree_size: head.size.get(),
+        timestamp: head.time.millis(),
+        sha256_root_hash: base64(&head.root),
+        tree_head_signature: Base64(head.signature),
+    }))
+}
+
+/// `GET /ct/ct/v1/get-entries?start=…&end=…`
+async fn get_entries(request: HttpRequest, log: web::Data<CtLog>) -> Result<HttpResponse, Problem> {
+    let query: StartEnd = query(&request)?;
+    let start = number("start", &query.start)?;
+    let end = number("end", &query.end)?;
+    let entries = on_blocking_thread(move || log.entries(start, end)).await?;
+    let entries = entries.into_iter().map(Entry::from).collect();
+    Ok(HttpResponse::Ok().json(Entries { entries }))
+}
+
+/// `GET /ct/ct/v1/get-sth-consistency?first=…&second=…`
+async fn get_sth_consistency(
+    request: HttpRequest,
+    log: web::Data<CtLog>,
+) -> Result<HttpResponse, Problem> {
+    let query: FirstSecond = query(&request)?;
+    let first = number("first", &query.first)?;
+    let second = number("second", &query.second)?;
+    let proof = on_blocking_thread(move || log.consistency(first, second)).await?;
+    let consistency = proof.iter().map(base64).collect();
+    Ok(HttpResponse::Ok().json(Consistency { consistency }))
+}
+
+/// `GET /ct/ct/v1/get-proof-by-hash?hash=…&tree_size=…`
+async fn get_proof_by_hash(
+    request: HttpRequest,
+    log: web::Data<CtLog>,
+) -> Result<HttpResponse, Problem> {
+    let query: HashAndSize = query(&request)?;
+    let hash = leaf_hash(&query.hash)?;
+    let size = number("tree_size", &query.tree_size)?;
+    let found = on_blocking_thread(move || log.proof_by_hash(&hash, size)).await?;
+    Ok(HttpResponse::Ok().json(ProofByHash {
+        leaf_index: found.index.get(),
+        audit_path: found.proof.iter().map(base64).collect(),
+    }))
+}
+
+/// `GET /ct/ct/v1/get-entry-and-proof?leaf_index=…&tree_size=…`
+async fn get_entry_and_proof(
+    request: HttpRequest,
+    log: web::Data<CtLog>,
+) -> Result<HttpResponse, Problem> {
+    let query: IndexAndSize = query(&request)?;
+    let index = number("leaf_index", &query.leaf_index)?;
+    let size = number("tree_size", &query.tree_size)?;
+    let found = on_blocking_thread(move || log.entry_and_proof(index, size)).await?;
+    Ok(HttpResponse::Ok().json(EntryAndProof {
+        entry: found.entry.into(),
+        audit_path: found.proof.iter().map(base64).collect(),
+    }))
+}
+
+/// `GET /ct/ct/v1/get-roots`
+async fn get_roots(log: web::Data<CtLog>) -> HttpResponse {
+    let certificates = log.roots().iter();
+    HttpResponse::Ok().json(Roots {
+        certificates: certificates
+            .map(|root| Base64(root.der().to_vec()))
+            .collect(),
+    })
+}
+
+impl From<LogEntry> for Entry {
+    fn from(entry: LogEntry) -> Self {
+        Self {
+            leaf_input: Base64(entry.leaf_input),
+            extra_data: Base64(entry.extra_data),
+        }
+    }
+}
+
+fn base64(hash: &Sha256) -> Base64 {
+    Base64(hash.as_bytes().to_vec())
+}
+
+/// Reads storage off the threads that serve connections.
+async fn on_blocking_thread<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, CtError> + Send + 'static,
+) -> Result<T, Problem> {
+    match web::block(read).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "shutting-down",
+            "the server is shutting down",
+        )),
+    }
+}
+
+fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    web::Query::<T>::from_query(request.query_string())
+        .map(web::Query::into_inner)
+        .map_err(|error| bad_parameter(format!("the query is not as expected: {error}")))
+}
+
+/// A decimal number without sign, exponent or leading zeros.
+fn number(name: &str, text: &str) -> Result<u64, Problem> {
+    let plain =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    match text.parse() {
+        Ok(number) if plain => Ok(number),
+        _ => Err(bad_parameter(format!(
+            "{name} must be a decimal number from 0 to {}",
+            u64::MAX
+        ))),
+    }
+}
+
+/// A leaf hash in base64. A plus sign that was not escaped arrives as a space.
+fn leaf_hash(text: &str) -> Result<Sha256, Problem> {
+    from_base64(&text.replace(' ', "+"))
+        .ok()
+        .and_then(|hash| Sha256::try_from(hash.as_slice()).ok())
+        .ok_or_else(|| bad_parameter("hash must be 32 bytes in base64".to_owned()))
+}
+
+fn bad_parameter(detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail)
+}
+
+impl From<CtError> for Problem {
+    fn from(error: CtError) -> Self {
+        let (status, slug) = match &error {
+            CtError::Range
+            | CtError::StartBeyondTree { .. }
+            | CtError::TreeSize { .. }
+            | CtError::SizeOrder
+            | CtError::OutOfRange(_) => (StatusCode::BAD_REQUEST, "outside-tree"),
+            CtError::UnknownHash => (StatusCode::NOT_FOUND, "unknown-leaf"),
+            CtError::Read(_) | CtError::Head(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "log-unreadable")
+            }
+            CtError::Append(_) | CtError::Signing(_) | CtError::TooLong(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "log-unwritable")
+            }
+        };
+        if status.is_server_error() {
+            error!(cause = ?error, "certificate log failed");
+        }
+        Self::new(status, slug, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::protocol::x509::testing::TestAuthority;
+    use crate::services::ctlog::tests::{log, submit};
+
+    /// A log of three certificates, asked each of these; the status and the JSON of every answer.
+    async fn ask(uris: &[&str]) -> Vec<(u16, Value)> {
+        let ca = TestAuthority::new("Intermediate");
+        let log = log(&ca);
+        for _ in 0..3 {
+            submit(&log, &ca).await;
+        }
+        let app = App::new()
+            .app_data(web::Data::new(log))
+            .configure(configure);
+        let app = init_service(app).await;
+        let mut answers = Vec::new();
+        for uri in uris {
+            let uri = format!("/ct/ct/v1/{uri}");
+            let request = TestRequest::get().uri(&uri).to_request();
+            let response = call_service(&app, request).await;
+            let status = response.status().as_u16();
+            answers.push((status, read_body_json(response).await));
+        }
+        answers
+    }
+
+    #[actix_web::test]
+    async fn every_endpoint_answers_in_the_form_of_rfc_6962() {
+        let answers = ask(&[
+            "get-sth",
+            "get-entries?start=1&end=3",
+            "get-sth-consistency?first=1&second=3",
+            "get-entry-and-proof?leaf_index=2&tree_size=3",
+            "get-roots",
+        ])
+        .await;
+
+        assert!(answers.iter().all(|(status, _)| *status == 200));
+        let [sth, entries, consistency, entry, roots] =
+            [0, 1, 2, 3, 4].map(|place: usize| &answers[place].1);
+        assert_eq!(sth["tree_size"], 3);
+        assert_eq!(sth["timestamp"], 1_767_225_600_250_u64);
+        let signature = from_base64(sth["tree_head_signature"].as_str().unwrap()).unwrap();
+        assert_eq!(signature[..2], [4, 3]);
+        assert_eq!(entries["entries"].as_array().unwrap().len(), 2);
+        assert_eq!(entries["entries"][1]["leaf_input"], entry["leaf_input"]);
+        assert_eq!(consistency["consistency"].as_array().unwrap().len(), 2);
+        assert_eq!(entry["audit_path"].as_array().unwrap().len(), 1);
+        assert_eq!(roots["certificates"].as_array().unwrap().len(), 1);
+    }
+
+    #[actix_web::test]
+    async fn numbers_outside_the_tree_are_refused_with_a_problem() {
+        let unknown = "get-proof-by-hash?tree_size=3&hash=".to_owned() + &"A".repeat(43) + "%3D";
+        let uris = [
+            "get-entries?start=3&end=3",
+            "get-entries?start=2&end=1",
+            "get-entries?start=-1&end=1",
+            "get-entries?start=0",
+            "get-sth-consistency?first=0&second=3",
+            "get-sth-consistency?first=3&second=2",
+            "get-sth-consistency?first=1&second=4",
+            "get-entry-and-proof?leaf_index=3&tree_size=3",
+            "get-entry-and-proof?leaf_index=0&tree_size=18446744073709551616",
+            "get-proof-by-hash?tree_size=3&hash=AAAA",
+            &unknown,
+        ];
+
+        let answers = ask(&uris).await;
+
+        for (uri, (status, body)) in uris.iter().zip(&answers) {
+            let expected = if *uri == unknown { 404 } else { 400 };
+            assert_eq!(*status, expected, "{uri}");
+            let kind = body["type"].as_str().unwrap();
+            assert!(kind.starts_with("urn:signet:problem:"), "{uri}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_plain_decimals() {
+        assert_eq!(number("start", "0").unwrap(), 0);
+        assert_eq!(number("start", "18446744073709551615").unwrap(), u64::MAX);
+        for text in [
+            "",
+            "-1",
+            "+1",
+            "01",
+            "1e3",
+            "0x1",
+            " 1",
+            "18446744073709551616",
+            "١",
+        ] {
+            assert!(number("start", text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_32_bytes_of_base64() {
+        let hash = Sha256::from_bytes([0xfb; 32]);
+        let text = crate::protocol::bytes::to_base64(hash.as_bytes());
+
+        assert_eq!(leaf_hash(&text).unwrap(), hash);
+        assert_eq!(leaf_hash(&text.replace('+', " ")).unwrap(), hash);
+        for text in ["", "AAAA", "?"] {
+            assert!(leaf_hash(text).is_err());
+        }
+    }
+
+    #[test]
+    fn a_query_without_or_with_repeated_parameters_is_refused() {
+        for uri in [
+            "/x",
+            "/x?start=1",
+            "/x?start=1&start=2&end=3",
+            "/x?start=1&end",
+        ] {
+            let request = TestRequest::with_uri(uri).to_http_request();
+            let read: Result<StartEnd, _> = query(&request);
+            let complete = read.is_ok_and(|query| number("end", &query.end).is_ok());
+            assert!(!complete, "{uri} was accepted");
+        }
+    }
+}

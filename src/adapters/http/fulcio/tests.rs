@@ -1,0 +1,397 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+use actix_web::{App, ResponseError};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
+use crate::protocol::bytes::to_base64;
+use crate::protocol::identity::{EmailAddress, IssuerUrl};
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+use crate::protocol::time::{Clock, UnixTime, Validity};
+use crate::protocol::x509::profile::SerialNumber;
+use crate::protocol::x509::{
+    Certificate, TrustedAuthority, TrustedCtLog, verify_path, verify_scts,
+};
+use crate::services::account::Accounts;
+use crate::services::account::tests::{MemoryLedger, random};
+use crate::services::ca::CaMaterial;
+use crate::services::ctlog::{CtHeadSigner, CtLog};
+use crate::services::issuer::{EmbeddedIssuer, generate_key};
+use crate::services::ledger::Ledger;
+use crate::services::log::{Limits, Log, LogId, Parts};
+use crate::services::oidc::{FetchError, IssuerKeys, KeyPolicy, KeySource};
+
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> UnixTime {
+        NOW
+    }
+}
+
+/// A source that must not be asked: the embedded issuer's keys are handed over.
+struct NoSource;
+
+impl KeySource for NoSource {
+    fn fetch<'a>(&'a self, _: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>> {
+        Box::pin(async { Err(FetchError::NotConfigured) })
+    }
+}
+
+/// Everything behind the API, in memory, and an account with its token.
+struct World {
+    identities: web::Data<IdentityVerifier>,
+    authority: web::Data<CertificateAuthority>,
+    ct_key: crate::protocol::keys::PublicKey,
+    token: String,
+    client_id: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let (issuer, accounts) = issuer();
+        let made = accounts
+            .add_service(EmailAddress::new("ci@example.com").unwrap())
+            .unwrap();
+        let token = issuer.issue(&accounts.list()[0]).unwrap();
+        let source: Arc<dyn KeySource> = Arc::new(NoSource);
+        let identities = IdentityVerifier::new(
+            [issuer.as_trusted().unwrap()],
+            KeyPolicy::default(),
+            &source,
+            Arc::new(FixedClock),
+        );
+        let serials = [1, 2].map(|byte| SerialNumber::from_random([byte; 20]));
+        let made_ca = CaMaterial::generate("Example", "Root", NOW, serials).unwrap();
+        let (log, ct_key) = certificate_log(&made_ca.root);
+        let key = SigningKey::from_pkcs8(&made_ca.key).unwrap();
+        let authority = CertificateAuthority::new(
+            CaMaterial::new(made_ca.chain(), key).unwrap(),
+            Arc::new(log),
+            Arc::new(FixedClock),
+            || crate::adapters::system::random_bytes().ok(),
+            Duration::from_secs(600),
+        );
+        Self {
+            identities: web::Data::new(identities),
+            authority: web::Data::new(authority),
+            ct_key,
+            token: token.jwt.to_string(),
+            client_id: made.client_id,
+        }
+    }
+
+    /// Posts a request; the status, whether every origin may read the answer, and its JSON.
+    async fn post(&self, body: &Value, bearer: Option<&str>) -> (u16, Value) {
+        let app = App::new()
+            .app_data(self.identities.clone())
+            .app_data(self.authority.clone())
+            .configure(configure);
+        let app = init_service(app).await;
+        let mut request = TestRequest::post()
+            .uri("/api/v2/signingCert")
+            .set_payload(body.to_string());
+        if let Some(token) = bearer {
+            request = request.insert_header(("Authorization", format!("Bearer {token}")));
+        }
+        let response = call_service(&app, request.to_request()).await;
+        let origin = response.headers().get("access-control-allow-origin");
+        assert_eq!(origin.unwrap(), "*");
+        (response.status().as_u16(), read_body_json(response).await)
+    }
+
+    /// The leaf of an answer whose chain, path and SCT all hold.
+    fn verified_leaf(&self, answer: &(u16, Value)) -> Certificate {
+        assert_eq!(answer.0, 200, "{}", answer.1);
+        let chain = &answer.1["signedCertificateEmbeddedSct"]["chain"]["certificates"];
+        let [leaf, above @ ..] = chain.as_array().unwrap().as_slice() else {
+            panic!("no certificate");
+        };
+        assert_eq!(above, self.authority.chain_pem());
+        let leaf = Certificate::from_pem(leaf.as_str().unwrap()).unwrap();
+        let validity = Validity {
+            start: NOW,
+            end: None,
+        };
+        let authority = TrustedAuthority {
+            chain: self.authority.chain().to_vec(),
+            validity,
+        };
+        let log = TrustedCtLog {
+            key: self.ct_key.clone(),
+            validity,
+        };
+        let path = verify_path(&leaf, &authority, NOW).unwrap();
+        assert_eq!(verify_scts(&leaf, &path, &[log]).unwrap().len(), 1);
+        leaf
+    }
+}
+
+fn issuer() -> (EmbeddedIssuer, Arc<Accounts>) {
+    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
+    let accounts = Arc::new(Accounts::load(ledger, Arc::new(FixedClock), random).unwrap());
+    let key = SigningKey::from_pkcs8(&generate_key().unwrap()).unwrap();
+    let url = IssuerUrl::new("https://idp.example").unwrap();
+    let clock = Arc::new(FixedClock);
+    let issuer = EmbeddedIssuer::new(url, key, Arc::clone(&accounts), clock, random).unwrap();
+    (issuer, accounts)
+}
+
+fn certificate_log(root: &Certificate) -> (CtLog, crate::protocol::keys::PublicKey) {
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let public_key = key.public_key().clone();
+    let signer = Arc::new(CtHeadSigner::new("log.example/ct", Arc::new(key)).unwrap());
+    let parts = Parts {
+        journal: Arc::new(MemoryJournal::default()),
+        state: Arc::new(MemoryState::default()),
+    };
+    let engine = Log::start(
+        LogId::Ct,
+        Arc::clone(&signer) as _,
+        Arc::new(FixedClock),
+        parts,
+        Limits::default(),
+    )
+    .unwrap();
+    let log = CtLog::new(engine, &signer, vec![root.clone()], Arc::new(FixedClock));
+    (log, public_key)
+}
+
+fn proven(key: &SigningKey, challenge: &str) -> Value {
+    json!({
+        "publicKey": { "algorithm": "ECDSA", "content": key.public_key().to_pem() },
+        "proofOfPossession": to_base64(&key.sign(challenge.as_bytes()).unwrap()),
+    })
+}
+
+#[actix_web::test]
+async fn a_token_and_a_proof_over_either_name_yield_a_certificate() {
+    let world = World::new();
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    for challenge in ["ci@example.com", &world.client_id] {
+        let request = json!({ "publicKeyRequest": proven(&key, challenge) });
+
+        let leaf = world.verified_leaf(&world.post(&request, Some(&world.token)).await);
+
+        assert_eq!(leaf.public_key(), key.public_key());
+        assert_eq!(leaf.subject_name().unwrap().as_str(), "ci@example.com");
+        assert_eq!(leaf.oidc_issuer(), Some("https://idp.example"));
+        let subject = leaf.extensions().fulcio(24);
+        assert_eq!(subject, Some(world.client_id.as_str()));
+        assert_eq!(leaf.validity().start, NOW);
+    }
+}
+
+#[actix_web::test]
+async fn a_signing_request_yields_a_certificate_for_its_key_and_nothing_else_of_it() {
+    let world = World::new();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut wishes = rcgen::CertificateParams::new(["evil.example".to_owned()]).unwrap();
+    wishes.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    wishes.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::TimeStamping];
+    let pem = wishes.serialize_request(&key).unwrap().pem().unwrap();
+    let request = json!({
+        "credentials": { "oidcIdentityToken": world.token },
+        "certificateSigningRequest": to_base64(pem.as_bytes()),
+    });
+
+    // The token in the body wins over what the header says.
+    let leaf = world.verified_leaf(&world.post(&request, Some("x.y.z")).await);
+
+    assert_eq!(leaf.public_key().raw(), key.public_key_raw());
+    assert_eq!(leaf.subject_name().unwrap().as_str(), "ci@example.com");
+    assert!(leaf.subject_is_empty());
+}
+
+#[actix_web::test]
+async fn refusals_have_the_envelope_of_the_gateway() {
+    let world = World::new();
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let good = json!({ "publicKeyRequest": proven(&key, "ci@example.com") });
+    let wrong = json!({ "publicKeyRequest": proven(&key, "mallory@example.com") });
+    let weak = json!({ "publicKeyRequest": { "publicKey": { "content": "AAAA" } } });
+    let token = Some(world.token.as_str());
+    let identity = "There was an error processing the identity token";
+    for (request, bearer, message) in [
+        (&good, None, identity),
+        (&good, Some("a.b.c"), identity),
+        (
+            &wrong,
+            token,
+            "The signature supplied in the request could not be verified",
+        ),
+        (
+            &weak,
+            token,
+            "The public key supplied in the request could not be parsed",
+        ),
+        (
+            &json!({ "credentials": 1 }),
+            token,
+            "the body is not as expected",
+        ),
+    ] {
+        let (status, body) = world.post(request, bearer).await;
+
+        assert_eq!(status, 400);
+        assert_eq!(body["code"], 3);
+        let text = body["message"].as_str().unwrap();
+        assert!(text.starts_with(message), "{text}");
+    }
+}
+
+fn wire(request: Value) -> CreateSigningCertificateRequest {
+    serde_json::from_value(request).unwrap()
+}
+
+#[test]
+fn both_spellings_and_both_forms_of_a_key_are_read() {
+    for (outer, inner, proof) in [
+        ("publicKeyRequest", "publicKey", "proofOfPossession"),
+        ("public_key_request", "public_key", "proof_of_possession"),
+    ] {
+        let request = json!({ outer: {
+            inner: { "algorithm": "ECDSA", "content": "pem" },
+            proof: "-_8",
+        }});
+        let Ok(KeyRequest::PublicKey { key, proof }) = key_of(wire(request)) else {
+            panic!("not read as a public key");
+        };
+        assert_eq!((key.as_str(), proof.as_slice()), ("pem", &[0xfb, 0xff][..]));
+    }
+    let request = json!({ "certificateSigningRequest": "cGVt" });
+    let Ok(KeyRequest::SigningRequest { pem }) = key_of(wire(request)) else {
+        panic!("not read as a signing request");
+    };
+    assert_eq!(pem, "pem");
+}
+
+#[test]
+fn a_request_needs_one_key_and_only_one() {
+    let both = json!({ "certificateSigningRequest": "cGVt", "publicKeyRequest": {} });
+    let not_text = json!({ "certificateSigningRequest": "//8=" });
+    for request in [json!({}), both, not_text] {
+        let error = key_of(wire(request)).unwrap_err();
+        assert_eq!(error.status_code(), StatusCode::BAD_REQUEST);
+    }
+}
+
+#[test]
+fn a_bearer_token_is_found_whatever_the_case_of_the_scheme() {
+    let bearer_of = |value: &'static str| {
+        let request = TestRequest::default().insert_header(("Authorization", value));
+        bearer(&request.to_http_request())
+    };
+
+    assert_eq!(bearer_of("bearer a.b.c").as_deref(), Some("a.b.c"));
+    assert_eq!(bearer_of("Bearer  a.b.c ").as_deref(), Some("a.b.c"));
+    assert_eq!(bearer_of("Basic a.b.c"), None);
+    assert_eq!(bearer_of("a.b.c"), None);
+}
+
+#[test]
+fn every_refusal_has_the_status_of_the_contract() {
+    let status = |error: IssueError| GatewayError::from(error).status_code().as_u16();
+
+    for error in [
+        RequestError::Proof,
+        RequestError::PublicKey,
+        RequestError::SigningRequest,
+    ] {
+        assert_eq!(status(error.into()), 400);
+    }
+    let overloaded = CtError::Append(AppendError::Overloaded);
+    assert_eq!(status(IssueError::Log(overloaded)), 503);
+    let read_only = CtError::Append(AppendError::ReadOnly { missing: 1 });
+    assert_eq!(status(IssueError::Log(read_only)), 500);
+    assert_eq!(status(IssueError::NoRandomness), 500);
+    let token = |error: TokenError| GatewayError::from(error).status_code().as_u16();
+    assert_eq!(token(TokenError::NotCompact), 400);
+    assert_eq!(token(TokenError::IssuerUnavailable), 503);
+}
+
+#[actix_web::test]
+async fn the_issuers_are_listed_for_every_origin() {
+    let listed = FulcioConfiguration {
+        issuers: vec![ConfiguredIssuer {
+            issuer_url: "https://idp.example".to_owned(),
+            audience: "sigstore".to_owned(),
+            challenge_claim: "email",
+            spiffe_trust_domain: String::new(),
+            issuer_type: "email",
+            subject_domain: String::new(),
+            skip_email_verification: false,
+        }],
+    };
+    let app = App::new()
+        .app_data(web::Data::new(listed))
+        .configure(configure);
+    let app = init_service(app).await;
+    let request = TestRequest::get().uri("/api/v2/configuration");
+
+    let response = call_service(&app, request.to_request()).await;
+
+    assert_eq!(
+        response
+            .headers()
+            .get("access-control-allow-origin")
+            .unwrap(),
+        "*"
+    );
+    let body: Value = read_body_json(response).await;
+    let expected = json!({ "issuers": [{
+        "issuerUrl": "https://idp.example",
+        "audience": "sigstore",
+        "challengeClaim": "email",
+        "spiffeTrustDomain": "",
+        "issuerType": "email",
+        "subjectDomain": "",
+        "skipEmailVerification": false,
+    }]});
+    assert_eq!(body, expected);
+}
+
+#[actix_web::test]
+async fn a_browser_is_told_that_it_may_post_from_anywhere() {
+    let app = init_service(App::new().configure(configure)).await;
+    let request = TestRequest::default()
+        .method(actix_web::http::Method::OPTIONS)
+        .uri("/api/v2/signingCert");
+
+    let response = call_service(&app, request.to_request()).await;
+
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(
+        response
+            .headers()
+            .get("access-control-allow-origin")
+            .unwrap(),
+        "*"
+    );
+    let methods = response
+        .headers()
+        .get("access-control-allow-methods")
+        .unwrap();
+    assert!(methods.to_str().unwrap().contains("POST"));
+}
+
+#[actix_web::test]
+async fn the_trust_bundle_is_what_follows_every_leaf() {
+    let world = World::new();
+    let app = App::new()
+        .app_data(world.authority.clone())
+        .configure(configure);
+    let app = init_service(app).await;
+    let request = TestRequest::get().uri("/api/v2/trustBundle");
+
+    let body: Value = read_body_json(call_service(&app, request.to_request()).await).await;
+
+    let chain = world.authority.chain_pem();
+    assert_eq!(body, json!({ "chains": [{ "certificates": chain }] }));
+}

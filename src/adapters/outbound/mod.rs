@@ -1,0 +1,3 @@
+//! Calls to other servers: each bounded in time and size, none follows redirects.
+
+pub mod oidc;

@@ -1,0 +1,409 @@
+//! Fetches the keys of trusted issuers: discovery document, then key set (OpenID Connect Discovery).
+//!
+//! Only configured issuers are ever spoken to, and they cannot send us elsewhere: redirects end the
+//! fetch, and `jwks_uri` stays on the issuer's own host unless the operator lists another.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use openidconnect::core::CoreJsonWebKeySet;
+use openidconnect::http::Response;
+use openidconnect::{AsyncHttpClient, DiscoveryError, HttpRequest, HttpResponse, JsonWebKeySetUrl};
+use reqwest::{Client, StatusCode, redirect};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use serde::Deserialize;
+use url::{Host, Url};
+
+use crate::protocol::identity::IssuerUrl;
+use crate::services::oidc::{FetchError, IssuerKeys, KeySetError, KeySource};
+
+/// How one issuer is reached.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointSettings {
+    /// PEM certificates that replace the system's roots for this issuer.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Hosts besides the issuer's own that may serve its keys: `host`, or `host:port`.
+    pub key_hosts: Vec<String>,
+    /// Allows plain HTTP to a host that is not this machine.
+    pub allow_http: bool,
+}
+
+/// Why an issuer cannot be reached as it is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// Credentials, a query or a fragment, or no URL at all
+    #[error("the issuer must be an http or https URL without user, query or fragment")]
+    Url,
+    /// Keys over plain HTTP can be replaced by anyone on the way
+    #[error(
+        "the issuer is on plain http: use https, or allow http explicitly for a host other than \
+         this machine"
+    )]
+    PlainHttp,
+    /// The file has no certificate, or one that cannot be read
+    #[error("ca_file must hold one or more PEM certificates")]
+    CaFile,
+    /// No system roots
+    #[error("the system has no root certificates: install them, or set ca_file for the issuer")]
+    NoRoots,
+    /// The HTTP client could not be made
+    #[error("the HTTP client could not be set up")]
+    Client,
+}
+
+/// What a fetch may take.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// For both requests together.
+    pub total_time: Duration,
+    /// For each answer's body, in bytes.
+    pub body: usize,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            total_time: Duration::from_secs(5),
+            body: 1024 * 1024,
+        }
+    }
+}
+
+/// Fetches the keys of the issuers that were added to it, each over a client of its own.
+#[derive(Default)]
+pub struct HttpKeySource {
+    limits: FetchLimits,
+    endpoints: HashMap<String, Endpoint>,
+}
+
+impl HttpKeySource {
+    /// A source that knows no issuer yet.
+    pub fn new(limits: FetchLimits) -> Self {
+        Self {
+            limits,
+            endpoints: HashMap::new(),
+        }
+    }
+
+    /// Adds an issuer. Reads the system's roots if it has no own; does not touch the network.
+    ///
+    /// # Errors
+    /// See [`EndpointError`].
+    pub fn add(
+        &mut self,
+        issuer: &IssuerUrl,
+        settings: EndpointSettings,
+    ) -> Result<(), EndpointError> {
+        let endpoint = Endpoint::new(issuer, settings)?;
+        self.endpoints.insert(issuer.as_str().to_owned(), endpoint);
+        Ok(())
+    }
+}
+
+impl KeySource for HttpKeySource {
+    fn fetch<'a>(&'a self, issuer: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>> {
+        Box::pin(async move {
+            let endpoint = self
+                .endpoints
+                .get(issuer.as_str())
+                .ok_or(FetchError::NotConfigured)?;
+            let fetch = endpoint.fetch_keys(issuer, self.limits.body);
+            tokio::time::timeout(self.limits.total_time, fetch)
+                .await
+                .unwrap_or(Err(FetchError::TimedOut))
+        })
+    }
+}
+
+struct Endpoint {
+    issuer: Url,
+    key_hosts: Vec<String>,
+    client: Client,
+}
+
+/// What we need of a discovery document. Issuers of workload tokens leave out most of what the
+/// standard requires, `authorization_endpoint` above all.
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Endpoint {
+    fn new(issuer: &IssuerUrl, settings: EndpointSettings) -> Result<Self, EndpointError> {
+        let url = Url::parse(issuer.as_str()).map_err(|_| EndpointError::Url)?;
+        if has_user(&url) || url.query().is_some() || url.fragment().is_some() {
+            return Err(EndpointError::Url);
+        }
+        if url.scheme() != "https" && !settings.allow_http && !is_this_machine(&url) {
+            return Err(EndpointError::PlainHttp);
+        }
+        let roots = match settings.ca_pem {
+            Some(pem) => roots_from_pem(&pem)?,
+            None if url.scheme() == "https" => system_roots()?,
+            // A key address may be https all the same; then it needs a ca_file.
+            None => RootCertStore::empty(),
+        };
+        Ok(Self {
+            issuer: url,
+            key_hosts: settings.key_hosts,
+            client: client(roots)?,
+        })
+    }
+
+    async fn fetch_keys(
+        &self,
+        issuer: &IssuerUrl,
+        body_limit: usize,
+    ) -> Result<IssuerKeys, FetchError> {
+        // SPEC OpenID Connect Discovery §4.1: a terminating slash goes before the path is appended.
+        let base = issuer.as_str();
+        let base = base.strip_suffix('/').unwrap_or(base);
+        let address = format!("{base}/.well-known/openid-configuration");
+        let document = self.get(&address, body_limit).await?;
+        let metadata: Metadata =
+            serde_json::from_slice(document.body()).map_err(|_| FetchError::BadDiscovery)?;
+        // SPEC OpenID Connect Discovery §4.3: the issuer must be the one that was asked for.
+        if metadata.issuer != issuer.as_str() {
+            return Err(FetchError::IssuerMismatch);
+        }
+        let address = Url::parse(&metadata.jwks_uri).map_err(|_| FetchError::BadDiscovery)?;
+        if !self.may_serve_keys(&address) {
+            return Err(FetchError::ForeignKeyAddress);
+        }
+        let http = BoundedHttp {
+            endpoint: self,
+            body_limit,
+        };
+        let set = CoreJsonWebKeySet::fetch_async(&JsonWebKeySetUrl::from_url(address), &http)
+            .await
+            .map_err(|error| match error {
+                DiscoveryError::Request(error) => error,
+                _ => FetchError::Keys(KeySetError::Malformed),
+            })?;
+        Ok(IssuerKeys::new(&set)?)
+    }
+
+    async fn get(&self, address: &str, body_limit: usize) -> Result<HttpResponse, FetchError> {
+        let request = self
+            .client
+            .get(address)
+            .header("accept", "application/json");
+        let mut answer = request.send().await.map_err(|_| FetchError::Unreachable)?;
+        if answer.status() != StatusCode::OK {
+            return Err(FetchError::Status(answer.status().as_u16()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|_| FetchError::Unreachable)? {
+            if body.len().saturating_add(chunk.len()) > body_limit {
+                return Err(FetchError::TooLarge(body_limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut response = Response::new(body);
+        *response.headers_mut() = answer.headers().clone();
+        Ok(response)
+    }
+
+    fn may_serve_keys(&self, address: &Url) -> bool {
+        let scheme_ok = match address.scheme() {
+            "https" => true,
+            "http" => self.issuer.scheme() == "http",
+            _ => false,
+        };
+        let is_own = address.host() == self.issuer.host()
+            && address.port_or_known_default() == self.issuer.port_or_known_default();
+        scheme_ok && !has_user(address) && (is_own || self.is_listed(address))
+    }
+
+    fn is_listed(&self, address: &Url) -> bool {
+        let Some(host) = address.host_str() else {
+            return false;
+        };
+        let with_port = address.port().map(|port| format!("{host}:{port}"));
+        let name = with_port.as_deref().unwrap_or(host);
+        self.key_hosts.iter().any(|listed| listed == name)
+    }
+}
+
+/// The endpoint's client as openidconnect wants it.
+struct BoundedHttp<'a> {
+    endpoint: &'a Endpoint,
+    body_limit: usize,
+}
+
+impl<'c> AsyncHttpClient<'c> for BoundedHttp<'_> {
+    type Error = FetchError;
+    type Future = BoxFuture<'c, Result<HttpResponse, FetchError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let address = request.uri().to_string();
+            self.endpoint.get(&address, self.body_limit).await
+        })
+    }
+}
+
+fn has_user(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn roots_from_pem(pem: &[u8]) -> Result<RootCertStore, EndpointError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| EndpointError::CaFile)?;
+        roots.add(certificate).map_err(|_| EndpointError::CaFile)?;
+    }
+    if roots.is_empty() {
+        return Err(EndpointError::CaFile);
+    }
+    Ok(roots)
+}
+
+fn system_roots() -> Result<RootCertStore, EndpointError> {
+    let mut roots = RootCertStore::empty();
+    // Systems carry the odd certificate that cannot be read; the others still count.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(EndpointError::NoRoots);
+    }
+    Ok(roots)
+}
+
+fn client(roots: RootCertStore) -> Result<Client, EndpointError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| EndpointError::Client)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        // Fetches are minutes apart, and come from whichever worker needs the keys.
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("signet/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|_| EndpointError::Client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(issuer: &str, settings: EndpointSettings) -> Result<Endpoint, EndpointError> {
+        Endpoint::new(&IssuerUrl::new(issuer).unwrap(), settings)
+    }
+
+    fn test_ca() -> Option<Vec<u8>> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::default()
+            .self_signed(&key)
+            .unwrap();
+        Some(certificate.pem().into_bytes())
+    }
+
+    #[test]
+    fn plain_http_needs_this_machine_or_an_explicit_word() {
+        for issuer in ["http://localhost:1", "http://127.0.0.1", "http://[::1]:8"] {
+            assert!(endpoint(issuer, EndpointSettings::default()).is_ok());
+        }
+        for issuer in [
+            "http://idp.example",
+            "http://localhost.",
+            "http://127.0.0.1.evil",
+        ] {
+            assert_eq!(
+                endpoint(issuer, EndpointSettings::default()).err(),
+                Some(EndpointError::PlainHttp),
+                "{issuer}"
+            );
+        }
+        let allowed = EndpointSettings {
+            allow_http: true,
+            ..EndpointSettings::default()
+        };
+        assert!(endpoint("http://idp.example", allowed).is_ok());
+    }
+
+    #[test]
+    fn an_issuer_url_has_no_user_query_or_fragment() {
+        for issuer in [
+            "https://u@idp.example",
+            "https://u:p@idp.example",
+            "https://idp.example?x",
+            "https://idp.example#x",
+            "https://:x",
+        ] {
+            assert_eq!(
+                endpoint(issuer, EndpointSettings::default()).err(),
+                Some(EndpointError::Url),
+                "{issuer}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_ca_file_without_certificates_is_refused() {
+        for pem in [
+            "",
+            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+        ] {
+            let settings = EndpointSettings {
+                ca_pem: Some(pem.as_bytes().to_vec()),
+                ..EndpointSettings::default()
+            };
+            assert_eq!(
+                endpoint("https://idp.example", settings).err(),
+                Some(EndpointError::CaFile)
+            );
+        }
+    }
+
+    #[test]
+    fn keys_come_from_the_issuers_own_host_or_a_listed_one() {
+        let settings = EndpointSettings {
+            ca_pem: test_ca(),
+            key_hosts: vec!["keys.example".to_owned(), "keys.example:8443".to_owned()],
+            allow_http: false,
+        };
+        let endpoint = endpoint("https://idp.example/realm", settings).unwrap();
+        let may = |address: &str| endpoint.may_serve_keys(&Url::parse(address).unwrap());
+
+        for address in [
+            "https://idp.example/keys",
+            "https://idp.example:443/keys",
+            "https://keys.example/x",
+            "https://keys.example:8443/x",
+        ] {
+            assert!(may(address), "{address}");
+        }
+        for address in [
+            "https://idp.example:8443/keys",
+            "https://idp.example.evil/keys",
+            "https://evil/keys",
+            "http://idp.example/keys",
+            "http://keys.example/x",
+            "https://user@idp.example/keys",
+            "https://keys.example:9/x",
+            "file:///etc/passwd",
+            "data:application/json,{}",
+        ] {
+            assert!(!may(address), "{address}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+use super::super::chain::{TrustedAuthority, verify_path};
+use super::super::testing::{NOW, TestAuthority};
+use super::*;
+use crate::protocol::keys::KeyAlgorithm;
+use der::asn1::ObjectIdentifier;
+
+struct Logged {
+    leaf: Certificate,
+    precertificate: Certificate,
+    path: VerifiedPath,
+    log: TrustedCtLog,
+}
+
+fn logged(ca: &TestAuthority, scts: usize) -> Logged {
+    let (log_key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let unsigned = ca.leaf(key.public_key());
+    let precertificate = unsigned
+        .with_poison()
+        .unwrap()
+        .sign_certificate(&ca.key)
+        .unwrap();
+    let entry = PrecertEntry::of_precertificate(&precertificate, &ca.intermediate).unwrap();
+    let sct = SignedCertificateTimestamp::sign(&log_key, &entry, NOW).unwrap();
+    let leaf = unsigned
+        .with_scts(&vec![sct; scts])
+        .unwrap()
+        .sign_certificate(&ca.key)
+        .unwrap();
+    let path = verify_path(&leaf, &ca.trusted(), NOW).unwrap();
+    let log = TrustedCtLog {
+        key: log_key.public_key().clone(),
+        validity: Validity {
+            start: NOW,
+            end: Some(NOW),
+        },
+    };
+    Logged {
+        leaf,
+        precertificate,
+        path,
+        log,
+    }
+}
+
+#[test]
+fn a_certificate_of_the_public_instance_verifies() {
+    let leaf = include_str!("../../../../tests/vectors/x509/public-good-leaf.pem");
+    let chain = include_str!("../../../../tests/vectors/x509/public-good-chain.pem");
+    let key = include_str!("../../../../tests/vectors/x509/public-good-ctlog.pub.pem");
+    let leaf = Certificate::from_pem(leaf).unwrap();
+    let always = Validity {
+        start: UnixTime::from_seconds(0),
+        end: None,
+    };
+    let authority = TrustedAuthority {
+        chain: Certificate::chain_from_pem(chain).unwrap(),
+        validity: always,
+    };
+    let log = TrustedCtLog {
+        key: PublicKey::from_pem(key).unwrap(),
+        validity: always,
+    };
+    let signed_at = UnixTime::from_rfc3339("2024-03-19T17:26:26Z").unwrap();
+
+    let path = verify_path(&leaf, &authority, signed_at).unwrap();
+    let scts = verify_scts(&leaf, &path, &[log]).unwrap();
+
+    assert_eq!(scts[0].time.seconds(), signed_at.seconds());
+    let issuer = "https://token.actions.githubusercontent.com";
+    assert_eq!(leaf.oidc_issuer(), Some(issuer));
+    assert_eq!(leaf.extensions().fulcio(2), Some("workflow_dispatch"));
+    assert_eq!(leaf.extensions().fulcio(20), Some("workflow_dispatch"));
+}
+
+#[test]
+fn precertificate_and_certificate_differ_in_their_last_extension_only() {
+    let case = logged(&TestAuthority::new("Intermediate"), 1);
+
+    // Rebuilt by x509-cert's reader and writer, which share no code with ours.
+    let rebuilt = |certificate: &Certificate, id: &str| {
+        let mut tbs = x509_cert::Certificate::from_der(certificate.der())
+            .unwrap()
+            .tbs_certificate;
+        let last = tbs.extensions.as_mut().unwrap().pop().unwrap();
+        assert_eq!(last.extn_id, ObjectIdentifier::new_unwrap(id));
+        tbs.to_der().unwrap()
+    };
+    let from_precertificate = rebuilt(&case.precertificate, "1.3.6.1.4.1.11129.2.4.3");
+    let from_certificate = rebuilt(&case.leaf, "1.3.6.1.4.1.11129.2.4.2");
+
+    assert_eq!(from_precertificate, from_certificate);
+    let entry = PrecertEntry::rebuilt_from(&case.leaf, case.path.issuer()).unwrap();
+    assert_eq!(entry.tbs, from_certificate);
+}
+
+#[test]
+fn an_embedded_sct_verifies_and_counts_once_for_each_log() {
+    for copies in [1, 2] {
+        let case = logged(&TestAuthority::new("Intermediate"), copies);
+
+        let verified =
+            verify_scts(&case.leaf, &case.path, std::slice::from_ref(&case.log)).unwrap();
+
+        assert_eq!(verified.len(), 1);
+        assert_eq!(verified[0].log_id, case.log.key.fingerprint());
+        assert_eq!(verified[0].time, NOW);
+    }
+}
+
+#[test]
+fn an_sct_of_an_unknown_log_or_from_outside_its_window_is_no_evidence() {
+    let ca = TestAuthority::new("Intermediate");
+    let mut case = logged(&ca, 1);
+    let other = logged(&ca, 1);
+
+    let unknown = verify_scts(&case.leaf, &case.path, &[other.log]);
+    assert_eq!(unknown.unwrap_err(), SctError::NoTrustedLog);
+
+    let log_id = case.log.key.fingerprint();
+    case.log.validity.start = UnixTime::from_millis(NOW.millis() + 1);
+    case.log.validity.end = None;
+    let late = verify_scts(&case.leaf, &case.path, std::slice::from_ref(&case.log));
+    let expected = SctError::OutsideValidity { log_id, time: NOW };
+    assert_eq!(late.unwrap_err(), expected);
+}
+
+#[test]
+fn an_sct_given_for_another_certificate_or_issuer_is_refused() {
+    let ca = TestAuthority::new("Intermediate");
+    let twin = TestAuthority::new("Intermediate");
+    let case = logged(&ca, 1);
+    let foreign_path = logged(&twin, 1).path;
+
+    // The twin has the same name and another key: the issuer's key is what the SCT covers.
+    let swapped = verify_scts(&case.leaf, &foreign_path, std::slice::from_ref(&case.log));
+    assert_eq!(
+        swapped.unwrap_err(),
+        SctError::Invalid(case.log.key.fingerprint())
+    );
+
+    let stolen = case.leaf.extensions().find(SCT_LIST).unwrap().value.clone();
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let leaf = ca
+        .leaf(key.public_key())
+        .with_scts(&parse_sct_list(&stolen).unwrap())
+        .unwrap()
+        .sign_certificate(&ca.key)
+        .unwrap();
+    assert!(verify_scts(&leaf, &case.path, &[case.log]).is_err());
+}
+
+#[test]
+fn a_certificate_without_scts_is_refused() {
+    let ca = TestAuthority::new("Intermediate");
+    let case = logged(&ca, 1);
+
+    let refused = verify_scts(&ca.signed_leaf(), &case.path, &[case.log]);
+
+    assert_eq!(refused.unwrap_err(), SctError::Missing);
+}
+
+#[test]
+fn a_list_survives_being_written_and_read_and_no_cut_of_it_does() {
+    let case = logged(&TestAuthority::new("Intermediate"), 2);
+    let value = &case.leaf.extensions().find(SCT_LIST).unwrap().value;
+
+    let scts = parse_sct_list(value).unwrap();
+
+    assert_eq!(&encode_sct_list(&scts).unwrap(), value);
+    for length in 0..value.len() {
+        assert!(parse_sct_list(&value[..length]).is_err());
+    }
+    assert!(parse_sct_list(&[4, 2, 0, 0]).is_err());
+}
+
+#[test]
+fn only_keys_of_rfc_6962_sign_for_a_log() {
+    for kind in [KeyAlgorithm::Ed25519, KeyAlgorithm::P384] {
+        let (key, _) = SigningKey::generate(kind).unwrap();
+        let refused = DigitallySigned::sign(&key, b"x");
+        assert_eq!(refused, Err(LogSigningError::Key(kind)));
+    }
+}
+
+#[test]
+fn a_leaf_and_its_extra_data_have_the_layout_of_the_contract() {
+    let entry = PrecertEntry {
+        issuer_key_hash: Sha256::from_bytes([7; 32]),
+        tbs: vec![1, 2, 3],
+    };
+    let leaf = entry.leaf(UnixTime::from_millis(0x0102), &[]).unwrap();
+
+    let head = [0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 1];
+    let tail = [0, 0, 3, 1, 2, 3, 0, 0];
+    assert_eq!(leaf, [&head[..], &[7; 32], &tail].concat());
+
+    let extra = precert_chain_entry(&[9], []).unwrap();
+    assert_eq!(extra, [0, 0, 1, 9, 0, 0, 0]);
+}

@@ -1,0 +1,193 @@
+use std::sync::Mutex;
+
+use super::*;
+
+/// Facts in memory, under one table.
+#[derive(Default)]
+pub(crate) struct MemoryLedger(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
+
+impl Ledger for MemoryLedger {
+    fn put(&self, _: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
+        self.0.lock().unwrap().insert(key.to_vec(), value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, _: Table, key: &[u8]) -> Result<(), LedgerError> {
+        self.0.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    fn load(&self, _: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
+    }
+
+    fn scan(&self, _: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+        Ok(self.0.lock().unwrap().clone().into_iter().collect())
+    }
+}
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_seconds(1_800_000_000)
+    }
+}
+
+pub(crate) fn random() -> Option<[u8; 32]> {
+    let bytes = ring::rand::generate(&ring::rand::SystemRandom::new()).ok()?;
+    Some(bytes.expose())
+}
+
+fn accounts(ledger: &Arc<MemoryLedger>) -> Accounts {
+    let ledger: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(ledger);
+    Accounts::load(ledger, Arc::new(Noon), random).unwrap()
+}
+
+fn email(text: &str) -> EmailAddress {
+    EmailAddress::new(text).unwrap()
+}
+
+fn presented(text: &str) -> ClientSecret {
+    ClientSecret::presented(text).unwrap()
+}
+
+#[tokio::test]
+async fn an_account_survives_a_restart_and_its_secret_is_not_stored() {
+    let ledger = Arc::new(MemoryLedger::default());
+    let made = accounts(&ledger)
+        .add_service(email("ci@example.com"))
+        .unwrap();
+
+    let reopened = accounts(&ledger);
+    let account = reopened
+        .authenticate(&made.client_id, presented(made.client_secret.reveal()))
+        .await
+        .unwrap();
+
+    assert_eq!(account.email.as_str(), "ci@example.com");
+    assert_eq!(account.created.seconds(), 1_800_000_000);
+    let stored = ledger.scan(Table::Account).unwrap();
+    let (_, value) = stored.first().unwrap();
+    let text = String::from_utf8(value.clone()).unwrap();
+    assert!(text.contains("$argon2id$v=19$m=19456,t=2,p=1$"), "{text}");
+    assert!(!text.contains(made.client_secret.reveal()));
+}
+
+#[tokio::test]
+async fn wrong_secrets_unknown_clients_and_removed_accounts_are_refused_alike() {
+    let ledger = Arc::new(MemoryLedger::default());
+    let accounts = accounts(&ledger);
+    let made = accounts.add_service(email("ci@example.com")).unwrap();
+    let right = made.client_secret.reveal();
+
+    for (client, secret) in [
+        (made.client_id.as_str(), "wrong"),
+        (made.client_id.as_str(), ""),
+        ("svc-unknown", right),
+        ("", right),
+    ] {
+        let refused = accounts.authenticate(client, presented(secret)).await;
+        assert_eq!(refused.unwrap_err(), AuthenticationError::Refused);
+    }
+    accounts.remove(&email("ci@example.com")).unwrap();
+    let refused = accounts
+        .authenticate(&made.client_id, presented(right))
+        .await;
+
+    assert_eq!(refused.unwrap_err(), AuthenticationError::Refused);
+    assert!(accounts.list().is_empty());
+    assert!(ledger.scan(Table::Account).unwrap().is_empty());
+}
+
+#[test]
+fn an_address_has_one_account() {
+    let ledger = Arc::new(MemoryLedger::default());
+    let accounts = accounts(&ledger);
+    let first = accounts.add_service(email("b@example.com")).unwrap();
+    let second = accounts.add_service(email("a@example.com")).unwrap();
+
+    let again = accounts.add_service(email("b@example.com"));
+
+    assert!(matches!(again, Err(AccountError::Exists)));
+    assert!(matches!(
+        accounts.remove(&email("c@example.com")),
+        Err(AccountError::NotFound)
+    ));
+    assert_ne!(first.client_id, second.client_id);
+    let listed: Vec<_> = accounts.list().into_iter().map(|a| a.email).collect();
+    assert_eq!(listed, [email("a@example.com"), email("b@example.com")]);
+}
+
+#[test]
+fn a_damaged_or_newer_record_is_not_passed_over() {
+    let good = r#"{"version":1,"email":"a@b.c","client_id":"x","secret_hash":"$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA","created_millis":1,"kind":"service"}"#;
+    assert!(record::decode(good.as_bytes()).is_some());
+
+    for record in [
+        good.replace("\"version\":1", "\"version\":2"),
+        good.replace("$argon2id", "$argon2i"),
+        good.replace("a@b.c", "a"),
+        good.replace("\"kind\"", "\"extra\":1,\"kind\""),
+        String::new(),
+    ] {
+        let ledger = Arc::new(MemoryLedger::default());
+        ledger
+            .put(Table::Account, b"a@b.c", record.as_bytes())
+            .unwrap();
+
+        let loaded = Accounts::load(ledger, Arc::new(Noon), random);
+
+        assert!(matches!(loaded, Err(AccountError::Damaged)), "{record}");
+    }
+}
+
+#[test]
+fn a_failing_store_adds_nothing() {
+    struct ReadOnly;
+    impl Ledger for ReadOnly {
+        fn put(&self, _: Table, _: &[u8], _: &[u8]) -> Result<(), LedgerError> {
+            Err(LedgerError::ReadOnly)
+        }
+        fn remove(&self, _: Table, _: &[u8]) -> Result<(), LedgerError> {
+            Err(LedgerError::ReadOnly)
+        }
+        fn load(&self, _: Table, _: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+            Ok(None)
+        }
+        fn scan(&self, _: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+            Ok(Vec::new())
+        }
+    }
+    let accounts = Accounts::load(Arc::new(ReadOnly), Arc::new(Noon), random).unwrap();
+
+    let refused = accounts.add_service(email("a@example.com"));
+
+    assert!(matches!(
+        refused,
+        Err(AccountError::Ledger(LedgerError::ReadOnly))
+    ));
+    assert!(accounts.list().is_empty());
+}
+
+#[test]
+fn secrets_have_a_limit_and_are_never_shown() {
+    assert!(ClientSecret::presented("x".repeat(MAX_SECRET_LENGTH)).is_some());
+    assert!(ClientSecret::presented("x".repeat(MAX_SECRET_LENGTH + 1)).is_none());
+    let hash = SecretHash::of(&presented("x"), &[1; 32]).unwrap();
+    assert_eq!(format!("{hash:?}"), "SecretHash(…)");
+}
+
+#[tokio::test]
+async fn no_more_logins_wait_than_there_is_room_for() {
+    let accounts = Arc::new(accounts(&Arc::new(MemoryLedger::default())));
+    let crowd = u32::try_from(HASHES_IN_FLIGHT + HASHES_WAITING).unwrap();
+    let places = accounts.waiting.try_acquire_many(crowd).unwrap();
+
+    let refused = accounts.authenticate("svc-x", presented("y")).await;
+
+    assert_eq!(refused.unwrap_err(), AuthenticationError::Busy);
+    drop(places);
+    let refused = accounts.authenticate("svc-x", presented("y")).await;
+    assert_eq!(refused.unwrap_err(), AuthenticationError::Refused);
+}

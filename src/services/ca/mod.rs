@@ -1,0 +1,190 @@
+//! The certificate authority: a verified identity and a proven key become a certificate that the
+//! transparency log already holds. Without the log's promise nothing leaves.
+
+mod material;
+mod possession;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::protocol::time::{Clock, UnixTime};
+use crate::protocol::x509::Certificate;
+use crate::protocol::x509::profile::{
+    Lifetime, Principal, ProfileError, SerialNumber, TokenSubjectError, UnsignedCertificate,
+    signing_certificate,
+};
+use crate::protocol::x509::request::ProvenKey;
+use crate::protocol::x509::sct::PrecertEntry;
+use crate::services::ctlog::{CtError, Precertificate, PrecertificateLog, Promise};
+use crate::services::oidc::VerifiedIdentity;
+
+pub use material::{CaMaterial, GeneratedCa, MaterialError};
+pub use possession::{KeyRequest, RequestError};
+
+/// A port: 20 random bytes for a serial number; none if there is no randomness.
+pub type RandomSerial = fn() -> Option<[u8; 20]>;
+
+/// Issues signing certificates.
+pub struct CertificateAuthority {
+    material: CaMaterial,
+    log: Arc<dyn PrecertificateLog>,
+    clock: Arc<dyn Clock>,
+    random_serial: RandomSerial,
+    lifetime: Duration,
+    chain_pem: Vec<String>,
+}
+
+/// A certificate that was issued and is in the log.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Where its precertificate stands in the log.
+    pub leaf_index: u64,
+}
+
+/// Why no certificate was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// The identity cannot be written into a certificate
+    #[error(transparent)]
+    Identity(#[from] TokenSubjectError),
+    /// The key was not proven, or is not accepted
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The authority's own certificates do not cover the new certificate's lifetime
+    #[error("the authority is valid from {} to {}, which the certificate would exceed",
+        .0.not_before, .0.not_after)]
+    OutsideAuthority(Lifetime),
+    /// The operating system gave no randomness for the serial number
+    #[error("there is no randomness for a serial number")]
+    NoRandomness,
+    /// The certificate could not be made
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The log did not take the precertificate
+    #[error("the certificate could not be entered into the transparency log")]
+    Log(#[source] CtError),
+}
+
+impl CertificateAuthority {
+    /// An authority whose leaves live for `lifetime`.
+    pub fn new(
+        material: CaMaterial,
+        log: Arc<dyn PrecertificateLog>,
+        clock: Arc<dyn Clock>,
+        random_serial: RandomSerial,
+        lifetime: Duration,
+    ) -> Self {
+        let chain_pem = material.chain().iter().map(Certificate::to_pem).collect();
+        Self {
+            material,
+            log,
+            clock,
+            random_serial,
+            lifetime,
+            chain_pem,
+        }
+    }
+
+    /// The issuing certificate first, the root last.
+    pub fn chain(&self) -> &[Certificate] {
+        self.material.chain()
+    }
+
+    /// The same in PEM, one block each.
+    pub fn chain_pem(&self) -> &[String] {
+        &self.chain_pem
+    }
+
+    /// Whether a certificate could be issued at this moment, as far as the authority's own
+    /// certificates are concerned.
+    ///
+    /// # Errors
+    /// [`IssueError::OutsideAuthority`]
+    pub fn check_validity(&self, now: UnixTime) -> Result<(), IssueError> {
+        self.leaf_lifetime(now).map(|_| ())
+    }
+
+    /// Issues a certificate for a verified identity and a key it has proven to hold.
+    ///
+    /// # Errors
+    /// See [`IssueError`].
+    pub async fn issue(
+        &self,
+        identity: &VerifiedIdentity,
+        request: &KeyRequest,
+    ) -> Result<Issued, IssueError> {
+        let principal = Principal::new(
+            identity.issuer().clone(),
+            identity.subject().clone(),
+            identity.token_subject().to_owned(),
+        )?;
+        let challenges: Vec<&str> = identity.challenges().collect();
+        let key = request.verify(&challenges)?;
+        self.certify(&principal, &key).await
+    }
+
+    /// The part behind the checks of identity and key.
+    async fn certify(&self, principal: &Principal, key: &ProvenKey) -> Result<Issued, IssueError> {
+        let lifetime = self.leaf_lifetime(self.clock.now())?;
+        let serial = (self.random_serial)().ok_or(IssueError::NoRandomness)?;
+        let unsigned = signing_certificate(
+            principal,
+            key.public_key(),
+            self.material.issuer(),
+            SerialNumber::from_random(serial),
+            lifetime,
+        )?;
+        let promise = self.enter(&unsigned).await?;
+        let certificate = unsigned
+            .with_scts(std::slice::from_ref(&promise.sct))?
+            .sign_certificate(self.material.key())?;
+        info!(
+            cert.serial = %hex::encode(certificate.serial()),
+            leaf.index = promise.leaf_index,
+            identity.issuer = %principal.issuer(),
+            "certificate issued"
+        );
+        Ok(Issued {
+            certificate,
+            leaf_index: promise.leaf_index,
+        })
+    }
+
+    /// Signs the precertificate and enters it into the log.
+    async fn enter(&self, unsigned: &UnsignedCertificate) -> Result<Promise, IssueError> {
+        let precertificate = unsigned.with_poison()?.sign(self.material.key())?;
+        let entry = PrecertEntry {
+            issuer_key_hash: self.material.key().public_key().fingerprint(),
+            tbs: unsigned.tbs().to_vec(),
+        };
+        let precertificate = Precertificate {
+            der: &precertificate,
+            entry: &entry,
+            chain: self.material.chain(),
+        };
+        self.log
+            .add_precertificate(precertificate)
+            .await
+            .map_err(IssueError::Log)
+    }
+
+    fn leaf_lifetime(&self, now: UnixTime) -> Result<Lifetime, IssueError> {
+        let not_before = now.floor_to_second();
+        let lifetime = Lifetime {
+            not_before,
+            not_after: not_before.after(self.lifetime),
+        };
+        let authority = self.material.validity();
+        if lifetime.not_before < authority.not_before || authority.not_after < lifetime.not_after {
+            return Err(IssueError::OutsideAuthority(authority));
+        }
+        Ok(lifetime)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! The certificate-transparency log (RFC 6962): precertificates in, promises and proofs out.
+//!
+//! Submission from outside is not offered: the authority is the one submitter.
+
+mod head;
+mod read;
+mod submit;
+
+use std::sync::Arc;
+
+use crate::protocol::keys::SigningKey;
+use crate::protocol::merkle::OutOfRange;
+use crate::protocol::note::{NoteError, TreeHeadKey};
+use crate::protocol::time::Clock;
+use crate::protocol::x509::Certificate;
+use crate::protocol::x509::VectorTooLong;
+use crate::protocol::x509::sct::LogSigningError;
+use crate::services::log::{AppendError, Log, ReadError};
+
+pub use head::CtHeadSigner;
+pub use read::{EntryAndProof, LogEntry, MAX_ENTRIES, ProofByHash, TreeHead};
+pub use submit::{Precertificate, PrecertificateLog, Promise, PromiseFuture};
+
+/// The certificate log: the engine with the leaves and signatures of RFC 6962.
+pub struct CtLog {
+    log: Log,
+    key: Arc<SigningKey>,
+    head_key: TreeHeadKey,
+    roots: Vec<Certificate>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why the certificate log could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CtError {
+    /// The entry was not appended
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The promise could not be signed
+    #[error(transparent)]
+    Signing(#[from] LogSigningError),
+    /// The entry does not fit the format
+    #[error(transparent)]
+    TooLong(#[from] VectorTooLong),
+    /// The log could not be read
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The newest head is not one that this log signed
+    #[error("the log's newest head cannot be read: {0}")]
+    Head(#[from] NoteError),
+    /// The leaf is not in the tree that was named
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
+    /// A range that ends before it starts
+    #[error("start must not be greater than end")]
+    Range,
+    /// A range that starts behind the last entry
+    #[error("start must be less than the tree's size, which is {size}")]
+    StartBeyondTree {
+        /// The published size.
+        size: u64,
+    },
+    /// A tree that is empty or not yet published
+    #[error("the tree size must be 1 to {size}, the published size")]
+    TreeSize {
+        /// The published size.
+        size: u64,
+    },
+    /// The older tree is larger than the newer one
+    #[error("first must not be greater than second")]
+    SizeOrder,
+    /// No leaf has this hash
+    #[error("the tree has no leaf with this hash")]
+    UnknownHash,
+}
+
+impl CtLog {
+    /// The log over an engine whose heads [`CtHeadSigner`] signs with the same key. `roots` are the
+    /// authorities whose certificates are found here.
+    pub fn new(
+        log: Log,
+        signer: &CtHeadSigner,
+        roots: Vec<Certificate>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            log,
+            key: Arc::clone(signer.key()),
+            head_key: signer.head_key().clone(),
+            roots,
+            clock,
+        }
+    }
+
+    /// The authorities whose certificates are found here.
+    pub fn roots(&self) -> &[Certificate] {
+        &self.roots
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,65 @@
+//! Submission: from a precertificate to the log's promise.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::{CtError, CtLog};
+use crate::protocol::x509::Certificate;
+use crate::protocol::x509::sct::{PrecertEntry, SignedCertificateTimestamp, precert_chain_entry};
+use crate::services::log::Leaf;
+
+/// A precertificate on its way into the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Precertificate<'a> {
+    /// The signed precertificate in DER.
+    pub der: &'a [u8],
+    /// What of it the log hashes and signs.
+    pub entry: &'a PrecertEntry,
+    /// The authority's certificates above it, the issuing one first.
+    pub chain: &'a [Certificate],
+}
+
+/// The log's promise, given after the entry was durable and published.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// The promise as it goes into the certificate.
+    pub sct: SignedCertificateTimestamp,
+    /// Where the entry stands in the log.
+    pub leaf_index: u64,
+}
+
+/// The answer of a [`PrecertificateLog`], in time.
+pub type PromiseFuture<'a> = Pin<Box<dyn Future<Output = Result<Promise, CtError>> + Send + 'a>>;
+
+/// A port: the certificate-transparency log that every certificate passes through.
+pub trait PrecertificateLog: Send + Sync {
+    /// Enters a precertificate. The promise is made only once the entry would survive a power cut.
+    fn add_precertificate<'a>(&'a self, precertificate: Precertificate<'a>) -> PromiseFuture<'a>;
+}
+
+impl CtLog {
+    /// Appends a precertificate and, once that is durable and published, promises it.
+    ///
+    /// # Errors
+    /// The entry was not appended, or the promise could not be signed.
+    pub async fn add(&self, precertificate: Precertificate<'_>) -> Result<Promise, CtError> {
+        let time = self.clock.now();
+        let leaf = Leaf {
+            data: precertificate.entry.leaf(time, &[])?,
+            extra: precert_chain_entry(precertificate.der, precertificate.chain)?,
+        };
+        let appended = self.log.append(leaf).await?;
+        // CRASH: signed only now, so that no promise exists for an entry that could be lost.
+        let sct = SignedCertificateTimestamp::sign(&self.key, precertificate.entry, time)?;
+        Ok(Promise {
+            sct,
+            leaf_index: appended.index.get(),
+        })
+    }
+}
+
+impl PrecertificateLog for CtLog {
+    fn add_precertificate<'a>(&'a self, precertificate: Precertificate<'a>) -> PromiseFuture<'a> {
+        Box::pin(self.add(precertificate))
+    }
+}

@@ -1,0 +1,213 @@
+//! The embedded issuer: a small OpenID Connect issuer for machine accounts (client credentials,
+//! RFC 6749 §4.4). Its tokens are RS256, the one algorithm that every Sigstore client takes.
+
+mod jwk;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::KeySize;
+use serde::Serialize;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::protocol::bytes::to_base64url;
+use crate::protocol::identity::IssuerUrl;
+use crate::protocol::keys::{SigningFailed, SigningKey};
+use crate::protocol::time::{Clock, UnixTime};
+use crate::services::account::{Account, Accounts, AuthenticationError, ClientSecret, Random};
+use crate::services::oidc::{IssuerKeys, IssuerKind, IssuerSettingError, TrustedIssuer};
+
+/// How long a token lives.
+pub const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Whom tokens are for: the audience that Sigstore clients and certificate authorities agree on.
+pub const AUDIENCE: &str = "sigstore";
+
+/// Where the discovery document is (OpenID Connect Discovery §4), below the issuer URL.
+pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
+
+/// Where the keys are, below the issuer URL.
+pub const JWKS_PATH: &str = "/oauth2/jwks";
+
+/// Where tokens are given, below the issuer URL.
+pub const TOKEN_PATH: &str = "/oauth2/token";
+
+/// The issuer that comes with the server.
+pub struct EmbeddedIssuer {
+    url: IssuerUrl,
+    key: SigningKey,
+    jwk: jwk::RsaJwk,
+    accounts: Arc<Accounts>,
+    clock: Arc<dyn Clock>,
+    random: Random,
+}
+
+/// A token just signed. Wiped from memory when it goes; nothing shows it.
+pub struct IssuedToken {
+    /// The compact JWT.
+    pub jwt: Zeroizing<String>,
+    /// When it expires.
+    pub expires: UnixTime,
+}
+
+/// Why the issuer cannot be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerKeyError {
+    /// Another kind of key
+    #[error("the issuer's key must be RSA with 2048, 3072 or 4096 bits")]
+    NotRsa,
+    /// The operating system gave no randomness, or too little memory
+    #[error("no RSA key could be generated")]
+    NotGenerated,
+}
+
+/// Why no token was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// The credentials are not good, or cannot be checked now
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
+    /// A token for someone else was asked for
+    #[error("tokens are issued for the audience sigstore only")]
+    Audience,
+    /// There was no randomness
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
+}
+
+/// Makes a new RSA key of 2048 bits, as PKCS#8. Takes a second at worst.
+///
+/// # Errors
+/// There was no randomness.
+pub fn generate_key() -> Result<Zeroizing<Vec<u8>>, IssuerKeyError> {
+    let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048)
+        .map_err(|_| IssuerKeyError::NotGenerated)?;
+    let document = pair.as_der().map_err(|_| IssuerKeyError::NotGenerated)?;
+    Ok(Zeroizing::new(document.as_ref().to_vec()))
+}
+
+impl EmbeddedIssuer {
+    /// An issuer with this URL, byte by byte, and this RSA key.
+    ///
+    /// # Errors
+    /// The key is not RSA.
+    pub fn new(
+        url: IssuerUrl,
+        key: SigningKey,
+        accounts: Arc<Accounts>,
+        clock: Arc<dyn Clock>,
+        random: Random,
+    ) -> Result<Self, IssuerKeyError> {
+        let jwk = jwk::RsaJwk::of(key.public_key()).ok_or(IssuerKeyError::NotRsa)?;
+        Ok(Self {
+            url,
+            key,
+            jwk,
+            accounts,
+            clock,
+            random,
+        })
+    }
+
+    /// The issuer as the identity verifier trusts it: by e-mail address, keys handed over.
+    ///
+    /// # Errors
+    /// None for this kind of issuer; the settings are checked as any other's.
+    pub fn as_trusted(&self) -> Result<TrustedIssuer, IssuerSettingError> {
+        let keys = IssuerKeys::parse(self.jwks().to_string().as_bytes())
+            .expect("the issuer's own RSA key is a usable one");
+        let trusted = TrustedIssuer::new(self.url.clone(), AUDIENCE, IssuerKind::Email)?;
+        Ok(trusted.with_keys(keys))
+    }
+
+    /// The discovery document (OpenID Connect Discovery §3). It lists what there is: people cannot
+    /// sign in yet, so there is no authorization endpoint and no response type.
+    pub fn discovery(&self) -> Value {
+        let base = self.url.as_str().trim_end_matches('/');
+        json!({
+            "issuer": self.url.as_str(),
+            "jwks_uri": format!("{base}{JWKS_PATH}"),
+            "token_endpoint": format!("{base}{TOKEN_PATH}"),
+            "grant_types_supported": ["client_credentials"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "response_types_supported": [],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "scopes_supported": ["openid", "email"],
+            "claims_supported": [
+                "iss", "aud", "sub", "email", "email_verified", "iat", "nbf", "exp", "jti"
+            ],
+        })
+    }
+
+    /// The public keys (RFC 7517 §5).
+    pub fn jwks(&self) -> Value {
+        json!({ "keys": [self.jwk.to_json()] })
+    }
+
+    /// Gives a token for client credentials (RFC 6749 §4.4).
+    ///
+    /// # Errors
+    /// See [`GrantError`].
+    pub async fn grant_client_credentials(
+        &self,
+        client_id: &str,
+        secret: ClientSecret,
+        audience: Option<&str>,
+    ) -> Result<IssuedToken, GrantError> {
+        let account = self.accounts.authenticate(client_id, secret).await?;
+        if audience.is_some_and(|wanted| wanted != AUDIENCE) {
+            return Err(GrantError::Audience);
+        }
+        Ok(self.issue(&account)?)
+    }
+
+    /// Signs a token for an account that has proved itself.
+    ///
+    /// # Errors
+    /// There was no randomness.
+    pub fn issue(&self, account: &Account) -> Result<IssuedToken, SigningFailed> {
+        let now = self.clock.now().floor_to_second();
+        let expires = now.after(TOKEN_LIFETIME);
+        let id = (self.random)().ok_or(SigningFailed)?;
+        let claims = Claims {
+            iss: self.url.as_str(),
+            aud: AUDIENCE,
+            sub: &account.client_id,
+            email: account.email.as_str(),
+            email_verified: true,
+            iat: now.seconds(),
+            nbf: now.seconds(),
+            exp: expires.seconds(),
+            jti: to_base64url(&id),
+        };
+        let header = json!({ "alg": "RS256", "kid": self.jwk.key_id(), "typ": "JWT" });
+        let payload =
+            serde_json::to_vec(&claims).expect("claims of strings and numbers are always JSON");
+        let mut jwt = Zeroizing::new(to_base64url(header.to_string().as_bytes()));
+        jwt.push('.');
+        jwt.push_str(&to_base64url(&payload));
+        let signature = self.key.sign(jwt.as_bytes())?;
+        jwt.push('.');
+        jwt.push_str(&to_base64url(&signature));
+        Ok(IssuedToken { jwt, expires })
+    }
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    email: &'a str,
+    email_verified: bool,
+    iat: u64,
+    nbf: u64,
+    exp: u64,
+    jti: String,
+}
+
+#[cfg(test)]
+mod tests;
