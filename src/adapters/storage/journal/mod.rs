@@ -265,6 +265,3 @@ impl Journal for FileJournal {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
