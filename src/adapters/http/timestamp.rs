@@ -32,12 +32,17 @@ async fn stamp(
         Ok(wanted) => authority.stamp(&wanted).await,
         Err(error) => Err(error),
     };
+    if let Err(error) = &answer
+        && classify(error).0.is_server_error()
+    {
+        tracing::warn!(%error, "no timestamp was issued");
+    }
     match answer {
         Ok(response) => Ok(HttpResponse::Ok().content_type(REPLY).body(response)),
         Err(error) if form == Form::Der && wants_reply(request.headers()) => {
-            let (status, _) = classify(&error);
-            let mut response = HttpResponse::build(status);
-            Ok(response.content_type(REPLY).body(error.to_response()))
+            Ok(HttpResponse::build(classify(&error).0)
+                .content_type(REPLY)
+                .body(error.to_response()))
         }
         Err(error) => Err(error.into()),
     }
@@ -89,8 +94,8 @@ impl Form {
     }
 }
 
-/// Whether the client asks for refusals in RFC 3161's own form, too. Sigstore's do not say so for
-/// JSON's sake; openssl's `tsget` does.
+/// Whether the client asks for RFC 3161's own replies by name, as openssl's `tsget` does: its
+/// refusals are in that form then.
 fn wants_reply(headers: &HeaderMap) -> bool {
     headers
         .get(header::ACCEPT)

@@ -1,7 +1,7 @@
 //! Rekor v2's messages in proto3 JSON (`dev.sigstore.rekor.v2`, `dev.sigstore.rekor.v1`).
 
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::protocol::bytes::{ProtoBytes, to_base64};
 use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
@@ -9,50 +9,90 @@ use crate::protocol::keys::KeyDetails;
 use crate::services::rekor::LoggedEntry;
 
 /// `CreateEntryRequest`: exactly one of its members is there. Unknown members are refused.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateEntryRequest {
     /// A hashedrekord 0.0.2
     #[serde(
         rename = "hashedRekordRequestV002",
-        alias = "hashed_rekord_request_v002"
+        alias = "hashed_rekord_request_v002",
+        skip_serializing_if = "Option::is_none"
     )]
     hashed_rekord: Option<HashedRekordRequest>,
     /// A dsse 0.0.2, which is not offered
-    #[serde(rename = "dsseRequestV002", alias = "dsse_request_v002")]
+    #[serde(
+        rename = "dsseRequestV002",
+        alias = "dsse_request_v002",
+        skip_serializing
+    )]
     dsse: Option<IgnoredAny>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct HashedRekordRequest {
+    #[serde(serialize_with = "as_base64")]
     digest: ProtoBytes,
     signature: Signature,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Signature {
+    #[serde(serialize_with = "as_base64")]
     content: ProtoBytes,
     verifier: Verifier,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Verifier {
-    #[serde(alias = "public_key")]
+    #[serde(alias = "public_key", skip_serializing_if = "Option::is_none")]
     public_key: Option<RawBytes>,
-    #[serde(alias = "x509_certificate")]
+    #[serde(alias = "x509_certificate", skip_serializing_if = "Option::is_none")]
     x509_certificate: Option<RawBytes>,
     #[serde(alias = "key_details")]
     key_details: KeyDetails,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RawBytes {
-    #[serde(alias = "raw_bytes")]
+    #[serde(alias = "raw_bytes", serialize_with = "as_base64")]
     raw_bytes: ProtoBytes,
+}
+
+fn as_base64<S: Serializer>(bytes: &ProtoBytes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&to_base64(&bytes.0))
+}
+
+impl From<&UnverifiedHashedRekord> for CreateEntryRequest {
+    /// The request that a client sends for this entry.
+    fn from(entry: &UnverifiedHashedRekord) -> Self {
+        let raw = |bytes: &[u8]| {
+            Some(RawBytes {
+                raw_bytes: ProtoBytes(bytes.to_vec()),
+            })
+        };
+        let (x509_certificate, public_key) = match &entry.verifier {
+            RawVerifier::Certificate(der) => (raw(der), None),
+            RawVerifier::PublicKey(spki) => (None, raw(spki)),
+        };
+        Self {
+            hashed_rekord: Some(HashedRekordRequest {
+                digest: ProtoBytes(entry.digest.as_bytes().to_vec()),
+                signature: Signature {
+                    content: ProtoBytes(entry.signature.clone()),
+                    verifier: Verifier {
+                        public_key,
+                        x509_certificate,
+                        key_details: entry.key_details,
+                    },
+                },
+            }),
+            dsse: None,
+        }
+    }
 }
 
 /// Why a request names no entry.

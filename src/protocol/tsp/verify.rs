@@ -178,9 +178,9 @@ fn find_signer(
     if named.is_empty() {
         return Err(TimestampError::NoSigningCertificate);
     }
-    let listed = authorities.iter().flat_map(|authority| &authority.chain);
-    let listed = listed
-        .into_iter()
+    let listed = authorities
+        .iter()
+        .flat_map(|authority| &authority.chain)
         .find(|certificate| named.fit_bytes(certificate.der()));
     let signer = match listed {
         Some(certificate) => certificate.clone(),

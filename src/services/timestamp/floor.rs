@@ -12,9 +12,9 @@ use crate::services::ledger::{Ledger, LedgerError, Table};
 /// The last second spoken for, in memory and on record.
 pub(super) struct Floor {
     /// Seconds since the epoch; what is here is on record.
-    recorded: AtomicU64,
-    /// Held by the one that records the next second.
-    recording: Mutex<()>,
+    recorded: Arc<AtomicU64>,
+    /// Held by the one that records the next second, until storage has answered.
+    recording: Arc<Mutex<()>>,
     ledger: Arc<dyn Ledger>,
 }
 
@@ -64,8 +64,8 @@ impl Floor {
             ),
         };
         Ok(Self {
-            recorded: AtomicU64::new(seconds),
-            recording: Mutex::new(()),
+            recorded: Arc::new(AtomicU64::new(seconds)),
+            recording: Arc::default(),
             ledger,
         })
     }
@@ -101,20 +101,23 @@ impl Floor {
     }
 
     async fn record(&self, clock: &dyn Clock) -> Result<UnixTime, FloorError> {
-        let _turn = self.recording.lock().await;
+        let turn = Arc::clone(&self.recording).lock_owned().await;
         let now = match self.check(clock)? {
             Checked::Recorded(now) => return Ok(now),
             Checked::Ahead(now) => now,
         };
-        let ledger = Arc::clone(&self.ledger);
+        let (ledger, recorded) = (Arc::clone(&self.ledger), Arc::clone(&self.recorded));
         let seconds = now.seconds();
-        // CRASH: the second is durable before any token bears it.
+        // CRASH: the second is durable before any token bears it. The turn goes along, so that a
+        // client who hangs up lets nobody write a later second while this one is under way.
         tokio::task::spawn_blocking(move || {
-            ledger.put(Table::TimestampFloor, KEY, &seconds.to_be_bytes())
+            let _turn = turn;
+            ledger.put(Table::TimestampFloor, KEY, &seconds.to_be_bytes())?;
+            recorded.store(seconds, Ordering::Release);
+            Ok::<(), LedgerError>(())
         })
         .await
         .map_err(|_| FloorError::Stopped)??;
-        self.recorded.store(seconds, Ordering::Release);
         Ok(now)
     }
 }

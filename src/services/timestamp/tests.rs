@@ -2,6 +2,8 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use futures_util::FutureExt as _;
+
 use super::*;
 use crate::protocol::bytes::{HashAlgorithm, Sha256};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
@@ -24,10 +26,13 @@ struct TestLedger {
     fact: Mutex<Option<Vec<u8>>>,
     writes: AtomicUsize,
     fails: Mutex<bool>,
+    /// Writes wait here; whoever holds it is a slow disk.
+    disk: Mutex<()>,
 }
 
 impl Ledger for TestLedger {
     fn put(&self, _: Table, _: &[u8], value: &[u8]) -> Result<(), LedgerError> {
+        let _disk = self.disk.lock().unwrap();
         if *self.fails.lock().unwrap() {
             return Err(LedgerError::ReadOnly);
         }
@@ -129,6 +134,29 @@ async fn requests_at_once_share_one_record_of_their_second() {
     let distinct: HashSet<Vec<u8>> = responses.into_iter().map(Result::unwrap).collect();
     assert_eq!(distinct.len(), 50);
     assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_client_who_hangs_up_does_not_let_an_older_second_overwrite_a_newer_one() {
+    let world = World::new();
+    let authority = world.open();
+    let asked = request();
+    let ledger = Arc::clone(&world.ledger);
+    {
+        let _slow = ledger.disk.lock().unwrap();
+        let hung_up = authority.stamp(&asked).now_or_never();
+        assert!(hung_up.is_none());
+    }
+    world.set_clock(1_000);
+
+    world.stamp(&authority).await.unwrap();
+
+    assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 2);
+    let last = NOON.seconds() + 1;
+    assert_eq!(
+        world.ledger.fact.lock().unwrap().as_deref(),
+        Some(&last.to_be_bytes()[..])
+    );
 }
 
 #[tokio::test]

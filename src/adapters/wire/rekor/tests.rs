@@ -64,6 +64,16 @@ fn a_bare_public_key_is_read_and_null_is_the_same_as_absent() {
     );
 }
 
+#[test]
+fn a_client_writes_the_request_that_the_server_reads() {
+    let written = |entry: &_| serde_json::to_value(CreateEntryRequest::from(entry)).unwrap();
+    let mut entry = read(&submission()).unwrap();
+    assert_eq!(written(&entry), submission());
+
+    entry.verifier = RawVerifier::PublicKey(b"key".to_vec());
+    assert_eq!(read(&written(&entry)).unwrap(), entry);
+}
+
 /// Every path to a member or a value below `value`.
 fn pointers(value: &Value, base: &str, found: &mut Vec<String>) {
     if let Value::Object(members) = value {

@@ -524,3 +524,31 @@ fn the_statement_says_what_the_contract_asks_for() {
     );
     fields.finish().unwrap();
 }
+#[test]
+fn tokens_made_by_openssl_verify_whichever_way_they_name_their_certificate() {
+    let root = Certificate::from_pem(include_str!("../vectors/openssl-root.pem")).unwrap();
+    let authorities = [TrustedTsa {
+        uri: "openssl".to_owned(),
+        chain: vec![root],
+        validity: Validity {
+            start: UnixTime::from_seconds(0),
+            end: None,
+        },
+    }];
+    let rsa = include_bytes!("../vectors/openssl-rsa-sha512.tsr");
+    let ecdsa = include_bytes!("../vectors/openssl-p256-sha256.tsr");
+
+    let verified = verify_response(rsa, b"imprint", &authorities).unwrap();
+    assert_eq!(verified.time.to_rfc3339(), "2026-11-20T09:24:36Z");
+    assert_eq!(verified.time.millis() % 1000, 890);
+    verify_response(ecdsa, b"imprint", &authorities).unwrap();
+
+    for response in [&rsa[..], ecdsa] {
+        for (signed, authorities, error) in [
+            (&b"imprinT"[..], &authorities[..], TimestampError::Imprint),
+            (b"imprint", &[], TimestampError::UnknownAuthority),
+        ] {
+            assert_eq!(verify_response(response, signed, authorities), Err(error));
+        }
+    }
+}
