@@ -4,11 +4,6 @@
 //! The cases are other people's data and not part of this repository: they are read from the
 //! folder that `SIGNET_CONFORMANCE` names, by default `../shared/conformance`. Where it is absent
 //! the tests say so and pass, unless the variable is set.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "helpers of tests, which may fail loudly and say what they did"
-)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

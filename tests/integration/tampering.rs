@@ -1,11 +1,5 @@
 //! Good public bundles, changed in one place at a time or spliced together: every change that
 //! touches what was signed, logged, certified or timed must be refused.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "helpers of tests, which may fail loudly"
-)]
 
 use serde_json::Value;
 

@@ -324,6 +324,15 @@ pub(crate) fn hashedrekord_v2(bundle: &Bundle, digest: &[u8], details: &str) -> 
     )
 }
 
+pub(crate) fn dsse_v2(bundle: &Bundle, payload_hash: &[u8]) -> String {
+    format!(
+        r#"{{"apiVersion":"0.0.2","kind":"dsse","spec":{{"dsseV002":{{"payloadHash":{{"algorithm":"SHA2_256","digest":"{}"}},"signatures":[{{"content":"{}","verifier":{{"keyDetails":"PKIX_ECDSA_P256_SHA_256","x509Certificate":{{"rawBytes":"{}"}}}}}}]}}}}}}"#,
+        to_base64(payload_hash),
+        to_base64(signature(bundle)),
+        to_base64(bundle.material.certificate().unwrap()),
+    )
+}
+
 pub(crate) fn statement_about(artifact: &[u8]) -> String {
     format!(
         r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"a","digest":{{"sha256":"{}"}}}}],"predicateType":"p","predicate":{{}}}}"#,
