@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use signet::adapters::system::SystemClock;
-use signet::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot, verify};
+use signet::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot, Verified, verify};
 use signet::protocol::bytes::Sha256;
 use signet::protocol::keys::PublicKey;
 use signet::protocol::policy::{IdentityMatcher, Policy};
@@ -19,8 +19,8 @@ const DEFAULT_IDENTITY: &str = "https://github.com/sigstore-conformance/extremel
 const DEFAULT_ISSUER: &str = "https://token.actions.githubusercontent.com";
 
 /// One folder of the suite.
-struct Case {
-    name: String,
+pub struct Case {
+    pub name: String,
     folder: PathBuf,
     suite: PathBuf,
 }
@@ -37,15 +37,15 @@ impl Case {
         text.map_or_else(|| default.to_owned(), |text| text.trim().to_owned())
     }
 
-    fn must_pass(&self) -> bool {
+    pub fn must_pass(&self) -> bool {
         !self.name.ends_with("_fail")
     }
 
-    fn bundle(&self) -> Vec<u8> {
+    pub fn bundle(&self) -> Vec<u8> {
         self.read("bundle.sigstore.json").unwrap()
     }
 
-    fn artifact(&self) -> Vec<u8> {
+    pub fn artifact(&self) -> Vec<u8> {
         self.read("artifact")
             .unwrap_or_else(|| fs::read(self.suite.join("bundle-verify/a.txt")).unwrap())
     }
@@ -70,7 +70,7 @@ impl Case {
     }
 
     /// The reason for a refusal, if it is refused.
-    fn verdict(&self, bundle: &[u8], artifact: &Artifact) -> Result<(), String> {
+    pub fn verdict(&self, bundle: &[u8], artifact: &Artifact) -> Result<Verified, String> {
         let bundle = Bundle::from_json(bundle).map_err(|error| format!("not a bundle: {error}"))?;
         verify(
             &bundle,
@@ -79,13 +79,12 @@ impl Case {
             &self.trust(),
             SystemClock.now(),
         )
-        .map(drop)
         .map_err(|refused| format!("{}: {refused}", refused.reason.code()))
     }
 }
 
 /// The suite's cases in order of name; none where it is absent.
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let named = std::env::var_os("SIGNET_CONFORMANCE").map(PathBuf::from);
     let suite = named
         .clone()
@@ -119,7 +118,7 @@ fn every_public_case_gets_the_right_verdict_in_both_forms() {
             ("digest", Artifact::from(bytes_digest(&content))),
         ];
         for (form, artifact) in forms {
-            let verdict = case.verdict(&case.bundle(), &artifact);
+            let verdict = case.verdict(&case.bundle(), &artifact).map(drop);
             println!("{} ({form}): {verdict:?}", case.name);
             if verdict.is_ok() != case.must_pass() {
                 wrong.push(format!("{} ({form}): {verdict:?}", case.name));

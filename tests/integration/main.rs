@@ -5,3 +5,4 @@ mod conformance;
 mod identity;
 #[path = "../support/mod.rs"]
 mod support;
+mod tampering;

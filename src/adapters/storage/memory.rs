@@ -107,6 +107,9 @@ struct LogState {
 }
 
 fn slice<T: Clone>(items: Option<&Vec<T>>, range: Range<u64>) -> Result<Vec<T>, StateError> {
+    if range.is_empty() {
+        return Ok(Vec::new());
+    }
     items
         .and_then(|items| items.get(usize_of(range.start)..usize_of(range.end)))
         .map(<[T]>::to_vec)

@@ -1,3 +1,155 @@
 //! Where things are kept: the journal, which is the truth, and the state that is built from it.
+//!
+//! ```text
+//! <data>/lock       held by the process that has the store open
+//! <data>/journal/   segments and the head file
+//! <data>/state/     sled; state.broken-<n> are states that were set aside
+//! ```
 
+mod audit;
+mod codec;
+mod error;
+mod files;
+pub mod journal;
+mod ledger;
 pub mod memory;
+mod migrate;
+mod sled;
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod crash;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use self::audit::{Difference, Report, fsck};
+pub use self::error::{DamagedEntry, OpenError};
+pub use self::journal::FileJournal;
+pub use self::ledger::FileLedger;
+pub use self::migrate::{MigrateError, VERSION};
+pub use self::sled::SledState;
+use crate::protocol::merkle::TreeSize;
+use crate::services::ledger::Ledger;
+use crate::services::log::{LogId, Parts, rebuild_state};
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How much sled may keep in memory, in bytes.
+    pub cache_bytes: u64,
+    /// How long a segment of the journal may become, in bytes.
+    pub segment_bytes: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 << 20,
+            segment_bytes: 64 << 20,
+        }
+    }
+}
+
+/// An open store. No other process can open it until the last part of it is dropped.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    journal: Arc<FileJournal>,
+    state: Arc<SledState>,
+    ledger: Arc<FileLedger>,
+}
+
+impl Storage {
+    /// What a log is started with.
+    pub fn parts(&self) -> Parts {
+        Parts {
+            journal: Arc::clone(&self.journal) as _,
+            state: Arc::clone(&self.state) as _,
+        }
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::clone(&self.ledger) as _
+    }
+
+    /// Whether the journal is behind what was once signed, so that nothing can be written.
+    pub fn is_read_only(&self) -> bool {
+        self.journal.is_read_only()
+    }
+}
+
+/// Opens the store in a data directory, or makes one where there is none. Logs bring their own part
+/// of the state up to date when they start.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open(dir: &Path, options: Options) -> Result<Storage, OpenError> {
+    let (journal, state) = open_parts(dir, options)?;
+    Ok(Storage {
+        ledger: Arc::new(FileLedger::open(Arc::clone(&journal), Arc::clone(&state))?),
+        journal,
+        state,
+    })
+}
+
+fn open_parts(
+    dir: &Path,
+    options: Options,
+) -> Result<(Arc<FileJournal>, Arc<SledState>), OpenError> {
+    let lock = lock(dir)?;
+    let journal = FileJournal::open(&journal_dir(dir), lock, options.segment_bytes)?;
+    let state = sled::open(&state_dir(dir), journal.instance(), options.cache_bytes)?;
+    Ok((Arc::new(journal), Arc::new(state)))
+}
+
+/// Sets the state aside and makes it anew from the journal. Returns the size of each log.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
+    let lock = lock(dir)?;
+    let options = Options::default();
+    let journal = FileJournal::open(&journal_dir(dir), lock, options.segment_bytes)?;
+    let state_dir = state_dir(dir);
+    if state_dir.exists() {
+        sled::set_aside(&state_dir).map_err(OpenError::io(&state_dir))?;
+    }
+    let state = sled::open(&state_dir, journal.instance(), options.cache_bytes)?;
+    let (journal, state) = (Arc::new(journal), Arc::new(state));
+    FileLedger::open(Arc::clone(&journal), Arc::clone(&state))?;
+    let parts = Parts {
+        journal,
+        state: Arc::clone(&state) as _,
+    };
+    let mut sizes = Vec::new();
+    for log in LogId::ALL {
+        sizes.push((log, rebuild_state(log, &parts)?));
+    }
+    state
+        .flush()
+        .map_err(|error| OpenError::State(error.to_string()))?;
+    Ok(sizes)
+}
+
+fn journal_dir(dir: &Path) -> PathBuf {
+    dir.join("journal")
+}
+
+fn state_dir(dir: &Path) -> PathBuf {
+    dir.join("state")
+}
+
+/// Takes the store for this process. The lock goes with the process, however it ends.
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    files::make_private_dir(dir).map_err(OpenError::io(dir))?;
+    let path = dir.join("lock");
+    let file = files::open_private(&path).map_err(OpenError::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path)),
+        Err(TryLockError::Error(error)) => Err(OpenError::io(&path)(error)),
+    }
+}

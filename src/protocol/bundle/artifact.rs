@@ -1,5 +1,7 @@
 //! What was signed, known by its digests.
 
+use std::str::FromStr;
+
 use crate::protocol::bytes::{Digest, HashAlgorithm};
 
 const ALL: [HashAlgorithm; 3] = [
@@ -27,6 +29,49 @@ impl Artifact {
         self.digests
             .iter()
             .find(|digest| digest.algorithm() == algorithm)
+    }
+}
+
+/// Text that is no digest of an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is written sha256:, sha384: or sha512: and its bytes in hexadecimal")]
+pub struct NotADigest;
+
+impl FromStr for Artifact {
+    type Err = NotADigest;
+
+    /// Reads a digest in the form `sha256:<hex>`, in place of the artifact itself.
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        let (name, value) = text.split_once(':').ok_or(NotADigest)?;
+        let algorithm = algorithm_named(name).ok_or(NotADigest)?;
+        let bytes = hex::decode(value).map_err(|_| NotADigest)?;
+        Digest::new(algorithm, bytes)
+            .map(Self::from)
+            .map_err(|_| NotADigest)
+    }
+}
+
+/// A digest as people write it, `sha256:<hex>`.
+pub(super) fn digest_text(digest: &Digest) -> String {
+    format!(
+        "{}:{}",
+        short_name(digest.algorithm()),
+        hex::encode(digest.as_bytes())
+    )
+}
+
+/// The function with this name, if it is known.
+pub(super) fn algorithm_named(name: &str) -> Option<HashAlgorithm> {
+    ALL.into_iter()
+        .find(|algorithm| short_name(*algorithm) == name)
+}
+
+/// The function's name as in-toto and the command line write it.
+pub(super) const fn short_name(algorithm: HashAlgorithm) -> &'static str {
+    match algorithm {
+        HashAlgorithm::Sha256 => "sha256",
+        HashAlgorithm::Sha384 => "sha384",
+        HashAlgorithm::Sha512 => "sha512",
     }
 }
 
@@ -85,6 +130,25 @@ const fn function(algorithm: HashAlgorithm) -> &'static ring::digest::Algorithm 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_in_text_stands_for_the_artifact() {
+        let digest = HashAlgorithm::Sha384.digest(b"artifact");
+
+        let artifact: Artifact = digest_text(&digest).parse().unwrap();
+
+        assert_eq!(artifact, Artifact::from(digest));
+        for text in [
+            "",
+            "sha256",
+            "sha256:",
+            "sha256:00",
+            "md5:00",
+            "SHA2_256:00",
+        ] {
+            assert_eq!(text.parse::<Artifact>(), Err(NotADigest));
+        }
+    }
 
     #[test]
     fn streaming_gives_the_same_artifact_as_hashing_at_once() {

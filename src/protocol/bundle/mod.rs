@@ -5,6 +5,7 @@
 
 mod artifact;
 pub mod dsse;
+mod from_wire;
 mod proto_json;
 pub mod statement;
 #[cfg(test)]
@@ -14,14 +15,14 @@ pub mod trusted_root;
 pub mod verify;
 mod wire;
 
-pub use artifact::{Artifact, ArtifactHasher};
+pub use artifact::{Artifact, ArtifactHasher, NotADigest};
 pub use trusted_root::{TrustedLog, TrustedRoot, TrustedRootError};
 pub use verify::{Check, CheckName, Expectation, Outcome, Refusal, Refused, Verified, verify};
 
 use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256, WrongDigestLength};
 use crate::protocol::keys::PublicKey;
 use crate::protocol::x509::Certificate;
-use dsse::{Envelope, EnvelopeSignature};
+use dsse::Envelope;
 use statement::Statement;
 
 /// The largest bundle that is read, in bytes.
@@ -284,123 +285,4 @@ fn is_cosign_detached(json: &[u8]) -> bool {
         _signature: serde::de::IgnoredAny,
     }
     serde_json::from_slice::<Detached>(json).is_ok()
-}
-
-impl TryFrom<wire::Bundle> for Bundle {
-    type Error = BundleError;
-
-    fn try_from(wire: wire::Bundle) -> Result<Self, BundleError> {
-        let version =
-            BundleVersion::from_media_type(&wire.media_type).ok_or(BundleError::MediaType)?;
-        let content = match (wire.message_signature, wire.dsse_envelope) {
-            (Some(message), None) => Content::try_from(message)?,
-            (None, Some(envelope)) => Content::Envelope(envelope.into()),
-            _ => return Err(BundleError::ContentChoice),
-        };
-        let wire::VerificationMaterial {
-            certificate,
-            x509_certificate_chain,
-            public_key,
-            tlog_entries,
-            timestamp_verification_data,
-        } = wire.verification_material;
-        let material = match (certificate, x509_certificate_chain, public_key) {
-            (Some(one), None, None) => SigningMaterial::Certificate(one.raw_bytes.0),
-            (None, Some(chain), None) => SigningMaterial::Chain(
-                chain
-                    .certificates
-                    .into_iter()
-                    .map(|c| c.raw_bytes.0)
-                    .collect(),
-            ),
-            (None, None, Some(key)) => SigningMaterial::PublicKey { hint: key.hint },
-            _ => return Err(BundleError::MaterialChoice),
-        };
-        let entries = tlog_entries.into_iter().map(LogEntry::try_from);
-        let timestamps = timestamp_verification_data
-            .map(|data| data.rfc3161_timestamps)
-            .unwrap_or_default();
-        Ok(Self {
-            version,
-            material,
-            entries: entries.collect::<Result<_, _>>()?,
-            timestamps: timestamps
-                .into_iter()
-                .map(|timestamp| timestamp.signed_timestamp.0)
-                .collect(),
-            content,
-        })
-    }
-}
-
-impl TryFrom<wire::MessageSignature> for Content {
-    type Error = BundleError;
-
-    fn try_from(wire: wire::MessageSignature) -> Result<Self, BundleError> {
-        let digest = wire
-            .message_digest
-            .map(|hint| Digest::new(hint.algorithm, hint.digest.0))
-            .transpose()
-            .map_err(BundleError::MessageDigest)?;
-        Ok(Self::Message {
-            digest,
-            signature: wire.signature.0,
-        })
-    }
-}
-
-impl From<wire::Envelope> for Envelope {
-    fn from(wire: wire::Envelope) -> Self {
-        let signatures = wire.signatures.into_iter().map(|one| EnvelopeSignature {
-            signature: one.sig.0,
-            key_id: one.keyid,
-        });
-        Self {
-            payload: wire.payload.0,
-            payload_type: wire.payload_type,
-            signatures: signatures.collect(),
-        }
-    }
-}
-
-impl TryFrom<wire::TransparencyLogEntry> for LogEntry {
-    type Error = BundleError;
-
-    fn try_from(wire: wire::TransparencyLogEntry) -> Result<Self, BundleError> {
-        Ok(Self {
-            index: wire.log_index.0,
-            log_id: wire.log_id.key_id.0,
-            kind: wire.kind_version.kind,
-            version: wire.kind_version.version,
-            integrated_time: wire.integrated_time.0,
-            promise: wire
-                .inclusion_promise
-                .map(|promise| promise.signed_entry_timestamp.0),
-            proof: wire
-                .inclusion_proof
-                .map(InclusionProof::try_from)
-                .transpose()?,
-            body: wire.canonicalized_body.0,
-        })
-    }
-}
-
-impl TryFrom<wire::InclusionProof> for InclusionProof {
-    type Error = BundleError;
-
-    fn try_from(wire: wire::InclusionProof) -> Result<Self, BundleError> {
-        let hash =
-            |bytes: &[u8], name| Sha256::try_from(bytes).map_err(|_| BundleError::ProofHash(name));
-        Ok(Self {
-            index: wire.log_index.0,
-            tree_size: wire.tree_size.0,
-            root: hash(&wire.root_hash.0, "rootHash")?,
-            hashes: wire
-                .hashes
-                .iter()
-                .map(|bytes| hash(&bytes.0, "hashes"))
-                .collect::<Result<_, _>>()?,
-            checkpoint: wire.checkpoint.map(|checkpoint| checkpoint.envelope),
-        })
-    }
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::artifact::{algorithm_named, short_name};
 use super::proto_json::at_most;
 use crate::protocol::bytes::{Digest, HashAlgorithm};
 
@@ -48,7 +49,7 @@ pub enum StatementError {
     #[error("the statement has no subject")]
     NoSubject,
     /// A digest whose value does not fit its algorithm
-    #[error("a subject's {} digest is not {} bytes in hexadecimal", .0.registry_name(), .0.size())]
+    #[error("a subject's {} digest is not {} bytes in hexadecimal", short_name(*.0), .0.size())]
     Digest(HashAlgorithm),
 }
 
@@ -125,11 +126,8 @@ impl TryFrom<WireSubject> for Subject {
     fn try_from(wire: WireSubject) -> Result<Self, StatementError> {
         let mut digests = Vec::new();
         for (name, value) in wire.digest.0 {
-            let algorithm = match name.as_str() {
-                "sha256" => HashAlgorithm::Sha256,
-                "sha384" => HashAlgorithm::Sha384,
-                "sha512" => HashAlgorithm::Sha512,
-                _ => continue,
+            let Some(algorithm) = algorithm_named(&name) else {
+                continue;
             };
             let digest = hex::decode(&value)
                 .ok()

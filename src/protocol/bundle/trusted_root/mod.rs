@@ -9,6 +9,7 @@ use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{KeyDetails, KeyError, PublicKey};
+use crate::protocol::note::KeyId;
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::tsp::TrustedTsa;
 use crate::protocol::x509::{Certificate, TrustedAuthority, TrustedCtLog};
@@ -41,8 +42,10 @@ pub struct TrustedLog {
     pub base_url: String,
     /// The log's key.
     pub key: PublicKey,
-    /// The log's ID; its first four bytes mark the log's signatures on checkpoints.
+    /// The log's ID, by which entries name it.
     pub id: Sha256,
+    /// What marks the log's signatures on checkpoints; most often the ID's first four bytes.
+    pub checkpoint_key: KeyId,
     /// When the log is trusted.
     pub validity: Validity,
 }
@@ -63,7 +66,7 @@ pub enum TrustedRootError {
     #[error("validFor of {0} is not a window of two RFC 3339 times")]
     Validity(String),
     /// A log ID of another length
-    #[error("logId.keyId of {0} must have 32 bytes")]
+    #[error("logId.keyId of {0} must have 32 bytes, and checkpointKeyId at least 4")]
     LogId(String),
     /// A key that cannot be read, or is not what keyDetails says
     #[error("publicKey of {0} is not the key that keyDetails names")]
@@ -134,11 +137,20 @@ impl TryFrom<wire::TrustedRoot> for TrustedRoot {
 }
 
 fn trusted_log(log: wire::TransparencyLog, key: PublicKey) -> Result<TrustedLog, TrustedRootError> {
-    let id = log.checkpoint_key_id.unwrap_or(log.log_id).key_id;
+    let wrong = || TrustedRootError::LogId(log.base_url.clone());
+    let id = Sha256::try_from(log.log_id.key_id.0.as_slice()).map_err(|_| wrong())?;
+    // SPEC trustroot.v1: without a checkpointKeyId, the log's ID stands for it.
+    let checkpoint_key = match &log.checkpoint_key_id {
+        Some(own) => own.key_id.0.as_slice(),
+        None => id.as_bytes(),
+    };
+    let [a, b, c, d, ..] = *checkpoint_key else {
+        return Err(wrong());
+    };
     Ok(TrustedLog {
         validity: validity(&log.base_url, &log.public_key.valid_for)?,
-        id: Sha256::try_from(id.0.as_slice())
-            .map_err(|_| TrustedRootError::LogId(log.base_url.clone()))?,
+        id,
+        checkpoint_key: KeyId([a, b, c, d]),
         key,
         base_url: log.base_url,
     })

@@ -163,3 +163,18 @@ fn a_log_with_a_key_of_an_unknown_kind_is_left_out_and_named() {
     assert!(root.logs.is_empty());
     assert_eq!(root.left_out, ["https://log.example"]);
 }
+
+#[test]
+fn a_log_may_sign_checkpoints_under_another_id() {
+    let mut document = sample();
+    let log = &read(&document).unwrap().logs[0];
+    assert_eq!(log.checkpoint_key.0, log.id.as_bytes()[..4]);
+
+    document["tlogs"][0]["checkpointKeyId"] = json!({"keyId": "AQIDBA=="});
+    let other = read(&document).unwrap();
+    assert_eq!(other.logs[0].checkpoint_key, KeyId([1, 2, 3, 4]));
+    assert_eq!(other.logs[0].id, log.id);
+
+    document["tlogs"][0]["checkpointKeyId"] = json!({"keyId": "AQID"});
+    assert!(matches!(read(&document), Err(TrustedRootError::LogId(_))));
+}

@@ -4,6 +4,7 @@ use super::form::Form;
 use super::signer::Signer;
 use super::trail::Trail;
 use super::{CheckName, Refusal};
+use crate::protocol::bundle::artifact::digest_text;
 use crate::protocol::bundle::dsse::Envelope;
 use crate::protocol::bundle::statement::{PAYLOAD_TYPE, Statement};
 use crate::protocol::bundle::{Artifact, Content};
@@ -37,7 +38,10 @@ impl<'a> SignedContent<'a> {
                     .digest(algorithm)
                     .ok_or(Refusal::DigestNeeded(algorithm))?
                     .clone();
-                trail.passed(CheckName::Artifact, format!("the artifact is {digest:?}"));
+                trail.passed(
+                    CheckName::Artifact,
+                    format!("the artifact is {}", digest_text(&digest)),
+                );
                 Ok(Self::Message { digest })
             }
             Content::Envelope(envelope) => {
@@ -109,8 +113,8 @@ fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::DigestMismatch {
-        actual: format!("{actual:?}"),
-        stated: format!("{hint:?}"),
+        actual: digest_text(actual),
+        stated: digest_text(hint),
     })
 }
 

@@ -8,7 +8,7 @@ use super::{CheckName, Refusal, body};
 use crate::protocol::bundle::{InclusionProof, LogEntry, TrustedLog, TrustedRoot};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{LeafIndex, ProofError, TreeSize, leaf_hash, root_from_inclusion};
-use crate::protocol::note::{Checkpoint, KeyId, UnverifiedNote};
+use crate::protocol::note::{Checkpoint, NoteError, UnverifiedNote};
 
 /// Evidence that a trusted log contains the signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,10 +152,6 @@ fn counts_over_shards(entry: &LogEntry) -> bool {
     )
 }
 
-fn open_checkpoint(
-    note: &str,
-    log: &TrustedLog,
-) -> Result<Checkpoint, crate::protocol::note::NoteError> {
-    let [a, b, c, d, ..] = *log.id.as_bytes();
-    Checkpoint::open(&UnverifiedNote::parse(note)?, KeyId([a, b, c, d]), &log.key)
+fn open_checkpoint(note: &str, log: &TrustedLog) -> Result<Checkpoint, NoteError> {
+    Checkpoint::open(&UnverifiedNote::parse(note)?, log.checkpoint_key, &log.key)
 }

@@ -59,6 +59,7 @@ pub(crate) fn trusted_log(key: &SigningKey, base_url: &str) -> TrustedLog {
         base_url: base_url.to_owned(),
         key: key.public_key().clone(),
         id: key.public_key().fingerprint(),
+        checkpoint_key: note_key("log.example", key).id(),
         validity: always(),
     }
 }
@@ -74,7 +75,9 @@ impl World {
         let tiles_log = generate(KeyAlgorithm::Ed25519);
         let tsa = TestTsa::new();
         let mut tiles = trusted_log(&tiles_log, "https://tiles.example");
-        tiles.id = *note_key("tiles.example", &tiles_log).hash();
+        let tiles_key = note_key("tiles.example", &tiles_log);
+        tiles.id = *tiles_key.hash();
+        tiles.checkpoint_key = tiles_key.id();
         let trust = TrustedRoot {
             logs: vec![trusted_log(&log, "https://log.example"), tiles],
             authorities: vec![authority.trusted()],
@@ -316,6 +319,15 @@ pub(crate) fn hashedrekord_v2(bundle: &Bundle, digest: &[u8], details: &str) -> 
     format!(
         r#"{{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{{"hashedRekordV002":{{"data":{{"algorithm":"SHA2_256","digest":"{}"}},"signature":{{"content":"{}","verifier":{{"keyDetails":"{details}","x509Certificate":{{"rawBytes":"{}"}}}}}}}}}}}}"#,
         to_base64(digest),
+        to_base64(signature(bundle)),
+        to_base64(bundle.material.certificate().unwrap()),
+    )
+}
+
+pub(crate) fn dsse_v2(bundle: &Bundle, payload_hash: &[u8]) -> String {
+    format!(
+        r#"{{"apiVersion":"0.0.2","kind":"dsse","spec":{{"dsseV002":{{"payloadHash":{{"algorithm":"SHA2_256","digest":"{}"}},"signatures":[{{"content":"{}","verifier":{{"keyDetails":"PKIX_ECDSA_P256_SHA_256","x509Certificate":{{"rawBytes":"{}"}}}}}}]}}}}}}"#,
+        to_base64(payload_hash),
         to_base64(signature(bundle)),
         to_base64(bundle.material.certificate().unwrap()),
     )

@@ -641,3 +641,57 @@ fn a_time_in_an_entry_without_promise_establishes_nothing() {
     bundle.timestamps.clear();
     assert_eq!(world.code(&bundle), "no-time");
 }
+
+#[test]
+fn what_signing_brings_home_makes_a_bundle_that_is_verified() {
+    let world = World::new();
+    let native = world.native();
+    let leaf = Certificate::from_der(native.material.certificate().unwrap()).unwrap();
+    // The log's reply has every member, also those that say nothing (contract §4.3).
+    let written: serde_json::Value = serde_json::from_str(&native.to_json()).unwrap();
+    let mut reply = written["verificationMaterial"]["tlogEntries"][0].clone();
+    reply["integratedTime"] = "0".into();
+    reply["inclusionPromise"] = serde_json::Value::Null;
+
+    let bundle = Bundle::for_message(
+        &leaf,
+        HashAlgorithm::Sha256.digest(ARTIFACT),
+        signature(&native).to_vec(),
+        reply.to_string().as_bytes(),
+        native.timestamps[0].clone(),
+    )
+    .unwrap();
+
+    world.verdict(&bundle).unwrap();
+    assert_eq!(bundle.to_json(), native.to_json());
+    assert_eq!(bundle.hash_algorithms(None), [HashAlgorithm::Sha256; 2]);
+}
+
+#[test]
+fn a_rekor_v2_dsse_entry_vouches_for_an_envelope_and_for_nothing_else() {
+    let world = World::new();
+    let bundle = world.attestation();
+    let Content::Envelope(envelope) = &bundle.content else {
+        unreachable!("an attestation")
+    };
+    let payload = Sha256::of(&envelope.payload);
+    let genuine = dsse_v2(&bundle, payload.as_bytes());
+    let code = |bundle: &Bundle, body: String| {
+        let mut bundle = bundle.clone();
+        bundle.entries = vec![world.entry(("dsse", "0.0.2"), body, 1)];
+        world.code(&bundle)
+    };
+
+    assert_eq!(code(&bundle, genuine.clone()), "verified");
+    assert_eq!(code(&bundle, dsse_v2(&bundle, &[0; 32])), "entry-mismatch");
+    let extra = genuine.replace(
+        r#""keyDetails""#,
+        r#""publicKey":{"rawBytes":""},"keyDetails""#,
+    );
+    assert_eq!(code(&bundle, extra), "entry-malformed");
+    let none = genuine.replace(r#""signatures":[{"#, r#""signatures":[],"x":[{"#);
+    assert_eq!(code(&bundle, none), "entry-malformed");
+    let another = dsse_v2(&world.attestation(), payload.as_bytes());
+    assert_eq!(code(&bundle, another), "entry-mismatch");
+    assert_eq!(code(&world.message(), genuine), "entry-kind");
+}

@@ -1,0 +1,210 @@
+//! Damage: found, named, and never served.
+
+use super::torn::open_journal;
+use super::*;
+use crate::services::ledger::{LedgerError, Table};
+use crate::services::log::ReadError;
+
+#[tokio::test]
+async fn a_journal_cut_in_the_middle_is_refused_with_the_position() {
+    let mut store = Store::new();
+    for _ in 0..3 {
+        store.append(20, 900).await;
+    }
+    let middle = length(&store.segment()) / 3;
+    cut(&store.segment(), middle);
+
+    let error = open_journal(store.path()).unwrap_err();
+
+    let OpenError::Damaged {
+        segment, offset, ..
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(segment, 1);
+    assert!(u64::from(offset) <= middle && u64::from(offset) > middle - 2_200);
+}
+
+#[tokio::test]
+async fn one_flipped_bit_is_refused_with_the_name_of_the_entry() {
+    let mut store = Store::new();
+    store.append(12, 60).await;
+    store.append(12, 60).await;
+    let whole = fs::read(store.segment()).unwrap();
+    let copy = store.copy_journal();
+    let segment = journal_dir(copy.path()).join("00000001.seg");
+    let position = |index: u64| {
+        let (text, _) = store
+            .acknowledged
+            .iter()
+            .find(|(_, i)| *i == index)
+            .unwrap();
+        let found = whole.windows(text.len()).position(|w| w == text.as_bytes());
+        found.unwrap()
+    };
+
+    for bit in (0..whole.len() * 8).step_by(37) {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&segment, &flipped).unwrap();
+        open_journal(copy.path()).map(drop).unwrap_err();
+    }
+    for index in 0..24 {
+        let mut flipped = whole.clone();
+        flipped[position(index) + 5] ^= 1;
+        fs::write(&segment, &flipped).unwrap();
+
+        let error = open_journal(copy.path()).unwrap_err();
+
+        let OpenError::Damaged { entry, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(entry, DamagedEntry(Some((LogId::RekorV2, index))));
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("entry {index} of log RekorV2"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_leaf_that_is_damaged_while_the_store_is_open_is_not_served() {
+    let mut store = Store::new();
+    store.append(5, 60).await;
+    let (_storage, log) = store.start_at(store.path()).unwrap();
+    let mut bytes = fs::read(store.segment()).unwrap();
+    let text = store.acknowledged[2].0.clone();
+    let at = bytes
+        .windows(60)
+        .position(|w| w == text.as_bytes())
+        .unwrap();
+    bytes[at] ^= 0x10;
+    fs::write(store.segment(), bytes).unwrap();
+
+    let index = store.acknowledged[2].1;
+
+    assert_eq!(log.leaves(index..index + 1), Err(ReadError::Storage));
+    assert!(log.leaves(0..5).is_err());
+}
+
+#[tokio::test]
+async fn damage_in_a_closed_segment_is_found_by_the_audit() {
+    let mut store = Store::new();
+    store.options.segment_bytes = 4_000;
+    for _ in 0..6 {
+        store.append(5, 300).await;
+    }
+    let mut bytes = fs::read(store.segment()).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(store.segment(), bytes).unwrap();
+
+    let report = fsck(store.path(), &[]).unwrap();
+
+    assert!(!report.is_clean());
+    assert!(matches!(
+        report.differences[0],
+        Difference::Journal(crate::services::log::port::JournalError::Damaged { segment: 1, .. })
+    ));
+    fs::remove_file(store.segment()).unwrap();
+    let missing = open_journal(store.path());
+    assert!(matches!(missing, Err(OpenError::MissingSegment(1))));
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_journal_is_only_read_and_says_what_is_missing() {
+    let mut store = Store::new();
+    store.append(9, 3_000).await;
+    let older = store.copy_journal();
+    store.append(11, 3_000).await;
+    fs::copy(
+        journal_dir(older.path()).join("00000001.seg"),
+        store.segment(),
+    )
+    .unwrap();
+
+    let (storage, log) = store.start_at(store.path()).unwrap();
+
+    assert_eq!(log.health(), Health::ReadOnly { missing: 11 });
+    let refused = log.append(leaf("new")).await.unwrap_err();
+    assert_eq!(refused, AppendError::ReadOnly { missing: 11 });
+    assert_eq!(log.head().size.get(), 9);
+    assert_eq!(log.leaves(0..9).unwrap().len(), 9);
+    let refused = storage.ledger().put(Table::Account, b"a", b"b");
+    assert!(matches!(refused, Err(LedgerError::ReadOnly)));
+    log.drain().await;
+    drop((storage, log));
+    let report = fsck(store.path(), &[]).unwrap();
+    assert_eq!(report.missing, [(LogId::RekorV2, 11)]);
+}
+
+#[tokio::test]
+async fn a_whole_journal_restored_from_yesterday_is_only_read_because_the_state_knows_more() {
+    let mut store = Store::new();
+    store.append(4, 50).await;
+    let older = store.copy_journal();
+    store.append(3, 50).await;
+    fs::remove_dir_all(store.journal()).unwrap();
+    fs::create_dir(store.journal()).unwrap();
+    copy_files(&journal_dir(older.path()), &store.journal());
+
+    let (_storage, log) = store.start_at(store.path()).unwrap();
+
+    assert_eq!(log.health(), Health::ReadOnly { missing: 3 });
+    assert_eq!(log.head().size.get(), 4);
+}
+
+#[tokio::test]
+async fn a_segment_of_another_journal_is_refused() {
+    let (mut store, mut other) = (Store::new(), Store::new());
+    store.append(5, 50).await;
+    other.append(5, 50).await;
+    fs::copy(other.segment(), store.segment()).unwrap();
+
+    let error = open_journal(store.path()).unwrap_err();
+
+    assert!(matches!(error, OpenError::Foreign(_)));
+}
+
+#[tokio::test]
+async fn the_audit_names_what_the_state_has_wrong() {
+    let mut store = Store::new();
+    store.append(70, 50).await;
+    let storage = open(store.path(), Options::default()).unwrap();
+    let ledger = storage.ledger();
+    ledger.put(Table::Account, b"a", b"1").unwrap();
+    drop((ledger, storage));
+    let db = ::sled::Config::new()
+        .path(state_dir(store.path()))
+        .segment_size(16 << 20)
+        .open()
+        .unwrap();
+    let hash = leaf_hash(store.acknowledged[9].0.as_bytes());
+    db.remove([&[b'i', 2][..], hash.as_bytes()].concat())
+        .unwrap();
+    db.insert(
+        [&[b't', 2, 0][..], &1_u64.to_be_bytes()].concat(),
+        vec![0; 192],
+    )
+    .unwrap();
+    db.insert(b"f\x01a", b"2").unwrap();
+    db.insert(b"f\x01b", b"2").unwrap();
+    drop(db);
+
+    let report = fsck(store.path(), &[]).unwrap();
+
+    let text = report.to_string();
+    assert!(text.contains("entry 9 is not found by its hash"), "{text}");
+    assert!(
+        text.contains("row 0 of tiles is wrong at hash 64"),
+        "{text}"
+    );
+    assert!(text.contains("69 index records where 70 are due"), "{text}");
+    assert!(text.contains("fact 61 of table Account is wrong"), "{text}");
+    assert!(text.contains("fact 62 of table Account is wrong"), "{text}");
+    assert!(text.ends_with("not clean"), "{text}");
+    rebuild(store.path()).unwrap();
+    store.check(store.path()).await.unwrap();
+}

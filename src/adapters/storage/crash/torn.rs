@@ -1,0 +1,127 @@
+//! Power cuts: batches that were written in part, and tails that went missing.
+
+use super::*;
+
+#[tokio::test]
+async fn a_batch_that_was_torn_anywhere_before_it_was_acknowledged_leaves_no_trace() {
+    let mut store = Store::new();
+    store.append(20, 50).await;
+    let heads_before = fs::read(store.journal().join("heads")).unwrap();
+    let before = length(&store.segment());
+    let acknowledged = store.acknowledged.clone();
+    let seen = store.heads.clone();
+    store.append(2, 50).await;
+    let whole = fs::read(store.segment()).unwrap();
+    let after = length(&store.segment());
+    store.acknowledged = acknowledged;
+    store.heads = seen;
+
+    for end in before..=after {
+        let copy = store.copy_journal();
+        let journal = journal_dir(copy.path());
+        fs::write(journal.join("heads"), &heads_before).unwrap();
+        let segment = journal.join("00000001.seg");
+        cut(&segment, end);
+        if end % 2 == 1 {
+            // What was not written may also be zeros, where the file's length came first.
+            cut(&segment, after);
+        }
+        let opened = open_journal(copy.path()).unwrap();
+        let kept = opened.tail(LogId::RekorV2).last.unwrap().0.size.get();
+        drop(opened);
+        let torn = fs::read(&segment).unwrap();
+        assert!(kept == 20 || (kept <= 22 && whole.starts_with(&torn)));
+        assert!(whole.starts_with(&torn));
+        if end % 101 == 0 {
+            store.check(copy.path()).await.unwrap();
+        }
+    }
+}
+
+use crate::services::log::Journal as _;
+
+pub(super) fn open_journal(dir: &Path) -> Result<FileJournal, OpenError> {
+    let options = Options::default();
+    FileJournal::open(&journal_dir(dir), lock(dir)?, options.segment_bytes)
+}
+
+#[tokio::test]
+async fn an_acknowledged_tail_that_went_missing_is_put_back() {
+    let mut store = Store::new();
+    for _ in 0..3 {
+        store.append(10, 700).await;
+    }
+    let whole = fs::read(store.segment()).unwrap();
+
+    for gone in (1..=4096).step_by(5) {
+        let copy = store.copy_journal();
+        let segment = journal_dir(copy.path()).join("00000001.seg");
+        cut(&segment, length(&segment) - gone);
+
+        drop(open_journal(copy.path()).unwrap());
+
+        assert_eq!(fs::read(&segment).unwrap(), whole, "{gone} bytes");
+        if gone % 1000 == 1 {
+            store.check(copy.path()).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_store_that_was_stopped_while_it_was_made_is_made_again() {
+    let store = Store::new();
+    let journal = store.journal();
+    fs::create_dir_all(&journal).unwrap();
+    fs::write(journal.join("00000001.tmp"), b"SIGNETJ").unwrap();
+    store.check(store.path()).await.unwrap();
+
+    let store = Store::new();
+    drop(open_journal(store.path()).unwrap());
+    fs::remove_file(store.journal().join("heads")).unwrap();
+    store.check(store.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_head_file_is_made_anew_from_a_good_journal() {
+    let mut store = Store::new();
+    store.append(10, 50).await;
+    fs::remove_file(store.journal().join("heads")).unwrap();
+
+    store.check(store.path()).await.unwrap();
+
+    assert!(store.journal().join("heads").exists());
+}
+
+#[tokio::test]
+async fn a_state_that_is_gone_cut_or_noise_is_made_anew() {
+    let mut store = Store::new();
+    store.append(30, 50).await;
+    let state = state_dir(store.path());
+
+    fs::remove_dir_all(&state).unwrap();
+    store.check(store.path()).await.unwrap();
+
+    for length in [0, 1, 100, 5_000, 20_000] {
+        cut(&state.join("db"), length);
+        store.check(store.path()).await.unwrap();
+    }
+    for name in ["db", "conf"] {
+        let noise: Vec<u8> = (0..100_000_u32).map(|i| (i * 7919 >> 5) as u8).collect();
+        fs::write(state.join(name), noise).unwrap();
+        store.check(store.path()).await.unwrap();
+    }
+    fs::write(state.join("snap.0000000000000001.generating"), b"").unwrap();
+    store.check(store.path()).await.unwrap();
+    assert!(store.path().join("state.broken-1").exists());
+}
+
+#[tokio::test]
+async fn a_state_of_another_journal_is_not_believed() {
+    let (mut store, mut other) = (Store::new(), Store::new());
+    store.append(5, 50).await;
+    other.append(50, 50).await;
+    fs::remove_dir_all(state_dir(store.path())).unwrap();
+    fs::rename(state_dir(other.path()), state_dir(store.path())).unwrap();
+
+    store.check(store.path()).await.unwrap();
+}

@@ -1,0 +1,123 @@
+//! The ledger: facts go into the journal first and then into the state.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::error::OpenError;
+use super::journal::{Entry, FileJournal};
+use super::sled::SledState;
+use crate::services::ledger::{Ledger, LedgerError, Table};
+use crate::services::log::RecoverError;
+use crate::services::log::port::{JournalError, StateError};
+
+/// Longer keys and values are refused: facts are small.
+const MAX_FACT: usize = 64 << 10;
+
+/// The ledger on disk.
+#[derive(Debug)]
+pub struct FileLedger {
+    journal: Arc<FileJournal>,
+    state: Arc<SledState>,
+    /// Held over journal and state, so that both see facts in one order.
+    order: Mutex<()>,
+    read_only: bool,
+}
+
+impl FileLedger {
+    /// Brings the facts in the state up to the journal.
+    pub(super) fn open(
+        journal: Arc<FileJournal>,
+        state: Arc<SledState>,
+    ) -> Result<Self, OpenError> {
+        let ahead = catch_up(&journal, &state).map_err(OpenError::Recover)?;
+        if ahead {
+            tracing::error!("ledger.read_only: the journal lacks facts that were acknowledged");
+        }
+        Ok(Self {
+            read_only: ahead || journal.is_read_only(),
+            journal,
+            state,
+            order: Mutex::new(()),
+        })
+    }
+
+    fn set(&self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), LedgerError> {
+        if key.len().saturating_add(value.map_or(0, <[u8]>::len)) > MAX_FACT {
+            return Err(LedgerError::Storage);
+        }
+        if self.read_only {
+            return Err(LedgerError::ReadOnly);
+        }
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let (fact, end) = self.journal.commit_fact(table, key, value)?;
+        self.state.apply_fact(&fact, end).map_err(|error| {
+            // CRASH: the journal has the fact and the state has not; only a restart mends that.
+            self.journal.stop();
+            error.into()
+        })
+    }
+}
+
+/// Replays the facts that the state lacks. Answers whether the state has more than the journal.
+fn catch_up(journal: &FileJournal, state: &SledState) -> Result<bool, RecoverError> {
+    let (wanted, _) = journal.facts();
+    let (number, from) = match state.facts() {
+        Ok((number, _)) if number > wanted => return Ok(true),
+        Ok((number, from)) if from.is_some() || wanted == 0 => (number, from),
+        _ => {
+            state.clear_facts()?;
+            (0, None)
+        }
+    };
+    if number == wanted {
+        return Ok(false);
+    }
+    let mut result = Ok(());
+    journal.walk(from, &mut |entry| {
+        if let Entry::Fact(fact, end) = entry {
+            result = state.apply_fact(&fact, end);
+        }
+        match result {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    result?;
+    Ok(false)
+}
+
+impl From<JournalError> for LedgerError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::ReadOnly => Self::ReadOnly,
+            _ => Self::Storage,
+        }
+    }
+}
+
+impl From<StateError> for LedgerError {
+    fn from(_: StateError) -> Self {
+        Self::Storage
+    }
+}
+
+impl Ledger for FileLedger {
+    fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
+        self.set(table, key, Some(value))
+    }
+
+    fn remove(&self, table: Table, key: &[u8]) -> Result<(), LedgerError> {
+        if self.load(table, key)?.is_none() {
+            return Ok(());
+        }
+        self.set(table, key, None)
+    }
+
+    fn load(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(self.state.fact(table, key)?)
+    }
+
+    fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+        Ok(self.state.scan(table)?)
+    }
+}

@@ -1,0 +1,107 @@
+//! Bringing a state to the version that this release writes. The steps are in `migrations/`.
+
+#[path = "../../../migrations/m0001_initial_layout.rs"]
+mod m0001_initial_layout;
+
+use super::sled::key;
+
+/// The version of the state that this release writes.
+pub const VERSION: u32 = 1;
+
+/// A step: the version it leads to, what it does, and the doing.
+struct Step {
+    version: u32,
+    sentence: &'static str,
+    up: fn(&::sled::Db) -> ::sled::Result<()>,
+}
+
+const STEPS: [Step; 1] = [Step {
+    version: 1,
+    sentence: m0001_initial_layout::SENTENCE,
+    up: m0001_initial_layout::up,
+}];
+
+/// Why a state is not at this release's version.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// A newer release has written it
+    #[error("the state has version {found}; this release reads up to {supported}")]
+    Newer {
+        /// The version in the store.
+        found: u32,
+        /// The last version that is known here.
+        supported: u32,
+    },
+    /// The version is not a number
+    #[error("the state's version cannot be read")]
+    Malformed,
+    /// sled failed
+    #[error(transparent)]
+    Sled(#[from] ::sled::Error),
+}
+
+/// Runs the steps that a state lacks, one after the other, noting each. A new state has version 0.
+///
+/// # Errors
+/// A newer state is refused before anything is written.
+pub(super) fn migrate(db: &::sled::Db) -> Result<(), MigrateError> {
+    let at = version(db)?;
+    if at > VERSION {
+        return Err(MigrateError::Newer {
+            found: at,
+            supported: VERSION,
+        });
+    }
+    for step in STEPS.iter().filter(|step| step.version > at) {
+        (step.up)(db)?;
+        db.insert(key::VERSION, &step.version.to_be_bytes())?;
+        db.flush()?;
+        tracing::info!(
+            version = step.version,
+            did = step.sentence,
+            "state.migrated"
+        );
+    }
+    Ok(())
+}
+
+fn version(db: &::sled::Db) -> Result<u32, MigrateError> {
+    match db.get(key::VERSION)? {
+        None => Ok(0),
+        Some(value) => value
+            .as_ref()
+            .try_into()
+            .map(u32::from_be_bytes)
+            .map_err(|_| MigrateError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_state_is_brought_to_this_version_and_a_newer_one_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = ::sled::open(dir.path()).unwrap();
+
+        migrate(&db).unwrap();
+        migrate(&db).unwrap();
+        assert_eq!(version(&db).unwrap(), VERSION);
+
+        db.insert(key::VERSION, &(VERSION + 1).to_be_bytes())
+            .unwrap();
+        let error = migrate(&db).unwrap_err();
+        assert!(matches!(error, MigrateError::Newer { found: 2, .. }));
+        assert_eq!(version(&db).unwrap(), VERSION + 1);
+    }
+
+    #[test]
+    fn a_state_with_content_but_without_version_is_no_state_of_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = ::sled::open(dir.path()).unwrap();
+        db.insert(b"x", b"y").unwrap();
+
+        assert!(matches!(migrate(&db), Err(MigrateError::Sled(_))));
+    }
+}

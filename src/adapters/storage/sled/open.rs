@@ -1,0 +1,120 @@
+//! Opening sled, which may fail in more ways than its signature says.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::{SledState, key};
+use crate::adapters::storage::error::OpenError;
+use crate::adapters::storage::{files, migrate};
+
+/// How much of its file sled reads and writes at once. It is fixed when a store is made.
+const SEGMENT: usize = 16 << 20;
+
+/// Opens the state that was built from the journal `instance`. What does not open, or belongs to
+/// another journal, is set aside, and an empty state takes its place.
+pub(in crate::adapters::storage) fn open(
+    dir: &Path,
+    instance: [u8; 16],
+    cache_bytes: u64,
+) -> Result<SledState, OpenError> {
+    match attempt(dir, instance, cache_bytes) {
+        Ok(state) => return Ok(state),
+        Err(Failure::Refused(error)) => return Err(error),
+        Err(Failure::Broken(reason)) => {
+            let aside = set_aside(dir).map_err(OpenError::io(dir))?;
+            tracing::warn!(
+                reason,
+                set_aside = %aside.display(),
+                "state.broken: it is made anew from the journal"
+            );
+        }
+    }
+    match attempt(dir, instance, cache_bytes) {
+        Ok(state) => Ok(state),
+        Err(Failure::Refused(error)) => Err(error),
+        Err(Failure::Broken(reason)) => Err(OpenError::State(reason)),
+    }
+}
+
+enum Failure {
+    /// Not ours to repair
+    Refused(OpenError),
+    /// The state is of no use
+    Broken(String),
+}
+
+impl From<::sled::Error> for Failure {
+    fn from(error: ::sled::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+fn attempt(dir: &Path, instance: [u8; 16], cache_bytes: u64) -> Result<SledState, Failure> {
+    files::make_private_dir(dir)
+        .and_then(|()| remove_unfinished_snapshots(dir))
+        .map_err(|error| Failure::Refused(OpenError::io(dir)(error)))?;
+    let config = ::sled::Config::new()
+        .path(dir)
+        .cache_capacity(cache_bytes)
+        .segment_size(SEGMENT);
+    let db = catch_unwind(AssertUnwindSafe(|| config.open()))
+        .map_err(|_| Failure::Broken("sled panicked while opening it".to_owned()))??;
+    make_files_private(dir).map_err(|error| Failure::Refused(OpenError::io(dir)(error)))?;
+    migrate::migrate(&db).map_err(|error| match error {
+        migrate::MigrateError::Newer { found, supported } => Failure::Refused(OpenError::Newer {
+            what: "state",
+            found,
+            supported,
+        }),
+        error => Failure::Broken(error.to_string()),
+    })?;
+    match db.get(key::INSTANCE)? {
+        Some(known) if *known != instance => {
+            return Err(Failure::Broken(
+                "it was built from another journal".to_owned(),
+            ));
+        }
+        Some(_) => (),
+        None => drop(db.insert(key::INSTANCE, &instance)?),
+    }
+    Ok(SledState { db })
+}
+
+/// sled does not open where a snapshot was begun and never finished (sled issues 1527, 1533).
+fn remove_unfinished_snapshots(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating")) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// sled makes its files for everyone to read; the directory keeps others out, and so do they.
+fn make_files_private(dir: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(())
+}
+
+/// Renames the state to the first free `state.broken-<n>` beside it.
+pub(in crate::adapters::storage) fn set_aside(dir: &Path) -> std::io::Result<PathBuf> {
+    let name = dir
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let aside = (1_u32..)
+        .map(|n| dir.with_file_name(format!("{name}.broken-{n}")))
+        .find(|path| !path.exists())
+        .ok_or(std::io::ErrorKind::AlreadyExists)?;
+    fs::rename(dir, &aside)?;
+    Ok(aside)
+}
