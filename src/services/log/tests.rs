@@ -19,7 +19,20 @@ pub(crate) struct TestSigner {
 
 impl TestSigner {
     pub(crate) fn new(origin: &str) -> Arc<Self> {
-        let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
+        Self::with(
+            SigningKey::generate(KeyAlgorithm::Ed25519).unwrap().0,
+            origin,
+        )
+    }
+
+    /// With the Ed25519 key of the seed 00 01 … 1f.
+    pub(crate) fn from_known_seed(origin: &str) -> Arc<Self> {
+        let mut pkcs8 = hex::decode("302e020100300506032b657004220420").unwrap();
+        pkcs8.extend(0..32_u8);
+        Self::with(SigningKey::from_pkcs8(&pkcs8).unwrap(), origin)
+    }
+
+    fn with(key: SigningKey, origin: &str) -> Arc<Self> {
         let note_key = NoteKey::new(origin, key.public_key().clone()).unwrap();
         Arc::new(Self { key, note_key })
     }
