@@ -22,6 +22,9 @@ pub enum LedgerError {
     Storage,
 }
 
+/// Keys and values of a table, in the order of the keys.
+pub type Facts = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Where facts are kept. Calls block on storage; callers choose the thread.
 pub trait Ledger: Send + Sync {
     /// Sets a fact. Durable on return: it would survive a power cut.
@@ -46,5 +49,5 @@ pub trait Ledger: Send + Sync {
     ///
     /// # Errors
     /// See [`LedgerError`].
-    fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError>;
+    fn scan(&self, table: Table) -> Result<Facts, LedgerError>;
 }

@@ -38,6 +38,13 @@ impl Store {
         }
     }
 
+    fn with(signer: Arc<TestSigner>) -> Self {
+        Self {
+            signer,
+            ..Self::new()
+        }
+    }
+
     fn path(&self) -> &Path {
         self.dir.path()
     }

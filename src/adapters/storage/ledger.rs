@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::OpenError;
 use super::journal::{Entry, FileJournal};
 use super::sled::SledState;
-use crate::services::ledger::{Ledger, LedgerError, Table};
+use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
 use crate::services::log::RecoverError;
 use crate::services::log::port::{JournalError, StateError};
 
@@ -117,7 +117,7 @@ impl Ledger for FileLedger {
         Ok(self.state.fact(table, key)?)
     }
 
-    fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+    fn scan(&self, table: Table) -> Result<Facts, LedgerError> {
         Ok(self.state.scan(table)?)
     }
 }

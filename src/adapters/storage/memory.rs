@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::LeafIndex;
-use crate::services::ledger::{Ledger, LedgerError, Table};
+use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
 use crate::services::log::port::{
     Batch, Committed, Journal, JournalEnd, JournalError, JournalTail, Place, State, StateChange,
     StateError,
@@ -167,29 +167,33 @@ impl State for MemoryState {
 /// A ledger in memory.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
-    facts: Mutex<BTreeMap<(Table, Vec<u8>), Vec<u8>>>,
+    tables: Mutex<HashMap<Table, TableFacts>>,
 }
+
+type TableFacts = BTreeMap<Vec<u8>, Vec<u8>>;
 
 impl Ledger for MemoryLedger {
     fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
-        lock(&self.facts).insert((table, key.to_vec()), value.to_vec());
+        let mut tables = lock(&self.tables);
+        let facts = tables.entry(table).or_default();
+        facts.insert(key.to_vec(), value.to_vec());
         Ok(())
     }
 
     fn remove(&self, table: Table, key: &[u8]) -> Result<(), LedgerError> {
-        lock(&self.facts).remove(&(table, key.to_vec()));
+        let mut tables = lock(&self.tables);
+        tables.entry(table).or_default().remove(key);
         Ok(())
     }
 
     fn load(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(lock(&self.facts).get(&(table, key.to_vec())).cloned())
+        let tables = lock(&self.tables);
+        Ok(tables.get(&table).and_then(|facts| facts.get(key).cloned()))
     }
 
-    fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
-        Ok(lock(&self.facts)
-            .iter()
-            .filter(|((of, _), _)| *of == table)
-            .map(|((_, key), value)| (key.clone(), value.clone()))
-            .collect())
+    fn scan(&self, table: Table) -> Result<Facts, LedgerError> {
+        let tables = lock(&self.tables);
+        let facts = tables.get(&table).cloned().unwrap_or_default();
+        Ok(facts.into_iter().collect())
     }
 }

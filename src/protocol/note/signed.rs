@@ -159,6 +159,18 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_without_panic(
+            text in "[a-z\n]{0,9}", lines in "(\u{2014} ?[a+]{0,2} [A-Z=]{0,9}\n?){0,3}",
+        ) {
+            let note = format!("{text}\n{lines}");
+            if let Ok(read) = UnverifiedNote::parse(&note) {
+                proptest::prop_assert!(note.starts_with(read.unverified_text()));
+            }
+        }
+    }
+
     #[test]
     fn size_and_number_of_signatures_are_limited() {
         let line = "\u{2014} name AAAAAAA=\n";

@@ -19,7 +19,20 @@ pub(crate) struct TestSigner {
 
 impl TestSigner {
     pub(crate) fn new(origin: &str) -> Arc<Self> {
-        let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
+        Self::with(
+            SigningKey::generate(KeyAlgorithm::Ed25519).unwrap().0,
+            origin,
+        )
+    }
+
+    /// With the Ed25519 key of the seed 00 01 … 1f.
+    pub(crate) fn from_known_seed(origin: &str) -> Arc<Self> {
+        let mut pkcs8 = hex::decode("302e020100300506032b657004220420").unwrap();
+        pkcs8.extend(0..32_u8);
+        Self::with(SigningKey::from_pkcs8(&pkcs8).unwrap(), origin)
+    }
+
+    fn with(key: SigningKey, origin: &str) -> Arc<Self> {
         let note_key = NoteKey::new(origin, key.public_key().clone()).unwrap();
         Arc::new(Self { key, note_key })
     }
@@ -208,7 +221,12 @@ async fn leaves_that_do_not_fit_an_entry_bundle_are_refused() {
 
 #[tokio::test]
 async fn a_full_pool_refuses_and_recovers() {
-    let gate = Arc::new(Gate::default());
+    let (release, held) = std::sync::mpsc::channel();
+    let gate = Arc::new(Gate {
+        inner: MemoryJournal::default(),
+        held: Mutex::new(held),
+        entered: tokio::sync::Notify::new(),
+    });
     let parts = Parts {
         journal: Arc::clone(&gate) as _,
         state: Arc::new(MemoryState::default()),
@@ -224,7 +242,6 @@ async fn a_full_pool_refuses_and_recovers() {
         },
     )
     .unwrap();
-    let held = gate.hold.lock().unwrap();
     let mut waiting = vec![tokio::spawn(append(log.clone(), "first"))];
     gate.entered.notified().await;
     waiting.push(tokio::spawn(append(log.clone(), "second")));
@@ -234,7 +251,7 @@ async fn a_full_pool_refuses_and_recovers() {
     let refused = log.append(leaf("fourth")).await.unwrap_err();
 
     assert_eq!(refused, AppendError::Overloaded);
-    drop(held);
+    drop(release);
     for task in waiting {
         task.await.unwrap().unwrap();
     }
@@ -245,11 +262,10 @@ async fn append(log: Log, text: &str) -> Result<Appended, AppendError> {
     log.append(leaf(text)).await
 }
 
-/// A journal that waits with its commits until it is let go.
-#[derive(Default)]
+/// A journal that waits with its commits until the sender is dropped.
 struct Gate {
     inner: MemoryJournal,
-    hold: Mutex<()>,
+    held: Mutex<std::sync::mpsc::Receiver<()>>,
     entered: tokio::sync::Notify,
 }
 
@@ -261,8 +277,8 @@ impl Journal for Gate {
     fn commit(&self, log: LogId, batch: &Batch) -> Result<Committed, JournalError> {
         if !batch.leaves.is_empty() {
             self.entered.notify_one();
+            let _ = self.held.lock().unwrap().recv();
         }
-        let _held = self.hold.lock().unwrap();
         self.inner.commit(log, batch)
     }
 
@@ -282,7 +298,7 @@ impl Journal for Gate {
 
 /// Where a commit breaks off.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Stop {
+pub(crate) enum Stop {
     JournalHasNoRoom,
     BeforeJournal,
     AfterJournal,
@@ -291,15 +307,49 @@ enum Stop {
     Panic,
 }
 
+impl Stop {
+    /// Those after which memory and disk may differ.
+    pub(crate) const FATAL: [Self; 5] = [
+        Self::BeforeJournal,
+        Self::AfterJournal,
+        Self::BeforeState,
+        Self::AfterState,
+        Self::Panic,
+    ];
+}
+
 /// Storage that survives its log, and breaks off where it is told to.
-#[derive(Default)]
-struct Breaking {
-    journal: MemoryJournal,
-    state: MemoryState,
+pub(crate) struct Breaking {
+    journal: Arc<dyn Journal>,
+    state: Arc<dyn State>,
     stop: Mutex<Option<Stop>>,
 }
 
 impl Breaking {
+    pub(crate) fn over(journal: Arc<dyn Journal>, state: Arc<dyn State>) -> Self {
+        Self {
+            journal,
+            state,
+            stop: Mutex::new(None),
+        }
+    }
+
+    fn in_memory() -> Arc<Self> {
+        let parts = memory();
+        Arc::new(Self::over(parts.journal, parts.state))
+    }
+
+    pub(crate) fn parts(self: &Arc<Self>) -> Parts {
+        Parts {
+            journal: Arc::clone(self) as _,
+            state: Arc::clone(self) as _,
+        }
+    }
+
+    pub(crate) fn stop_at(&self, stop: Option<Stop>) {
+        *self.stop.lock().unwrap() = stop;
+    }
+
     fn stops(&self, at: Stop) -> bool {
         *self.stop.lock().unwrap() == Some(at)
     }
@@ -370,33 +420,24 @@ impl State for Breaking {
 
 #[tokio::test]
 async fn a_log_that_breaks_off_at_any_step_recovers_all_that_it_acknowledged() {
-    for stop in [
-        Stop::BeforeJournal,
-        Stop::AfterJournal,
-        Stop::BeforeState,
-        Stop::AfterState,
-        Stop::Panic,
-    ] {
+    for stop in Stop::FATAL {
         let signer = TestSigner::new("log.example");
-        let storage = Arc::new(Breaking::default());
-        let parts = Parts {
-            journal: Arc::clone(&storage) as _,
-            state: Arc::clone(&storage) as _,
-        };
+        let storage = Breaking::in_memory();
+        let parts = storage.parts();
         let log = start(&signer, &parts).unwrap();
         let mut heads = Vec::new();
         for i in 0..20 {
             heads.push(log.append(leaf(&i.to_string())).await.unwrap().head);
         }
 
-        *storage.stop.lock().unwrap() = Some(stop);
+        storage.stop_at(Some(stop));
         let refused = log.append(leaf("in doubt")).await.unwrap_err();
         log.failed().await;
         assert_eq!(refused, AppendError::Stopped, "{stop:?}");
         let closed = log.append(leaf("later")).await.unwrap_err();
         assert_eq!(closed, AppendError::Stopped);
         assert_eq!(log.head().size.get(), 20, "{stop:?} published");
-        *storage.stop.lock().unwrap() = None;
+        storage.stop_at(None);
 
         let log = start(&signer, &parts).unwrap();
         let again = log.append(leaf("in doubt")).await;
@@ -420,16 +461,13 @@ async fn a_log_that_breaks_off_at_any_step_recovers_all_that_it_acknowledged() {
 #[tokio::test]
 async fn a_journal_without_room_refuses_and_leaves_no_trace() {
     let signer = TestSigner::new("log.example");
-    let storage = Arc::new(Breaking::default());
-    let parts = Parts {
-        journal: Arc::clone(&storage) as _,
-        state: Arc::clone(&storage) as _,
-    };
+    let storage = Breaking::in_memory();
+    let parts = storage.parts();
     let log = start(&signer, &parts).unwrap();
 
-    *storage.stop.lock().unwrap() = Some(Stop::JournalHasNoRoom);
+    storage.stop_at(Some(Stop::JournalHasNoRoom));
     let refused = log.append(leaf("a")).await.unwrap_err();
-    *storage.stop.lock().unwrap() = None;
+    storage.stop_at(None);
     let appended = log.append(leaf("b")).await.unwrap();
 
     assert_eq!(refused, AppendError::Overloaded);

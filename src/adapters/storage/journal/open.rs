@@ -273,3 +273,34 @@ fn last_bytes(file: &File, end: u32) -> io::Result<Vec<u8>> {
     file.read_exact_at(&mut tail, start)?;
     Ok(tail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_of_a_newer_format_is_refused_before_anything_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let header = Header {
+            format: FORMAT + 1,
+            instance: [1; 16],
+            segment: 1,
+            previous_length: 0,
+            facts: 0,
+            heads: Vec::new(),
+        };
+        segment::create(dir.path(), &header).unwrap();
+
+        let error = open(dir.path(), 1 << 20).unwrap_err();
+
+        assert!(matches!(
+            error,
+            OpenError::Newer {
+                what: "journal",
+                found: 2,
+                ..
+            }
+        ));
+        assert!(!heads::path(dir.path()).exists());
+    }
+}

@@ -44,10 +44,10 @@ pub(super) fn create(dir: &Path, header: &Header) -> std::io::Result<(File, u32)
     let mut draft = Draft::default();
     draft.header(header);
     let start = u32::try_from(MAGIC.len()).map_err(std::io::Error::other)?;
-    let (record, _) = draft
+    let record = draft
         .finish(header.segment, start)
         .ok_or_else(|| std::io::Error::other("the header is too large"))?;
-    let bytes = [&MAGIC[..], &record].concat();
+    let bytes = [&MAGIC[..], &record.bytes].concat();
     let temporary = dir.join(format!("{:08}.tmp", header.segment));
     let mut file = files::open_private(&temporary)?;
     file.set_len(0)?;

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::heads::{self, HeadFile, Heads};
-use super::record::{Draft, FORMAT, Header};
+use super::record::{Draft, FORMAT, Header, Laid};
 use super::segment;
 use crate::services::log::port::{JournalEnd, JournalError, Place};
 use crate::services::log::{LogId, SignedHead};
@@ -62,25 +62,19 @@ impl Writer {
         if full && self.end.offset > self.first_record {
             self.begin_segment()?;
         }
-        let segment = self.end.segment;
-        let (bytes, places) = draft
-            .finish(segment, self.end.offset)
+        let Laid { bytes, places } = draft
+            .finish(self.end.segment, self.end.offset)
             .ok_or(JournalError::NoRoom)?;
         self.write(&bytes)?;
-        self.end.offset = places.last().map_or(self.end.offset, |(offset, length)| {
-            offset.saturating_add(*length)
+        self.end.offset = places.last().map_or(self.end.offset, |last| {
+            last.offset.saturating_add(last.length)
         });
         self.remember_tail(&bytes);
         note(self, self.end);
         // CRASH: the journal has the batch; if the heads are not written, start-up finds the
         // journal ahead of them and keeps the batch, of which nobody was told.
         self.write_heads().map_err(|error| self.doubt(&error))?;
-        let places = places.into_iter().map(|(offset, length)| Place {
-            segment,
-            offset,
-            length,
-        });
-        Ok((places.collect(), self.end))
+        Ok((places, self.end))
     }
 
     /// One write and one fdatasync. A write that failed and could be taken back has not happened; a

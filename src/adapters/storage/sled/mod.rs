@@ -15,7 +15,7 @@ use super::codec::{Fields, put_end, put_head};
 use super::journal::record::Fact;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::LeafIndex;
-use crate::services::ledger::Table;
+use crate::services::ledger::{Facts, Table};
 use crate::services::log::port::{JournalEnd, Place, State, StateChange, StateError};
 use crate::services::log::{LogId, SignedHead};
 use key::CHUNK;
@@ -82,7 +82,7 @@ impl SledState {
     }
 
     /// The facts of a table, in the order of their keys.
-    pub(super) fn scan(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StateError> {
+    pub(super) fn scan(&self, table: Table) -> Result<Facts, StateError> {
         let prefix = key::table(table);
         self.db
             .scan_prefix(prefix)
