@@ -176,7 +176,7 @@ impl App {
             ca,
             Arc::<CtLog>::clone(&certificates),
             Arc::clone(&clock),
-            Box::new(|| random_bytes().ok()),
+            || random_bytes().ok(),
             settings.ca.certificate_lifetime,
         );
         let serials = Box::new(|| random_bytes().ok());

@@ -25,7 +25,7 @@ pub struct TsaMaterial {
 }
 
 /// Why a key and its certificates cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MaterialError {
     /// Clients want a leaf and a root at least
     #[error("the timestamp authority's chain has {0} certificates; it needs 2 at least")]
