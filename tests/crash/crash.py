@@ -355,8 +355,8 @@ def broken_journal(bench):
         data[place + 3] ^= 4
         last.write_bytes(data)
 
-    refused("bytes missing in the middle", cut_the_middle, "offset")
-    refused("the second half missing", cut_the_end_off, "offset")
+    refused("bytes missing in the middle", cut_the_middle, "at byte")
+    refused("the second half missing", cut_the_end_off, "byte")
     refused("one bit flipped", flip_a_bit, "entry")
     bench.audit()
 
