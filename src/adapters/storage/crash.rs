@@ -212,6 +212,16 @@ async fn a_second_process_is_refused() {
 }
 
 #[tokio::test]
+async fn audit_and_rebuild_do_not_make_a_store_where_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+
+    assert!(matches!(fsck(dir.path(), &[]), Err(OpenError::Io { .. })));
+    assert!(matches!(rebuild(dir.path()), Err(OpenError::Io { .. })));
+
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn only_the_owner_can_read_the_store() {
     use std::os::unix::fs::PermissionsExt;
     let mut store = Store::new();
