@@ -179,8 +179,9 @@ impl fmt::Display for Report {
 }
 
 /// Derives every leaf hash, tile, root, index record and fact again from the journal and compares
-/// them with the state; verifies the checkpoints whose origin is one of the signers'. The store must
-/// not be in use. Opening it does what every start does first: a torn tail is cut, a missing one mended.
+/// them with the state; verifies the checkpoints whose origin is one of the signers'. The store
+/// must not be in use. Opening it does what every start does first: a torn tail is cut, a missing
+/// one mended.
 ///
 /// # Errors
 /// The store does not open.

@@ -1,5 +1,5 @@
-//! Crashes and damage, in process: every acknowledged entry is there again, every checkpoint ever seen
-//! is consistent with every later one, or the store says what is wrong and where
+//! Crashes and damage, in process: every acknowledged entry is there again, every checkpoint ever
+//! seen is consistent with every later one, or the store says what is wrong and where
 //! (robustness T06, T10 to T12, T14).
 
 mod damage;

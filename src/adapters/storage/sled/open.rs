@@ -10,8 +10,8 @@ use super::{SledState, key};
 use crate::adapters::storage::error::OpenError;
 use crate::adapters::storage::{files, migrate};
 
-/// How much sled adds to its file at once. It is fixed when a state is made. Values are below 2 KiB, so
-/// a leaf page of sled's fits many times over and never becomes a file of its own.
+/// How much sled adds to its file at once. It is fixed when a state is made. Values are below 2
+/// KiB, so a leaf page of sled's fits many times over and never becomes a file of its own.
 const SEGMENT: usize = 2 << 20;
 
 /// Opens the state that was built from the journal `instance`. What does not open, or belongs to
