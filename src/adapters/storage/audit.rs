@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::journal::record::{Fact, table_number};
 use super::journal::{Entry, FileJournal};
 use super::sled::SledState;
-use super::{OpenError, Options, open_parts};
+use super::{OpenError, Options, open_parts, require_store};
 use crate::protocol::merkle::{Frontier, leaf_hash};
 use crate::services::ledger::Table;
 use crate::services::log::port::{
@@ -179,12 +179,14 @@ impl fmt::Display for Report {
 }
 
 /// Derives every leaf hash, tile, root, index record and fact again from the journal and compares
-/// them with the state; verifies the checkpoints whose origin is one of the signers'. The store must
-/// not be in use.
+/// them with the state; verifies the checkpoints whose origin is one of the signers'. The store
+/// must not be in use. Opening it does what every start does first: a torn tail is cut, a missing
+/// one mended.
 ///
 /// # Errors
 /// The store does not open.
 pub fn fsck(dir: &Path, signers: &[Arc<dyn HeadSigner>]) -> Result<Report, OpenError> {
+    require_store(dir)?;
     let (journal, state) = open_parts(dir, Options::default())?;
     let mut audit = Audit {
         signers,

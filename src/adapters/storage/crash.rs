@@ -1,5 +1,5 @@
-//! Crashes and damage, in process: every acknowledged entry is there again, every checkpoint ever seen
-//! is consistent with every later one, or the store says what is wrong and where
+//! Crashes and damage, in process: every acknowledged entry is there again, every checkpoint ever
+//! seen is consistent with every later one, or the store says what is wrong and where
 //! (robustness T06, T10 to T12, T14).
 
 mod damage;
@@ -209,6 +209,16 @@ async fn a_second_process_is_refused() {
     assert!(matches!(second, Err(OpenError::Locked(_))));
     drop(held);
     open(store.path(), Options::default()).unwrap();
+}
+
+#[tokio::test]
+async fn audit_and_rebuild_do_not_make_a_store_where_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+
+    assert!(matches!(fsck(dir.path(), &[]), Err(OpenError::Io { .. })));
+    assert!(matches!(rebuild(dir.path()), Err(OpenError::Io { .. })));
+
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -32,7 +32,8 @@ pub enum OpenError {
     },
     /// A record is not what was once acknowledged
     #[error(
-        "segment {segment} of the journal is damaged at byte {offset}{entry}: restore it from a backup"
+        "segment {segment} of the journal is damaged at byte {offset}{entry}: \
+         restore it from a backup"
     )]
     Damaged {
         /// The segment's number.
@@ -60,7 +61,8 @@ pub enum OpenError {
     Foreign(PathBuf),
     /// The head file and the journal name different roots for one size
     #[error(
-        "the journal holds another tree of {size} entries of log {log:?} than the one that was signed last"
+        "the journal holds another tree of {size} entries of log {log:?} \
+         than the one that was signed last"
     )]
     Forked {
         /// Which log.

@@ -110,6 +110,7 @@ fn open_parts(
 /// # Errors
 /// See [`OpenError`].
 pub fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
+    require_store(dir)?;
     let lock = lock(dir)?;
     let options = Options::default();
     let journal = FileJournal::open(&journal_dir(dir), lock, options.segment_bytes)?;
@@ -132,6 +133,14 @@ pub fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
         .flush()
         .map_err(|error| OpenError::State(error.to_string()))?;
     Ok(sizes)
+}
+
+/// Refuses a directory without a store, lest a mistyped path becomes a new store.
+fn require_store(dir: &Path) -> Result<(), OpenError> {
+    let journal = journal_dir(dir);
+    std::fs::metadata(&journal)
+        .map(drop)
+        .map_err(OpenError::io(&journal))
 }
 
 fn journal_dir(dir: &Path) -> PathBuf {

@@ -62,8 +62,8 @@ impl Frontier {
         &self.nodes
     }
 
-    /// Appends a leaf by its hash, and tells `complete` each node that this makes complete, from the
-    /// leaf upwards.
+    /// Appends a leaf by its hash, and tells `complete` each node that this makes complete, from
+    /// the leaf upwards.
     pub fn push(&mut self, leaf_hash: Sha256, mut complete: impl FnMut(NodeId, Sha256)) {
         let mut node = NodeId::leaf(self.size);
         let mut hash = leaf_hash;

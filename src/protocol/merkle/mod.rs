@@ -2,7 +2,8 @@
 //! Pure: no I/O, no clock.
 //!
 //! A node is named by its level and its index in that level; only nodes whose subtree is complete
-//! have a hash that never changes, so only those are stored, and everything else is folded from them.
+//! have a hash that never changes, so only those are stored, and everything else is folded from
+//! them.
 
 mod frontier;
 mod hash;

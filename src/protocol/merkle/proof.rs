@@ -22,7 +22,8 @@ pub enum ProofError {
     Order,
 }
 
-/// A node whose subtree is complete: it covers the leaves from `index << level`, `1 << level` of them.
+/// A node whose subtree is complete: it covers the leaves from `index << level`, `1 << level` of
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId {
     /// The height above the leaves, at most 63.

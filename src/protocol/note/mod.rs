@@ -1,8 +1,8 @@
 //! Signed notes and checkpoints (C2SP signed-note, tlog-checkpoint, static-ct-api).
 //! Pure: no I/O, no clock.
 //!
-//! A note is parsed into an [`UnverifiedNote`]; only opening it with a key yields a [`Checkpoint`] or
-//! a [`SignedTreeHead`], so whoever holds one of those knows that a signature on it holds.
+//! A note is parsed into an [`UnverifiedNote`]; only opening it with a key yields a [`Checkpoint`]
+//! or a [`SignedTreeHead`], so whoever holds one of those knows that a signature on it holds.
 
 mod checkpoint;
 mod key;

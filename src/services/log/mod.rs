@@ -90,8 +90,8 @@ pub struct Appended {
     pub proof: Vec<Sha256>,
 }
 
-/// Why a leaf was not appended. Only `Stopped` leaves open whether it will be in the tree: appending
-/// it again after a restart tells.
+/// Why a leaf was not appended. Only `Stopped` leaves open whether it will be in the tree:
+/// appending it again after a restart tells.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The same leaf is in the log already

@@ -178,7 +178,7 @@ async fn the_audit_names_what_the_state_has_wrong() {
     drop((ledger, storage));
     let db = ::sled::Config::new()
         .path(state_dir(store.path()))
-        .segment_size(16 << 20)
+        .segment_size(2 << 20)
         .open()
         .unwrap();
     let hash = leaf_hash(store.acknowledged[9].0.as_bytes());

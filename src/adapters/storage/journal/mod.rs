@@ -1,10 +1,10 @@
 //! The journal: append-only segment files and a head file, the truth from which all else is built.
 //!
-//! A segment is [`segment::MAGIC`] and then records. The first is a header; leaves follow, and a
-//! commit record ends each batch of them. A fact of the ledger is a batch of its own. A batch is one
-//! write and one `fdatasync`, then the head file is written and synced, and only then is
-//! anybody told. So start-up may cut whatever lies behind the last commit, provided that the head file
-//! does not reach beyond it; and everything else that is not as it was written is damage.
+//! A segment begins with eight bytes of magic; records follow. The first is a header; leaves follow, and a
+//! commit record ends each batch of them. A fact of the ledger is a batch of its own. A batch is
+//! one write and one `fdatasync`, then the head file is written and synced, and only then is
+//! anybody told. So start-up may cut whatever lies behind the last commit, provided that the head
+//! file does not reach beyond it; and everything else that is not as it was written is damage.
 
 mod heads;
 mod open;

@@ -4,8 +4,8 @@
 //! u32 length of payload | u32 CRC-32C | u8 kind | payload
 //! ```
 //!
-//! The checksum covers the record's segment and offset, its length, kind and payload, so that a good
-//! record in a wrong place is a bad record.
+//! The checksum covers the record's segment and offset, its length, kind and payload, so that a
+//! good record in a wrong place is a bad record.
 
 use crate::adapters::storage::codec::{Fields, put_counted, put_end, put_head};
 use crate::services::ledger::Table;

@@ -38,7 +38,8 @@ pub(super) fn list(dir: &Path) -> Result<Vec<u32>, OpenError> {
     Ok(segments)
 }
 
-/// Makes a segment with its header; it appears whole or not at all. Returns the file and its length.
+/// Makes a segment with its header; it appears whole or not at all. Returns the file and its
+/// length.
 pub(super) fn create(dir: &Path, header: &Header) -> std::io::Result<(File, u32)> {
     use std::io::Write as _;
     let mut draft = Draft::default();

@@ -12,6 +12,9 @@ use super::segment;
 use crate::services::log::port::{JournalEnd, JournalError, Place};
 use crate::services::log::{LogId, SignedHead};
 
+/// So many bytes of the disk are left to the state and to whatever else has to go on.
+const RESERVED: u64 = 16 << 20;
+
 /// Where the journal ends and what it ends with. There is one of these, behind a lock.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -58,6 +61,7 @@ impl Writer {
     ) -> Result<(Vec<Place>, JournalEnd), JournalError> {
         self.check()?;
         let length = u32::try_from(draft.len()).map_err(|_| JournalError::NoRoom)?;
+        self.check_room(length)?;
         let full = self.end.offset.saturating_add(length) > self.segment_bytes;
         if full && self.end.offset > self.first_record {
             self.begin_segment()?;
@@ -75,6 +79,20 @@ impl Writer {
         // journal ahead of them and keeps the batch, of which nobody was told.
         self.write_heads().map_err(|error| self.doubt(&error))?;
         Ok((places, self.end))
+    }
+
+    /// Stops before the disk is full, while a refusal is still clean: the state, which grows on a
+    /// thread of sled's own, would fail in the middle of a commit.
+    fn check_room(&self, length: u32) -> Result<(), JournalError> {
+        let Ok(disk) = rustix::fs::fstatvfs(&self.file) else {
+            return Ok(());
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < RESERVED.saturating_add(u64::from(length)) {
+            tracing::warn!(free, "journal.no_room");
+            return Err(JournalError::NoRoom);
+        }
+        Ok(())
     }
 
     /// One write and one fdatasync. A write that failed and could be taken back has not happened; a

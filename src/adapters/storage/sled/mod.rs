@@ -133,8 +133,8 @@ impl SledState {
         }
     }
 
-    /// Adds to a sequence of values of `N` bytes that is stored in chunks: what is behind `start` in
-    /// its chunk is replaced, and nothing before it may be missing.
+    /// Adds to a sequence of values of `N` bytes that is stored in chunks: what is behind `start`
+    /// in its chunk is replaced, and nothing before it may be missing.
     fn extend<const N: usize>(
         &self,
         batch: &mut Batch,

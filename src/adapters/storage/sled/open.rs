@@ -1,6 +1,7 @@
 //! Opening sled, which may fail in more ways than its signature says.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -9,8 +10,9 @@ use super::{SledState, key};
 use crate::adapters::storage::error::OpenError;
 use crate::adapters::storage::{files, migrate};
 
-/// How much of its file sled reads and writes at once. It is fixed when a store is made.
-const SEGMENT: usize = 16 << 20;
+/// How much sled adds to its file at once. It is fixed when a state is made. Values are below 2
+/// KiB, so a leaf page of sled's fits many times over and never becomes a file of its own.
+const SEGMENT: usize = 2 << 20;
 
 /// Opens the state that was built from the journal `instance`. What does not open, or belongs to
 /// another journal, is set aside, and an empty state takes its place.
@@ -45,9 +47,22 @@ enum Failure {
     Broken(String),
 }
 
-impl From<::sled::Error> for Failure {
-    fn from(error: ::sled::Error) -> Self {
-        Self::Broken(error.to_string())
+impl Failure {
+    /// Where the disk is full or closed to us there is nothing wrong with the state, and setting it
+    /// aside would help nobody.
+    fn of(dir: &Path, error: ::sled::Error) -> Self {
+        const ABOUT_THE_DISK: [ErrorKind; 4] = [
+            ErrorKind::StorageFull,
+            ErrorKind::QuotaExceeded,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::PermissionDenied,
+        ];
+        match error {
+            ::sled::Error::Io(error) if ABOUT_THE_DISK.contains(&error.kind()) => {
+                Self::Refused(OpenError::io(dir)(error))
+            }
+            error => Self::Broken(error.to_string()),
+        }
     }
 }
 
@@ -60,7 +75,8 @@ fn attempt(dir: &Path, instance: [u8; 16], cache_bytes: u64) -> Result<SledState
         .cache_capacity(cache_bytes)
         .segment_size(SEGMENT);
     let db = catch_unwind(AssertUnwindSafe(|| config.open()))
-        .map_err(|_| Failure::Broken("sled panicked while opening it".to_owned()))??;
+        .map_err(|_| Failure::Broken("sled panicked while opening it".to_owned()))?
+        .map_err(|error| Failure::of(dir, error))?;
     make_files_private(dir).map_err(|error| Failure::Refused(OpenError::io(dir)(error)))?;
     migrate::migrate(&db).map_err(|error| match error {
         migrate::MigrateError::Newer { found, supported } => Failure::Refused(OpenError::Newer {
@@ -68,16 +84,18 @@ fn attempt(dir: &Path, instance: [u8; 16], cache_bytes: u64) -> Result<SledState
             found,
             supported,
         }),
-        error => Failure::Broken(error.to_string()),
+        migrate::MigrateError::Sled(error) => Failure::of(dir, error),
+        error @ migrate::MigrateError::Malformed => Failure::Broken(error.to_string()),
     })?;
-    match db.get(key::INSTANCE)? {
+    let failed = |error| Failure::of(dir, error);
+    match db.get(key::INSTANCE).map_err(failed)? {
         Some(known) if *known != instance => {
             return Err(Failure::Broken(
                 "it was built from another journal".to_owned(),
             ));
         }
         Some(_) => (),
-        None => drop(db.insert(key::INSTANCE, &instance)?),
+        None => drop(db.insert(key::INSTANCE, &instance).map_err(failed)?),
     }
     Ok(SledState { db })
 }
