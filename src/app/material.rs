@@ -134,11 +134,17 @@ struct AuthorityFiles {
     chain: &'static str,
 }
 
-const CA_FILES: AuthorityFiles =
-    AuthorityFiles { root_key: "ca-root.key.pem", key: "ca.key.pem", chain: "ca-chain.pem" };
+const CA_FILES: AuthorityFiles = AuthorityFiles {
+    root_key: "ca-root.key.pem",
+    key: "ca.key.pem",
+    chain: "ca-chain.pem",
+};
 
-const TSA_FILES: AuthorityFiles =
-    AuthorityFiles { root_key: "tsa-root.key.pem", key: "tsa.key.pem", chain: "tsa-chain.pem" };
+const TSA_FILES: AuthorityFiles = AuthorityFiles {
+    root_key: "tsa-root.key.pem",
+    key: "tsa.key.pem",
+    chain: "tsa-chain.pem",
+};
 
 impl Instance {
     /// When the instance was made.
@@ -148,7 +154,9 @@ impl Instance {
 
     fn of(settings: &Settings, now: UnixTime) -> Self {
         let url = settings.server.public_url.as_str();
-        let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
+        let authority = url
+            .split_once("://")
+            .map_or(url, |(_, authority)| authority);
         Self {
             version: 1,
             created: now.seconds(),
@@ -159,7 +167,8 @@ impl Instance {
 
     fn load(store: &KeyStore) -> Result<Option<Self>, MaterialError> {
         let json = store.load_public(INSTANCE)?;
-        json.map(|json| serde_json::from_slice(&json).map_err(MaterialError::Instance)).transpose()
+        json.map(|json| serde_json::from_slice(&json).map_err(MaterialError::Instance))
+            .transpose()
     }
 
     fn load_or_create(
@@ -174,7 +183,10 @@ impl Instance {
             return Ok(wanted);
         };
         if made.log_origin != wanted.log_origin {
-            return Err(MaterialError::OtherName { made: made.log_origin, now: wanted.log_origin });
+            return Err(MaterialError::OtherName {
+                made: made.log_origin,
+                now: wanted.log_origin,
+            });
         }
         Ok(made)
     }
@@ -203,10 +215,9 @@ impl Material {
             tsa: load_or_create_tsa(store, settings, now)?,
             ct: signers.ct,
             log: signers.log,
-            issuer: store
-                .load_or_create_key_with(ISSUER_KEY, || {
-                    issuer::generate_key().map_err(MaterialError::from)
-                })?,
+            issuer: store.load_or_create_key_with(ISSUER_KEY, || {
+                issuer::generate_key().map_err(MaterialError::from)
+            })?,
             instance,
         })
     }
@@ -267,8 +278,11 @@ fn load_or_create_tsa(
 
 fn load_own_ca(own: &OwnCa) -> Result<CaMaterial, MaterialError> {
     let file = own.certificate_chain_file.display().to_string();
-    let pem = std::fs::read(&own.certificate_chain_file)
-        .map_err(|source| MaterialError::ChainFile { file: file.clone(), source })?;
+    let pem =
+        std::fs::read(&own.certificate_chain_file).map_err(|source| MaterialError::ChainFile {
+            file: file.clone(),
+            source,
+        })?;
     let chain = parse_chain(&pem).map_err(|source| MaterialError::Chain { file, source })?;
     Ok(CaMaterial::new(chain, load_key_file(&own.key_file)?)?)
 }
@@ -281,9 +295,13 @@ impl AuthorityFiles {
         let Some(pem) = store.load_public(self.chain)? else {
             return Ok(None);
         };
-        let chain = parse_chain(&pem)
-            .map_err(|source| MaterialError::Chain { file: self.chain.to_owned(), source })?;
-        let key = store.load_key(self.key)?.ok_or(MaterialError::NoInstance(self.key))?;
+        let chain = parse_chain(&pem).map_err(|source| MaterialError::Chain {
+            file: self.chain.to_owned(),
+            source,
+        })?;
+        let key = store
+            .load_key(self.key)?
+            .ok_or(MaterialError::NoInstance(self.key))?;
         Ok(Some((key, chain)))
     }
 
@@ -308,9 +326,15 @@ fn parse(pkcs8: &[u8]) -> Result<SigningKey, MaterialError> {
 
 fn parse_chain(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
     let blocks = pem::parse_many(text).map_err(|_| CertificateError::Malformed)?;
-    blocks.iter().map(|block| Certificate::from_der(block.contents())).collect()
+    blocks
+        .iter()
+        .map(|block| Certificate::from_der(block.contents()))
+        .collect()
 }
 
 fn serials() -> Result<[SerialNumber; 2], NoRandomness> {
-    Ok([SerialNumber::from_random(random_bytes()?), SerialNumber::from_random(random_bytes()?)])
+    Ok([
+        SerialNumber::from_random(random_bytes()?),
+        SerialNumber::from_random(random_bytes()?),
+    ])
 }
