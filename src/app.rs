@@ -36,6 +36,7 @@ use crate::services::timestamp::{OpenFloorError, TimestampAuthority};
 use crate::services::trust::{Anchors, TrustDocuments, TrustError};
 use crate::services::verify::Verifier;
 
+use material::Instance;
 pub use material::{LogSigners, Material, MaterialError};
 
 /// How long before its making an instance's keys are trusted, so that clocks may differ.
@@ -147,9 +148,13 @@ impl App {
     /// See [`StartError`].
     pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let keys = KeyStore::open(&settings.server.data_dir).map_err(MaterialError::from)?;
-        let options = storage_options(&settings);
-        let storage = storage::open(&settings.server.data_dir, options)?;
-        let material = Material::load_or_create(&keys, &settings, clock.now())?;
+        if Instance::exists(&keys)? {
+            // A new journal under old keys would be a second history.
+            storage::require_store(&settings.server.data_dir)?;
+        }
+        let storage = storage::open(&settings.server.data_dir, storage_options(&settings))?;
+        let journal = storage.journal_id();
+        let material = Material::load_or_create(&keys, &settings, &journal, clock.now())?;
         let anchors = anchors(&settings, &material);
         let Material {
             ca,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::adapters::keystore::{KeyStore, KeyStoreError, load_key_file};
+use crate::adapters::storage::JournalId;
 use crate::adapters::system::{NoRandomness, random_bytes};
 use crate::config::{OwnCa, Settings};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
@@ -44,6 +45,12 @@ pub enum MaterialError {
     /// `instance.json` is not ours
     #[error("keys/instance.json cannot be read: {0}")]
     Instance(#[source] serde_json::Error),
+    /// The journal is not the one that was made with the keys
+    #[error(
+        "the journal in the data directory is not the one that was made with these keys: restore \
+         keys and journal together"
+    )]
+    OtherJournal,
     /// The data directory has no instance
     #[error("there is no instance here: keys/{0} is missing")]
     NoInstance(&'static str),
@@ -96,6 +103,8 @@ pub struct Instance {
     log_origin: String,
     /// The certificate log's name.
     ct_origin: String,
+    /// The journal that was made with the keys, in hexadecimal.
+    journal: String,
 }
 
 /// Everything that an instance signs with.
@@ -152,7 +161,15 @@ impl Instance {
         UnixTime::from_seconds(self.created)
     }
 
-    fn of(settings: &Settings, now: UnixTime) -> Self {
+    /// Whether the data directory has an instance, and so must have its journal.
+    ///
+    /// # Errors
+    /// The key store cannot be read.
+    pub fn exists(store: &KeyStore) -> Result<bool, MaterialError> {
+        Ok(store.load_public(INSTANCE)?.is_some())
+    }
+
+    fn of(settings: &Settings, journal: &JournalId, now: UnixTime) -> Self {
         let url = settings.server.public_url.as_str();
         let authority = url
             .split_once("://")
@@ -162,6 +179,7 @@ impl Instance {
             created: now.seconds(),
             log_origin: settings.log.origin.clone(),
             ct_origin: format!("{authority}/ct"),
+            journal: journal.to_string(),
         }
     }
 
@@ -174,9 +192,10 @@ impl Instance {
     fn load_or_create(
         store: &KeyStore,
         settings: &Settings,
+        journal: &JournalId,
         now: UnixTime,
     ) -> Result<Self, MaterialError> {
-        let wanted = Self::of(settings, now);
+        let wanted = Self::of(settings, journal, now);
         let Some(made) = Self::load(store)? else {
             let json = serde_json::to_vec_pretty(&wanted).map_err(MaterialError::Instance)?;
             store.write_public(INSTANCE, &json)?;
@@ -187,6 +206,9 @@ impl Instance {
                 made: made.log_origin,
                 now: wanted.log_origin,
             });
+        }
+        if made.journal != wanted.journal {
+            return Err(MaterialError::OtherJournal);
         }
         Ok(made)
     }
@@ -200,9 +222,10 @@ impl Material {
     pub fn load_or_create(
         store: &KeyStore,
         settings: &Settings,
+        journal: &JournalId,
         now: UnixTime,
     ) -> Result<Self, MaterialError> {
-        let instance = Instance::load_or_create(store, settings, now)?;
+        let instance = Instance::load_or_create(store, settings, journal, now)?;
         let ct = store.load_or_create_key(CT_KEY, KeyAlgorithm::P256)?;
         let log = store.load_or_create_key(LOG_KEY, KeyAlgorithm::Ed25519)?;
         let signers = LogSigners::new(&instance, ct, log)?;

@@ -44,6 +44,9 @@ pub enum OpenError {
         entry: DamagedEntry,
     },
     /// A segment before the last one is not there
+    #[error("{} is missing: restore it from a backup", .0.display())]
+    NoJournal(PathBuf),
+    /// A segment is not there
     #[error("segment {0} of the journal is missing: restore it from a backup")]
     MissingSegment(u32),
     /// A segment's length is not the one that the next segment remembers
