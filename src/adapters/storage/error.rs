@@ -43,10 +43,10 @@ pub enum OpenError {
         /// The entry that is in it, if it can be told.
         entry: DamagedEntry,
     },
-    /// A segment before the last one is not there
+    /// There is no journal where there must be one
     #[error("{} is missing: restore it from a backup", .0.display())]
     NoJournal(PathBuf),
-    /// A segment is not there
+    /// A segment before the last one is not there
     #[error("segment {0} of the journal is missing: restore it from a backup")]
     MissingSegment(u32),
     /// A segment's length is not the one that the next segment remembers
