@@ -1,4 +1,5 @@
-//! Drives a running Signet and prints throughput, latency and the server's peak memory.
+//! Drives a running Signet and prints throughput, latency, and the server's processor time for each
+//! request and its peak memory.
 //!
 //! ```text
 //! cargo run --release --example load -- --url http://localhost:8477 --token "$TOKEN" \
@@ -80,8 +81,8 @@ async fn run(options: &Options) -> Result<()> {
         .context("only http:// is driven")?;
     let material = Arc::new(prepare(address, &options.token).await?);
     println!(
-        "{:<12} {:>9} {:>9} {:>9} {:>9} {:>9}",
-        "", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms"
+        "{:<12} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms", "cpu us"
     );
     for workload in &options.workloads {
         let figures = drive(address, *workload, &material, options).await?;
@@ -162,6 +163,7 @@ async fn drive(
             Arc::clone(&stop),
         ));
     }
+    let cpu = options.pid.map(cpu_time).transpose()?;
     let start = Instant::now();
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
     stop.store(true, Ordering::Relaxed);
@@ -170,9 +172,13 @@ async fn drive(
         latencies.extend(finished??);
     }
     latencies.sort_unstable();
+    let spent = options.pid.map(cpu_time).transpose()?;
     Ok(Figures {
         workload,
         elapsed: start.elapsed(),
+        cpu: spent
+            .zip(cpu)
+            .map(|(after, before)| after.saturating_sub(before)),
         latencies,
     })
 }
@@ -320,6 +326,8 @@ fn parse_head(head: &[u8]) -> Result<(u16, usize)> {
 struct Figures {
     workload: Workload,
     elapsed: Duration,
+    /// The server's processor time
+    cpu: Option<Duration>,
     latencies: Vec<Duration>,
 }
 
@@ -339,15 +347,31 @@ impl std::fmt::Display for Figures {
                 .map_or(0.0, |d| d.as_secs_f64() * 1000.0)
         };
         let name = name.unwrap_or_default();
+        let count = self.latencies.len().max(1) as f64;
+        let cpu = self.cpu.map_or_else(
+            || "-".to_owned(),
+            |cpu| format!("{:.0}", cpu.as_secs_f64() * 1e6 / count),
+        );
         write!(
             f,
-            "{name:<12} {rate:>9.0} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
+            "{name:<12} {rate:>9.0} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {cpu:>9}",
             at(50),
             at(90),
             at(99),
             at(100)
         )
     }
+}
+
+/// The processor time that a process has used: its own and the kernel's for it (proc(5), stat).
+fn cpu_time(pid: u32) -> Result<Duration> {
+    /// Linux counts these times in hundredths of a second wherever programs can see them.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, behind_name) = stat.rsplit_once(") ").context("no stat")?;
+    let mut fields = behind_name.split(' ').skip(11);
+    let mut ticks = || -> Result<u32> { Ok(fields.next().context("no time")?.parse()?) };
+    Ok(TICK.saturating_mul(ticks()?.saturating_add(ticks()?)))
 }
 
 fn peak_memory_mib(pid: u32) -> Result<u64> {

@@ -3,6 +3,7 @@
 
 mod conformance;
 mod identity;
+mod metrics;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampering;

@@ -2,4 +2,5 @@
 
 pub mod clock;
 pub mod fake_issuer;
+pub mod instance;
 pub mod test_key;
