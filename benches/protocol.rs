@@ -74,7 +74,8 @@ impl Signed {
             let instance = Instance::start().await?;
             let json = instance.sign(CONTENT).await?;
             let bundle = Bundle::from_json(&json)?;
-            let leaf = bundle.certificate().context("no certificate")?.to_vec();
+            let leaf = bundle.material().certificate();
+            let leaf = leaf.context("no certificate")?.to_vec();
             let Content::Message {
                 digest: _,
                 signature,

@@ -10,6 +10,7 @@
 //! Every answer's status is checked; requests are made here, so their cost is in the figures.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -80,16 +81,22 @@ async fn run(options: &Options) -> Result<()> {
         .strip_prefix("http://")
         .context("only http:// is driven")?;
     let material = Arc::new(prepare(address, &options.token).await?);
-    println!(
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
         "{:<12} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms", "cpu us"
-    );
+    )?;
     for workload in &options.workloads {
         let figures = drive(address, *workload, &material, options).await?;
-        println!("{figures}");
+        writeln!(out, "{figures}")?;
     }
     if let Some(pid) = options.pid {
-        println!("peak memory of the server: {} MiB", peak_memory_mib(pid)?);
+        writeln!(
+            out,
+            "peak memory of the server: {} MiB",
+            peak_memory_mib(pid)?
+        )?;
     }
     Ok(())
 }
@@ -98,9 +105,10 @@ async fn prepare(address: &str, token: &str) -> Result<Material> {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256)?;
     let payload = token.split('.').nth(1).context("the token is no JWT")?;
     let claims: Value = serde_json::from_slice(&from_base64url(payload)?)?;
-    let subject = claims["email"]
-        .as_str()
-        .or(claims["sub"].as_str())
+    let subject = claims
+        .get("email")
+        .or_else(|| claims.get("sub"))
+        .and_then(Value::as_str)
         .context("no subject")?;
     let certificate_request = json!({
         "credentials": { "oidcIdentityToken": token },
@@ -124,8 +132,9 @@ async fn prepare(address: &str, token: &str) -> Result<Material> {
         String::from_utf8_lossy(&reply)
     );
     let reply: Value = serde_json::from_slice(&reply)?;
-    let leaf = reply["signedCertificateEmbeddedSct"]["chain"]["certificates"][0]
-        .as_str()
+    let leaf = reply
+        .pointer("/signedCertificateEmbeddedSct/chain/certificates/0")
+        .and_then(Value::as_str)
         .context("no leaf in the reply")?;
     Ok(Material {
         key,
