@@ -20,7 +20,6 @@ pub struct FileLedger {
     state: Arc<SledState>,
     /// Held over journal and state, so that both see facts in one order.
     order: Mutex<()>,
-    read_only: bool,
 }
 
 impl FileLedger {
@@ -32,9 +31,9 @@ impl FileLedger {
         let ahead = catch_up(&journal, &state).map_err(OpenError::Recover)?;
         if ahead {
             tracing::error!("ledger.read_only: the journal lacks facts that were acknowledged");
+            journal.hold([]);
         }
         Ok(Self {
-            read_only: ahead || journal.is_read_only(),
             journal,
             state,
             order: Mutex::new(()),
@@ -44,9 +43,6 @@ impl FileLedger {
     fn set(&self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), LedgerError> {
         if key.len().saturating_add(value.map_or(0, <[u8]>::len)) > MAX_FACT {
             return Err(LedgerError::Storage);
-        }
-        if self.read_only {
-            return Err(LedgerError::ReadOnly);
         }
         let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         let (fact, end) = self.journal.commit_fact(table, key, value)?;

@@ -208,3 +208,63 @@ async fn the_audit_names_what_the_state_has_wrong() {
     rebuild(store.path()).unwrap();
     store.check(store.path()).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_state_that_proves_what_is_missing_is_not_set_aside_by_a_rebuild() {
+    let mut store = Store::new();
+    store.append(4, 50).await;
+    let older = store.copy_journal();
+    store.append(3, 50).await;
+    copy_files(&journal_dir(older.path()), &store.journal());
+
+    let refused = rebuild(store.path());
+
+    assert!(
+        matches!(refused, Err(OpenError::Behind { entries: 3, .. })),
+        "{refused:?}"
+    );
+    let (_storage, log) = store.start_at(store.path()).unwrap();
+    assert_eq!(log.health(), Health::ReadOnly { missing: 3 });
+}
+
+#[tokio::test]
+async fn a_ledger_that_proves_what_is_missing_holds_the_logs_too() {
+    let mut store = Store::new();
+    store.append(4, 50).await;
+    let older = store.copy_journal();
+    let storage = open(store.path(), Options::default()).unwrap();
+    storage.ledger().put(Table::Account, b"a", b"1").unwrap();
+    drop(storage);
+    copy_files(&journal_dir(older.path()), &store.journal());
+
+    let (storage, log) = store.start_at(store.path()).unwrap();
+
+    assert_eq!(log.health(), Health::ReadOnly { missing: 0 });
+    let refused = storage.ledger().put(Table::Account, b"a", b"2");
+    assert!(matches!(refused, Err(LedgerError::ReadOnly)));
+}
+
+#[tokio::test]
+async fn a_journal_in_doubt_is_told_though_no_log_was_writing() {
+    let store = Store::new();
+    let (storage, log) = store.start_at(store.path()).unwrap();
+    assert!(futures_util::FutureExt::now_or_never(storage.failed()).is_none());
+
+    storage.journal.stop();
+
+    storage.failed().await;
+    assert_eq!(log.health(), Health::Ok);
+}
+
+#[tokio::test]
+async fn an_empty_folder_in_the_journals_place_is_no_store() {
+    let mut store = Store::new();
+    store.append(1, 50).await;
+    fs::remove_dir_all(store.journal()).unwrap();
+    fs::create_dir(store.journal()).unwrap();
+
+    let refused = rebuild(store.path());
+
+    assert!(matches!(refused, Err(OpenError::NoJournal(_))));
+    assert_eq!(fs::read_dir(store.journal()).unwrap().count(), 0);
+}

@@ -38,6 +38,13 @@ pub(super) fn list(dir: &Path) -> Result<Vec<u32>, OpenError> {
     Ok(segments)
 }
 
+/// Whether there is a segment. Nothing is touched, so this needs no lock.
+pub(super) fn any(dir: &Path) -> bool {
+    let is_segment = |path: PathBuf| path.extension().is_some_and(|extension| extension == "seg");
+    std::fs::read_dir(dir)
+        .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|e| is_segment(e.path()))))
+}
+
 /// Makes a segment with its header; it appears whole or not at all. Returns the file and its
 /// length.
 pub(super) fn create(dir: &Path, header: &Header) -> std::io::Result<(File, u32)> {
