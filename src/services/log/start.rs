@@ -46,6 +46,17 @@ pub enum StartError {
     Thread(#[source] std::io::Error),
 }
 
+/// How many entries the journal of a log lacks, if any: as the journal knows by itself, or as a head
+/// in the state that this log has signed proves. Nothing is written. Blocks on storage.
+pub fn missing_entries(id: LogId, signer: &dyn HeadSigner, parts: &Parts) -> Option<u64> {
+    let reader = Reader {
+        id,
+        journal: Arc::clone(&parts.journal),
+        state: Arc::clone(&parts.state),
+    };
+    missing(&reader, signed_head(&reader, signer).as_ref())
+}
+
 pub(super) fn start(
     id: LogId,
     signer: Arc<dyn HeadSigner>,

@@ -3,7 +3,7 @@
 use super::torn::open_journal;
 use super::*;
 use crate::services::ledger::{LedgerError, Table};
-use crate::services::log::ReadError;
+use crate::services::log::{ReadError, missing_entries};
 
 #[tokio::test]
 async fn a_journal_cut_in_the_middle_is_refused_with_the_position() {
@@ -267,4 +267,36 @@ async fn an_empty_folder_in_the_journals_place_is_no_store() {
 
     assert!(matches!(refused, Err(OpenError::NoJournal(_))));
     assert_eq!(fs::read_dir(store.journal()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn an_old_copy_for_one_log_is_one_for_all() {
+    let mut store = Store::new();
+    store.append(4, 50).await;
+    let ct_signer: Arc<dyn crate::services::log::HeadSigner> = TestSigner::new("ct.example");
+    let start_ct = |storage: &Storage| {
+        let (signer, clock) = (Arc::clone(&ct_signer), Arc::new(TestClock::default()));
+        Log::start(LogId::Ct, signer, clock, storage.parts(), Limits::default()).unwrap()
+    };
+    let append_to_ct = async |text| {
+        let storage = open(store.path(), store.options).unwrap();
+        let ct = start_ct(&storage);
+        ct.append(leaf(text)).await.unwrap();
+        ct.drain().await;
+    };
+    append_to_ct("first").await;
+    let older = store.copy_journal();
+    append_to_ct("second").await;
+    copy_files(&journal_dir(older.path()), &store.journal());
+
+    let storage = open(store.path(), store.options).unwrap();
+    let missing = missing_entries(LogId::Ct, ct_signer.as_ref(), &storage.parts());
+    storage.hold(missing.map(|missing| (LogId::Ct, missing)));
+    let log = store.start(&storage).unwrap();
+
+    assert_eq!(missing, Some(1));
+    assert_eq!(start_ct(&storage).health(), Health::ReadOnly { missing: 1 });
+    assert_eq!(log.health(), Health::ReadOnly { missing: 0 });
+    let refused = storage.ledger().put(Table::Account, b"a", b"b");
+    assert!(matches!(refused, Err(LedgerError::ReadOnly)));
 }
