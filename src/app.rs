@@ -21,17 +21,17 @@ use crate::adapters::storage::{self, OpenError, Storage};
 use crate::adapters::system::random_bytes;
 use crate::config::{IssuerSettings, IssuerSubject, Settings};
 use crate::protocol::identity::{IssuerUrl, NameError};
-use crate::protocol::time::Clock;
+use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
 use crate::services::ca::CertificateAuthority;
-use crate::services::ctlog::CtLog;
+use crate::services::ctlog::{CtHeadSigner, CtLog};
 use crate::services::issuer::{EmbeddedIssuer, IssuerKeyError};
-use crate::services::log::{Limits, Log, LogId};
+use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
 use crate::services::oidc::{
     IdentityVerifier, IssuerKind, IssuerSettingError, KeyPolicy, KeySource, SubjectDomain,
     TrustedIssuer,
 };
-use crate::services::rekor::SignatureLog;
+use crate::services::rekor::{CheckpointSigner, SignatureLog};
 use crate::services::timestamp::{OpenFloorError, TimestampAuthority};
 use crate::services::trust::{Anchors, TrustDocuments, TrustError};
 use crate::services::verify::Verifier;
@@ -126,9 +126,14 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the store itself is at fault, which has an exit status of its own.
+    /// Whether the store itself is at fault, which has an exit status of its own. A store that
+    /// another process holds is not.
     pub const fn is_storage(&self) -> bool {
-        matches!(self, Self::Storage(_) | Self::Log(..))
+        match self {
+            Self::Storage(error) => !matches!(error, OpenError::Locked(_)),
+            Self::Log(..) => true,
+            _ => false,
+        }
     }
 }
 
@@ -147,14 +152,7 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let keys = KeyStore::open(&settings.server.data_dir).map_err(MaterialError::from)?;
-        if Instance::exists(&keys)? {
-            // A new journal under old keys would be a second history.
-            storage::require_store(&settings.server.data_dir)?;
-        }
-        let storage = storage::open(&settings.server.data_dir, storage_options(&settings))?;
-        let journal = storage.journal_id();
-        let material = Material::load_or_create(&keys, &settings, &journal, clock.now())?;
+        let (storage, material) = open_directory(&settings, clock.now())?;
         let anchors = anchors(&settings, &material);
         let Material {
             ca,
@@ -165,17 +163,7 @@ impl App {
             ..
         } = material;
         let log_id = *log.note_key().hash();
-        let start = |id, signer, pool_entries| {
-            let limits = Limits {
-                pool_entries,
-                ..Limits::default()
-            };
-            Log::start(id, signer, Arc::clone(&clock), storage.parts(), limits)
-                .map_err(|error| StartError::Log(id, error))
-        };
-        let ct_log = start(LogId::Ct, Arc::new(ct.clone()), settings.ctlog.pool_entries)?;
-        let signature_log = start(LogId::RekorV2, Arc::new(log), settings.log.pool_entries)?;
-
+        let [ct_log, signature_log] = start_logs(&settings, &storage, &clock, &ct, log)?;
         let roots = vec![ca.root().clone()];
         let certificates = Arc::new(CtLog::new(ct_log.clone(), &ct, roots, Arc::clone(&clock)));
         let authority = CertificateAuthority::new(
@@ -253,12 +241,13 @@ impl App {
         &self.settings
     }
 
-    /// Waits until a log can no longer tell whether memory and disk agree. The process must then
+    /// Waits until a log or the journal can no longer tell whether memory and disk agree. The process must then
     /// end: the next start finds out.
     pub async fn failed(&self) {
         tokio::select! {
             () = self.ct_log.failed() => {}
             () = self.signature_log.failed() => {}
+            () = self.storage.failed() => {}
         }
     }
 
@@ -293,6 +282,9 @@ impl Serving {
         admin.abort();
         for (_, _, log) in app.logs() {
             log.drain().await;
+            if log.health() == Health::Failed {
+                ending = Ending::Failed;
+            }
         }
         info!(ending = ?ending, "server stopped");
         Ok(ending)
@@ -308,12 +300,74 @@ pub enum Ending {
     Failed,
 }
 
+/// Whether there is an instance in a data directory, which then must have its journal. Makes the
+/// directory where there is none.
+///
+/// # Errors
+/// The directory cannot be made or read, or others may enter it.
+pub fn has_instance(data_dir: &std::path::Path) -> Result<bool, MaterialError> {
+    Instance::exists(&KeyStore::open(data_dir)?)
+}
+
 /// How the settings want the store opened.
 pub fn storage_options(settings: &Settings) -> storage::Options {
     storage::Options {
         cache_bytes: settings.log.cache_bytes,
         segment_bytes: u32::try_from(settings.log.segment_bytes).unwrap_or(u32::MAX),
     }
+}
+
+/// Opens the store and loads what belongs to it, or makes both at a first start.
+fn open_directory(settings: &Settings, now: UnixTime) -> Result<(Storage, Material), StartError> {
+    let dir = &settings.server.data_dir;
+    let keys = KeyStore::open(dir).map_err(MaterialError::from)?;
+    if Instance::exists(&keys)? {
+        // A new journal under old keys would be a second history.
+        storage::require_store(dir)?;
+    }
+    let storage = storage::open(dir, storage_options(settings))?;
+    // Only now that the store is held is nobody else at work in the directory.
+    keys.remove_leftovers().map_err(MaterialError::from)?;
+    if !storage.is_new() {
+        Material::require_complete(&keys, settings.ca.own.is_some())?;
+    }
+    let material = Material::load_or_create(&keys, settings, &storage.journal_id(), now)?;
+    Ok((storage, material))
+}
+
+/// Starts the certificate log and the signature log. One journal serves both, and the ledger; so
+/// where it is an old copy for one of them it is one for all, and nothing is written: that would be
+/// lost when the right one comes back.
+fn start_logs(
+    settings: &Settings,
+    storage: &Storage,
+    clock: &Arc<dyn Clock>,
+    ct: &CtHeadSigner,
+    log: CheckpointSigner,
+) -> Result<[Log; 2], StartError> {
+    let ct: Arc<dyn HeadSigner> = Arc::new(ct.clone());
+    let log: Arc<dyn HeadSigner> = Arc::new(log);
+    let missing: Vec<_> = [(LogId::Ct, &ct), (LogId::RekorV2, &log)]
+        .into_iter()
+        .filter_map(|(id, signer)| {
+            Some((id, missing_entries(id, signer.as_ref(), &storage.parts())?))
+        })
+        .collect();
+    if !missing.is_empty() {
+        storage.hold(missing);
+    }
+    let start = |id, signer, pool_entries| {
+        let limits = Limits {
+            pool_entries,
+            ..Limits::default()
+        };
+        Log::start(id, signer, Arc::clone(clock), storage.parts(), limits)
+            .map_err(|error| StartError::Log(id, error))
+    };
+    Ok([
+        start(LogId::Ct, ct, settings.ctlog.pool_entries)?,
+        start(LogId::RekorV2, log, settings.log.pool_entries)?,
+    ])
 }
 
 /// The accounts of a store.

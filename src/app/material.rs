@@ -51,6 +51,12 @@ pub enum MaterialError {
          keys and journal together"
     )]
     OtherJournal,
+    /// Something is lost that the logs were started with
+    #[error(
+        "keys/{0} is missing, and another must not take its place, for the logs have been signed: \
+         restore it from a backup"
+    )]
+    Lost(&'static str),
     /// The data directory has no instance
     #[error("there is no instance here: keys/{0} is missing")]
     NoInstance(&'static str),
@@ -197,6 +203,10 @@ impl Instance {
     ) -> Result<Self, MaterialError> {
         let wanted = Self::of(settings, journal, now);
         let Some(made) = Self::load(store)? else {
+            // It is written before any key; so keys without it have signed for a lost history.
+            if store.has(CT_KEY)? || store.has(LOG_KEY)? {
+                return Err(MaterialError::Lost(INSTANCE));
+            }
             let json = serde_json::to_vec_pretty(&wanted).map_err(MaterialError::Instance)?;
             store.write_public(INSTANCE, &json)?;
             return Ok(wanted);
@@ -215,6 +225,32 @@ impl Instance {
 }
 
 impl Material {
+    /// Refuses a key store that lacks what was there when the logs were started, which is when all
+    /// of it had been made. Otherwise a lost file would quietly be made anew, and a lost chain have
+    /// its authority's keys replaced. Root keys may be kept elsewhere; `own_ca` says that the
+    /// certificate authority's files are.
+    ///
+    /// # Errors
+    /// [`MaterialError::Lost`], or the directory cannot be read.
+    pub fn require_complete(store: &KeyStore, own_ca: bool) -> Result<(), MaterialError> {
+        let mut needed = vec![INSTANCE, CT_KEY, LOG_KEY, ISSUER_KEY];
+        needed.extend([TSA_FILES.key, TSA_FILES.chain]);
+        let mut has_ca = false;
+        for name in [CA_FILES.root_key, CA_FILES.key, CA_FILES.chain] {
+            has_ca |= store.has(name)?;
+        }
+        // An instance that began with a CA of its owner's gets one of ours when that is taken away.
+        if has_ca && !own_ca {
+            needed.extend([CA_FILES.key, CA_FILES.chain]);
+        }
+        for name in needed {
+            if !store.has(name)? {
+                return Err(MaterialError::Lost(name));
+            }
+        }
+        Ok(())
+    }
+
     /// Loads what is there and makes what is missing.
     ///
     /// # Errors
@@ -360,4 +396,53 @@ fn serials() -> Result<[SerialNumber; 2], NoRandomness> {
         SerialNumber::from_random(random_bytes()?),
         SerialNumber::from_random(random_bytes()?),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEEDED: [&str; 8] = [
+        INSTANCE,
+        CT_KEY,
+        LOG_KEY,
+        ISSUER_KEY,
+        TSA_FILES.key,
+        TSA_FILES.chain,
+        CA_FILES.key,
+        CA_FILES.chain,
+    ];
+
+    fn store_with(names: impl IntoIterator<Item = &'static str>) -> (tempfile::TempDir, KeyStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = KeyStore::open(&folder.path().join("data")).unwrap();
+        for name in names {
+            store.write_public(name, b"").unwrap();
+        }
+        (folder, store)
+    }
+
+    #[test]
+    fn nothing_that_was_signed_with_is_made_anew() {
+        let (_folder, whole) = store_with(NEEDED);
+        Material::require_complete(&whole, false).unwrap();
+        for lost in NEEDED {
+            let (_folder, store) = store_with(NEEDED.into_iter().filter(|name| *name != lost));
+
+            let refused = Material::require_complete(&store, false);
+
+            assert!(
+                matches!(refused, Err(MaterialError::Lost(name)) if name == lost),
+                "{lost}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_certificate_authority_of_the_owners_has_no_files_here() {
+        let (_folder, store) = store_with(NEEDED.into_iter().take(6));
+
+        Material::require_complete(&store, true).unwrap();
+        Material::require_complete(&store, false).unwrap();
+    }
 }

@@ -49,6 +49,9 @@ fn run_account(args: &AccountArgs) -> Result<(), Failure> {
     let settings = config::load(&args.store.sources())?;
     let dir = &settings.server.data_dir;
     let open_store = || {
+        if app::has_instance(dir)? {
+            storage::require_store(dir)?;
+        }
         let storage = storage::open(dir, app::storage_options(&settings))?;
         Ok(app::open_accounts(&storage, Arc::new(SystemClock))?)
     };

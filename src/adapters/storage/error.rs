@@ -73,6 +73,18 @@ pub enum OpenError {
         /// The size of both trees.
         size: u64,
     },
+    /// The state knows of entries that the journal lacks, so it must not be set aside
+    #[error(
+        "the journal lacks {entries} entries that the state in {} proves were written: restore the \
+         right journal",
+        .state.display()
+    )]
+    Behind {
+        /// How many.
+        entries: u64,
+        /// Where the state is.
+        state: PathBuf,
+    },
     /// No identity could be drawn for a new journal
     #[error("the operating system gave no randomness")]
     NoRandomness,

@@ -24,7 +24,7 @@ use self::pool::Pool;
 pub use self::port::{Journal, State};
 use self::read::Reader;
 pub use self::recover::RecoverError;
-pub use self::start::{StartError, rebuild_state};
+pub use self::start::{StartError, missing_entries, rebuild_state};
 pub use self::tree::extend;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningFailed;

@@ -1,7 +1,6 @@
 //! Power cuts: batches that were written in part, and tails that went missing.
 
 use super::*;
-use crate::services::log::Journal as _;
 use crate::services::log::tests::{Breaking, Stop};
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use tokio::sync::watch;
+
 use super::heads::{self, HeadFile, Heads};
 use super::record::{FORMAT, Header};
 use super::segment::{self, Ending, Unit};
@@ -266,10 +268,14 @@ fn writer(
         sequence: known.as_ref().map_or(0, |known| known.sequence),
         head_file: None,
         read_only,
-        in_doubt: false,
+        in_doubt: watch::Sender::new(false),
         segment_bytes,
     };
     if writer.read_only.is_none() {
+        let told = known.as_ref().map(|known| known.end);
+        writer
+            .settle(told.unwrap_or_default())
+            .map_err(OpenError::io(&path))?;
         let head_file = HeadFile::open(dir).map_err(OpenError::io(&head_path))?;
         writer.head_file = Some(head_file);
         writer.write_heads().map_err(OpenError::io(&head_path))?;
@@ -313,5 +319,51 @@ mod tests {
             }
         ));
         assert!(!heads::path(dir.path()).exists());
+    }
+
+    fn a_fact(number: u64) -> super::super::record::Draft {
+        let mut draft = super::super::record::Draft::default();
+        draft.fact(&super::super::record::Fact {
+            number,
+            table: crate::services::ledger::Table::Account,
+            key: vec![7; 100],
+            value: None,
+        });
+        draft
+    }
+
+    #[test]
+    fn what_nobody_was_told_of_is_written_again_before_it_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), 1 << 20).unwrap();
+        let before = std::fs::read(heads::path(dir.path())).unwrap();
+        journal.append(a_fact(1), |_, _| ()).unwrap();
+        drop(journal);
+        let segment = segment::path(dir.path(), 1);
+        let written_again = || {
+            let file = files::open_private(&segment).unwrap();
+            let long_ago = std::time::SystemTime::UNIX_EPOCH;
+            file.set_modified(long_ago).unwrap();
+            drop(open(dir.path(), 1 << 20).unwrap());
+            file.metadata().unwrap().modified().unwrap() > long_ago
+        };
+
+        assert!(!written_again(), "all of it was told");
+        std::fs::write(heads::path(dir.path()), before).unwrap();
+        let bytes = std::fs::read(&segment).unwrap();
+        assert!(written_again(), "killed before the heads were written");
+        assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_segment_that_32_bits_cannot_address_any_further_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), u32::MAX).unwrap();
+        // A hole: nothing is read of it.
+        journal.end.offset = u32::MAX - 100;
+
+        let (_, end) = journal.append(a_fact(1), |_, _| ()).unwrap();
+
+        assert_eq!(end.segment, 2);
     }
 }
