@@ -9,6 +9,7 @@ acknowledged entry where it was promised, extend every checkpoint ever seen, and
 import argparse
 import base64
 import collections
+import fcntl
 import hashlib
 import json
 import os
@@ -161,7 +162,12 @@ class Server:
     def kill(self, how=signal.SIGKILL):
         if self.process.poll() is None:
             os.killpg(self.process.pid, how)
-        return self.process.wait(START_SECONDS)
+        status = self.process.wait(START_SECONDS)
+        # Under strace that was strace's end; the server's own may still be a moment away.
+        if (self.bench.data / "lock").exists():
+            with open(self.bench.data / "lock", "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        return status
 
 
 class Bench:
