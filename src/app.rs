@@ -128,7 +128,11 @@ pub enum StartError {
 impl StartError {
     /// Whether the store itself is at fault, which has an exit status of its own.
     pub const fn is_storage(&self) -> bool {
-        matches!(self, Self::Storage(_) | Self::Log(..))
+        match self {
+            Self::Storage(error) => error.is_damage(),
+            Self::Log(..) => true,
+            _ => false,
+        }
     }
 }
 

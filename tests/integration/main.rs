@@ -3,8 +3,11 @@
 
 mod conformance;
 mod identity;
+mod issuers;
 mod program;
+mod readonly;
 mod signing;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampering;
+mod tls;
