@@ -1,6 +1,7 @@
 //! Journeys through the library as a whole, over real sockets: one module each, one binary for all.
 #![cfg(test)]
 
+mod abuse;
 mod conformance;
 mod identity;
 mod issuers;
@@ -10,4 +11,5 @@ mod signing;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampering;
+mod time;
 mod tls;

@@ -3,14 +3,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use signet::protocol::bytes::to_base64;
 use signet::protocol::keys::EphemeralKey;
 use signet::protocol::x509::Certificate;
 
+use crate::support::clock::TestClock;
 use crate::support::http::Request;
-use crate::support::server::{Account, TestServer};
+use crate::support::server::{Account, Plan, TestServer};
 use crate::support::signing::{entry_request, key_request, request_chain, sign, verify};
 
 const EMAIL: &str = "build@example.com";
@@ -35,7 +38,8 @@ struct Restored {
 }
 
 fn restored(lost: usize) -> Restored {
-    let server = TestServer::start();
+    let clock = Arc::new(TestClock::default());
+    let server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
     let account = server.account(EMAIL);
     let token = server.token(&account);
     let first = sign(&server, &token, EMAIL, b"first").to_json();
@@ -52,6 +56,8 @@ fn restored(lost: usize) -> Restored {
     }
     let stopped = server.stop();
     copy_files(&backup, &journal, |_| true);
+    // Timestamps for a second that is on record need nothing written.
+    clock.advance(Duration::from_secs(1));
     let first = serde_json::from_str(&first).unwrap();
     Restored {
         server: stopped.start(),

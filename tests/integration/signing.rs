@@ -226,6 +226,62 @@ fn t05_submissions_of_one_entry_at_once_get_one_place() {
     assert_eq!(checkpoint.lines().nth(1), Some("1"));
 }
 
+/// The other signature that holds wherever this one does: (r, n − s) for (r, s).
+fn twin(signature: &[u8]) -> Vec<u8> {
+    const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    let integer = |at: usize| {
+        let length = usize::from(signature[at + 1]);
+        (&signature[at + 2..at + 2 + length], at + 2 + length)
+    };
+    let (r, next) = integer(2);
+    let (s, _) = integer(next);
+    let order = hex::decode(ORDER).unwrap();
+    let mut rest = [
+        vec![0; 32_usize.saturating_sub(s.len())],
+        s[s.len().saturating_sub(32)..].to_vec(),
+    ]
+    .concat();
+    let mut borrowed = false;
+    for (digit, whole) in rest.iter_mut().zip(&order).rev() {
+        let (less, first) = whole.overflowing_sub(*digit);
+        let (less, second) = less.overflowing_sub(u8::from(borrowed));
+        (*digit, borrowed) = (less, first || second);
+    }
+    let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+    let mut s = rest[zeros..].to_vec();
+    if s[0] >= 0x80 {
+        s.insert(0, 0);
+    }
+    let lengths = [r.len(), s.len()].map(|length| u8::try_from(length).unwrap());
+    let content = [&[2, lengths[0]], r, &[2, lengths[1]], &s].concat();
+    [&[0x30, u8::try_from(content.len()).unwrap()], &content[..]].concat()
+}
+
+#[test]
+fn t48_the_twin_of_a_signature_is_an_entry_of_its_own_and_does_not_fit_the_old_one() {
+    let server = TestServer::start();
+    let token = server.token(&server.account(EMAIL));
+    let bundle = sign(&server, &token, EMAIL, CONTENT).to_json();
+    let mut bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let leaf = &bundle["verificationMaterial"]["certificate"]["rawBytes"];
+    let leaf = Certificate::from_der(&from_base64(leaf.as_str().unwrap()).unwrap()).unwrap();
+    let signature = bundle.pointer_mut("/messageSignature/signature").unwrap();
+    let other = twin(&from_base64(signature.as_str().unwrap()).unwrap());
+    assert!(leaf.public_key().verify_message(CONTENT, &other).is_ok());
+
+    let entry = server.post_json(
+        "/api/v2/log/entries",
+        &entry_request(CONTENT, &other, &leaf),
+    );
+    *signature = json!(to_base64(&other));
+    let (status, verdict) = verify(&server, &bundle, CONTENT, EMAIL);
+
+    assert_eq!(entry.status, 201, "{}", entry.text());
+    assert_eq!(status, 422, "{verdict}");
+    // Both the timestamp and the entry are for the other one.
+    assert!(verdict["code"].is_string());
+}
+
 #[test]
 fn timestamps_verify_by_the_trust_root_and_no_two_are_alike() {
     use signet::protocol::bytes::HashAlgorithm;

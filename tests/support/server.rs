@@ -10,7 +10,7 @@ use serde_json::Value;
 use signet::adapters::http::server::Bound;
 use signet::adapters::system::SystemClock;
 use signet::app::{App, Ending, StartError};
-use signet::config::{self, Flags, Sources};
+use signet::config::{self, Flags, Settings, Sources};
 use signet::protocol::identity::EmailAddress;
 use signet::protocol::time::Clock;
 use tempfile::TempDir;
@@ -21,7 +21,6 @@ use super::http::{Reply, Request};
 /// A machine account with its secret.
 #[derive(Clone, Debug)]
 pub struct Account {
-    pub email: String,
     pub client_id: String,
     pub client_secret: String,
 }
@@ -35,7 +34,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// An instance with an empty data directory on a free port, one worker and the system's clock.
+    /// An instance with an empty data directory on a free port, two workers and the system's clock.
     pub fn new() -> Self {
         Self {
             folder: Arc::new(TempDir::new().unwrap()),
@@ -93,32 +92,8 @@ impl Plan {
         let (stop, stopping) = oneshot::channel();
         // Not on a thread of the test's own runtime: tests may block while they wait for replies.
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            runtime.unwrap().block_on(async {
-                let mut settings = settings;
-                let serving = async {
-                    let bound = Bound::bind(settings.server.listen)?;
-                    settings
-                        .server
-                        .public_url
-                        .adopt_port(bound.address().port());
-                    App::open(settings, clock)?.serve(bound).await
-                };
-                match serving.await {
-                    Err(error) => {
-                        started.send(Err(error)).unwrap();
-                        Ending::Asked
-                    }
-                    Ok(serving) => {
-                        let app = Arc::clone(&serving.app);
-                        started.send(Ok((serving.address(), app))).unwrap();
-                        let stop = async { drop(stopping.await) };
-                        serving.until(stop).await.unwrap()
-                    }
-                }
-            })
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(run(settings, clock, started, stopping))
         });
         let (address, app) = starting.recv().unwrap()?;
         let url = app.settings().server.public_url.as_str().to_owned();
@@ -130,6 +105,31 @@ impl Plan {
             stop,
             thread,
         })
+    }
+}
+
+/// Says when the instance answers, or why it does not; ends when it has ended.
+async fn run(
+    mut settings: Settings,
+    clock: Arc<dyn Clock>,
+    started: mpsc::Sender<Result<(SocketAddr, Arc<App>), StartError>>,
+    stopping: oneshot::Receiver<()>,
+) -> Ending {
+    let serving = async {
+        let bound = Bound::bind(settings.server.listen)?;
+        settings.server.public_url.adopt_port(bound.address().port());
+        App::open(settings, clock)?.serve(bound).await
+    };
+    match serving.await {
+        Err(error) => {
+            started.send(Err(error)).unwrap();
+            Ending::Asked
+        }
+        Ok(serving) => {
+            let app = Arc::clone(&serving.app);
+            started.send(Ok((serving.address(), app))).unwrap();
+            serving.until(async { drop(stopping.await) }).await.unwrap()
+        }
     }
 }
 
@@ -158,10 +158,6 @@ impl TestServer {
         &self.url
     }
 
-    pub fn data_dir(&self) -> PathBuf {
-        self.plan.data_dir()
-    }
-
     /// Drains and ends it. What it kept can be looked at, and started again under the same URL.
     pub fn stop(self) -> Plan {
         let Self {
@@ -176,6 +172,11 @@ impl TestServer {
         // It may have ended by itself.
         let _ = stop.send(());
         assert_eq!(thread.join().unwrap(), Ending::Asked);
+        // The framework's threads end on their own; the last of them lets the store go.
+        std::fs::File::open(plan.data_dir().join("lock"))
+            .unwrap()
+            .lock()
+            .unwrap();
         plan.listen = address;
         plan
     }
@@ -194,7 +195,6 @@ impl TestServer {
             .add_service(EmailAddress::new(email).unwrap())
             .unwrap();
         Account {
-            email: email.to_owned(),
             client_secret: made.client_secret.reveal().to_owned(),
             client_id: made.client_id,
         }
