@@ -71,7 +71,7 @@ pub enum StartError {
     #[error(transparent)]
     Storage(#[from] OpenError),
     /// A log did not come up from the store
-    #[error("the {0:?} log does not start: {1}")]
+    #[error("the {0} does not start: {1}")]
     Log(LogId, #[source] crate::services::log::StartError),
     /// Accounts
     #[error("accounts: {0}")]

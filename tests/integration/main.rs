@@ -5,6 +5,7 @@ mod abuse;
 mod conformance;
 mod identity;
 mod issuers;
+mod metrics;
 mod program;
 mod readonly;
 mod signing;

@@ -92,8 +92,12 @@ impl Plan {
         let (stop, stopping) = oneshot::channel();
         // Not on a thread of the test's own runtime: tests may block while they wait for replies.
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(run(settings, clock, started, stopping))
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime
+                .unwrap()
+                .block_on(run(settings, clock, started, stopping))
         });
         let (address, app) = starting.recv().unwrap()?;
         let url = app.settings().server.public_url.as_str().to_owned();
@@ -117,7 +121,10 @@ async fn run(
 ) -> Ending {
     let serving = async {
         let bound = Bound::bind(settings.server.listen)?;
-        settings.server.public_url.adopt_port(bound.address().port());
+        settings
+            .server
+            .public_url
+            .adopt_port(bound.address().port());
         App::open(settings, clock)?.serve(bound).await
     };
     match serving.await {

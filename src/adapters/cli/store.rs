@@ -45,7 +45,10 @@ pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     let mut output = Output::stderr();
     output.success("the state is built anew; the old one is beside it");
     for (log, size) in sizes {
-        output.field(&format!("{log:?}"), format_args!("{} entries", size.get()));
+        output.field(
+            &format!("{log:<15}"),
+            format_args!("{} entries", size.get()),
+        );
     }
     Ok(())
 }

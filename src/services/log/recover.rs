@@ -29,7 +29,7 @@ pub enum RecoverError {
     State(#[from] StateError),
     /// The leaves in the journal do not have the root that was signed for them
     #[error(
-        "the leaves of log {log:?} in the journal do not lead to the root signed for size {size}"
+        "the leaves of the {log} in the journal do not lead to the root signed for size {size}"
     )]
     Root {
         /// Which log.
@@ -63,11 +63,11 @@ pub(super) fn recover(reader: &Reader, keep_longer: bool) -> Result<Recovered, R
             // A journal that is damaged stays damaged; only the state can be made anew.
             Err(RecoverError::Journal(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(log = ?reader.id, %error, "state.disagreed");
+                tracing::warn!(log = %reader.id, %error, "state.disagreed");
             }
         }
     }
-    tracing::warn!(log = ?reader.id, tree.size = head.size.get(), "state.rebuilt");
+    tracing::warn!(log = %reader.id, tree.size = head.size.get(), "state.rebuilt");
     arrived(reader.id, replay(reader, Frontier::empty(), None)?, head)
 }
 

@@ -24,7 +24,7 @@ pub enum StartError {
     Recover(#[from] RecoverError),
     /// The last checkpoint was signed with another key or under another origin
     #[error(
-        "the last checkpoint of log {log:?} (size {size}) was not signed by the key and origin \
+        "the last checkpoint of the {log} (size {size}) was not signed by the key and origin \
          {origin:?} that are configured"
     )]
     Stranger {
@@ -37,7 +37,7 @@ pub enum StartError {
     },
     /// Journal and state hold checkpoints of one size and two roots, both signed by this log
     #[error(
-        "log {log:?} has signed two different trees of {size} entries; restore the right journal"
+        "the {log} has signed two different trees of {size} entries; restore the right journal"
     )]
     Forked {
         /// Which log.
@@ -91,7 +91,7 @@ pub(super) fn start(
         Health::Ok => sequencer
             .spawn(Arc::clone(&shared))
             .map_err(StartError::Thread)?,
-        _ => tracing::error!(log = ?id, missing, "log.read_only"),
+        _ => tracing::error!(log = %id, missing, "log.read_only"),
     }
     Ok(Log {
         handle: Arc::new(Handle { reader, shared }),
