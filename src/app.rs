@@ -130,7 +130,7 @@ impl StartError {
     /// another process holds is not.
     pub const fn is_storage(&self) -> bool {
         match self {
-            Self::Storage(error) => !matches!(error, OpenError::Locked(_)),
+            Self::Storage(error) => error.is_damage(),
             Self::Log(..) => true,
             _ => false,
         }

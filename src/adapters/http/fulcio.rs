@@ -296,6 +296,14 @@ impl From<IssueError> for GatewayError {
                 "Error entering certificate in CTL: too many entries are waiting",
             )
             .header(header::RETRY_AFTER, HeaderValue::from(1)),
+            // Nothing is wrong with the request, and an operator must act first.
+            IssueError::Log(CtError::Append(
+                cause @ (AppendError::ReadOnly { .. } | AppendError::Stopped),
+            )) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                GrpcCode::Unavailable,
+                format!("Error entering certificate in CTL: {cause}"),
+            ),
             IssueError::Log(_) => failed("Error entering certificate in CTL"),
             IssueError::OutsideAuthority(_) | IssueError::NoRandomness | IssueError::Profile(_) => {
                 failed("error communicating with CA backend")

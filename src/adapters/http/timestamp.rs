@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::body::{Body, ErrorForm, with_limit};
 use crate::protocol::tsp::TimestampRequest;
+use crate::services::ledger::LedgerError;
 use crate::services::timestamp::{FloorError, StampError, TimestampAuthority};
 
 /// The longest timestamp request, in bytes: a digest, a nonce and a policy.
@@ -120,6 +121,10 @@ fn wants_reply(headers: &HeaderMap) -> bool {
 const fn classify(error: &StampError) -> (StatusCode, Option<u32>) {
     match error {
         StampError::Request(_) | StampError::Policy => (StatusCode::BAD_REQUEST, None),
+        // An operator must act first, so no moment to come back can be named.
+        StampError::Time(FloorError::Ledger(LedgerError::ReadOnly)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, None)
+        }
         StampError::Time(
             FloorError::Backwards { .. } | FloorError::Ledger(_) | FloorError::Stopped,
         ) => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),

@@ -110,6 +110,11 @@ impl fmt::Display for DamagedEntry {
 }
 
 impl OpenError {
+    /// Whether what is stored is at fault, and not merely in use or out of reach.
+    pub const fn is_damage(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::Locked(_) | Self::NoRandomness)
+    }
+
     /// For `map_err`: an I/O error with the path it is about.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| Self::Io {
