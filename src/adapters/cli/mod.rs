@@ -49,6 +49,10 @@ fn run_account(args: &AccountArgs) -> Result<(), Failure> {
     let settings = config::load(&args.store.sources())?;
     let dir = &settings.server.data_dir;
     let open_store = || {
+        // A mistyped directory must not become a new store, with accounts that no server knows.
+        storage::require_store(dir).context(
+            "no server has run on this directory: start one first, or name another by --data-dir",
+        )?;
         let storage = storage::open(dir, app::storage_options(&settings))?;
         Ok(app::open_accounts(&storage, Arc::new(SystemClock))?)
     };
