@@ -51,11 +51,12 @@ pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A store that a server has open is not a damaged one.
+/// A full disk, or a server that has the store open, are no damage.
 fn failed(error: OpenError) -> Failure {
-    match error {
-        OpenError::Locked(_) => Failure::failed(error.into()),
-        error => damaged(error.into()),
+    if error.is_damage() {
+        damaged(error.into())
+    } else {
+        Failure::failed(error.into())
     }
 }
 
