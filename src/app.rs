@@ -125,12 +125,12 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the store itself is at fault, which has an exit status of its own. A store that
-    /// another process holds is not.
+    /// Whether the store itself is at fault, which has an exit status of its own: starting again
+    /// does not help.
     pub const fn is_storage(&self) -> bool {
         match self {
             Self::Storage(error) => error.is_damage(),
-            Self::Log(..) => true,
+            Self::Log(_, error) => error.is_damage(),
             _ => false,
         }
     }

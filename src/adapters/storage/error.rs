@@ -110,9 +110,21 @@ impl fmt::Display for DamagedEntry {
 }
 
 impl OpenError {
-    /// Whether what is stored is at fault, and not merely in use or out of reach.
+    /// Whether the store itself is at fault, so that trying again cannot help. A full disk, or
+    /// another process that holds the store, pass.
     pub const fn is_damage(&self) -> bool {
-        !matches!(self, Self::Io { .. } | Self::Locked(_) | Self::NoRandomness)
+        match self {
+            Self::Io { .. } | Self::Locked(_) | Self::NoRandomness | Self::State(_) => false,
+            Self::Recover(error) => error.is_damage(),
+            Self::Newer { .. }
+            | Self::Damaged { .. }
+            | Self::NoJournal(_)
+            | Self::MissingSegment(_)
+            | Self::SegmentLength { .. }
+            | Self::Foreign(_)
+            | Self::Forked { .. }
+            | Self::Behind { .. } => true,
+        }
     }
 
     /// For `map_err`: an I/O error with the path it is about.
@@ -120,6 +132,29 @@ impl OpenError {
         |source| Self::Io {
             path: path.to_owned(),
             source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::log::port::{JournalError, StateError};
+
+    #[test]
+    fn what_may_pass_by_itself_is_no_damage() {
+        let full = OpenError::io(Path::new("x"))(io::ErrorKind::StorageFull.into());
+        let unwritten = OpenError::Recover(RecoverError::State(StateError));
+        for passing in [full, unwritten, OpenError::Locked(PathBuf::new())] {
+            assert!(!passing.is_damage(), "{passing}");
+        }
+        let damaged = JournalError::Damaged {
+            segment: 1,
+            offset: 8,
+        };
+        let damaged = OpenError::Recover(RecoverError::Journal(damaged));
+        for lasting in [damaged, OpenError::MissingSegment(1)] {
+            assert!(lasting.is_damage(), "{lasting}");
         }
     }
 }

@@ -63,6 +63,17 @@ pub enum RecoverError {
     },
 }
 
+impl RecoverError {
+    /// Whether trying again cannot help.
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            Self::Journal(error) => matches!(error, JournalError::Damaged { .. }),
+            Self::State(_) => false,
+            Self::Root { .. } | Self::Longer { .. } | Self::Forked { .. } => true,
+        }
+    }
+}
+
 /// Compares state and journal, replays what the state lacks, and makes the state anew where it does
 /// not agree with the journal.
 ///

@@ -46,6 +46,17 @@ pub enum StartError {
     Thread(#[source] std::io::Error),
 }
 
+impl StartError {
+    /// Whether trying again cannot help.
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            Self::Recover(error) => error.is_damage(),
+            Self::Stranger { .. } => true,
+            Self::Signing(_) | Self::Journal(_) | Self::Thread(_) => false,
+        }
+    }
+}
+
 /// How many entries the journal of a log lacks, if any: as the journal knows by itself, or as a head
 /// in the state that this log has signed proves. Nothing is written. Blocks on storage.
 pub fn missing_entries(id: LogId, signer: &dyn HeadSigner, parts: &Parts) -> Option<u64> {
