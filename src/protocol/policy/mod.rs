@@ -1,6 +1,17 @@
 //! Who may sign what. Silence means denial. Pure: no I/O, no clock.
 
+mod decision;
+mod evidence;
+
 use std::fmt;
+
+pub use decision::{
+    Accepted, BundleOutcome, Denial, DenialReason, NotCounted, Signer, ThresholdOutcome,
+};
+pub use evidence::{
+    ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, SctEvidence,
+    StatementEvidence, TimeEvidence, TimeKind, claim_name, claim_names,
+};
 
 /// Whose signatures are accepted: any of a list of identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +27,7 @@ pub struct IdentityMatcher {
 }
 
 /// Who signed, as the certificate says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity {
     /// The OpenID Connect issuer that vouched for the subject.
     pub issuer: String,
@@ -81,11 +92,15 @@ impl Policy {
     /// # Errors
     /// The policy does not name it.
     pub fn permit(&self, identity: Identity) -> Result<Permit, Denied> {
-        if self.identities.iter().any(|one| one.matches(&identity)) {
+        if self.names(&identity) {
             Ok(Permit { identity })
         } else {
             Err(Denied(identity))
         }
+    }
+
+    fn names(&self, identity: &Identity) -> bool {
+        self.identities.iter().any(|one| one.matches(identity))
     }
 }
 
