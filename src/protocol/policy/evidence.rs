@@ -37,6 +37,8 @@ pub struct CertificateEvidence {
     pub serial: Vec<u8>,
     /// SHA-256 of the certificate's DER.
     pub fingerprint: Sha256,
+    /// SHA-256 of the DER of the trusted authority's own certificate, the last of its chain.
+    pub authority: Sha256,
     /// Fulcio's extensions that are there and readable, by the names of [`claim_name`].
     pub claims: BTreeMap<&'static str, String>,
     /// The verified promises of trusted certificate logs.
