@@ -15,30 +15,35 @@ use crate::protocol::bytes::{Base64, Digest, HashAlgorithm, Sha256, from_base64}
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::KeyDetails;
 
-/// Checks that the entry is for what the bundle holds.
+/// Checks that the entry is for what the bundle holds. Returns how the log says that it verified
+/// the signature, where its entries say that.
 pub(super) fn check(
     entry: &LogEntry,
     form: &Form<'_>,
     content: &SignedContent<'_>,
-) -> Result<(), Refusal> {
+) -> Result<Option<KeyDetails>, Refusal> {
     let entry = Entry { entry, form };
     let kind = entry.entry.kind.as_str();
     let version = entry.entry.version.as_str();
     match (kind, version, content) {
         ("hashedrekord", "0.0.1", SignedContent::Message { digest }) => {
-            entry.check_hashedrekord_v1(digest)
+            entry.check_hashedrekord_v1(digest)?;
+            Ok(None)
         }
         ("hashedrekord", "0.0.2", _) => {
-            entry.check_hashedrekord_v2(&content.logged_digest(form.claimed().key()))
+            let digest = content.logged_digest(form.claimed().key());
+            entry.check_hashedrekord_v2(&digest).map(Some)
         }
         ("dsse", "0.0.1", SignedContent::Envelope { envelope, .. }) => {
-            entry.check_dsse_v1(envelope)
+            entry.check_dsse_v1(envelope)?;
+            Ok(None)
         }
         ("dsse", "0.0.2", SignedContent::Envelope { envelope, .. }) => {
-            entry.check_dsse_v2(envelope)
+            entry.check_dsse_v2(envelope).map(Some)
         }
         ("intoto", "0.0.2", SignedContent::Envelope { envelope, .. }) => {
-            entry.check_intoto_v2(envelope)
+            entry.check_intoto_v2(envelope)?;
+            Ok(None)
         }
         _ => Err(Refusal::Kind {
             kind: kind.to_owned(),
@@ -94,15 +99,16 @@ impl Entry<'_> {
         self.same(spec.content.payload_hash.is(&payload), "payload")
     }
 
-    fn check_hashedrekord_v2(&self, digest: &Digest) -> Result<(), Refusal> {
+    fn check_hashedrekord_v2(&self, digest: &Digest) -> Result<KeyDetails, Refusal> {
         let record =
             UnverifiedHashedRekord::parse_body(&self.entry.body).map_err(|_| self.malformed())?;
         self.check_signature(&record.signature)?;
         self.check_verifier(&record.verifier, record.key_details)?;
-        self.same(record.digest == *digest, "artifact")
+        self.same(record.digest == *digest, "artifact")?;
+        Ok(record.key_details)
     }
 
-    fn check_dsse_v2(&self, envelope: &Envelope) -> Result<(), Refusal> {
+    fn check_dsse_v2(&self, envelope: &Envelope) -> Result<KeyDetails, Refusal> {
         let spec: v2::DsseSpec = self.spec()?;
         let spec = spec.dsse_v002;
         let [signature] = spec.signatures.as_slice() else {
@@ -112,7 +118,8 @@ impl Entry<'_> {
         let verifier = signature.verifier.raw().ok_or_else(|| self.malformed())?;
         self.check_verifier(&verifier, signature.verifier.key_details)?;
         let payload = Sha256::of(&envelope.payload).into();
-        self.same(spec.payload_hash.is(&payload), "payload")
+        self.same(spec.payload_hash.is(&payload), "payload")?;
+        Ok(signature.verifier.key_details)
     }
 
     /// Reads the body; its own kind and version must be those that the bundle names.
@@ -137,7 +144,7 @@ impl Entry<'_> {
             return Err(self.malformed());
         };
         let same = match self.form.claimed() {
-            ClaimedSigner::Certified { leaf, .. } => {
+            ClaimedSigner::Certified { leaf } => {
                 block.tag() == "CERTIFICATE" && block.contents() == leaf.der()
             }
             ClaimedSigner::Managed { key } => {
@@ -149,9 +156,7 @@ impl Entry<'_> {
 
     fn check_verifier(&self, logged: &RawVerifier, details: KeyDetails) -> Result<(), Refusal> {
         let same = match (self.form.claimed(), logged) {
-            (ClaimedSigner::Certified { leaf, .. }, RawVerifier::Certificate(der)) => {
-                der == leaf.der()
-            }
+            (ClaimedSigner::Certified { leaf }, RawVerifier::Certificate(der)) => der == leaf.der(),
             (ClaimedSigner::Managed { key }, RawVerifier::PublicKey(spki)) => {
                 spki == key.spki_der()
             }
