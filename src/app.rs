@@ -26,7 +26,7 @@ use crate::services::account::{AccountError, Accounts};
 use crate::services::ca::CertificateAuthority;
 use crate::services::ctlog::CtLog;
 use crate::services::issuer::{EmbeddedIssuer, IssuerKeyError};
-use crate::services::log::{HeadSigner, Limits, Log, LogId};
+use crate::services::log::{Limits, Log, LogId};
 use crate::services::oidc::{
     IdentityVerifier, IssuerKind, IssuerSettingError, KeyPolicy, KeySource, SubjectDomain,
     TrustedIssuer,
@@ -36,6 +36,7 @@ use crate::services::timestamp::{OpenFloorError, TimestampAuthority};
 use crate::services::trust::{Anchors, TrustDocuments, TrustError};
 use crate::services::verify::Verifier;
 
+use material::Instance;
 pub use material::{LogSigners, Material, MaterialError};
 
 /// How long before its making an instance's keys are trusted, so that clocks may differ.
@@ -147,27 +148,32 @@ impl App {
     /// See [`StartError`].
     pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let keys = KeyStore::open(&settings.server.data_dir).map_err(MaterialError::from)?;
-        let options = storage_options(&settings);
-        let storage = storage::open(&settings.server.data_dir, options)?;
-        let Material { instance, ca, tsa, ct, log, issuer } =
-            Material::load_or_create(&keys, &settings, clock.now())?;
-        let anchors = Anchors {
-            public_url: settings.server.public_url.as_str().to_owned(),
-            operator: settings.trust.operator.clone(),
-            issuers: issuer_urls(&settings),
-            ca_chain: ca.chain().to_vec(),
-            ct_key: ct.head_key().key().clone(),
-            log_key: log.note_key().clone(),
-            tsa_chain: tsa.chain().to_vec(),
-            start: instance.created().before(TRUST_MARGIN),
-        };
-        let start = |id, signer: Arc<dyn HeadSigner>, pool_entries| {
-            let limits = Limits { pool_entries, ..Limits::default() };
+        if Instance::exists(&keys)? {
+            // A new journal under old keys would be a second history.
+            storage::require_store(&settings.server.data_dir)?;
+        }
+        let storage = storage::open(&settings.server.data_dir, storage_options(&settings))?;
+        let journal = storage.journal_id();
+        let material = Material::load_or_create(&keys, &settings, &journal, clock.now())?;
+        let anchors = anchors(&settings, &material);
+        let Material {
+            ca,
+            tsa,
+            ct,
+            log,
+            issuer,
+            ..
+        } = material;
+        let log_id = *log.note_key().hash();
+        let start = |id, signer, pool_entries| {
+            let limits = Limits {
+                pool_entries,
+                ..Limits::default()
+            };
             Log::start(id, signer, Arc::clone(&clock), storage.parts(), limits)
                 .map_err(|error| StartError::Log(id, error))
         };
         let ct_log = start(LogId::Ct, Arc::new(ct.clone()), settings.ctlog.pool_entries)?;
-        let log_id = *log.note_key().hash();
         let signature_log = start(LogId::RekorV2, Arc::new(log), settings.log.pool_entries)?;
 
         let roots = vec![ca.root().clone()];
@@ -213,7 +219,12 @@ impl App {
     pub async fn serve(self, bound: Bound) -> Result<Serving, StartError> {
         let app = Arc::new(self);
         let metrics = Arc::new(Metrics::new()?);
-        let tls = app.settings.tls.as_ref().map(server::load_tls).transpose()?;
+        let tls = app
+            .settings
+            .tls
+            .as_ref()
+            .map(server::load_tls)
+            .transpose()?;
         let shell = Shell {
             server: app.settings.server.clone(),
             limits: app.settings.limits.clone(),
@@ -313,10 +324,30 @@ pub fn open_accounts(storage: &Storage, clock: Arc<dyn Clock>) -> Result<Account
     Accounts::load(storage.ledger(), clock, || random_bytes().ok())
 }
 
+fn anchors(settings: &Settings, material: &Material) -> Anchors {
+    Anchors {
+        public_url: settings.server.public_url.as_str().to_owned(),
+        operator: settings.trust.operator.clone(),
+        issuers: issuer_urls(settings),
+        ca_chain: material.ca.chain().to_vec(),
+        ct_key: material.ct.head_key().key().clone(),
+        log_key: material.log.note_key().clone(),
+        tsa_chain: material.tsa.chain().to_vec(),
+        start: material.instance.created().before(TRUST_MARGIN),
+    }
+}
+
 fn issuer_urls(settings: &Settings) -> Vec<String> {
-    let embedded = settings.accounts.enabled.then(|| settings.server.public_url.as_str());
+    let embedded = settings
+        .accounts
+        .enabled
+        .then(|| settings.server.public_url.as_str());
     let configured = settings.issuers.iter().map(|issuer| issuer.url.as_str());
-    embedded.into_iter().chain(configured).map(str::to_owned).collect()
+    embedded
+        .into_iter()
+        .chain(configured)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn embedded_issuer(
@@ -330,7 +361,13 @@ fn embedded_issuer(
     }
     let url = IssuerUrl::new(settings.server.public_url.as_str())?;
     let random = || random_bytes().ok();
-    Ok(Some(EmbeddedIssuer::new(url, key, Arc::clone(accounts), Arc::clone(clock), random)?))
+    Ok(Some(EmbeddedIssuer::new(
+        url,
+        key,
+        Arc::clone(accounts),
+        Arc::clone(clock),
+        random,
+    )?))
 }
 
 fn trusted_issuers(
@@ -348,14 +385,22 @@ fn trusted_issuers(
     for issuer in &settings.issuers {
         issuers.push(trusted_issuer(issuer)?);
         let ca_pem = read_ca_file(issuer)?;
-        let endpoint = EndpointSettings { ca_pem, ..EndpointSettings::default() };
+        let endpoint = EndpointSettings {
+            ca_pem,
+            ..EndpointSettings::default()
+        };
         let url = issuer.url.as_str().to_owned();
         source
             .add(&issuer.url, endpoint)
             .map_err(|source| StartError::Endpoint { url, source })?;
     }
     let source: Arc<dyn KeySource> = Arc::new(source);
-    Ok(IdentityVerifier::new(issuers, KeyPolicy::default(), &source, Arc::clone(clock)))
+    Ok(IdentityVerifier::new(
+        issuers,
+        KeyPolicy::default(),
+        &source,
+        Arc::clone(clock),
+    ))
 }
 
 fn trusted_issuer(issuer: &IssuerSettings) -> Result<TrustedIssuer, StartError> {
@@ -364,7 +409,10 @@ fn trusted_issuer(issuer: &IssuerSettings) -> Result<TrustedIssuer, StartError> 
         IssuerSubject::Uri { domain } => SubjectDomain::new(domain.as_str()).map(IssuerKind::Uri),
     };
     kind.and_then(|kind| TrustedIssuer::new(issuer.url.clone(), issuer.audience.as_str(), kind))
-        .map_err(|source| StartError::TrustedIssuer { url: issuer.url.to_string(), source })
+        .map_err(|source| StartError::TrustedIssuer {
+            url: issuer.url.to_string(),
+            source,
+        })
 }
 
 fn read_ca_file(issuer: &IssuerSettings) -> Result<Option<Vec<u8>>, StartError> {

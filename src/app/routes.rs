@@ -98,9 +98,11 @@ fn readiness(app: &Arc<App>) -> Readiness {
     let (authority, clock) = (Arc::clone(&app.authority), Arc::clone(&app.clock));
     let (timestamps, storage) = (Arc::clone(&app.timestamps), app.storage.clone());
     readiness
-        .part("certificate-authority", move || match authority.check_validity(clock.now()) {
-            Ok(()) => PartState::Ready,
-            Err(error) => failed(&error.to_string()),
+        .part("certificate-authority", move || {
+            match authority.check_validity(clock.now()) {
+                Ok(()) => PartState::Ready,
+                Err(error) => failed(&error.to_string()),
+            }
         })
         .part("timestamp-authority", move || {
             if timestamps.is_ready() {
@@ -122,7 +124,9 @@ fn readiness(app: &Arc<App>) -> Readiness {
 }
 
 fn failed(reason: &str) -> PartState {
-    PartState::Failed { reason: reason.to_owned() }
+    PartState::Failed {
+        reason: reason.to_owned(),
+    }
 }
 
 fn log_gauges(app: &Arc<App>) -> Gauging {
@@ -137,7 +141,9 @@ fn log_gauges(app: &Arc<App>) -> Gauging {
 fn front_page(app: &App) -> FrontPage {
     let anchors = &app.anchors;
     let certificate_keys = |role, chain: &[crate::protocol::x509::Certificate]| {
-        chain.last().map(|root| KeyIdentity::new(role, root.public_key()))
+        chain
+            .last()
+            .map(|root| KeyIdentity::new(role, root.public_key()))
     };
     let keys = [
         certificate_keys("Certificate authority's root", &anchors.ca_chain),
@@ -149,14 +155,19 @@ fn front_page(app: &App) -> FrontPage {
         public_url: anchors.public_url.clone(),
         version: env!("CARGO_PKG_VERSION"),
         keys: keys.into_iter().flatten().collect(),
-        documents: DOCUMENTS.map(|(title, path)| Document { title, path }).to_vec(),
+        documents: DOCUMENTS
+            .map(|(title, path)| Document { title, path })
+            .to_vec(),
         issuers: anchors.issuers.clone(),
         embedded_issuer: app.issuer.is_some(),
     }
 }
 
 const DOCUMENTS: [(&str, &str); 7] = [
-    ("Client trust configuration", "/trust/client_trust_config.json"),
+    (
+        "Client trust configuration",
+        "/trust/client_trust_config.json",
+    ),
     ("Trusted root", "/trust/trusted_root.json"),
     ("Signing configuration", "/trust/signing_config.v0.2.json"),
     ("Certificate authority (PEM)", "/trust/fulcio-chain.pem"),

@@ -261,12 +261,12 @@ def random_kills(bench, count):
     print(f"  {count} random kills: {len(bench.oracle.acks)} acknowledged entries, none lost")
 
 
-def system_call_kills(bench, fault, thorough):
-    """Stops the server at its n-th call of each kind, in start-up and in the write path."""
+def system_call_faults(bench, fault, numbers):
+    """Strikes the server at its n-th call of each kind, in start-up and in the write path, until
+    it makes no more such calls."""
     blows = 0
     for call in SYSTEM_CALLS:
         misses = 0
-        numbers = list(range(1, 400)) if thorough else [1, 2, 3, 5, 8, 13, 21, 34, 55, 89]
         for number in numbers:
             inject = f"inject={call}:{fault}:when={number}"
             strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject]
@@ -383,7 +383,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("signet")
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--all-system-calls", action="store_true")
     options = parser.parse_args()
     seed = int(os.environ.get("CRASH_SEED", random.randrange(2**32)))
     random.seed(seed)
@@ -392,7 +391,9 @@ def main():
         bench = Bench(options.signet, folder)
         try:
             random_kills(bench, options.kills)
-            system_call_kills(bench, "signal=KILL", options.all_system_calls)
+            system_call_faults(bench, "signal=KILL", range(1, 1000))
+            system_call_faults(bench, "error=EIO", (1, 2, 3, 5, 8, 13, 21, 34))
+            system_call_faults(bench, "error=ENOSPC", (1, 2, 3, 5, 8, 13, 21, 34))
             broken_state(bench)
             broken_journal(bench)
         except AssertionError:

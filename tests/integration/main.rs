@@ -3,6 +3,8 @@
 
 mod conformance;
 mod identity;
+mod program;
+mod signing;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampering;

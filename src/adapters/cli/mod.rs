@@ -58,7 +58,9 @@ fn run_account(args: &AccountArgs) -> Result<(), Failure> {
 /// A client of a server, which trusts a private CA besides the system's where one is named.
 fn connect(url: &str, ca_file: Option<&Path>) -> anyhow::Result<InstanceClient> {
     let ca_pem = ca_file
-        .map(|file| std::fs::read(file).with_context(|| format!("{} cannot be read", file.display())))
+        .map(|file| {
+            std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
+        })
         .transpose()?;
     Ok(InstanceClient::new(url, ca_pem.as_deref())?)
 }

@@ -66,14 +66,20 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
 /// The address, the data directory, or what is in it.
 pub(super) async fn start(mut settings: Settings) -> Result<Serving, Failure> {
     let bound = Bound::bind(settings.server.listen).map_err(anyhow::Error::from)?;
-    settings.server.public_url.adopt_port(bound.address().port());
+    settings
+        .server
+        .public_url
+        .adopt_port(bound.address().port());
     let app = App::open(settings, Arc::new(SystemClock)).map_err(not_started)?;
     app.serve(bound).await.map_err(not_started)
 }
 
 fn not_started(error: StartError) -> Failure {
-    let status =
-        if error.is_storage() { ExitStatus::StorageDamaged } else { ExitStatus::Refused };
+    let status = if error.is_storage() {
+        ExitStatus::StorageDamaged
+    } else {
+        ExitStatus::Refused
+    };
     Failure::new(status, error.into())
 }
 
@@ -88,7 +94,10 @@ fn announce(serving: &Serving) {
     if settings.accounts.enabled && serving.app.accounts().list().is_empty() {
         output.field("next", "signet account add build@example.com --service");
     } else {
-        output.field("next", format_args!("open {} for the commands", url.join("/")));
+        output.field(
+            "next",
+            format_args!("open {} for the commands", url.join("/")),
+        );
     }
     output.line(format_args!("listening on {}", serving.address()));
 }

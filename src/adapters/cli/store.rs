@@ -29,7 +29,10 @@ pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
     if report.is_clean() {
         return Ok(());
     }
-    Err(damaged(anyhow::anyhow!("{}: the store is not whole", dir.display())))
+    Err(damaged(anyhow::anyhow!(
+        "{}: the store is not whole",
+        dir.display()
+    )))
 }
 
 /// Sets the queryable state aside and builds it anew from the journal.
@@ -38,7 +41,8 @@ pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
 /// The configuration, or a journal that cannot be read.
 pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
-    let sizes = storage::rebuild(&settings.server.data_dir).map_err(|error| damaged(error.into()))?;
+    let sizes =
+        storage::rebuild(&settings.server.data_dir).map_err(|error| damaged(error.into()))?;
     let mut output = Output::stderr();
     output.success("the state is built anew; the old one is beside it");
     for (log, size) in sizes {

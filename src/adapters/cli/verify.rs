@@ -70,8 +70,14 @@ pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
     if report.verified {
         return Ok(());
     }
-    let (reason, code) = (report.reason.unwrap_or_default(), report.code.unwrap_or_default());
-    Err(Failure::failed(anyhow!("{} is refused: {reason} [{code}]", args.artifact)))
+    let (reason, code) = (
+        report.reason.unwrap_or_default(),
+        report.code.unwrap_or_default(),
+    );
+    Err(Failure::failed(anyhow!(
+        "{} is refused: {reason} [{code}]",
+        args.artifact
+    )))
 }
 
 impl VerifyArgs {
@@ -99,7 +105,9 @@ impl VerifyArgs {
         let (Some(subject), Some(issuer)) =
             (&self.certificate_identity, &self.certificate_oidc_issuer)
         else {
-            return Err(anyhow!("--certificate-identity goes with --certificate-oidc-issuer"));
+            return Err(anyhow!(
+                "--certificate-identity goes with --certificate-oidc-issuer"
+            ));
         };
         let matcher = IdentityMatcher::exact(issuer.as_str(), subject.as_str())?;
         Ok(Expectation::Identity(Policy::any_of([matcher])?))
@@ -125,7 +133,11 @@ impl VerifyArgs {
         Ok(async_runtime()?.block_on(server.fetch_trusted_root())?)
     }
 
-    fn hash_artifact(&self, bundle: &Bundle, expectation: &Expectation) -> anyhow::Result<Artifact> {
+    fn hash_artifact(
+        &self,
+        bundle: &Bundle,
+        expectation: &Expectation,
+    ) -> anyhow::Result<Artifact> {
         let key = match expectation {
             Expectation::Key(key) => Some(key),
             Expectation::Identity(_) => None,

@@ -225,7 +225,8 @@ impl KeyStore {
     /// It is there and is no key, or others may read it.
     pub fn load_key(&self, name: &'static str) -> Result<Option<SigningKey>, KeyStoreError> {
         let pem = self.load(name)?;
-        pem.map(|pem| key_file::parse_key(&self.path(name), &pem)).transpose()
+        pem.map(|pem| key_file::parse_key(&self.path(name), &pem))
+            .transpose()
     }
 
     /// Sets a secret (0600), whole or not at all. Durable on return.

@@ -43,6 +43,9 @@ pub enum OpenError {
         /// The entry that is in it, if it can be told.
         entry: DamagedEntry,
     },
+    /// There is no journal where there must be one
+    #[error("{} is missing: restore it from a backup", .0.display())]
+    NoJournal(PathBuf),
     /// A segment before the last one is not there
     #[error("segment {0} of the journal is missing: restore it from a backup")]
     MissingSegment(u32),

@@ -21,6 +21,7 @@ mod contract;
 #[cfg(test)]
 mod crash;
 
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,9 +76,24 @@ impl Storage {
         Arc::clone(&self.ledger) as _
     }
 
+    /// Which journal it is.
+    pub fn journal_id(&self) -> JournalId {
+        JournalId(self.journal.instance())
+    }
+
     /// Whether the journal is behind what was once signed, so that nothing can be written.
     pub fn is_read_only(&self) -> bool {
         self.journal.is_read_only()
+    }
+}
+
+/// The random number that a journal is given when it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalId([u8; 16]);
+
+impl fmt::Display for JournalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -135,12 +151,17 @@ pub fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
     Ok(sizes)
 }
 
-/// Refuses a directory without a store, lest a mistyped path becomes a new store.
-fn require_store(dir: &Path) -> Result<(), OpenError> {
+/// Refuses a directory without a store, lest a mistyped path becomes a new store, or a lost journal
+/// a second history.
+///
+/// # Errors
+/// There is no journal.
+pub fn require_store(dir: &Path) -> Result<(), OpenError> {
     let journal = journal_dir(dir);
-    std::fs::metadata(&journal)
-        .map(drop)
-        .map_err(OpenError::io(&journal))
+    if journal.is_dir() {
+        return Ok(());
+    }
+    Err(OpenError::NoJournal(journal))
 }
 
 fn journal_dir(dir: &Path) -> PathBuf {

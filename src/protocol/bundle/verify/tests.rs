@@ -1,5 +1,7 @@
 //! Each test breaks one thing of a good bundle and names the refusal.
 
+mod forms;
+
 use std::time::Duration;
 
 use super::testing::*;
