@@ -4,8 +4,10 @@
 //! what trusted parties said about it: entries, promises and timestamps of unknown parties stay out.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::Identity;
+use crate::protocol::bundle::Artifact;
 use crate::protocol::bytes::{HashAlgorithm, Sha256};
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::time::UnixTime;
@@ -74,6 +76,41 @@ pub struct ArtifactDigest {
     pub bytes: Vec<u8>,
 }
 
+impl ArtifactDigest {
+    /// Every digest that is known of an artifact.
+    pub fn all_of(artifact: &Artifact) -> Vec<Self> {
+        let all = [
+            HashAlgorithm::Sha256,
+            HashAlgorithm::Sha384,
+            HashAlgorithm::Sha512,
+        ];
+        let known = all
+            .into_iter()
+            .filter_map(|algorithm| artifact.digest(algorithm));
+        known
+            .map(|digest| Self {
+                algorithm: digest.algorithm(),
+                bytes: digest.as_bytes().to_vec(),
+            })
+            .collect()
+    }
+
+    /// The function's name as people write it, `sha256` and so on.
+    pub const fn algorithm_name(&self) -> &'static str {
+        match self.algorithm {
+            HashAlgorithm::Sha256 => "sha256",
+            HashAlgorithm::Sha384 => "sha384",
+            HashAlgorithm::Sha512 => "sha512",
+        }
+    }
+}
+
+impl fmt::Display for ArtifactDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm_name(), hex::encode(&self.bytes))
+    }
+}
+
 /// A moment of signing that a trusted third party established.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeEvidence {
@@ -92,6 +129,16 @@ pub enum TimeKind {
     Timestamp,
     /// A Rekor v1 log, by its signed entry timestamp
     Promise,
+}
+
+impl TimeKind {
+    /// A short name, `timestamp` or `promise`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timestamp => "timestamp",
+            Self::Promise => "promise",
+        }
+    }
 }
 
 /// A verified entry of a trusted signature log.
