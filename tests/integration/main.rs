@@ -3,8 +3,10 @@
 
 mod conformance;
 mod identity;
+mod policies;
 mod program;
 mod signing;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampering;
+mod verification;

@@ -5,6 +5,7 @@ pub mod account;
 pub mod args;
 mod artifact;
 pub mod demo;
+pub mod inspect;
 mod journey;
 pub mod output;
 pub mod policy;
@@ -33,6 +34,7 @@ pub fn dispatch(cli: &Cli) -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Policy(command) => policy::run(command),
         Command::Account(args) => run_account(args),
         Command::Fsck(args) => store::fsck(args),
