@@ -19,8 +19,9 @@ use crate::adapters::outbound::oidc::{
 };
 use crate::adapters::storage::{self, OpenError, Storage};
 use crate::adapters::system::random_bytes;
-use crate::config::{IssuerSettings, Settings};
+use crate::config::{IssuerSettings, PolicySettings, Settings};
 use crate::protocol::identity::{IssuerUrl, NameError};
+use crate::protocol::policy::{Policy, PolicyError};
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
 use crate::services::ca::CertificateAuthority;
@@ -33,7 +34,7 @@ use crate::services::oidc::{
 use crate::services::rekor::{CheckpointSigner, SignatureLog};
 use crate::services::timestamp::{OpenFloorError, TimestampAuthority};
 use crate::services::trust::{Anchors, TrustDocuments, TrustError};
-use crate::services::verify::Verifier;
+use crate::services::verify::{NamedPolicies, Verifier};
 
 use material::Instance;
 pub use material::{LogSigners, Material, MaterialError};
@@ -100,6 +101,26 @@ pub enum StartError {
         /// What is wrong.
         source: EndpointError,
     },
+    /// A policy's file
+    #[error("policy {name}: {file} cannot be read: {source}")]
+    PolicyFile {
+        /// The policy's name.
+        name: String,
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A policy that is not accepted
+    #[error("policy {name}: {file}: {source}")]
+    Policy {
+        /// The policy's name.
+        name: String,
+        /// The file.
+        file: String,
+        /// What is wrong.
+        source: PolicyError,
+    },
     /// An issuer's CA file
     #[error("issuer {url}: ca_file {file} cannot be read: {source}")]
     CaFile {
@@ -134,6 +155,11 @@ impl StartError {
             _ => false,
         }
     }
+
+    /// Whether a file that the configuration names is at fault.
+    pub const fn is_configuration(&self) -> bool {
+        matches!(self, Self::PolicyFile { .. } | Self::Policy { .. })
+    }
 }
 
 /// An instance that answers requests.
@@ -151,6 +177,7 @@ impl App {
     /// # Errors
     /// See [`StartError`].
     pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let policies = named_policies(&settings.policies)?;
         let (storage, material) = open_directory(&settings, clock.now())?;
         let anchors = anchors(&settings, &material);
         let Material {
@@ -179,8 +206,9 @@ impl App {
         let issuer = embedded_issuer(&settings, issuer, &accounts, &clock)?;
         let identities = trusted_issuers(&settings, issuer.as_ref(), &clock)?;
         let trust = Arc::new(TrustDocuments::new(&anchors)?);
+        let verifier = Verifier::new(Arc::clone(trust.root()), Arc::clone(&clock));
         Ok(Self {
-            verifier: Arc::new(Verifier::new(Arc::clone(trust.root()), Arc::clone(&clock))),
+            verifier: Arc::new(verifier.with_policies(policies)),
             signatures: Arc::new(SignatureLog::new(signature_log.clone(), log_id)),
             authority: Arc::new(authority),
             timestamps: Arc::new(timestamps),
@@ -476,4 +504,20 @@ fn read_ca_file(issuer: &IssuerSettings) -> Result<Option<Vec<u8>>, StartError> 
         source,
     });
     read.map(Some)
+}
+
+/// Reads and checks every named policy: a server does not start with one that it cannot judge by.
+fn named_policies(settings: &[PolicySettings]) -> Result<NamedPolicies, StartError> {
+    let load = |setting: &PolicySettings| {
+        let (name, file) = (setting.name.clone(), setting.file.display().to_string());
+        let text = match std::fs::read_to_string(&setting.file) {
+            Ok(text) => text,
+            Err(source) => return Err(StartError::PolicyFile { name, file, source }),
+        };
+        match Policy::parse(&text) {
+            Ok(policy) => Ok((name, Arc::new(policy))),
+            Err(source) => Err(StartError::Policy { name, file, source }),
+        }
+    };
+    settings.iter().map(load).collect()
 }

@@ -9,6 +9,7 @@ use crate::adapters::http::fulcio::{ConfiguredIssuer, FulcioConfiguration};
 use crate::adapters::http::health::{PartState, Readiness};
 use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
+use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
     ct, fulcio, health, issuer, metrics, rekor, tiles, timestamp, trust, verify,
 };
@@ -23,6 +24,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
     });
     let readiness = Data::new(readiness(app));
     let page = Data::new(front_page(app));
+    let intake = Data::new(intake(app));
     let scrape = Data::new(Scrape {
         metrics: Arc::clone(counters),
         gauging: vec![log_gauges(app)],
@@ -33,6 +35,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
         cfg.app_data(configuration.clone())
             .app_data(readiness.clone())
             .app_data(page.clone())
+            .app_data(intake.clone())
             .app_data(scrape.clone())
             .configure(|cfg| services(cfg, &app))
             .configure(health::configure)
@@ -51,6 +54,15 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             cfg.configure(metrics::configure);
         }
     })]
+}
+
+fn intake(app: &App) -> Intake {
+    let limits = &app.settings.limits;
+    let largest = Limits {
+        body_bytes: limits.verify_body_bytes,
+        artifact_bytes: limits.verify_artifact_bytes,
+    };
+    Intake::new(largest, limits.concurrent_verifications)
 }
 
 fn services(cfg: &mut ServiceConfig, app: &App) {

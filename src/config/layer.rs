@@ -244,9 +244,12 @@ fn check_table(
     Ok(())
 }
 
-/// The elements of `issuers`, the one key that holds tables in a list.
+/// The elements of `issuers` and `policies`, the keys that hold tables in a list.
 fn check_elements(elements: &[Value], key: &str, place: &str) -> Result<(), ConfigError> {
-    let schema = super::issuers::schema();
+    let schema = match key {
+        "policies" => super::policies::schema(),
+        _ => super::issuers::schema(),
+    };
     for (position, element) in elements.iter().enumerate() {
         let key = format!("{key}[{position}]");
         let ValueKind::Table(values) = &element.kind else {

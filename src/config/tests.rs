@@ -44,6 +44,8 @@ fn no_file_is_needed_and_the_defaults_are_those_promised() {
     assert_eq!(settings.log.origin, "localhost");
     assert_eq!(settings.ca.certificate_lifetime.as_secs(), 600);
     assert_eq!(settings.limits.body_bytes, 4 << 20);
+    assert_eq!(settings.limits.verify_artifact_bytes, 8 << 30);
+    assert!(settings.policies.is_empty());
     assert!(settings.accounts.enabled);
     assert!(settings.tls.is_none());
     assert!(settings.issuers.is_empty());

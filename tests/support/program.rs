@@ -198,6 +198,11 @@ impl Server {
         }
     }
 
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+
     pub const fn address(&self) -> SocketAddr {
         self.address
     }

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::account::AccountCommand;
 use super::demo::DemoArgs;
+use super::inspect::InspectArgs;
+use super::policy::PolicyCommand;
 use super::serve::ServeArgs;
 use super::sign::SignArgs;
 use super::verify::VerifyArgs;
@@ -42,6 +44,11 @@ pub enum Command {
     Sign(SignArgs),
     /// Verify a file or a digest against its bundle
     Verify(VerifyArgs),
+    /// Show what is in a bundle, without trusting any of it
+    Inspect(InspectArgs),
+    /// Check policies: who must sign what
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Manage the accounts of the embedded issuer
     Account(AccountArgs),
     /// Check every hash, root and index of a stopped server's store
@@ -136,6 +143,12 @@ mod tests {
             "verify --bundle b --certificate-identity i --certificate-oidc-issuer u a",
             "verify --certificate-identity i --certificate-oidc-issuer u sha256:00",
             "verify --key k.pem --trusted-root r.json --json a",
+            "verify --policy p.toml --bundle b --bundle c --quiet a",
+            "verify --policy p.toml --key k.pem a",
+            "inspect b",
+            "inspect --json b",
+            "policy check p.toml",
+            "policy check p.toml --json",
             "account add a@example.com --service --json",
             "account list --json --data-dir d",
             "account remove a@example.com",
@@ -157,7 +170,14 @@ mod tests {
             "verify --certificate-identity i a",
             "verify --key k --certificate-identity i --certificate-oidc-issuer u a",
             "verify --key k --trusted-root r --url http://localhost a",
+            "verify --policy p --certificate-identity i --certificate-oidc-issuer u a",
+            "verify --policy p --certificate-oidc-issuer u a",
+            "verify --policy p --quiet --json a",
+            "inspect",
+            "inspect a b",
             "serve file",
+            "policy",
+            "policy check",
         ] {
             let words = std::iter::once("signet").chain(line.split(' '));
             let parsed = Cli::try_parse_from(words).map(|cli| match cli.command {
@@ -187,7 +207,7 @@ mod tests {
     #[test]
     fn every_command_has_help_with_an_example() {
         let mut root = Cli::command();
-        for name in ["serve", "demo", "sign", "verify", "account"] {
+        for name in ["serve", "demo", "sign", "verify", "inspect", "account"] {
             let command = root.find_subcommand_mut(name).unwrap();
             let help = command.render_long_help().to_string();
             assert!(help.contains("Examples:"), "{name}");

@@ -195,9 +195,8 @@ impl Demo<'_> {
             format!("curl {url}/trust/trusted_root.json"),
             format!("curl '{url}/ct/ct/v1/get-entries?start=0&end=0'"),
             format!(
-                "jq -n --slurpfile b {folder}/{name}.sigstore.json --arg d \"$(sha256sum {file} | cut -d' ' -f1)\" \\\n    \
-                 '{{bundle: $b[0], artifact: {{sha256: $d}}, identities: [{{issuer: \"{url}\", subject: \"{DEMO_IDENTITY}\"}}]}}' |\n    \
-                 curl --json @- {url}/signet/v1/verify"
+                "curl -F bundle=@{folder}/{name}.sigstore.json -F artifact=@{file} \\\n    \
+                 -F identity={DEMO_IDENTITY} -F issuer={url} {url}/signet/v1/verify"
             ),
             format!(
                 "signet verify --bundle {folder}/{name}.sigstore.json --trusted-root {folder}/trusted_root.json \\\n    \

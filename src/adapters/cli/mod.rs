@@ -5,8 +5,10 @@ pub mod account;
 pub mod args;
 mod artifact;
 pub mod demo;
+pub mod inspect;
 mod journey;
 pub mod output;
+pub mod policy;
 pub mod serve;
 pub mod sign;
 pub mod store;
@@ -36,6 +38,8 @@ pub fn dispatch(cli: &Cli) -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Policy(command) => policy::run(command),
         Command::Account(args) => run_account(args),
         Command::Fsck(args) => store::fsck(args),
         Command::Rebuild(args) => store::rebuild(args),

@@ -107,6 +107,15 @@ impl Output<io::Stderr> {
     }
 }
 
+impl Output<io::Stdout> {
+    /// Standard output, for commands whose result is lines for people.
+    pub fn stdout() -> Self {
+        let sink = io::stdout();
+        let colour = sink.is_terminal() && wants_colour();
+        Self { sink, colour }
+    }
+}
+
 fn wants_colour() -> bool {
     let unset = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     unset && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
@@ -162,7 +171,7 @@ impl<W: Write> Output<W> {
         self.write(&format!("{mark} {}", clean(failure)));
     }
 
-    // Nothing can be told to anyone when standard error is closed.
+    // Nothing can be told to anyone when the sink is closed.
     fn write(&mut self, line: &str) {
         let _ = writeln!(self.sink, "{line}");
     }

@@ -78,6 +78,8 @@ pub(super) async fn start(mut settings: Settings) -> Result<Serving, Failure> {
 fn not_started(error: StartError) -> Failure {
     let status = if error.is_storage() {
         ExitStatus::StorageDamaged
+    } else if error.is_configuration() {
+        ExitStatus::Configuration
     } else {
         ExitStatus::Refused
     };

@@ -72,6 +72,7 @@ pub(crate) async fn submit(log: &CtLog, ca: &TestAuthority) -> Certificate {
 fn leaf_hash_of(certificate: &Certificate, ca: &TestAuthority, log: &CtLog) -> Sha256 {
     let path = verify_path(certificate, &ca.trusted(), NOW).unwrap();
     let trusted = TrustedCtLog {
+        base_url: "https://ct.example".to_owned(),
         key: log.key.public_key().clone(),
         validity: Validity {
             start: NOW,

@@ -120,10 +120,12 @@ impl World {
             end: None,
         };
         let authority = TrustedAuthority {
+            uri: "https://ca.example".to_owned(),
             chain: self.authority.chain().to_vec(),
             validity,
         };
         let log = TrustedCtLog {
+            base_url: "https://ct.example".to_owned(),
             key: self.ct_key.clone(),
             validity,
         };
