@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod conformance;
+mod differential;
 mod identity;
 mod program;
 mod signing;
