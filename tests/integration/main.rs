@@ -3,6 +3,7 @@
 
 mod abuse;
 mod conformance;
+mod differential;
 mod identity;
 mod issuers;
 mod metrics;

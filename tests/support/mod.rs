@@ -5,6 +5,7 @@ pub mod clock;
 pub mod fake_issuer;
 pub mod http;
 pub mod instance;
+pub mod mutate;
 pub mod program;
 pub mod server;
 pub mod signing;
