@@ -19,7 +19,7 @@ use crate::adapters::outbound::oidc::{
 };
 use crate::adapters::storage::{self, OpenError, Storage};
 use crate::adapters::system::random_bytes;
-use crate::config::{IssuerSettings, IssuerSubject, Settings};
+use crate::config::{IssuerSettings, Settings};
 use crate::protocol::identity::{IssuerUrl, NameError};
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
@@ -28,8 +28,7 @@ use crate::services::ctlog::{CtHeadSigner, CtLog};
 use crate::services::issuer::{EmbeddedIssuer, IssuerKeyError};
 use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
 use crate::services::oidc::{
-    IdentityVerifier, IssuerKind, IssuerSettingError, KeyPolicy, KeySource, SubjectDomain,
-    TrustedIssuer,
+    IdentityVerifier, IssuerSettingError, KeyPolicy, KeySource, TrustedIssuer,
 };
 use crate::services::rekor::{CheckpointSigner, SignatureLog};
 use crate::services::timestamp::{OpenFloorError, TimestampAuthority};
@@ -71,7 +70,7 @@ pub enum StartError {
     #[error(transparent)]
     Storage(#[from] OpenError),
     /// A log did not come up from the store
-    #[error("the {0:?} log does not start: {1}")]
+    #[error("the {0} does not start: {1}")]
     Log(LogId, #[source] crate::services::log::StartError),
     /// Accounts
     #[error("accounts: {0}")]
@@ -441,7 +440,7 @@ fn trusted_issuers(
         let ca_pem = read_ca_file(issuer)?;
         let endpoint = EndpointSettings {
             ca_pem,
-            ..EndpointSettings::default()
+            key_hosts: issuer.key_hosts.clone(),
         };
         let url = issuer.url.as_str().to_owned();
         source
@@ -458,15 +457,13 @@ fn trusted_issuers(
 }
 
 fn trusted_issuer(issuer: &IssuerSettings) -> Result<TrustedIssuer, StartError> {
-    let kind = match &issuer.subject {
-        IssuerSubject::Email => Ok(IssuerKind::Email),
-        IssuerSubject::Uri { domain } => SubjectDomain::new(domain.as_str()).map(IssuerKind::Uri),
-    };
-    kind.and_then(|kind| TrustedIssuer::new(issuer.url.clone(), issuer.audience.as_str(), kind))
-        .map_err(|source| StartError::TrustedIssuer {
+    let (url, audience) = (issuer.url.clone(), issuer.audience.as_str());
+    TrustedIssuer::new(url, audience, issuer.subject.clone()).map_err(|source| {
+        StartError::TrustedIssuer {
             url: issuer.url.to_string(),
             source,
-        })
+        }
+    })
 }
 
 fn read_ca_file(issuer: &IssuerSettings) -> Result<Option<Vec<u8>>, StartError> {

@@ -120,7 +120,7 @@ fn with_email(
     text: String,
     work: impl FnOnce(EmailAddress) -> Result<AdminReply, AccountError>,
 ) -> Result<AdminReply, String> {
-    let email = EmailAddress::new(text).map_err(|error| format!("the e-mail address {error}"))?;
+    let email = EmailAddress::new(text.as_str()).map_err(|error| format!("{text:?} {error}"))?;
     work(email).map_err(|error| error.to_string())
 }
 

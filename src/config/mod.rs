@@ -24,7 +24,7 @@ pub use accounts::AccountsSettings;
 pub use ca::{CaSettings, OwnCa};
 pub use ctlog::CtLogSettings;
 pub use error::{ConfigError, Refusal};
-pub use issuers::{IssuerSettings, IssuerSubject};
+pub use issuers::IssuerSettings;
 pub use limits::LimitsSettings;
 pub use log::LogSettings;
 pub use server::{PublicUrl, ServerSettings};

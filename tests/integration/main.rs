@@ -1,8 +1,16 @@
 //! Journeys through the library as a whole, over real sockets: one module each, one binary for all.
 #![cfg(test)]
 
+mod abuse;
 mod conformance;
 mod identity;
+mod issuers;
+mod metrics;
+mod program;
+mod readonly;
+mod signing;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampering;
+mod time;
+mod tls;

@@ -20,13 +20,17 @@ use anyhow::Context as _;
 
 use crate::adapters::outbound::instance::InstanceClient;
 use crate::adapters::storage;
-use crate::adapters::system::SystemClock;
+use crate::adapters::system::{SystemClock, keep_files_private};
 use crate::{app, config};
 use args::{AccountArgs, Cli, Command};
 use output::{Failure, Output};
 
 /// Does what the command line says and tells how it ended.
 pub fn dispatch(cli: &Cli) -> ExitCode {
+    // What the commands for signers write is theirs to share.
+    if !matches!(cli.command, Command::Sign(_) | Command::Verify(_)) {
+        keep_files_private();
+    }
     let result = match &cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),

@@ -76,9 +76,19 @@ impl From<ConfigError> for Failure {
 }
 
 impl Display for Failure {
-    /// The failure and its causes on one line, each separated by a colon.
+    /// The failure and its causes on one line, each separated by a colon. A cause that the one
+    /// before has told already is not told again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.cause)
+        let mut told = self.cause.to_string();
+        f.write_str(&told)?;
+        for cause in self.cause.chain().skip(1) {
+            let cause = cause.to_string();
+            if !told.ends_with(&cause) {
+                write!(f, ": {cause}")?;
+                told = cause;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -254,6 +264,16 @@ mod tests {
         let text = written(|output| output.line("a\x1b[2Jb\u{202e}c\rd\u{7}"));
 
         assert_eq!(text, "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}\n");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("issuer: {0}")]
+        struct Outer(#[source] std::fmt::Error);
+        let failure = Failure::failed(Outer(std::fmt::Error).into());
+
+        assert_eq!(failure.to_string(), format!("issuer: {}", std::fmt::Error));
     }
 
     #[test]

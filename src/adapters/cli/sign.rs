@@ -85,8 +85,9 @@ pub fn run(args: &SignArgs) -> Result<(), Failure> {
     args.check()?;
     let token = args.token().map_err(Failure::usage)?;
     let server = connect(&args.url, args.ca_file.as_deref())?;
-    Ok(async_runtime()?.block_on(async {
-        let trust = server.fetch_trusted_root().await?;
+    async_runtime()?.block_on(async {
+        let trust = server.fetch_trusted_root().await;
+        let trust = trust.map_err(anyhow::Error::from)?;
         let trust = TrustedRoot::from_json(&trust).context("the server's trust root is refused")?;
         let signer = Signer {
             server: &server,
@@ -96,12 +97,12 @@ pub fn run(args: &SignArgs) -> Result<(), Failure> {
         for file in &args.files {
             sign_file(&signer, file, args.bundle.as_deref()).await?;
         }
-        anyhow::Ok(())
-    })?)
+        Ok(())
+    })
 }
 
-async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> anyhow::Result<()> {
-    let artifact = hash_file(file, &[HashAlgorithm::Sha256])?;
+async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> Result<(), Failure> {
+    let artifact = hash_file(file, &[HashAlgorithm::Sha256]).map_err(Failure::usage)?;
     let signed = signer
         .sign(&artifact, |_| {})
         .await
@@ -114,8 +115,7 @@ async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> anyh
     for entry in &signed.report.log_entries {
         output.field("log", format_args!("{} entry {}", entry.log, entry.index));
     }
-    print_result(out.display())?;
-    Ok(())
+    Ok(print_result(out.display()).context("standard output cannot be written")?)
 }
 
 /// `FILE.sigstore.json`, where clients look for a file's bundle.

@@ -64,7 +64,7 @@ pub enum OpenError {
     Foreign(PathBuf),
     /// The head file and the journal name different roots for one size
     #[error(
-        "the journal holds another tree of {size} entries of log {log:?} \
+        "the journal holds another tree of {size} entries of the {log} \
          than the one that was signed last"
     )]
     Forked {
@@ -103,7 +103,7 @@ pub struct DamagedEntry(pub Option<(LogId, u64)>);
 impl fmt::Display for DamagedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some((log, index)) => write!(f, ", in entry {index} of log {log:?}"),
+            Some((log, index)) => write!(f, ", in entry {index} of the {log}"),
             None => Ok(()),
         }
     }

@@ -29,7 +29,7 @@ pub enum RecoverError {
     State(#[from] StateError),
     /// The leaves in the journal do not have the root that was signed for them
     #[error(
-        "the leaves of log {log:?} in the journal do not lead to the root signed for size {size}"
+        "the leaves of the {log} in the journal do not lead to the root signed for size {size}"
     )]
     Root {
         /// Which log.
@@ -103,14 +103,14 @@ pub(super) fn recover(
             // A journal that is damaged stays damaged; only the state can be made anew.
             Err(RecoverError::Journal(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(log = ?reader.id, %error, "state.disagreed");
+                tracing::warn!(log = %reader.id, %error, "state.disagreed");
             }
         }
     }
     if let Some(signed) = signed {
         check_fork(reader, signed)?;
     }
-    tracing::warn!(log = ?reader.id, tree.size = head.size.get(), "state.rebuilt");
+    tracing::warn!(log = %reader.id, tree.size = head.size.get(), "state.rebuilt");
     arrived(reader.id, replay(reader, Frontier::empty(), None)?, head)
 }
 

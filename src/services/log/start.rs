@@ -24,7 +24,7 @@ pub enum StartError {
     Recover(#[from] RecoverError),
     /// The last checkpoint was signed with another key or under another origin
     #[error(
-        "the last checkpoint of log {log:?} (size {size}) was not signed by the key and origin \
+        "the last checkpoint of the {log} (size {size}) was not signed by the key and origin \
          {origin:?} that are configured"
     )]
     Stranger {
@@ -104,7 +104,7 @@ pub(super) fn start(
         Health::Ok => sequencer
             .spawn(Arc::clone(&shared))
             .map_err(StartError::Thread)?,
-        _ => tracing::error!(log = ?id, missing, "log.read_only"),
+        _ => tracing::error!(log = %id, missing, "log.read_only"),
     }
     Ok(Log {
         handle: Arc::new(Handle { reader, shared }),

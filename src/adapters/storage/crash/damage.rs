@@ -64,7 +64,7 @@ async fn one_flipped_bit_is_refused_with_the_name_of_the_entry() {
         assert!(
             error
                 .to_string()
-                .contains(&format!("entry {index} of log RekorV2"))
+                .contains(&format!("entry {index} of the signature log"))
         );
     }
 }
