@@ -175,11 +175,7 @@ impl App {
     pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let policies = named_policies(&settings.policies)?;
         let keys = KeyStore::open(&settings.server.data_dir).map_err(MaterialError::from)?;
-        if Instance::exists(&keys)? {
-            // A new journal under old keys would be a second history.
-            storage::require_store(&settings.server.data_dir)?;
-        }
-        let storage = storage::open(&settings.server.data_dir, storage_options(&settings))?;
+        let storage = open_storage(&settings, &keys)?;
         let journal = storage.journal_id();
         let material = Material::load_or_create(&keys, &settings, &journal, clock.now())?;
         let anchors = anchors(&settings, &material);
@@ -342,6 +338,15 @@ pub fn storage_options(settings: &Settings) -> storage::Options {
         cache_bytes: settings.log.cache_bytes,
         segment_bytes: u32::try_from(settings.log.segment_bytes).unwrap_or(u32::MAX),
     }
+}
+
+fn open_storage(settings: &Settings, keys: &KeyStore) -> Result<Storage, StartError> {
+    let folder = &settings.server.data_dir;
+    if Instance::exists(keys)? {
+        // A new journal under old keys would be a second history.
+        storage::require_store(folder)?;
+    }
+    Ok(storage::open(folder, storage_options(settings))?)
 }
 
 /// The accounts of a store.

@@ -47,10 +47,6 @@ use time::Times;
 use trail::Trail;
 
 /// Whose signature the caller expects.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each verification, and it is passed by reference"
-)]
 #[derive(Clone, Debug)]
 pub enum Expectation {
     /// Someone whom the policy names, by a certificate
