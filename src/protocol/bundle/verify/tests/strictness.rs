@@ -60,10 +60,11 @@ fn a_member_twice_is_refused_at_every_depth() {
 fn long_length(der: &[u8]) -> Vec<u8> {
     let header = match der[1] {
         short if short < 0x80 => 2,
-        long => 2 + usize::from(long & 0x7f),
+        long => usize::from(long & 0x7f).saturating_add(2),
     };
-    let length = u32::try_from(der.len() - header).unwrap().to_be_bytes();
-    [&[der[0], 0x84], &length[..], &der[header..]].concat()
+    let content = &der[header..];
+    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    [&[der[0], 0x84], &length[..], content].concat()
 }
 
 #[test]
