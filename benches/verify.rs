@@ -1,63 +1,63 @@
 //! Whole bundles verified on one core, beside the raw rate of the signature checks that are in one.
 //!
-//! The bundle is what this server's own signer makes: one certificate chain, one SCT, one timestamp
-//! and one log entry. Seven signatures are checked in it: the artifact's, the certificate's by its
-//! issuer and the issuer's by the root, the SCT's, the timestamp's, the timestamp certificate's by
-//! its root, and the checkpoint's. All but the checkpoint's are ECDSA, and they bound the rate.
+//! The bundle is what `signet sign` made: one certificate chain, one SCT, one timestamp and one log
+//! entry. Five signatures are checked for each: the artifact's, the certificate's, the SCT's and the
+//! timestamp's, which are ECDSA P-256, and the checkpoint's, which is Ed25519. The signatures within
+//! the trust root are checked once and for all.
 
-#[path = "../tests/support/mod.rs"]
-#[expect(dead_code, reason = "journeys need more of it")]
-mod support;
+use anyhow::{Context as _, Result};
+use criterion::{Criterion, Throughput};
+use signet::protocol::keys::{KeyAlgorithm, SigningKey};
+use signet::verify::{
+    Artifact, Bundle, Expectation, IdentityMatcher, Policy, TrustedRoot, UnixTime, verify,
+};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use signet::adapters::system::SystemClock;
-use signet::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot, verify};
-use signet::protocol::keys::EphemeralKey;
-use signet::protocol::policy::{IdentityMatcher, Policy};
-use signet::protocol::time::Clock as _;
-use support::server::TestServer;
-use support::signing::sign;
+const BUNDLE: &[u8] = include_bytes!("../tests/vectors/bundle/hello.bundle.json");
+const TRUST: &[u8] = include_bytes!("../tests/vectors/bundle/trusted_root.json");
+const ARTIFACT: &[u8] = include_bytes!("../tests/vectors/bundle/hello.txt");
 
-const EMAIL: &str = "build@example.com";
-const CONTENT: &[u8] = b"what is released";
+fn main() -> Result<()> {
+    let mut criterion = Criterion::default().configure_from_args();
+    bundles(&mut criterion)?;
+    signatures(&mut criterion)?;
+    criterion.final_summary();
+    Ok(())
+}
 
-fn bundles(criterion: &mut Criterion) {
-    let server = TestServer::start();
-    let token = server.token(&server.account(EMAIL));
-    let json = sign(&server, &token, EMAIL, CONTENT).to_json();
-    let trust = TrustedRoot::from_json(&server.get("/trust/trusted_root.json").body).unwrap();
-    let matcher = IdentityMatcher::exact(server.url(), EMAIL).unwrap();
-    let expectation = Expectation::Identity(Policy::any_of([matcher]).unwrap());
-    drop(server.stop());
-    let artifact = Artifact::from_bytes(CONTENT);
-    let bundle = Bundle::from_json(json.as_bytes()).unwrap();
+fn bundles(criterion: &mut Criterion) -> Result<()> {
+    let trust = TrustedRoot::from_json(TRUST)?;
+    let artifact = Artifact::from_bytes(ARTIFACT);
+    let signer = IdentityMatcher::exact("http://localhost:18477", "build@example.com")?;
+    let expectation = Expectation::Identity(Policy::any_of([signer])?);
+    let now = UnixTime::from_rfc3339("2027-01-01T00:00:00Z").context("a moment")?;
+    let bundle = Bundle::from_json(BUNDLE)?;
+    verify(&bundle, &artifact, &expectation, &trust, now)?;
 
     let mut group = criterion.benchmark_group("verify");
     group.throughput(Throughput::Elements(1));
     group.bench_function("read a bundle and verify it", |bench| {
         bench.iter(|| {
-            let bundle = Bundle::from_json(json.as_bytes()).unwrap();
-            verify(&bundle, &artifact, &expectation, &trust, SystemClock.now()).unwrap()
+            let bundle = Bundle::from_json(BUNDLE);
+            bundle.map(|bundle| verify(&bundle, &artifact, &expectation, &trust, now))
         });
     });
     group.bench_function("verify a bundle that was read", |bench| {
-        bench.iter(|| verify(&bundle, &artifact, &expectation, &trust, SystemClock.now()).unwrap());
+        bench.iter(|| verify(&bundle, &artifact, &expectation, &trust, now));
     });
     group.finish();
+    Ok(())
 }
 
-fn signatures(criterion: &mut Criterion) {
-    let key = EphemeralKey::generate().unwrap();
-    let signature = key.sign(CONTENT).unwrap();
-    let public = key.public_key();
-
+fn signatures(criterion: &mut Criterion) -> Result<()> {
     let mut group = criterion.benchmark_group("raw");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("one ECDSA P-256 signature", |bench| {
-        bench.iter(|| public.verify_message(CONTENT, &signature).unwrap());
-    });
+    for algorithm in [KeyAlgorithm::P256, KeyAlgorithm::Ed25519] {
+        let (key, _) = SigningKey::generate(algorithm)?;
+        let signature = key.sign(ARTIFACT)?;
+        group.bench_function(format!("one {} signature", algorithm.name()), |bench| {
+            bench.iter(|| key.public_key().verify_message(ARTIFACT, &signature));
+        });
+    }
     group.finish();
+    Ok(())
 }
-
-criterion_group!(benches, bundles, signatures);
-criterion_main!(benches);
