@@ -11,6 +11,7 @@ pub mod identity;
 pub mod keys;
 pub mod merkle;
 pub mod note;
+mod oid;
 pub mod policy;
 pub mod time;
 pub mod tsp;
