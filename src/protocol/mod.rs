@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod bytes;
 pub mod entry;
 pub mod identity;
+pub mod json;
 pub mod keys;
 pub mod merkle;
 pub mod note;

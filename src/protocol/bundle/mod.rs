@@ -20,6 +20,7 @@ pub use trusted_root::{TrustedLog, TrustedRoot, TrustedRootError};
 pub use verify::{Check, CheckName, Expectation, Outcome, Refusal, Refused, Verified, verify};
 
 use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256, WrongDigestLength};
+use crate::protocol::json;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::x509::Certificate;
 use dsse::Envelope;
@@ -156,7 +157,7 @@ impl Bundle {
         if json.len() > MAX_BUNDLE_LENGTH {
             return Err(BundleError::TooLarge(json.len()));
         }
-        let wire: wire::Bundle = serde_json::from_slice(json).map_err(|error| {
+        let wire: wire::Bundle = json::from_slice(json).map_err(|error| {
             if is_cosign_detached(json) {
                 BundleError::CosignDetached
             } else {
@@ -181,7 +182,7 @@ impl Bundle {
         timestamp: Vec<u8>,
     ) -> Result<Self, BundleError> {
         let entry: wire::TransparencyLogEntry =
-            serde_json::from_slice(entry).map_err(BundleError::Json)?;
+            json::from_slice(entry).map_err(BundleError::Json)?;
         Ok(Self {
             version: BundleVersion::V0_3,
             material: SigningMaterial::Certificate(certificate.der().to_vec()),
