@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::account::AccountCommand;
 use super::demo::DemoArgs;
+use super::policy::PolicyCommand;
 use super::serve::ServeArgs;
 use super::sign::SignArgs;
 use super::verify::VerifyArgs;
@@ -42,6 +43,9 @@ pub enum Command {
     Sign(SignArgs),
     /// Verify a file or a digest against its bundle
     Verify(VerifyArgs),
+    /// Check policies: who must sign what
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Manage the accounts of the embedded issuer
     Account(AccountArgs),
     /// Check every hash, root and index of a stopped server's store
@@ -136,6 +140,8 @@ mod tests {
             "verify --bundle b --certificate-identity i --certificate-oidc-issuer u a",
             "verify --certificate-identity i --certificate-oidc-issuer u sha256:00",
             "verify --key k.pem --trusted-root r.json --json a",
+            "policy check p.toml",
+            "policy check p.toml --json",
             "account add a@example.com --service --json",
             "account list --json --data-dir d",
             "account remove a@example.com",
@@ -158,6 +164,8 @@ mod tests {
             "verify --key k --certificate-identity i --certificate-oidc-issuer u a",
             "verify --key k --trusted-root r --url http://localhost a",
             "serve file",
+            "policy",
+            "policy check",
         ] {
             let words = std::iter::once("signet").chain(line.split(' '));
             let parsed = Cli::try_parse_from(words).map(|cli| match cli.command {

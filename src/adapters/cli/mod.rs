@@ -7,6 +7,7 @@ mod artifact;
 pub mod demo;
 mod journey;
 pub mod output;
+pub mod policy;
 pub mod serve;
 pub mod sign;
 pub mod store;
@@ -32,6 +33,7 @@ pub fn dispatch(cli: &Cli) -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Policy(command) => policy::run(command),
         Command::Account(args) => run_account(args),
         Command::Fsck(args) => store::fsck(args),
         Command::Rebuild(args) => store::rebuild(args),

@@ -1,27 +1,83 @@
 //! Who may sign what. Silence means denial. Pure: no I/O, no clock.
+//!
+//! A [`Policy`] is read from a [`PolicyDocument`], or made of identities by [`Policy::any_of`]. One
+//! that can never be met is refused then. It looks at the [`Evidence`] of all verified bundles of one
+//! artifact, and [`Policy::decide`] is the only way to an [`Accepted`].
 
-use std::fmt;
+mod assign;
+pub mod condition;
+mod decision;
+mod deny;
+mod document;
+mod error;
+mod evidence;
+mod identity;
+mod load;
+mod pattern;
+mod requirements;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod words;
 
-/// Whose signatures are accepted: any of a list of identities.
+pub use decision::{
+    Accepted, BundleOutcome, Denial, DenialReason, NotCounted, Signer, ThresholdOutcome,
+};
+pub use document::PolicyDocument;
+pub use error::{PolicyError, PolicyFault};
+pub use evidence::{
+    ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, SctEvidence,
+    StatementEvidence, TimeEvidence, TimeKind, claim_name, claim_names,
+};
+pub use identity::{Identity, IdentityMatcher, TextMatcher};
+pub use pattern::{Pattern, PatternError};
+
+use crate::protocol::bytes::Sha256;
+use deny::DenyRule;
+use requirements::Requirements;
+
+/// The most bundles that one decision takes, and so the largest threshold.
+pub const MAX_BUNDLES: usize = 256;
+
+/// What must be proved about an artifact for it to be accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    identities: Vec<IdentityMatcher>,
+    description: Option<String>,
+    members: Vec<Member>,
+    /// Sets of thresholds; each set is enough by itself.
+    alternatives: Vec<Vec<Threshold>>,
+    require: Requirements,
+    deny: Vec<DenyRule>,
 }
 
-/// One accepted identity: exactly this issuer and exactly this subject, byte for byte.
+/// One entry of the list of accepted signers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdentityMatcher {
-    issuer: String,
-    subject: String,
+struct Member {
+    name: Option<String>,
+    who: Who,
+    claims: Vec<(&'static str, TextMatcher)>,
+    /// All whom the entry accepts count as one signer.
+    counts_once: bool,
 }
 
-/// Who signed, as the certificate says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
-    /// The OpenID Connect issuer that vouched for the subject.
-    pub issuer: String,
-    /// The certificate's subject alternative name.
-    pub subject: String,
+/// Whom an entry accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Who {
+    /// Those whom a certificate names so
+    Identity(IdentityMatcher),
+    /// The holder of this key, in bundles without a certificate
+    Key(Sha256),
+}
+
+/// How many distinct signers of a group are needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Threshold {
+    /// None for all members.
+    group: Option<String>,
+    needed: usize,
+    /// The members of the group, by their index.
+    members: Vec<usize>,
 }
 
 /// Evidence that a policy lets an identity sign. [`Policy::permit`] is the only constructor.
@@ -35,53 +91,54 @@ pub struct Permit {
 #[error("a policy must name an identity, with issuer and subject")]
 pub struct EmptyPolicy;
 
-/// The policy does not name this identity.
+/// The policy does not name this identity, or asks for more than an identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not an accepted identity")]
 pub struct Denied(pub Identity);
 
-impl IdentityMatcher {
-    /// Accepts exactly this subject from exactly this issuer. No character is a pattern.
+impl Policy {
+    /// Reads a policy, in JSON where the first character is `{`, else in TOML.
     ///
     /// # Errors
-    /// An empty issuer or subject, which no certificate has.
-    pub fn exact(
-        issuer: impl Into<String>,
-        subject: impl Into<String>,
-    ) -> Result<Self, EmptyPolicy> {
-        let (issuer, subject) = (issuer.into(), subject.into());
-        if issuer.is_empty() || subject.is_empty() {
-            return Err(EmptyPolicy);
-        }
-        Ok(Self { issuer, subject })
+    /// What is wrong, with the path of the key; also that it can never be met.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        PolicyDocument::parse(text)?.check()
     }
 
-    fn matches(&self, identity: &Identity) -> bool {
-        self.issuer == identity.issuer && self.subject == identity.subject
-    }
-}
-
-impl Policy {
-    /// Accepts any of the identities.
+    /// Accepts what any one of the identities signed.
     ///
     /// # Errors
     /// No identity at all.
     pub fn any_of(
         identities: impl IntoIterator<Item = IdentityMatcher>,
     ) -> Result<Self, EmptyPolicy> {
-        let identities: Vec<_> = identities.into_iter().collect();
-        if identities.is_empty() {
+        let members: Vec<_> = identities.into_iter().map(Member::from).collect();
+        if members.is_empty() {
             return Err(EmptyPolicy);
         }
-        Ok(Self { identities })
+        Ok(Self {
+            description: None,
+            alternatives: vec![vec![Threshold::any(members.len())]],
+            members,
+            require: Requirements::default(),
+            deny: Vec::new(),
+        })
     }
 
-    /// Whether the identity may sign.
+    /// Whether the identity by itself is enough: it is named, and the policy asks for nothing else.
+    /// A policy that asks for more is answered by [`Policy::decide`] alone.
     ///
     /// # Errors
-    /// The policy does not name it.
+    /// The policy does not name the identity, or asks for more.
     pub fn permit(&self, identity: Identity) -> Result<Permit, Denied> {
-        if self.identities.iter().any(|one| one.matches(&identity)) {
+        let asks_for_no_more = self.alternatives == [[Threshold::any(self.members.len())]]
+            && self.require == Requirements::default()
+            && self.deny.is_empty();
+        let named = self
+            .members
+            .iter()
+            .any(|member| member.claims.is_empty() && member.who.is(&identity));
+        if asks_for_no_more && named {
             Ok(Permit { identity })
         } else {
             Err(Denied(identity))
@@ -96,66 +153,33 @@ impl Permit {
     }
 }
 
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (issuer {})", self.subject, self.issuer)
+impl Threshold {
+    /// One of all members.
+    fn any(members: usize) -> Self {
+        Self {
+            group: None,
+            needed: 1,
+            members: (0..members).collect(),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ISSUER: &str = "https://idp.example";
-
-    fn identity(subject: &str) -> Identity {
-        Identity {
-            issuer: ISSUER.to_owned(),
-            subject: subject.to_owned(),
+impl Who {
+    fn is(&self, identity: &Identity) -> bool {
+        match self {
+            Self::Identity(matcher) => matcher.matches(identity),
+            Self::Key(_) => false,
         }
     }
+}
 
-    fn policy(subjects: &[&str]) -> Policy {
-        let matchers = subjects
-            .iter()
-            .map(|subject| IdentityMatcher::exact(ISSUER, *subject).unwrap());
-        Policy::any_of(matchers).unwrap()
-    }
-
-    #[test]
-    fn any_of_the_list_may_sign_and_nobody_else() {
-        let policy = policy(&["a@x", "b@x"]);
-
-        assert_eq!(
-            policy.permit(identity("b@x")).unwrap().identity(),
-            &identity("b@x")
-        );
-        assert!(policy.permit(identity("c@x")).is_err());
-        assert!(policy.permit(identity("A@x")).is_err());
-        assert!(policy.permit(identity("a@x ")).is_err());
-    }
-
-    #[test]
-    fn an_exact_subject_is_no_pattern() {
-        // sigstore-js a031055b: `a.b@x` must not match `aXb@x`.
-        assert!(policy(&["a.b@x"]).permit(identity("aXb@x")).is_err());
-        assert!(policy(&[".*"]).permit(identity("a@x")).is_err());
-    }
-
-    #[test]
-    fn the_issuer_decides_as_much_as_the_subject() {
-        let other = Identity {
-            issuer: "https://idp.example/".to_owned(),
-            subject: "a@x".to_owned(),
-        };
-
-        assert!(policy(&["a@x"]).permit(other).is_err());
-    }
-
-    #[test]
-    fn silence_means_denial() {
-        assert_eq!(Policy::any_of([]), Err(EmptyPolicy));
-        assert!(IdentityMatcher::exact("", "a@x").is_err());
-        assert!(IdentityMatcher::exact(ISSUER, "").is_err());
+impl From<IdentityMatcher> for Member {
+    fn from(matcher: IdentityMatcher) -> Self {
+        Self {
+            name: None,
+            who: Who::Identity(matcher),
+            claims: Vec::new(),
+            counts_once: false,
+        }
     }
 }

@@ -1,0 +1,362 @@
+//! What is refused when a policy is loaded, and where it says the fault is.
+
+use super::*;
+
+const ONE: &str = "[[identities]]\nname = 'a'\nissuer = 'https://idp.example'\nsubject = 'a@x'\n";
+
+fn refusal(text: &str) -> (String, String) {
+    let error = Policy::parse(text).expect_err(text);
+    (error.at().to_owned(), error.fault().to_string())
+}
+
+fn is_refused(text: &str, at: &str, says: &str) {
+    let (found, fault) = refusal(text);
+    assert_eq!(found, at, "{text}: {fault}");
+    assert!(fault.contains(says), "{text}: {fault}");
+}
+
+#[test]
+fn toml_and_json_say_the_same() {
+    let toml = Policy::parse(&format!(
+        "{ONE}[require]\nsigned_after = 2026-01-01T00:00:00Z"
+    ));
+    let json = Policy::parse(
+        r#" {"identities": [{"name": "a", "issuer": "https://idp.example", "subject": "a@x"}],
+             "require": {"signed_after": "2026-01-01T00:00:00Z"}}"#,
+    );
+
+    assert_eq!(toml.unwrap(), json.unwrap());
+}
+
+#[test]
+fn what_is_written_normalised_is_the_same_policy() {
+    let text = format!(
+        "thresholds = [{{ count = 1, of = 'g' }}]\n{ONE}claims = {{ build_trigger = {{ pattern = 'push' }} }}\n\
+         [groups]\ng = ['a']\n[require]\nsigned_within = {{ days = 3, of = 2026-01-01T00:00:00Z }}\n\
+         [[deny]]\nkey = '{}'\nfrom = 2026-01-01T00:00:00Z",
+        Sha256::of(b"key")
+    );
+    let document = PolicyDocument::parse(&text).unwrap();
+
+    let json = serde_json::to_string(&document).unwrap();
+
+    assert_eq!(Policy::parse(&json).unwrap(), document.check().unwrap());
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_path_and_the_known_ones() {
+    is_refused(
+        &format!("{ONE}subjet = 'b'"),
+        "identities[0].subjet",
+        "`subject_pattern`",
+    );
+    is_refused(&format!("treshold = 1\n{ONE}"), "treshold", "`threshold`");
+    is_refused(
+        &format!("{ONE}[require]\nlog = 1"),
+        "require.log",
+        "`log_entries`",
+    );
+    is_refused(
+        &format!("{ONE}[[deny]]\nserial = '1'"),
+        "deny[0].serial",
+        "`certificate_serial`",
+    );
+    is_refused(
+        &format!("threshold = {{ count = 1, in = 'g' }}\n{ONE}"),
+        "threshold.in",
+        "`of`",
+    );
+    is_refused(
+        &format!("{ONE}[identities.claims]\nref = 'main'"),
+        "identities[0].claims",
+        "ref is not known; allowed: issuer_v1, ",
+    );
+    is_refused(
+        &format!("{ONE}[identities.claims]\nbuild_trigger = {{ pattern = 'a', x = 1 }}"),
+        "identities[0].claims.build_trigger",
+        "a table with `pattern`",
+    );
+}
+
+#[test]
+fn what_is_no_policy_is_refused() {
+    is_refused("", "", "missing field `identities`");
+    is_refused("identities = []", "identities", "1 to 1000");
+    is_refused("identities = 3", "identities", "invalid type");
+    is_refused("a = [", "", "line 1");
+    is_refused(&format!("{ONE}{ONE}x = = 2"), "", "line 9");
+    is_refused("{", "", "EOF");
+    is_refused(
+        r#"{"identities": [], "identities": []}"#,
+        "identities",
+        "duplicate field",
+    );
+    is_refused(
+        r#"{"groups": {"g": ["a"], "g": ["b"]}, "identities": []}"#,
+        "groups",
+        "`g` comes twice",
+    );
+    is_refused(r#"{"identities": []} x"#, "", "trailing");
+    is_refused(&"#".repeat(256 * 1024 + 1), "", "at most 262144 bytes");
+    is_refused(&format!("x = {}1", "[".repeat(5000)), "", "");
+}
+
+#[test]
+fn an_identity_has_one_issuer_and_one_subject() {
+    is_refused(
+        "[[identities]]\nsubject = 'a@x'",
+        "identities[0]",
+        "issuer and issuer_pattern",
+    );
+    is_refused(
+        "[[identities]]\nissuer = 'i'",
+        "identities[0]",
+        "subject and subject_pattern",
+    );
+    is_refused(
+        "[[identities]]\nissuer = ''\nsubject = 'a'",
+        "identities[0].issuer",
+        "1 to 2048",
+    );
+    is_refused(
+        &format!("{ONE}subject_pattern = '.*'"),
+        "identities[0]",
+        "do not go together",
+    );
+    is_refused(
+        "[[identities]]\nissuer = 'i'\nsubject_pattern = 'a('",
+        "identities[0].subject_pattern",
+        "unclosed group",
+    );
+    is_refused(
+        "[[identities]]\nkey = 'sha256:00'",
+        "identities[0].key",
+        "64 hexadecimal",
+    );
+    is_refused(
+        &format!("{ONE}key = '00'"),
+        "identities[0]",
+        "neither issuer nor subject",
+    );
+    is_refused(&format!("{ONE}{ONE}"), "identities[1].name", "taken");
+}
+
+#[test]
+fn groups_name_known_identities_once() {
+    is_refused(&format!("{ONE}[groups]\ng = []"), "groups.g", "1 to 1000");
+    is_refused(
+        &format!("{ONE}[groups]\ng = ['a', 'b']"),
+        "groups.g[1]",
+        "b is not known; allowed: a",
+    );
+    is_refused(
+        &format!("{ONE}[groups]\ng = ['a', 'a']"),
+        "groups.g[1]",
+        "a comes twice",
+    );
+    is_refused(
+        &format!("threshold = {{ count = 1, of = 'h' }}\n{ONE}[groups]\ng = ['a']"),
+        "threshold.of",
+        "h is not known; allowed: g",
+    );
+    is_refused(
+        &format!("thresholds = [{{ count = 1, of = 'h' }}]\n{ONE}"),
+        "thresholds[0].of",
+        "none are defined",
+    );
+}
+
+#[test]
+fn a_threshold_that_nobody_can_reach_is_refused() {
+    is_refused(
+        &format!("threshold = {{ count = 0 }}\n{ONE}"),
+        "threshold.count",
+        "at least 1",
+    );
+    is_refused(
+        &format!("threshold = {{ count = 2 }}\n{ONE}"),
+        "threshold",
+        "2 distinct signers are asked for, and there can be 1",
+    );
+    is_refused(
+        &format!("threshold = {{ count = 300 }}\n{ONE}"),
+        "threshold.count",
+        "256",
+    );
+    is_refused(
+        &format!("thresholds = []\n{ONE}"),
+        "thresholds",
+        "1 to 1000",
+    );
+    is_refused(&format!("any = []\n{ONE}"), "any", "1 to 1000");
+    is_refused(
+        &format!("any = [{{ thresholds = [] }}]\n{ONE}"),
+        "any[0].thresholds",
+        "1 to 1000",
+    );
+    is_refused(
+        &format!("threshold = {{ count = 1 }}\nthresholds = [{{ count = 1 }}]\n{ONE}"),
+        "",
+        "exactly one of threshold, thresholds and any",
+    );
+    // Two entries for one person are one signer.
+    let again = ONE.replace("'a'", "'b'").replace("a@x", "A@X");
+    is_refused(
+        &format!("threshold = {{ count = 2 }}\n{ONE}{again}"),
+        "threshold",
+        "there can be 1",
+    );
+    // A pattern leaves open how many there are.
+    let open = "[[identities]]\nissuer = 'i'\nsubject_pattern = '.*'\n";
+    assert!(Policy::parse(&format!("threshold = {{ count = 9 }}\n{ONE}{open}")).is_ok());
+    is_refused(
+        &format!("threshold = {{ count = 3 }}\n{ONE}{open}counts_once = true"),
+        "threshold",
+        "there can be 2",
+    );
+}
+
+#[test]
+fn thresholds_that_cannot_be_reached_together_are_refused() {
+    let two = format!("{ONE}{}", ONE.replace("'a'", "'b'").replace("a@x", "b@x"));
+    let groups = "[groups]\ng = ['a', 'b']\nh = ['b']";
+    let thresholds = |g: u32| {
+        format!(
+            "thresholds = [{{ count = {g}, of = 'g' }}, {{ count = 1, of = 'h' }}]\n{two}{groups}"
+        )
+    };
+
+    assert!(Policy::parse(&thresholds(1)).is_ok());
+    is_refused(
+        &thresholds(2),
+        "thresholds",
+        "each signer counts for one threshold only",
+    );
+}
+
+#[test]
+fn a_signer_denied_for_good_is_none() {
+    let denied = format!("{ONE}[[deny]]\nsubject = 'A@x'");
+    is_refused(&denied, "identities", "there can be 0");
+    assert!(Policy::parse(&format!("{denied}\nfrom = 2026-01-01T00:00:00Z")).is_ok());
+}
+
+#[test]
+fn requirements_that_cannot_be_met_are_refused() {
+    let require = |rule: &str| format!("{ONE}[require]\n{rule}");
+    for (rule, at, says) in [
+        (
+            "log_entries = 2\nlogs = ['https://a']",
+            "require.log_entries",
+            "only 1 are accepted",
+        ),
+        (
+            "log_entries = 2\nlogs = ['https://a', 'https://a']",
+            "require.log_entries",
+            "only 1",
+        ),
+        (
+            "scts = 3\ncertificate_logs = ['a', 'b']",
+            "require.scts",
+            "only 2",
+        ),
+        (
+            "timestamps = 2\ntimestamp_authorities = ['a']",
+            "require.timestamps",
+            "only 1",
+        ),
+        ("timestamps = 33", "require.timestamps", "only 32"),
+        ("logs = []", "require.logs", "1 to 1000"),
+        ("log_entries = -1", "require.log_entries", "invalid value"),
+        (
+            "key_algorithms = ['RSA']",
+            "require.key_algorithms[0]",
+            "PKIX_ECDSA_P256_SHA_256",
+        ),
+        (
+            "certificate_authorities = ['x']",
+            "require.certificate_authorities[0]",
+            "sha256:",
+        ),
+        (
+            "signed_after = 2026-02-01T00:00:00Z\nsigned_before = 2026-01-01T00:00:00Z",
+            "require",
+            "the end lies before",
+        ),
+        (
+            "signed_before = 2026-01-01T00:00:00Z\nsigned_within = { days = 1, of = 2026-02-01T00:00:00Z }",
+            "require",
+            "the end lies before",
+        ),
+        (
+            "signed_after = '2026-01-01'",
+            "require.signed_after",
+            "with its offset",
+        ),
+        (
+            "signed_after = 2026-01-01T00:00:00",
+            "require.signed_after",
+            "with its offset",
+        ),
+        (
+            "condition = 'claims.'",
+            "require.condition",
+            "no CEL expression",
+        ),
+        (
+            "condition = 'false'",
+            "require.condition",
+            "can never be met",
+        ),
+    ] {
+        is_refused(&require(rule), at, says);
+    }
+    let key = format!(
+        "[[identities]]\nkey = '{}'\n[require]\nscts = 1",
+        Sha256::of(b"")
+    );
+    is_refused(&key, "require", "no accepted identity has a certificate");
+}
+
+#[test]
+fn a_deny_rule_names_one_thing_and_a_window_that_exists() {
+    let deny = |rule: &str| format!("{ONE}[[deny]]\n{rule}");
+    for (rule, at, says) in [
+        ("", "deny[0]", "exactly one of"),
+        ("reason = 'x'", "deny[0]", "exactly one of"),
+        (
+            "subject = 'b@x'\ncertificate_serial = '01'",
+            "deny[0]",
+            "exactly one of",
+        ),
+        (
+            "subject = 'b@x'\nsubject_pattern = '.*'",
+            "deny[0]",
+            "do not go together",
+        ),
+        (
+            "certificate_serial = '00'",
+            "deny[0].certificate_serial",
+            "1 to 20 bytes",
+        ),
+        (
+            "certificate_serial = 'xyz'",
+            "deny[0].certificate_serial",
+            "hexadecimal",
+        ),
+        ("artifact = 'md5:00'", "deny[0].artifact", "sha256:"),
+        ("key = '00'", "deny[0].key", "sha256:"),
+        (
+            "subject = 'b@x'\nfrom = 2026-01-02T00:00:00Z\nuntil = 2026-01-01T00:00:00Z",
+            "deny[0]",
+            "the end lies before",
+        ),
+        (
+            "subject = 'b@x'\nfrom = 'noon'",
+            "deny[0].from",
+            "with its offset",
+        ),
+    ] {
+        is_refused(&deny(rule), at, says);
+    }
+}
