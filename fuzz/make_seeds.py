@@ -205,6 +205,29 @@ def tree_head_note(url):
     return f"{text}\n\u2014 {CT_ORIGIN} {blob}\n"
 
 
+POLICY = {
+    "identities": [
+        {"name": "ada", "issuer": "https://idp.example", "subject": "ada@example.com"},
+        {"issuer_pattern": "https://.*", "subject_pattern": "[a-z]+@example\\.com"},
+        {"key": "sha256:" + "ab" * 32, "claims": {"source_repository_ref": {"pattern": "refs/.*"}}},
+    ],
+    "groups": {"team": ["ada"]},
+    "any": [{"thresholds": [{"count": 1, "of": "team"}, {"count": 1}]}],
+    "require": {
+        "log_entries": 1,
+        "signed_within": {"days": 30, "of": "2026-11-20T12:00:00Z"},
+        "condition": "times.all(t, t.source == 'timestamp') && size(predicate.list) > 1",
+    },
+    "deny": [{"subject": "eve@example.com", "from": "2026-11-20T12:00:00Z", "reason": "left"}],
+}
+
+
+def make_policies():
+    seed("policy", "document.json", compact(POLICY))
+    for file in (HERE.parent / "docs/policies").glob("*.toml"):
+        seed("policy", file.name, file.read_bytes())
+
+
 def make_rest(url, token):
     seed("checkpoint", "witnessed", fetch(f"{url}/checkpoint") + "\u2014 witness AQIDBAU=\n".encode())
     seed("checkpoint", "certificates", tree_head_note(url))
@@ -235,6 +258,7 @@ def main():
             make_parts(*make_bundle(bundle))
             make_requests(url)
             make_rest(url, token)
+            make_policies()
         finally:
             server.terminate()
             server.wait()

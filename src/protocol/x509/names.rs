@@ -1,9 +1,9 @@
 //! Names that strangers wrote, read at a bounded cost (RFC 5280 §4.1.2.4, §4.2.1.1, §4.2.1.6).
 //!
 //! x509-cert sorts every set that it reads, and each element is compared with all that are greater:
-//! a certificate of 64 KiB whose subject is one large set would cost seconds. So the attributes of a
-//! name are counted before they are read there; and GeneralNames, any of which may hold such a name,
-//! are read here.
+//! a certificate of 64 KiB whose subject is one large set costs more than a second. So the
+//! attributes of a name are counted before they are read there; and GeneralNames, any of which may
+//! hold such a name, are read here.
 
 use der::asn1::{AnyRef, Ia5StringRef, OctetStringRef};
 use der::{Decode, Reader, SliceReader, Tag, Tagged};
