@@ -1,4 +1,5 @@
-//! Drives a running Signet and prints throughput, latency and the server's peak memory.
+//! Drives a running Signet and prints throughput, latency, and the server's processor time for each
+//! request and its peak memory.
 //!
 //! ```text
 //! cargo run --release --example load -- --url http://localhost:8477 --token "$TOKEN" \
@@ -9,6 +10,7 @@
 //! Every answer's status is checked; requests are made here, so their cost is in the figures.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -79,16 +81,22 @@ async fn run(options: &Options) -> Result<()> {
         .strip_prefix("http://")
         .context("only http:// is driven")?;
     let material = Arc::new(prepare(address, &options.token).await?);
-    println!(
-        "{:<12} {:>9} {:>9} {:>9} {:>9} {:>9}",
-        "", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms"
-    );
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{:<12} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "", "per s", "p50 ms", "p90 ms", "p99 ms", "max ms", "cpu us"
+    )?;
     for workload in &options.workloads {
         let figures = drive(address, *workload, &material, options).await?;
-        println!("{figures}");
+        writeln!(out, "{figures}")?;
     }
     if let Some(pid) = options.pid {
-        println!("peak memory of the server: {} MiB", peak_memory_mib(pid)?);
+        writeln!(
+            out,
+            "peak memory of the server: {} MiB",
+            peak_memory_mib(pid)?
+        )?;
     }
     Ok(())
 }
@@ -97,9 +105,10 @@ async fn prepare(address: &str, token: &str) -> Result<Material> {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256)?;
     let payload = token.split('.').nth(1).context("the token is no JWT")?;
     let claims: Value = serde_json::from_slice(&from_base64url(payload)?)?;
-    let subject = claims["email"]
-        .as_str()
-        .or(claims["sub"].as_str())
+    let subject = claims
+        .get("email")
+        .or_else(|| claims.get("sub"))
+        .and_then(Value::as_str)
         .context("no subject")?;
     let certificate_request = json!({
         "credentials": { "oidcIdentityToken": token },
@@ -123,8 +132,9 @@ async fn prepare(address: &str, token: &str) -> Result<Material> {
         String::from_utf8_lossy(&reply)
     );
     let reply: Value = serde_json::from_slice(&reply)?;
-    let leaf = reply["signedCertificateEmbeddedSct"]["chain"]["certificates"][0]
-        .as_str()
+    let leaf = reply
+        .pointer("/signedCertificateEmbeddedSct/chain/certificates/0")
+        .and_then(Value::as_str)
         .context("no leaf in the reply")?;
     Ok(Material {
         key,
@@ -162,6 +172,7 @@ async fn drive(
             Arc::clone(&stop),
         ));
     }
+    let cpu = options.pid.map(cpu_time).transpose()?;
     let start = Instant::now();
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
     stop.store(true, Ordering::Relaxed);
@@ -170,9 +181,13 @@ async fn drive(
         latencies.extend(finished??);
     }
     latencies.sort_unstable();
+    let spent = options.pid.map(cpu_time).transpose()?;
     Ok(Figures {
         workload,
         elapsed: start.elapsed(),
+        cpu: spent
+            .zip(cpu)
+            .map(|(after, before)| after.saturating_sub(before)),
         latencies,
     })
 }
@@ -320,6 +335,8 @@ fn parse_head(head: &[u8]) -> Result<(u16, usize)> {
 struct Figures {
     workload: Workload,
     elapsed: Duration,
+    /// The server's processor time
+    cpu: Option<Duration>,
     latencies: Vec<Duration>,
 }
 
@@ -339,15 +356,31 @@ impl std::fmt::Display for Figures {
                 .map_or(0.0, |d| d.as_secs_f64() * 1000.0)
         };
         let name = name.unwrap_or_default();
+        let count = self.latencies.len().max(1) as f64;
+        let cpu = self.cpu.map_or_else(
+            || "-".to_owned(),
+            |cpu| format!("{:.0}", cpu.as_secs_f64() * 1e6 / count),
+        );
         write!(
             f,
-            "{name:<12} {rate:>9.0} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
+            "{name:<12} {rate:>9.0} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {cpu:>9}",
             at(50),
             at(90),
             at(99),
             at(100)
         )
     }
+}
+
+/// The processor time that a process has used: its own and the kernel's for it (proc(5), stat).
+fn cpu_time(pid: u32) -> Result<Duration> {
+    /// Linux counts these times in hundredths of a second wherever programs can see them.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, behind_name) = stat.rsplit_once(") ").context("no stat")?;
+    let mut fields = behind_name.split(' ').skip(11);
+    let mut ticks = || -> Result<u32> { Ok(fields.next().context("no time")?.parse()?) };
+    Ok(TICK.saturating_mul(ticks()?.saturating_add(ticks()?)))
 }
 
 fn peak_memory_mib(pid: u32) -> Result<u64> {

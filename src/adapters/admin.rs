@@ -3,7 +3,9 @@
 //! One line of JSON asks, one line of JSON answers. Who may open the socket, its owner, may do all
 //! it offers; nothing of it is reachable over the network.
 
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,9 @@ use crate::services::account::{AccountError, AccountKind, Accounts};
 
 /// The socket's name in the data directory.
 const SOCKET_NAME: &str = "admin.sock";
+
+/// The longest name of a socket that every system takes, in bytes.
+const MAX_SOCKET_PATH: usize = 103;
 
 /// The longest request, in bytes.
 const MAX_REQUEST_LENGTH: u64 = 64 * 1024;
@@ -115,7 +120,7 @@ fn with_email(
     text: String,
     work: impl FnOnce(EmailAddress) -> Result<AdminReply, AccountError>,
 ) -> Result<AdminReply, String> {
-    let email = EmailAddress::new(text).map_err(|error| format!("the e-mail address {error}"))?;
+    let email = EmailAddress::new(text.as_str()).map_err(|error| format!("{text:?} {error}"))?;
     work(email).map_err(|error| error.to_string())
 }
 
@@ -179,8 +184,9 @@ impl AdminSocket {
         if mode & 0o077 != 0 {
             return Err(AdminError::OpenDirectory(data_dir.to_owned()));
         }
-        clear_stale_socket(&path)?;
-        let listener = UnixListener::bind(&path).map_err(failed)?;
+        let folder = Folder::open(data_dir).map_err(failed)?;
+        clear_stale_socket(&path, &folder)?;
+        let listener = UnixListener::bind(folder.socket()).map_err(failed)?;
         let owner_only = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&path, owner_only).map_err(failed)?;
         Ok(Self { listener, path })
@@ -220,7 +226,34 @@ impl Drop for AdminSocket {
     }
 }
 
-fn clear_stale_socket(path: &Path) -> Result<(), AdminError> {
+/// The data directory, held open to give the socket a short name: the system takes no longer one
+/// than 107 bytes, and a data directory's own name may be longer (unix(7), `sun_path`).
+struct Folder {
+    path: PathBuf,
+    held: File,
+}
+
+impl Folder {
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            held: File::open(path)?,
+        })
+    }
+
+    /// The socket's name, good for as long as the folder is held.
+    fn socket(&self) -> PathBuf {
+        let path = self.path.join(SOCKET_NAME);
+        if path.as_os_str().len() <= MAX_SOCKET_PATH {
+            return path;
+        }
+        Path::new("/proc/self/fd")
+            .join(self.held.as_raw_fd().to_string())
+            .join(SOCKET_NAME)
+    }
+}
+
+fn clear_stale_socket(path: &Path, folder: &Folder) -> Result<(), AdminError> {
     let failed = |source| AdminError::Io {
         path: path.to_owned(),
         source,
@@ -233,7 +266,7 @@ fn clear_stale_socket(path: &Path) -> Result<(), AdminError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     }
-    match BlockingStream::connect(path) {
+    match BlockingStream::connect(folder.socket()) {
         Ok(_) => Err(AdminError::AlreadyServed(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path).map_err(failed)
@@ -276,7 +309,7 @@ impl AdminClient {
     /// The socket is there but may not be opened.
     pub fn connect(data_dir: &Path) -> Result<Option<Self>, AdminError> {
         let path = data_dir.join(SOCKET_NAME);
-        match BlockingStream::connect(&path) {
+        match Folder::open(data_dir).and_then(|folder| BlockingStream::connect(folder.socket())) {
             Ok(stream) => Ok(Some(Self { stream, path })),
             Err(error)
                 if matches!(

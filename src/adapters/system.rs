@@ -1,6 +1,7 @@
-//! The operating system's clock and randomness.
+//! The operating system's clock and randomness, and whom it lets at our files.
 
 use ring::rand::{SecureRandom, SystemRandom};
+use rustix::fs::Mode;
 
 use crate::protocol::time::{Clock, UnixTime};
 
@@ -19,6 +20,12 @@ impl Clock for SystemClock {
             .unwrap_or_default();
         UnixTime::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
+}
+
+/// Lets nobody but the owner at any file that this process makes from here on. Our own files have
+/// such modes by themselves; sled's have whatever it is given.
+pub fn keep_files_private() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// The operating system gave no randomness.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::adapters::keystore::{KeyStore, KeyStoreError, load_key_file};
+use crate::adapters::storage::JournalId;
 use crate::adapters::system::{NoRandomness, random_bytes};
 use crate::config::{OwnCa, Settings};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
@@ -44,6 +45,18 @@ pub enum MaterialError {
     /// `instance.json` is not ours
     #[error("keys/instance.json cannot be read: {0}")]
     Instance(#[source] serde_json::Error),
+    /// The journal is not the one that was made with the keys
+    #[error(
+        "the journal in the data directory is not the one that was made with these keys: restore \
+         keys and journal together"
+    )]
+    OtherJournal,
+    /// Something is lost that the logs were started with
+    #[error(
+        "keys/{0} is missing, and another must not take its place, for the logs have been signed: \
+         restore it from a backup"
+    )]
+    Lost(&'static str),
     /// The data directory has no instance
     #[error("there is no instance here: keys/{0} is missing")]
     NoInstance(&'static str),
@@ -96,6 +109,8 @@ pub struct Instance {
     log_origin: String,
     /// The certificate log's name.
     ct_origin: String,
+    /// The journal that was made with the keys, in hexadecimal.
+    journal: String,
 }
 
 /// Everything that an instance signs with.
@@ -134,11 +149,17 @@ struct AuthorityFiles {
     chain: &'static str,
 }
 
-const CA_FILES: AuthorityFiles =
-    AuthorityFiles { root_key: "ca-root.key.pem", key: "ca.key.pem", chain: "ca-chain.pem" };
+const CA_FILES: AuthorityFiles = AuthorityFiles {
+    root_key: "ca-root.key.pem",
+    key: "ca.key.pem",
+    chain: "ca-chain.pem",
+};
 
-const TSA_FILES: AuthorityFiles =
-    AuthorityFiles { root_key: "tsa-root.key.pem", key: "tsa.key.pem", chain: "tsa-chain.pem" };
+const TSA_FILES: AuthorityFiles = AuthorityFiles {
+    root_key: "tsa-root.key.pem",
+    key: "tsa.key.pem",
+    chain: "tsa-chain.pem",
+};
 
 impl Instance {
     /// When the instance was made.
@@ -146,41 +167,90 @@ impl Instance {
         UnixTime::from_seconds(self.created)
     }
 
-    fn of(settings: &Settings, now: UnixTime) -> Self {
+    /// Whether the data directory has an instance, and so must have its journal.
+    ///
+    /// # Errors
+    /// The key store cannot be read.
+    pub fn exists(store: &KeyStore) -> Result<bool, MaterialError> {
+        Ok(store.load_public(INSTANCE)?.is_some())
+    }
+
+    fn of(settings: &Settings, journal: &JournalId, now: UnixTime) -> Self {
         let url = settings.server.public_url.as_str();
-        let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
+        let authority = url
+            .split_once("://")
+            .map_or(url, |(_, authority)| authority);
         Self {
             version: 1,
             created: now.seconds(),
             log_origin: settings.log.origin.clone(),
             ct_origin: format!("{authority}/ct"),
+            journal: journal.to_string(),
         }
     }
 
     fn load(store: &KeyStore) -> Result<Option<Self>, MaterialError> {
         let json = store.load_public(INSTANCE)?;
-        json.map(|json| serde_json::from_slice(&json).map_err(MaterialError::Instance)).transpose()
+        json.map(|json| serde_json::from_slice(&json).map_err(MaterialError::Instance))
+            .transpose()
     }
 
     fn load_or_create(
         store: &KeyStore,
         settings: &Settings,
+        journal: &JournalId,
         now: UnixTime,
     ) -> Result<Self, MaterialError> {
-        let wanted = Self::of(settings, now);
+        let wanted = Self::of(settings, journal, now);
         let Some(made) = Self::load(store)? else {
+            // It is written before any key; so keys without it have signed for a lost history.
+            if store.has(CT_KEY)? || store.has(LOG_KEY)? {
+                return Err(MaterialError::Lost(INSTANCE));
+            }
             let json = serde_json::to_vec_pretty(&wanted).map_err(MaterialError::Instance)?;
             store.write_public(INSTANCE, &json)?;
             return Ok(wanted);
         };
         if made.log_origin != wanted.log_origin {
-            return Err(MaterialError::OtherName { made: made.log_origin, now: wanted.log_origin });
+            return Err(MaterialError::OtherName {
+                made: made.log_origin,
+                now: wanted.log_origin,
+            });
+        }
+        if made.journal != wanted.journal {
+            return Err(MaterialError::OtherJournal);
         }
         Ok(made)
     }
 }
 
 impl Material {
+    /// Refuses a key store that lacks what was there when the logs were started, which is when all
+    /// of it had been made. Otherwise a lost file would quietly be made anew, and a lost chain have
+    /// its authority's keys replaced. Root keys may be kept elsewhere; `own_ca` says that the
+    /// certificate authority's files are.
+    ///
+    /// # Errors
+    /// [`MaterialError::Lost`], or the directory cannot be read.
+    pub fn require_complete(store: &KeyStore, own_ca: bool) -> Result<(), MaterialError> {
+        let mut needed = vec![INSTANCE, CT_KEY, LOG_KEY, ISSUER_KEY];
+        needed.extend([TSA_FILES.key, TSA_FILES.chain]);
+        let mut has_ca = false;
+        for name in [CA_FILES.root_key, CA_FILES.key, CA_FILES.chain] {
+            has_ca |= store.has(name)?;
+        }
+        // An instance that began with a CA of its owner's gets one of ours when that is taken away.
+        if has_ca && !own_ca {
+            needed.extend([CA_FILES.key, CA_FILES.chain]);
+        }
+        for name in needed {
+            if !store.has(name)? {
+                return Err(MaterialError::Lost(name));
+            }
+        }
+        Ok(())
+    }
+
     /// Loads what is there and makes what is missing.
     ///
     /// # Errors
@@ -188,9 +258,10 @@ impl Material {
     pub fn load_or_create(
         store: &KeyStore,
         settings: &Settings,
+        journal: &JournalId,
         now: UnixTime,
     ) -> Result<Self, MaterialError> {
-        let instance = Instance::load_or_create(store, settings, now)?;
+        let instance = Instance::load_or_create(store, settings, journal, now)?;
         let ct = store.load_or_create_key(CT_KEY, KeyAlgorithm::P256)?;
         let log = store.load_or_create_key(LOG_KEY, KeyAlgorithm::Ed25519)?;
         let signers = LogSigners::new(&instance, ct, log)?;
@@ -203,10 +274,9 @@ impl Material {
             tsa: load_or_create_tsa(store, settings, now)?,
             ct: signers.ct,
             log: signers.log,
-            issuer: store
-                .load_or_create_key_with(ISSUER_KEY, || {
-                    issuer::generate_key().map_err(MaterialError::from)
-                })?,
+            issuer: store.load_or_create_key_with(ISSUER_KEY, || {
+                issuer::generate_key().map_err(MaterialError::from)
+            })?,
             instance,
         })
     }
@@ -267,8 +337,11 @@ fn load_or_create_tsa(
 
 fn load_own_ca(own: &OwnCa) -> Result<CaMaterial, MaterialError> {
     let file = own.certificate_chain_file.display().to_string();
-    let pem = std::fs::read(&own.certificate_chain_file)
-        .map_err(|source| MaterialError::ChainFile { file: file.clone(), source })?;
+    let pem =
+        std::fs::read(&own.certificate_chain_file).map_err(|source| MaterialError::ChainFile {
+            file: file.clone(),
+            source,
+        })?;
     let chain = parse_chain(&pem).map_err(|source| MaterialError::Chain { file, source })?;
     Ok(CaMaterial::new(chain, load_key_file(&own.key_file)?)?)
 }
@@ -281,9 +354,13 @@ impl AuthorityFiles {
         let Some(pem) = store.load_public(self.chain)? else {
             return Ok(None);
         };
-        let chain = parse_chain(&pem)
-            .map_err(|source| MaterialError::Chain { file: self.chain.to_owned(), source })?;
-        let key = store.load_key(self.key)?.ok_or(MaterialError::NoInstance(self.key))?;
+        let chain = parse_chain(&pem).map_err(|source| MaterialError::Chain {
+            file: self.chain.to_owned(),
+            source,
+        })?;
+        let key = store
+            .load_key(self.key)?
+            .ok_or(MaterialError::NoInstance(self.key))?;
         Ok(Some((key, chain)))
     }
 
@@ -308,9 +385,64 @@ fn parse(pkcs8: &[u8]) -> Result<SigningKey, MaterialError> {
 
 fn parse_chain(text: &[u8]) -> Result<Vec<Certificate>, CertificateError> {
     let blocks = pem::parse_many(text).map_err(|_| CertificateError::Malformed)?;
-    blocks.iter().map(|block| Certificate::from_der(block.contents())).collect()
+    blocks
+        .iter()
+        .map(|block| Certificate::from_der(block.contents()))
+        .collect()
 }
 
 fn serials() -> Result<[SerialNumber; 2], NoRandomness> {
-    Ok([SerialNumber::from_random(random_bytes()?), SerialNumber::from_random(random_bytes()?)])
+    Ok([
+        SerialNumber::from_random(random_bytes()?),
+        SerialNumber::from_random(random_bytes()?),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEEDED: [&str; 8] = [
+        INSTANCE,
+        CT_KEY,
+        LOG_KEY,
+        ISSUER_KEY,
+        TSA_FILES.key,
+        TSA_FILES.chain,
+        CA_FILES.key,
+        CA_FILES.chain,
+    ];
+
+    fn store_with(names: impl IntoIterator<Item = &'static str>) -> (tempfile::TempDir, KeyStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = KeyStore::open(&folder.path().join("data")).unwrap();
+        for name in names {
+            store.write_public(name, b"").unwrap();
+        }
+        (folder, store)
+    }
+
+    #[test]
+    fn nothing_that_was_signed_with_is_made_anew() {
+        let (_folder, whole) = store_with(NEEDED);
+        Material::require_complete(&whole, false).unwrap();
+        for lost in NEEDED {
+            let (_folder, store) = store_with(NEEDED.into_iter().filter(|name| *name != lost));
+
+            let refused = Material::require_complete(&store, false);
+
+            assert!(
+                matches!(refused, Err(MaterialError::Lost(name)) if name == lost),
+                "{lost}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_certificate_authority_of_the_owners_has_no_files_here() {
+        let (_folder, store) = store_with(NEEDED.into_iter().take(6));
+
+        Material::require_complete(&store, true).unwrap();
+        Material::require_complete(&store, false).unwrap();
+    }
 }

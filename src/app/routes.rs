@@ -9,6 +9,7 @@ use crate::adapters::http::fulcio::{ConfiguredIssuer, FulcioConfiguration};
 use crate::adapters::http::health::{PartState, Readiness};
 use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
+use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
     ct, fulcio, health, issuer, metrics, rekor, tiles, timestamp, trust, verify,
 };
@@ -23,6 +24,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
     });
     let readiness = Data::new(readiness(app));
     let page = Data::new(front_page(app));
+    let intake = Data::new(intake(app));
     let scrape = Data::new(Scrape {
         metrics: Arc::clone(counters),
         gauging: vec![log_gauges(app)],
@@ -33,6 +35,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
         cfg.app_data(configuration.clone())
             .app_data(readiness.clone())
             .app_data(page.clone())
+            .app_data(intake.clone())
             .app_data(scrape.clone())
             .configure(|cfg| services(cfg, &app))
             .configure(health::configure)
@@ -51,6 +54,15 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             cfg.configure(metrics::configure);
         }
     })]
+}
+
+fn intake(app: &App) -> Intake {
+    let limits = &app.settings.limits;
+    let largest = Limits {
+        body_bytes: limits.verify_body_bytes,
+        artifact_bytes: limits.verify_artifact_bytes,
+    };
+    Intake::new(largest, limits.concurrent_verifications)
 }
 
 fn services(cfg: &mut ServiceConfig, app: &App) {
@@ -98,9 +110,11 @@ fn readiness(app: &Arc<App>) -> Readiness {
     let (authority, clock) = (Arc::clone(&app.authority), Arc::clone(&app.clock));
     let (timestamps, storage) = (Arc::clone(&app.timestamps), app.storage.clone());
     readiness
-        .part("certificate-authority", move || match authority.check_validity(clock.now()) {
-            Ok(()) => PartState::Ready,
-            Err(error) => failed(&error.to_string()),
+        .part("certificate-authority", move || {
+            match authority.check_validity(clock.now()) {
+                Ok(()) => PartState::Ready,
+                Err(error) => failed(&error.to_string()),
+            }
         })
         .part("timestamp-authority", move || {
             if timestamps.is_ready() {
@@ -122,7 +136,9 @@ fn readiness(app: &Arc<App>) -> Readiness {
 }
 
 fn failed(reason: &str) -> PartState {
-    PartState::Failed { reason: reason.to_owned() }
+    PartState::Failed {
+        reason: reason.to_owned(),
+    }
 }
 
 fn log_gauges(app: &Arc<App>) -> Gauging {
@@ -137,7 +153,9 @@ fn log_gauges(app: &Arc<App>) -> Gauging {
 fn front_page(app: &App) -> FrontPage {
     let anchors = &app.anchors;
     let certificate_keys = |role, chain: &[crate::protocol::x509::Certificate]| {
-        chain.last().map(|root| KeyIdentity::new(role, root.public_key()))
+        chain
+            .last()
+            .map(|root| KeyIdentity::new(role, root.public_key()))
     };
     let keys = [
         certificate_keys("Certificate authority's root", &anchors.ca_chain),
@@ -149,14 +167,19 @@ fn front_page(app: &App) -> FrontPage {
         public_url: anchors.public_url.clone(),
         version: env!("CARGO_PKG_VERSION"),
         keys: keys.into_iter().flatten().collect(),
-        documents: DOCUMENTS.map(|(title, path)| Document { title, path }).to_vec(),
+        documents: DOCUMENTS
+            .map(|(title, path)| Document { title, path })
+            .to_vec(),
         issuers: anchors.issuers.clone(),
         embedded_issuer: app.issuer.is_some(),
     }
 }
 
 const DOCUMENTS: [(&str, &str); 7] = [
-    ("Client trust configuration", "/trust/client_trust_config.json"),
+    (
+        "Client trust configuration",
+        "/trust/client_trust_config.json",
+    ),
     ("Trusted root", "/trust/trusted_root.json"),
     ("Signing configuration", "/trust/signing_config.v0.2.json"),
     ("Certificate authority (PEM)", "/trust/fulcio-chain.pem"),

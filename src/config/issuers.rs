@@ -10,6 +10,7 @@ use url::Url;
 use super::error::Refusal;
 use super::server::is_loopback;
 use crate::protocol::identity::IssuerUrl;
+use crate::services::oidc::{IssuerKind, SubjectDomain};
 
 /// One `[[issuers]]` table as it is written.
 #[derive(Deserialize)]
@@ -25,6 +26,8 @@ pub(super) struct IssuerTable {
     subject_domain: String,
     #[serde(default)]
     ca_file: String,
+    #[serde(default)]
+    key_hosts: Vec<String>,
 }
 
 /// An issuer whose tokens are believed.
@@ -35,21 +38,11 @@ pub struct IssuerSettings {
     /// The token's `aud`
     pub audience: String,
     /// What a token's subject becomes in a certificate
-    pub subject: IssuerSubject,
+    pub subject: IssuerKind,
     /// PEM of the only authorities trusted for this issuer's TLS; none for the system's
     pub ca_file: Option<PathBuf>,
-}
-
-/// What a token's subject becomes in a certificate (Fulcio's issuer types).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IssuerSubject {
-    /// The `email` claim, which the issuer has verified
-    Email,
-    /// `sub`, a URI whose scheme and host are the domain's
-    Uri {
-        /// Scheme and host, such as `https://ci.example.com`
-        domain: String,
-    },
+    /// Hosts besides the issuer's own that may serve its keys: `host`, or `host:port`
+    pub key_hosts: Vec<String>,
 }
 
 fn default_audience() -> String {
@@ -62,9 +55,12 @@ fn default_type() -> String {
 
 /// The keys of an element, each with a value of its type.
 pub(super) fn schema() -> Map<String, Value> {
+    let text = |key: &str| (key.to_owned(), Value::from(""));
+    let texts = |key: &str| (key.to_owned(), Value::from(vec![""]));
     ["url", "audience", "type", "subject_domain", "ca_file"]
+        .map(text)
         .into_iter()
-        .map(|key| (key.to_owned(), Value::from("")))
+        .chain([texts("key_hosts")])
         .collect()
 }
 
@@ -85,12 +81,18 @@ pub(super) fn check_all(
         }
         issuers.push(issuer);
     }
+    if embedded.is_none() && issuers.is_empty() {
+        return Err(Refusal::contradiction(
+            "accounts.enabled",
+            "nobody could sign without an issuer: leave it true, or configure [[issuers]]",
+        ));
+    }
     Ok(issuers)
 }
 
 impl IssuerTable {
     fn check(self, position: usize) -> Result<IssuerSettings, Refusal> {
-        let (issuer, url) = self.check_url(position)?;
+        let issuer = self.check_url(position)?;
         let accepted = (1..=256).contains(&self.audience.len())
             && self.audience.bytes().all(|byte| byte.is_ascii_graphic());
         if !accepted {
@@ -100,16 +102,18 @@ impl IssuerTable {
                 "1 to 256 printable ASCII characters without spaces",
             ));
         }
-        let subject = self.check_subject(position, &url)?;
+        let subject = self.check_subject(position, &issuer)?;
+        self.check_key_hosts(position)?;
         Ok(IssuerSettings {
             url: issuer,
             audience: self.audience,
             subject,
             ca_file: (!self.ca_file.is_empty()).then(|| self.ca_file.into()),
+            key_hosts: self.key_hosts,
         })
     }
 
-    fn check_url(&self, position: usize) -> Result<(IssuerUrl, Url), Refusal> {
+    fn check_url(&self, position: usize) -> Result<IssuerUrl, Refusal> {
         let refused = || {
             Refusal::not_accepted(
                 &key(position, "url"),
@@ -125,61 +129,49 @@ impl IssuerTable {
             && url.query().is_none()
             && url.fragment().is_none();
         let safe = url.scheme() == "https" || is_loopback(&url);
-        (plain && safe).then_some((issuer, url)).ok_or_else(refused)
+        (plain && safe).then_some(issuer).ok_or_else(refused)
     }
 
-    fn check_subject(&self, position: usize, issuer: &Url) -> Result<IssuerSubject, Refusal> {
-        let domain = key(position, "subject_domain");
+    fn check_subject(&self, position: usize, issuer: &IssuerUrl) -> Result<IssuerKind, Refusal> {
+        let key = key(position, "subject_domain");
         match (self.subject_type.as_str(), self.subject_domain.as_str()) {
-            ("email", "") => Ok(IssuerSubject::Email),
-            ("email", _) => Err(Refusal::contradiction(
-                &domain,
-                "it belongs to type = \"uri\"",
-            )),
-            ("uri", text) => {
-                let refused = || {
+            ("email", "") => Ok(IssuerKind::Email),
+            ("email", _) => Err(Refusal::contradiction(&key, "it belongs to type = \"uri\"")),
+            ("uri", text) => SubjectDomain::new(text)
+                .and_then(|domain| domain.of_issuer(issuer))
+                .map(IssuerKind::Uri)
+                .map_err(|_| {
                     Refusal::not_accepted(
-                        &domain,
+                        &key,
                         text,
-                        "scheme and host alone, such as https://ci.example.com, with the last two \
-                         labels of the issuer's host",
+                        "scheme and host alone in lower case, such as https://ci.example.com, with \
+                         the last two labels of the issuer's host",
                     )
-                };
-                let url = Url::parse(text).map_err(|_| refused())?;
-                let bare = text.strip_suffix('/').is_none()
-                    && matches!(url.path(), "" | "/")
-                    && url.username().is_empty()
-                    && url.password().is_none()
-                    && url.query().is_none()
-                    && url.fragment().is_none()
-                    && url.port().is_none();
-                if !bare || !related(&url, issuer) {
-                    return Err(refused());
-                }
-                Ok(IssuerSubject::Uri {
-                    domain: text.to_owned(),
-                })
-            }
+                }),
             (other, _) => Err(Refusal::not_accepted(
-                &key(position, "type"),
+                &self::key(position, "type"),
                 other,
                 "\"email\" or \"uri\"",
             )),
         }
     }
-}
 
-/// Fulcio's rule: subjects and issuer share their top two DNS labels, so that nobody vouches for
-/// strangers. Hosts of one label or addresses must be the same.
-fn related(subject: &Url, issuer: &Url) -> bool {
-    match (subject.domain(), issuer.domain()) {
-        (Some(subject), Some(issuer)) => top_two(subject) == top_two(issuer),
-        _ => subject.host().is_some() && subject.host() == issuer.host(),
+    /// A host as a URL has it, so that it can be found in one.
+    fn check_key_hosts(&self, position: usize) -> Result<(), Refusal> {
+        let is_host = |text: &String| {
+            let url = Url::parse(&format!("https://{text}"));
+            url.is_ok_and(|url| url.as_str() == format!("https://{text}/"))
+        };
+        match self.key_hosts.iter().find(|text| !is_host(text)) {
+            None => Ok(()),
+            Some(text) => Err(Refusal::not_accepted(
+                &key(position, "key_hosts"),
+                text,
+                "hosts in lower case, such as keys.example.com, or with a port other than 443 \
+                 keys.example.com:8443",
+            )),
+        }
     }
-}
-
-fn top_two(host: &str) -> Vec<&str> {
-    host.rsplit('.').take(2).collect()
 }
 
 fn key(position: usize, name: &str) -> String {

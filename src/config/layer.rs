@@ -234,6 +234,9 @@ fn check_table(
             (ValueKind::Table(values), ValueKind::Table(schema)) => {
                 check_table(values, schema, &key, place)?;
             }
+            (ValueKind::Array(elements), ValueKind::Array(sample)) if !sample.is_empty() => {
+                check_texts(elements, &key, place)?;
+            }
             (ValueKind::Array(elements), _) => check_elements(elements, &key, place)?,
             _ => {}
         }
@@ -241,9 +244,12 @@ fn check_table(
     Ok(())
 }
 
-/// The elements of `issuers`, the one key that holds tables in a list.
+/// The elements of `issuers` and `policies`, the keys that hold tables in a list.
 fn check_elements(elements: &[Value], key: &str, place: &str) -> Result<(), ConfigError> {
-    let schema = super::issuers::schema();
+    let schema = match key {
+        "policies" => super::policies::schema(),
+        _ => super::issuers::schema(),
+    };
     for (position, element) in elements.iter().enumerate() {
         let key = format!("{key}[{position}]");
         let ValueKind::Table(values) = &element.kind else {
@@ -257,6 +263,24 @@ fn check_elements(elements: &[Value], key: &str, place: &str) -> Result<(), Conf
         check_table(values, &schema, &key, place)?;
     }
     Ok(())
+}
+
+/// A list that holds texts.
+fn check_texts(elements: &[Value], key: &str, place: &str) -> Result<(), ConfigError> {
+    let expected = kind_name(&ValueKind::String(String::new()));
+    let other = elements
+        .iter()
+        .map(|element| kind_name(&element.kind))
+        .find(|found| *found != expected);
+    match other {
+        None => Ok(()),
+        Some(found) => Err(ConfigError::WrongType {
+            place: place.to_owned(),
+            key: format!("{key}[]"),
+            expected,
+            found,
+        }),
+    }
 }
 
 const fn kind_name(kind: &ValueKind) -> &'static str {

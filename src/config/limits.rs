@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::error::{Refusal, count_within};
+use super::error::{Refusal, count_within, within};
 
 /// `[limits]` as it is written.
 #[derive(Deserialize)]
@@ -10,6 +10,7 @@ use super::error::{Refusal, count_within};
 pub(super) struct LimitsTable {
     body_bytes: u64,
     verify_body_bytes: u64,
+    verify_artifact_bytes: u64,
     concurrent_verifications: u64,
 }
 
@@ -18,8 +19,10 @@ pub(super) struct LimitsTable {
 pub struct LimitsSettings {
     /// The largest request body
     pub body_bytes: usize,
-    /// The largest request to the verification endpoint
+    /// The largest request to the verification endpoint, besides an artifact that is streamed
     pub verify_body_bytes: usize,
+    /// The largest artifact that is streamed to the verification endpoint
+    pub verify_artifact_bytes: u64,
     /// Verifications that run at one time
     pub concurrent_verifications: usize,
 }
@@ -33,6 +36,11 @@ impl LimitsTable {
                 "limits.verify_body_bytes",
                 self.verify_body_bytes,
                 body,
+            )?,
+            verify_artifact_bytes: within(
+                "limits.verify_artifact_bytes",
+                self.verify_artifact_bytes,
+                1..=1 << 50,
             )?,
             concurrent_verifications: count_within(
                 "limits.concurrent_verifications",

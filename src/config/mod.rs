@@ -10,6 +10,7 @@ mod issuers;
 mod layer;
 mod limits;
 mod log;
+mod policies;
 mod server;
 mod telemetry;
 mod timestamp;
@@ -24,9 +25,10 @@ pub use accounts::AccountsSettings;
 pub use ca::{CaSettings, OwnCa};
 pub use ctlog::CtLogSettings;
 pub use error::{ConfigError, Refusal};
-pub use issuers::{IssuerSettings, IssuerSubject};
+pub use issuers::IssuerSettings;
 pub use limits::LimitsSettings;
 pub use log::LogSettings;
+pub use policies::PolicySettings;
 pub use server::{PublicUrl, ServerSettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 pub use timestamp::TimestampSettings;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub timestamp: TimestampSettings,
     /// `[trust]`
     pub trust: TrustSettings,
+    /// `[[policies]]`: the policies that clients may name
+    pub policies: Vec<PolicySettings>,
     /// `[limits]`
     pub limits: LimitsSettings,
     /// `[telemetry]`
@@ -98,6 +102,7 @@ struct Tables {
     log: log::LogTable,
     timestamp: timestamp::TimestampTable,
     trust: trust::TrustTable,
+    policies: Vec<policies::PolicyTable>,
     limits: limits::LimitsTable,
     telemetry: telemetry::TelemetryTable,
 }
@@ -131,6 +136,7 @@ fn check(tables: Tables) -> Result<Settings, Refusal> {
         log: tables.log.check(&host)?,
         timestamp: tables.timestamp.check()?,
         trust: tables.trust.check(&host)?,
+        policies: policies::check_all(tables.policies)?,
         limits: tables.limits.check()?,
         telemetry: tables.telemetry.check()?,
         tls,

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::services::oidc::{IssuerKind, SubjectDomain};
 
 fn with_text(text: &str) -> Result<Settings, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
@@ -43,6 +44,8 @@ fn no_file_is_needed_and_the_defaults_are_those_promised() {
     assert_eq!(settings.log.origin, "localhost");
     assert_eq!(settings.ca.certificate_lifetime.as_secs(), 600);
     assert_eq!(settings.limits.body_bytes, 4 << 20);
+    assert_eq!(settings.limits.verify_artifact_bytes, 8 << 30);
+    assert!(settings.policies.is_empty());
     assert!(settings.accounts.enabled);
     assert!(settings.tls.is_none());
     assert!(settings.issuers.is_empty());
@@ -251,18 +254,16 @@ fn issuers_are_read_with_their_defaults_and_rules() {
     let settings = with_text(
         "[[issuers]]\nurl = \"https://login.example.com\"\n\
          [[issuers]]\nurl = \"https://oidc.ci.example.com\"\ntype = \"uri\"\n\
-         subject_domain = \"https://ci.example.com\"\nca_file = \"ca.pem\"\n",
+         subject_domain = \"https://ci.example.com\"\nca_file = \"ca.pem\"\n\
+         key_hosts = [\"keys.example:8443\"]\n",
     )
     .unwrap();
 
     assert_eq!(settings.issuers[0].audience, "sigstore");
-    assert_eq!(settings.issuers[0].subject, IssuerSubject::Email);
-    assert_eq!(
-        settings.issuers[1].subject,
-        IssuerSubject::Uri {
-            domain: "https://ci.example.com".to_owned()
-        }
-    );
+    assert_eq!(settings.issuers[0].subject, IssuerKind::Email);
+    let domain = SubjectDomain::new("https://ci.example.com").unwrap();
+    assert_eq!(settings.issuers[1].subject, IssuerKind::Uri(domain));
+    assert_eq!(settings.issuers[1].key_hosts, ["keys.example:8443"]);
     assert_eq!(
         settings.issuers[1].ca_file.as_deref(),
         Some(Path::new("ca.pem"))
@@ -307,6 +308,25 @@ fn issuers_that_cannot_be_right_are_refused() {
         "[[issuers]]\nurl = \"https://a.example\"\nsubject_domain = \"https://a.example\"\n",
         "subject_domain",
     );
+    refused(
+        "[[issuers]]\nurl = \"https://a.example\"\ntype = \"uri\"\nsubject_domain = \"https://A.example\"\n",
+        "subject_domain",
+    );
+    refused(
+        "[[issuers]]\nurl = \"http://idp.localhost\"\n",
+        "issuers[0].url",
+    );
+    for hosts in [
+        "[\"https://keys.example\"]",
+        "[\"Keys.example\"]",
+        "[\"\"]",
+        "[1]",
+        "\"a\"",
+    ] {
+        let text = format!("[[issuers]]\nurl = \"https://a.example\"\nkey_hosts = {hosts}\n");
+        refused(&text, "issuers[0].key_hosts");
+    }
+    refused("[accounts]\nenabled = false\n", "accounts.enabled");
     refused(
         "[[issuers]]\nurl = \"https://a.example\"\naudience = \"\"\n",
         "issuers[0].audience",

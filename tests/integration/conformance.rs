@@ -18,6 +18,14 @@ use signet::protocol::time::Clock;
 const DEFAULT_IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
 const DEFAULT_ISSUER: &str = "https://token.actions.githubusercontent.com";
 
+/// Who must have signed a case's bundle.
+pub enum Signer {
+    /// Someone whom a certificate names
+    Identity { issuer: String, subject: String },
+    /// The holder of a key, in PEM
+    Key(String),
+}
+
 /// One folder of the suite.
 pub struct Case {
     pub name: String,
@@ -50,23 +58,32 @@ impl Case {
             .unwrap_or_else(|| fs::read(self.suite.join("bundle-verify/a.txt")).unwrap())
     }
 
-    fn trust(&self) -> TrustedRoot {
-        let json = self
-            .read("trusted_root.json")
-            .unwrap_or_else(|| fs::read(self.suite.join("public-good.trusted_root.json")).unwrap());
-        TrustedRoot::from_json(&json).unwrap()
+    pub fn trust_json(&self) -> Vec<u8> {
+        self.read("trusted_root.json")
+            .unwrap_or_else(|| fs::read(self.suite.join("public-good.trusted_root.json")).unwrap())
+    }
+
+    /// Who must have signed.
+    pub fn signer(&self) -> Signer {
+        if let Some(pem) = self.read("key.pub") {
+            return Signer::Key(String::from_utf8(pem).unwrap());
+        }
+        Signer::Identity {
+            issuer: self.read_line("issuer", DEFAULT_ISSUER),
+            subject: self.read_line("identity", DEFAULT_IDENTITY),
+        }
     }
 
     fn expectation(&self) -> Result<Expectation, String> {
-        if let Some(pem) = self.read("key.pub") {
-            let pem = String::from_utf8(pem).unwrap();
-            let key = PublicKey::from_pem(&pem).map_err(|error| format!("not a key: {error}"))?;
-            return Ok(Expectation::Key(key));
+        match self.signer() {
+            Signer::Key(pem) => PublicKey::from_pem(&pem)
+                .map(Expectation::Key)
+                .map_err(|error| format!("not a key: {error}")),
+            Signer::Identity { issuer, subject } => {
+                let matcher = IdentityMatcher::exact(issuer, subject).unwrap();
+                Ok(Expectation::Identity(Policy::any_of([matcher]).unwrap()))
+            }
         }
-        let issuer = self.read_line("issuer", DEFAULT_ISSUER);
-        let identity = self.read_line("identity", DEFAULT_IDENTITY);
-        let matcher = IdentityMatcher::exact(issuer, identity).unwrap();
-        Ok(Expectation::Identity(Policy::any_of([matcher]).unwrap()))
     }
 
     /// The reason for a refusal, if it is refused.
@@ -76,7 +93,7 @@ impl Case {
             &bundle,
             artifact,
             &self.expectation()?,
-            &self.trust(),
+            &TrustedRoot::from_json(&self.trust_json()).unwrap(),
             SystemClock.now(),
         )
         .map_err(|refused| format!("{}: {refused}", refused.reason.code()))

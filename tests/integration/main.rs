@@ -1,8 +1,19 @@
 //! Journeys through the library as a whole, over real sockets: one module each, one binary for all.
 #![cfg(test)]
 
+mod abuse;
 mod conformance;
+mod differential;
 mod identity;
+mod issuers;
+mod metrics;
+mod policies;
+mod program;
+mod readonly;
+mod signing;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampering;
+mod time;
+mod tls;
+mod verification;

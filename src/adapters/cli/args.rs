@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::account::AccountCommand;
 use super::demo::DemoArgs;
+use super::inspect::InspectArgs;
 use super::policy::PolicyCommand;
 use super::serve::ServeArgs;
 use super::sign::SignArgs;
@@ -43,6 +44,8 @@ pub enum Command {
     Sign(SignArgs),
     /// Verify a file or a digest against its bundle
     Verify(VerifyArgs),
+    /// Show what is in a bundle, without trusting any of it
+    Inspect(InspectArgs),
     /// Check policies: who must sign what
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -140,6 +143,10 @@ mod tests {
             "verify --bundle b --certificate-identity i --certificate-oidc-issuer u a",
             "verify --certificate-identity i --certificate-oidc-issuer u sha256:00",
             "verify --key k.pem --trusted-root r.json --json a",
+            "verify --policy p.toml --bundle b --bundle c --quiet a",
+            "verify --policy p.toml --key k.pem a",
+            "inspect b",
+            "inspect --json b",
             "policy check p.toml",
             "policy check p.toml --json",
             "account add a@example.com --service --json",
@@ -163,6 +170,11 @@ mod tests {
             "verify --certificate-identity i a",
             "verify --key k --certificate-identity i --certificate-oidc-issuer u a",
             "verify --key k --trusted-root r --url http://localhost a",
+            "verify --policy p --certificate-identity i --certificate-oidc-issuer u a",
+            "verify --policy p --certificate-oidc-issuer u a",
+            "verify --policy p --quiet --json a",
+            "inspect",
+            "inspect a b",
             "serve file",
             "policy",
             "policy check",
@@ -195,7 +207,7 @@ mod tests {
     #[test]
     fn every_command_has_help_with_an_example() {
         let mut root = Cli::command();
-        for name in ["serve", "demo", "sign", "verify", "account"] {
+        for name in ["serve", "demo", "sign", "verify", "inspect", "account"] {
             let command = root.find_subcommand_mut(name).unwrap();
             let help = command.render_long_help().to_string();
             assert!(help.contains("Examples:"), "{name}");

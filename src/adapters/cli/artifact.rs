@@ -47,10 +47,15 @@ pub fn parse_digest(text: &str) -> anyhow::Result<Option<Artifact>> {
         Some(("sha512", digits)) => (HashAlgorithm::Sha512, digits),
         _ => return Ok(None),
     };
-    let digest = hex::decode(digits).ok().and_then(|bytes| Digest::new(algorithm, bytes).ok());
+    let digest = hex::decode(digits)
+        .ok()
+        .and_then(|bytes| Digest::new(algorithm, bytes).ok());
     match digest {
         Some(digest) => Ok(Some(Artifact::from(digest))),
-        None => bail!("{text:?} is no digest: {} hexadecimal digits must follow the colon", algorithm.size() * 2),
+        None => bail!(
+            "{text:?} is no digest: {} hexadecimal digits must follow the colon",
+            algorithm.size() * 2
+        ),
     }
 }
 
@@ -68,7 +73,10 @@ mod tests {
             hash_file(file.path(), &[HashAlgorithm::Sha256, HashAlgorithm::Sha512]).unwrap();
 
         for algorithm in [HashAlgorithm::Sha256, HashAlgorithm::Sha512] {
-            assert_eq!(artifact.digest(algorithm), Some(&algorithm.digest(&content)));
+            assert_eq!(
+                artifact.digest(algorithm),
+                Some(&algorithm.digest(&content))
+            );
         }
         assert_eq!(artifact.digest(HashAlgorithm::Sha384), None);
     }
@@ -77,7 +85,11 @@ mod tests {
     fn a_digest_is_told_from_the_name_of_a_file() {
         assert!(parse_digest("release.tar.gz").unwrap().is_none());
         assert!(parse_digest("c:release").unwrap().is_none());
-        assert!(parse_digest(&format!("sha256:{}", "0a".repeat(32))).unwrap().is_some());
+        assert!(
+            parse_digest(&format!("sha256:{}", "0a".repeat(32)))
+                .unwrap()
+                .is_some()
+        );
         for text in ["sha256:", "sha256:00", "sha512:zz", "sha384:é"] {
             assert!(parse_digest(text).is_err(), "{text:?} was accepted");
         }

@@ -47,11 +47,21 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         let mut teller = Teller::new();
         let serving = start(folder.path()).await?;
         let url = serving.app.settings().server.public_url.as_str().to_owned();
-        teller.tell(format_args!("started a server with an empty data directory at {url}"));
-        let demo = Demo { serving: &serving, server: connect(&url, None)?, url, folder: folder.path() };
+        teller.tell(format_args!(
+            "started a server with an empty data directory at {url}"
+        ));
+        let demo = Demo {
+            serving: &serving,
+            server: connect(&url, None)?,
+            url,
+            folder: folder.path(),
+        };
         let file = demo.run(args.file.as_deref(), &mut teller).await?;
         if args.once {
-            serving.until(std::future::ready(())).await.context("the server failed")?;
+            serving
+                .until(std::future::ready(()))
+                .await
+                .context("the server failed")?;
             return Ok(());
         }
         demo.print_commands(&file);
@@ -93,17 +103,30 @@ impl Demo<'_> {
         let trust = Arc::new(TrustedRoot::from_json(&std::fs::read(&trust_file)?)?);
         teller.tell("fetched the trust root, which verifies everything from here on offline");
 
-        let signer = Signer { server: &self.server, trust: Arc::clone(&trust), token: &token };
-        let signed = signer.sign(&artifact, |step| teller.step(step.name, step.took)).await?;
+        let signer = Signer {
+            server: &self.server,
+            trust: Arc::clone(&trust),
+            token: &token,
+        };
+        let signed = signer
+            .sign(&artifact, |step| teller.step(step.name, step.took))
+            .await?;
         let bundle_file = bundle_beside(&self.folder.join(file_name(&file)));
         std::fs::write(&bundle_file, signed.bundle.to_json())?;
-        teller.tell(format_args!("wrote the bundle to {}", bundle_file.display()));
+        teller.tell(format_args!(
+            "wrote the bundle to {}",
+            bundle_file.display()
+        ));
 
         let bundle = Bundle::from_json(&std::fs::read(&bundle_file)?)?;
         let report = self.verify(&trust, &bundle, &artifact)?;
         teller.tell("verified it offline, with the trust root and nothing else");
         verify::print(&mut teller.output, &file.display().to_string(), &report);
-        ensure!(report.verified, "the bundle is refused: {}", report.reason.unwrap_or_default());
+        ensure!(
+            report.verified,
+            "the bundle is refused: {}",
+            report.reason.unwrap_or_default()
+        );
 
         let tampered = self.tamper(&file)?;
         let report = self.verify(&trust, &bundle, &tampered)?;
@@ -120,7 +143,10 @@ impl Demo<'_> {
         let account = accounts.add_service(EmailAddress::new(DEMO_IDENTITY)?)?;
         teller.tell(format_args!("made the machine account {DEMO_IDENTITY}"));
         let secret = account.client_secret.reveal();
-        let token = self.server.request_token(&account.client_id, secret).await?;
+        let token = self
+            .server
+            .request_token(&account.client_id, secret)
+            .await?;
         teller.tell("got an identity token for it from the embedded issuer");
         Ok(RawToken::new(token.as_str())?)
     }
@@ -169,9 +195,8 @@ impl Demo<'_> {
             format!("curl {url}/trust/trusted_root.json"),
             format!("curl '{url}/ct/ct/v1/get-entries?start=0&end=0'"),
             format!(
-                "jq -n --slurpfile b {folder}/{name}.sigstore.json --arg d \"$(sha256sum {file} | cut -d' ' -f1)\" \\\n    \
-                 '{{bundle: $b[0], artifact: {{sha256: $d}}, identities: [{{issuer: \"{url}\", subject: \"{DEMO_IDENTITY}\"}}]}}' |\n    \
-                 curl --json @- {url}/signet/v1/verify"
+                "curl -F bundle=@{folder}/{name}.sigstore.json -F artifact=@{file} \\\n    \
+                 -F identity={DEMO_IDENTITY} -F issuer={url} {url}/signet/v1/verify"
             ),
             format!(
                 "signet verify --bundle {folder}/{name}.sigstore.json --trusted-root {folder}/trusted_root.json \\\n    \
@@ -195,7 +220,10 @@ struct Teller {
 
 impl Teller {
     fn new() -> Self {
-        Self { output: Output::stderr(), since: Instant::now() }
+        Self {
+            output: Output::stderr(),
+            since: Instant::now(),
+        }
     }
 
     fn tell(&mut self, what: impl Display) {

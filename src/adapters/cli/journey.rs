@@ -59,7 +59,10 @@ impl Signer<'_> {
     ) -> anyhow::Result<Signed> {
         let mut watch = Stopwatch::start(&mut done);
         let claims = UnverifiedClaims::of(self.token)?;
-        let digest = artifact.digest(HashAlgorithm::Sha256).context("no SHA-256 digest")?.clone();
+        let digest = artifact
+            .digest(HashAlgorithm::Sha256)
+            .context("no SHA-256 digest")?
+            .clone();
         let key = EphemeralKey::generate()?;
         watch.lap("made a key for this signature alone");
 
@@ -90,11 +93,21 @@ impl Signer<'_> {
     ) -> anyhow::Result<Certificate> {
         let pem = key.public_key().to_pem();
         let proof = key.sign(claims.challenge().as_bytes())?;
-        let request = CertificateRequest::Key { pem: &pem, proof: &proof };
-        let chain = self.server.request_certificate(self.token.expose(), &request).await?;
+        let request = CertificateRequest::Key {
+            pem: &pem,
+            proof: &proof,
+        };
+        let chain = self
+            .server
+            .request_certificate(self.token.expose(), &request)
+            .await?;
         let leaf = chain.first().context("the server sent no certificate")?;
-        let leaf = Certificate::from_pem(leaf).context("the server's certificate cannot be read")?;
-        ensure!(leaf.public_key() == key.public_key(), "the certificate is for another key");
+        let leaf =
+            Certificate::from_pem(leaf).context("the server's certificate cannot be read")?;
+        ensure!(
+            leaf.public_key() == key.public_key(),
+            "the certificate is for another key"
+        );
         Ok(leaf)
     }
 
@@ -120,7 +133,10 @@ impl Signer<'_> {
             RawVerifier::Certificate(leaf.der().to_vec()),
             KeyDetails::EcdsaP256Sha256,
         )?;
-        Ok(self.server.append_entry(&CreateEntryRequest::from(&entry)).await?)
+        Ok(self
+            .server
+            .append_entry(&CreateEntryRequest::from(&entry))
+            .await?)
     }
 
     /// Expects exactly whom the token names: a server cannot answer with somebody else's entry.
@@ -131,13 +147,17 @@ impl Signer<'_> {
         claims: &UnverifiedClaims,
     ) -> anyhow::Result<Report> {
         let names = claims.email.iter().chain([&claims.sub]);
-        let matchers: Result<Vec<_>, _> =
-            names.map(|name| IdentityMatcher::exact(claims.iss.as_str(), name.as_str())).collect();
+        let matchers: Result<Vec<_>, _> = names
+            .map(|name| IdentityMatcher::exact(claims.iss.as_str(), name.as_str()))
+            .collect();
         let expectation = Expectation::Identity(Policy::any_of(matchers?)?);
         let verifier = Verifier::new(Arc::clone(&self.trust), Arc::new(SystemClock));
         let report = verifier.verify(bundle, artifact, &expectation);
         if !report.verified {
-            bail!("what was signed does not verify: {}", report.reason.unwrap_or_default());
+            bail!(
+                "what was signed does not verify: {}",
+                report.reason.unwrap_or_default()
+            );
         }
         Ok(report)
     }
@@ -171,7 +191,10 @@ struct Stopwatch<'a> {
 
 impl<'a> Stopwatch<'a> {
     fn start(done: &'a mut dyn FnMut(Step)) -> Self {
-        Self { since: Instant::now(), done }
+        Self {
+            since: Instant::now(),
+            done,
+        }
     }
 
     fn lap(&mut self, name: &'static str) {

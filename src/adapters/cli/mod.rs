@@ -5,6 +5,7 @@ pub mod account;
 pub mod args;
 mod artifact;
 pub mod demo;
+pub mod inspect;
 mod journey;
 pub mod output;
 pub mod policy;
@@ -21,18 +22,23 @@ use anyhow::Context as _;
 
 use crate::adapters::outbound::instance::InstanceClient;
 use crate::adapters::storage;
-use crate::adapters::system::SystemClock;
+use crate::adapters::system::{SystemClock, keep_files_private};
 use crate::{app, config};
 use args::{AccountArgs, Cli, Command};
 use output::{Failure, Output};
 
 /// Does what the command line says and tells how it ended.
 pub fn dispatch(cli: &Cli) -> ExitCode {
+    // What the commands for signers write is theirs to share.
+    if !matches!(cli.command, Command::Sign(_) | Command::Verify(_)) {
+        keep_files_private();
+    }
     let result = match &cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Policy(command) => policy::run(command),
         Command::Account(args) => run_account(args),
         Command::Fsck(args) => store::fsck(args),
@@ -51,6 +57,9 @@ fn run_account(args: &AccountArgs) -> Result<(), Failure> {
     let settings = config::load(&args.store.sources())?;
     let dir = &settings.server.data_dir;
     let open_store = || {
+        if app::has_instance(dir)? {
+            storage::require_store(dir)?;
+        }
         let storage = storage::open(dir, app::storage_options(&settings))?;
         Ok(app::open_accounts(&storage, Arc::new(SystemClock))?)
     };
@@ -60,7 +69,9 @@ fn run_account(args: &AccountArgs) -> Result<(), Failure> {
 /// A client of a server, which trusts a private CA besides the system's where one is named.
 fn connect(url: &str, ca_file: Option<&Path>) -> anyhow::Result<InstanceClient> {
     let ca_pem = ca_file
-        .map(|file| std::fs::read(file).with_context(|| format!("{} cannot be read", file.display())))
+        .map(|file| {
+            std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
+        })
         .transpose()?;
     Ok(InstanceClient::new(url, ca_pem.as_deref())?)
 }

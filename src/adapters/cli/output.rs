@@ -76,9 +76,19 @@ impl From<ConfigError> for Failure {
 }
 
 impl Display for Failure {
-    /// The failure and its causes on one line, each separated by a colon.
+    /// The failure and its causes on one line, each separated by a colon. A cause that the one
+    /// before has told already is not told again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.cause)
+        let mut told = self.cause.to_string();
+        f.write_str(&told)?;
+        for cause in self.cause.chain().skip(1) {
+            let cause = cause.to_string();
+            if !told.ends_with(&cause) {
+                write!(f, ": {cause}")?;
+                told = cause;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -92,6 +102,15 @@ impl Output<io::Stderr> {
     /// Standard error, coloured on a terminal unless `NO_COLOR` is set (no-color.org).
     pub fn stderr() -> Self {
         let sink = io::stderr();
+        let colour = sink.is_terminal() && wants_colour();
+        Self { sink, colour }
+    }
+}
+
+impl Output<io::Stdout> {
+    /// Standard output, for commands whose result is lines for people.
+    pub fn stdout() -> Self {
+        let sink = io::stdout();
         let colour = sink.is_terminal() && wants_colour();
         Self { sink, colour }
     }
@@ -152,7 +171,7 @@ impl<W: Write> Output<W> {
         self.write(&format!("{mark} {}", clean(failure)));
     }
 
-    // Nothing can be told to anyone when standard error is closed.
+    // Nothing can be told to anyone when the sink is closed.
     fn write(&mut self, line: &str) {
         let _ = writeln!(self.sink, "{line}");
     }
@@ -254,6 +273,16 @@ mod tests {
         let text = written(|output| output.line("a\x1b[2Jb\u{202e}c\rd\u{7}"));
 
         assert_eq!(text, "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}\n");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("issuer: {0}")]
+        struct Outer(#[source] std::fmt::Error);
+        let failure = Failure::failed(Outer(std::fmt::Error).into());
+
+        assert_eq!(failure.to_string(), format!("issuer: {}", std::fmt::Error));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `signet serve`: the server.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -66,14 +67,22 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
 /// The address, the data directory, or what is in it.
 pub(super) async fn start(mut settings: Settings) -> Result<Serving, Failure> {
     let bound = Bound::bind(settings.server.listen).map_err(anyhow::Error::from)?;
-    settings.server.public_url.adopt_port(bound.address().port());
+    settings
+        .server
+        .public_url
+        .adopt_port(bound.address().port());
     let app = App::open(settings, Arc::new(SystemClock)).map_err(not_started)?;
     app.serve(bound).await.map_err(not_started)
 }
 
 fn not_started(error: StartError) -> Failure {
-    let status =
-        if error.is_storage() { ExitStatus::StorageDamaged } else { ExitStatus::Refused };
+    let status = if error.is_storage() {
+        ExitStatus::StorageDamaged
+    } else if error.is_configuration() {
+        ExitStatus::Configuration
+    } else {
+        ExitStatus::Refused
+    };
     Failure::new(status, error.into())
 }
 
@@ -86,12 +95,31 @@ fn announce(serving: &Serving) {
     output.field("trust root", url.join("/trust/trusted_root.json"));
     output.field("data", settings.server.data_dir.display());
     if settings.accounts.enabled && serving.app.accounts().list().is_empty() {
-        output.field("next", "signet account add build@example.com --service");
+        let place = data_dir_option(&settings.server.data_dir);
+        output.field(
+            "next",
+            format_args!("signet account add build@example.com --service{place}"),
+        );
     } else {
-        output.field("next", format_args!("open {} for the commands", url.join("/")));
+        output.field(
+            "next",
+            format_args!("open {} for the commands", url.join("/")),
+        );
     }
     output.line(format_args!("listening on {}", serving.address()));
 }
+
+/// What must be added to a command so that it finds this directory.
+fn data_dir_option(dir: &Path) -> String {
+    if dir == Path::new(DEFAULT_DATA_DIR) {
+        String::new()
+    } else {
+        format!(" --data-dir {}", dir.display())
+    }
+}
+
+/// Where every command looks by itself.
+const DEFAULT_DATA_DIR: &str = "./signet-data";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,3 +128,16 @@ Examples:
   signet serve --listen 127.0.0.1:9000 --public-url http://localhost:9000
 
 Every key of the configuration can also be set by a variable: SIGNET_CA__LIFETIME_SECONDS=300.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_command_finds_the_directory_that_is_served() {
+        let settings = config::load(&Sources::default()).unwrap();
+
+        assert_eq!(data_dir_option(&settings.server.data_dir), "");
+        assert_eq!(data_dir_option(Path::new("/srv/s")), " --data-dir /srv/s");
+    }
+}

@@ -85,19 +85,24 @@ pub fn run(args: &SignArgs) -> Result<(), Failure> {
     args.check()?;
     let token = args.token().map_err(Failure::usage)?;
     let server = connect(&args.url, args.ca_file.as_deref())?;
-    Ok(async_runtime()?.block_on(async {
-        let trust = server.fetch_trusted_root().await?;
+    async_runtime()?.block_on(async {
+        let trust = server.fetch_trusted_root().await;
+        let trust = trust.map_err(anyhow::Error::from)?;
         let trust = TrustedRoot::from_json(&trust).context("the server's trust root is refused")?;
-        let signer = Signer { server: &server, trust: Arc::new(trust), token: &token };
+        let signer = Signer {
+            server: &server,
+            trust: Arc::new(trust),
+            token: &token,
+        };
         for file in &args.files {
             sign_file(&signer, file, args.bundle.as_deref()).await?;
         }
-        anyhow::Ok(())
-    })?)
+        Ok(())
+    })
 }
 
-async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> anyhow::Result<()> {
-    let artifact = hash_file(file, &[HashAlgorithm::Sha256])?;
+async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> Result<(), Failure> {
+    let artifact = hash_file(file, &[HashAlgorithm::Sha256]).map_err(Failure::usage)?;
     let signed = signer
         .sign(&artifact, |_| {})
         .await
@@ -107,11 +112,10 @@ async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> anyh
         .with_context(|| format!("{} cannot be written", out.display()))?;
     let mut output = Output::stderr();
     output.success(format_args!("signed {}", file.display()));
-    for entry in &signed.report.log_entries {
+    for entry in &signed.report.findings.log_entries {
         output.field("log", format_args!("{} entry {}", entry.log, entry.index));
     }
-    print_result(out.display())?;
-    Ok(())
+    Ok(print_result(out.display()).context("standard output cannot be written")?)
 }
 
 /// `FILE.sigstore.json`, where clients look for a file's bundle.
@@ -125,8 +129,9 @@ impl SignArgs {
     fn token(&self) -> anyhow::Result<RawToken> {
         let text = match (&self.identity_token, &self.identity_token_file) {
             (Some(token), _) => Zeroizing::new(token.clone()),
-            (None, Some(file)) => read_token(file)
-                .with_context(|| format!("{} cannot be read", file.display()))?,
+            (None, Some(file)) => {
+                read_token(file).with_context(|| format!("{} cannot be read", file.display()))?
+            }
             (None, None) => anyhow::bail!(
                 "an identity token is needed: --identity-token-file F, --identity-token TOKEN, \
                  or SIGNET_IDENTITY_TOKEN"
@@ -143,7 +148,9 @@ fn read_token(file: &Path) -> std::io::Result<Zeroizing<String>> {
         Box::new(std::fs::File::open(file)?)
     };
     // One byte more than is allowed, so that a longer one is noticed.
-    let limit = u64::try_from(MAX_TOKEN_LENGTH).unwrap_or(u64::MAX).saturating_add(64);
+    let limit = u64::try_from(MAX_TOKEN_LENGTH)
+        .unwrap_or(u64::MAX)
+        .saturating_add(64);
     let mut text = Zeroizing::new(String::new());
     source.take(limit).read_to_string(&mut text)?;
     Ok(text)

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::args::StoreArgs;
 use super::output::{ExitStatus, Failure, Output, print_result};
 use crate::adapters::keystore::KeyStore;
-use crate::adapters::storage;
+use crate::adapters::storage::{self, OpenError};
 use crate::app::LogSigners;
 use crate::config;
 use crate::services::log::HeadSigner;
@@ -19,17 +19,21 @@ use crate::services::log::HeadSigner;
 pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
     let dir = &settings.server.data_dir;
+    storage::require_store(dir).map_err(failed)?;
     let signers = KeyStore::open(dir)
         .map_err(anyhow::Error::from)
         .and_then(|keys| LogSigners::load(&keys).map_err(anyhow::Error::from))
         .context("the keys of the logs")?;
     let signers: [Arc<dyn HeadSigner>; 2] = [Arc::new(signers.ct), Arc::new(signers.log)];
-    let report = storage::fsck(dir, &signers).map_err(|error| damaged(error.into()))?;
+    let report = storage::fsck(dir, &signers).map_err(failed)?;
     print_result(report.to_string().trim_end()).context("standard output cannot be written")?;
     if report.is_clean() {
         return Ok(());
     }
-    Err(damaged(anyhow::anyhow!("{}: the store is not whole", dir.display())))
+    Err(damaged(anyhow::anyhow!(
+        "{}: the store is not whole",
+        dir.display()
+    )))
 }
 
 /// Sets the queryable state aside and builds it anew from the journal.
@@ -38,13 +42,25 @@ pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
 /// The configuration, or a journal that cannot be read.
 pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
-    let sizes = storage::rebuild(&settings.server.data_dir).map_err(|error| damaged(error.into()))?;
+    let sizes = storage::rebuild(&settings.server.data_dir).map_err(failed)?;
     let mut output = Output::stderr();
     output.success("the state is built anew; the old one is beside it");
     for (log, size) in sizes {
-        output.field(&format!("{log:?}"), format_args!("{} entries", size.get()));
+        output.field(
+            &format!("{log:<15}"),
+            format_args!("{} entries", size.get()),
+        );
     }
     Ok(())
+}
+
+/// A full disk, or a server that has the store open, are no damage.
+fn failed(error: OpenError) -> Failure {
+    if error.is_damage() {
+        damaged(error.into())
+    } else {
+        Failure::failed(error.into())
+    }
 }
 
 const fn damaged(cause: anyhow::Error) -> Failure {

@@ -11,10 +11,13 @@ use super::output::{Failure, Output, print_json};
 use super::sign::bundle_beside;
 use super::{async_runtime, connect};
 use crate::adapters::system::SystemClock;
-use crate::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot};
+use crate::protocol::bundle::{Bundle, Expectation, TrustedRoot};
 use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::{IdentityMatcher, Policy};
-use crate::services::verify::{Report, SignerReport, Verifier};
+use crate::services::verify::{
+    BundleReport, Demand, Findings, PolicyDemand, PolicyReport, Question, Report, SignerReport,
+    Verifier,
+};
 
 /// The server whose trust root is taken where nothing else is named.
 const DEFAULT_URL: &str = "http://localhost:8477";
@@ -23,25 +26,33 @@ const DEFAULT_URL: &str = "http://localhost:8477";
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
-    group(ArgGroup::new("signer").args(["certificate_identity", "key"]).required(true)),
+    group(ArgGroup::new("signer").args(["certificate_identity", "key", "policy"]).required(true).multiple(true)),
     group(ArgGroup::new("trust").args(["trusted_root", "url"]))
 )]
 pub struct VerifyArgs {
     /// The file, or its digest as sha256:HEX
     #[arg(value_name = "FILE_OR_DIGEST")]
     pub artifact: String,
-    /// The bundle [default: FILE.sigstore.json]
+    /// A bundle; several for a policy that counts signers [default: FILE.sigstore.json]
     #[arg(long, value_name = "BUNDLE")]
-    pub bundle: Option<PathBuf>,
+    pub bundle: Vec<PathBuf>,
     /// Who must have signed: the e-mail address or URI in the certificate
-    #[arg(long, value_name = "ID", requires = "certificate_oidc_issuer")]
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "certificate_oidc_issuer",
+        conflicts_with_all = ["key", "policy"]
+    )]
     pub certificate_identity: Option<String>,
     /// Who must have vouched for the signer: the issuer in the certificate
-    #[arg(long, value_name = "URL", conflicts_with = "key")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["key", "policy"])]
     pub certificate_oidc_issuer: Option<String>,
     /// PEM public key that must have signed, for bundles without a certificate
     #[arg(long, value_name = "PEM")]
     pub key: Option<PathBuf>,
+    /// A policy in TOML or JSON, which says who must have signed, and how many of them
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// A trusted_root.json; with it no network is used
     #[arg(long, value_name = "FILE")]
     pub trusted_root: Option<PathBuf>,
@@ -54,6 +65,9 @@ pub struct VerifyArgs {
     /// Write the report as JSON on standard output
     #[arg(long)]
     pub json: bool,
+    /// Say nothing of a bundle that is verified, and why one is refused on one line
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
 }
 
 /// Verifies, prints what was found, and tells the verdict by the exit status.
@@ -64,55 +78,69 @@ pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let report = args.verify().map_err(Failure::usage)?;
     if args.json {
         print_json(&report).context("standard output cannot be written")?;
-    } else {
+    } else if !args.quiet {
         print(&mut Output::stderr(), &args.artifact, &report);
     }
     if report.verified {
         return Ok(());
     }
-    let (reason, code) = (report.reason.unwrap_or_default(), report.code.unwrap_or_default());
-    Err(Failure::failed(anyhow!("{} is refused: {reason} [{code}]", args.artifact)))
+    Err(Failure::failed(anyhow!("{} is {report}", args.artifact)))
 }
 
 impl VerifyArgs {
     /// Everything up to the verdict; what fails in here is input that cannot be used.
     fn verify(&self) -> anyhow::Result<Report> {
-        let expectation = self.expectation()?;
+        let demand = self.demand()?;
         let digest = parse_digest(&self.artifact)?;
-        let bundle = self.read_bundle(digest.is_some())?;
+        let files = self.bundle_files(digest.is_some())?;
+        demand.check_count(files.len())?;
+        let bundles: Vec<_> = files
+            .iter()
+            .map(|file| read_bundle(file))
+            .collect::<Result<_, _>>()?;
         let trust = TrustedRoot::from_json(&self.read_trusted_root()?)
             .context("the trusted root is refused")?;
         let artifact = match digest {
             Some(digest) => digest,
-            None => self.hash_artifact(&bundle, &expectation)?,
+            None => hash_file(Path::new(&self.artifact), &demand.hash_algorithms(&bundles))?,
         };
         let verifier = Verifier::new(Arc::new(trust), Arc::new(SystemClock));
-        Ok(verifier.verify(&bundle, &artifact, &expectation))
+        Ok(verifier.answer(&Question::new(bundles, artifact, demand)?))
     }
 
-    fn expectation(&self) -> anyhow::Result<Expectation> {
-        if let Some(file) = &self.key {
-            let pem = String::from_utf8(read(file)?)
-                .with_context(|| format!("{} is not PEM", file.display()))?;
-            return Ok(Expectation::Key(PublicKey::from_pem(&pem)?));
+    fn demand(&self) -> anyhow::Result<Demand> {
+        let key = self.key.as_deref().map(read_key).transpose()?;
+        if let Some(file) = &self.policy {
+            let refused = || format!("{} is not an accepted policy", file.display());
+            let policy = Policy::parse(&read_text(file)?).with_context(refused)?;
+            return Ok(Demand::Policy(PolicyDemand {
+                policy: Arc::new(policy),
+                name: None,
+                key,
+            }));
+        }
+        if let Some(key) = key {
+            return Ok(Demand::Signer(Expectation::Key(key)));
         }
         let (Some(subject), Some(issuer)) =
             (&self.certificate_identity, &self.certificate_oidc_issuer)
         else {
-            return Err(anyhow!("--certificate-identity goes with --certificate-oidc-issuer"));
+            return Err(anyhow!(
+                "--certificate-identity goes with --certificate-oidc-issuer"
+            ));
         };
         let matcher = IdentityMatcher::exact(issuer.as_str(), subject.as_str())?;
-        Ok(Expectation::Identity(Policy::any_of([matcher])?))
+        Ok(Demand::Signer(Expectation::Identity(Policy::any_of([
+            matcher,
+        ])?)))
     }
 
-    fn read_bundle(&self, is_digest: bool) -> anyhow::Result<Bundle> {
-        let file = match &self.bundle {
-            Some(file) => file.clone(),
-            None if is_digest => return Err(anyhow!("a digest needs --bundle BUNDLE")),
-            None => bundle_beside(Path::new(&self.artifact)),
-        };
-        Bundle::from_json(&read(&file)?)
-            .with_context(|| format!("{} is not a bundle", file.display()))
+    fn bundle_files(&self, is_digest: bool) -> anyhow::Result<Vec<PathBuf>> {
+        match (self.bundle.is_empty(), is_digest) {
+            (false, _) => Ok(self.bundle.clone()),
+            (true, true) => Err(anyhow!("a digest needs --bundle BUNDLE")),
+            (true, false) => Ok(vec![bundle_beside(Path::new(&self.artifact))]),
+        }
     }
 
     /// With `--trusted-root` no socket is opened, nor anything that could open one.
@@ -124,14 +152,22 @@ impl VerifyArgs {
         let server = connect(url, self.ca_file.as_deref())?;
         Ok(async_runtime()?.block_on(server.fetch_trusted_root())?)
     }
+}
 
-    fn hash_artifact(&self, bundle: &Bundle, expectation: &Expectation) -> anyhow::Result<Artifact> {
-        let key = match expectation {
-            Expectation::Key(key) => Some(key),
-            Expectation::Identity(_) => None,
-        };
-        hash_file(Path::new(&self.artifact), &bundle.hash_algorithms(key))
-    }
+/// Reads a bundle.
+///
+/// # Errors
+/// The file cannot be read, or is none.
+pub(super) fn read_bundle(file: &Path) -> anyhow::Result<Bundle> {
+    Bundle::from_json(&read(file)?).with_context(|| format!("{} is not a bundle", file.display()))
+}
+
+fn read_key(file: &Path) -> anyhow::Result<PublicKey> {
+    Ok(PublicKey::from_pem(&read_text(file)?)?)
+}
+
+fn read_text(file: &Path) -> anyhow::Result<String> {
+    String::from_utf8(read(file)?).with_context(|| format!("{} is not text", file.display()))
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -140,19 +176,70 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// Shows what was checked, and who signed when.
 pub(super) fn print<W: std::io::Write>(output: &mut Output<W>, artifact: &str, report: &Report) {
-    for check in &report.checks {
-        let line = format!("{:<22} {}", check.name, check.detail);
+    print_checks(output, &report.findings);
+    for (number, bundle) in (1..).zip(&report.bundles) {
+        print_bundle(output, number, bundle);
+    }
+    if let Some(policy) = &report.policy {
+        print_policy(output, policy);
+    }
+    if !report.verified {
+        return;
+    }
+    output.heading(format_args!("{artifact} is verified"));
+    print_signer(output, &report.findings);
+}
+
+fn print_checks<W: std::io::Write>(output: &mut Output<W>, findings: &Findings) {
+    for check in &findings.checks {
+        let line = format!("{:<24} {}", check.name, check.detail);
         match check.outcome {
             "passed" => output.success(line),
             "failed" => output.refusal(line),
             _ => output.line(format_args!("- {line}")),
         }
     }
-    if !report.verified {
+}
+
+/// One line for a bundle that counts; every check of one that does not.
+fn print_bundle<W: std::io::Write>(output: &mut Output<W>, number: usize, bundle: &BundleReport) {
+    let signer = match &bundle.findings.identity {
+        Some(signer) => signer.to_string(),
+        None => "nobody that is proved".to_owned(),
+    };
+    if bundle.counted {
+        output.success(format_args!("bundle {number} counts, signed by {signer}"));
         return;
     }
-    output.heading(format_args!("{artifact} is verified"));
-    match &report.identity {
+    output.refusal(format_args!(
+        "bundle {number} does not count, signed by {signer}"
+    ));
+    for reason in &bundle.reasons {
+        output.field(
+            "because",
+            format_args!("{} [{}]", reason.reason, reason.code),
+        );
+    }
+}
+
+fn print_policy<W: std::io::Write>(output: &mut Output<W>, policy: &PolicyReport) {
+    for threshold in &policy.thresholds {
+        if threshold.met {
+            output.success(&threshold.summary);
+        } else {
+            output.refusal(&threshold.summary);
+        }
+        for signer in &threshold.counted {
+            output.field("counted", signer);
+        }
+        for signer in &threshold.missing {
+            output.field("missing", signer);
+        }
+    }
+}
+
+fn print_signer<W: std::io::Write>(output: &mut Output<W>, findings: &Findings) {
+    match &findings.identity {
         Some(SignerReport::Identity { issuer, subject }) => {
             output.field("signed by", subject);
             output.field("issuer", issuer);
@@ -160,7 +247,7 @@ pub(super) fn print<W: std::io::Write>(output: &mut Output<W>, artifact: &str, r
         Some(SignerReport::Key { key }) => output.field("signed by", key),
         None => {}
     }
-    for time in &report.times {
+    for time in &findings.times {
         output.field("at", &time.time);
     }
 }
@@ -173,6 +260,9 @@ Examples:
   Without any network:
   signet verify --trusted-root trusted_root.json --certificate-identity build@example.com \\
       --certificate-oidc-issuer https://signet.example.com release.tar.gz
+
+  As many signers as a policy asks for, each with a bundle:
+  signet verify --policy release.toml --bundle ada.json --bundle ben.json release.tar.gz
 
   A digest in place of the file:
   signet verify --bundle release.sigstore.json --key release.pub sha256:HEX

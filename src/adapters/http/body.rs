@@ -7,7 +7,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, ResponseError, web};
+use actix_web::{FromRequest, HttpRequest, Resource, ResponseError, web};
 use serde::de::DeserializeOwned;
 
 use super::problem::{GatewayError, GrpcCode, Problem};
@@ -47,6 +47,17 @@ impl ErrorForm for Gateway {
     }
 }
 
+/// The largest body that a path takes, in bytes.
+#[derive(Clone, Copy)]
+struct PathLimit(usize);
+
+/// Gives a path a smaller limit than `limits.body_bytes`: whoever may ask for it unknown and
+/// unproven should not fill the memory with what no honest request is as long as.
+pub fn with_limit(path: Resource, bytes: usize) -> Resource {
+    path.app_data(web::PayloadConfig::new(bytes))
+        .app_data(PathLimit(bytes))
+}
+
 /// A request's body. The content type is not looked at: clients disagree about it.
 pub struct Body<F> {
     bytes: web::Bytes,
@@ -80,8 +91,11 @@ impl<F: ErrorForm> FromRequest for Body<F> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bytes = web::Bytes::from_request(request, payload);
+        let limit = request.app_data::<PathLimit>().copied();
         Box::pin(async move {
-            let bytes = bytes.await.map_err(|error| unreadable::<F>(&error))?;
+            let bytes = bytes
+                .await
+                .map_err(|error| unreadable::<F>(&error, limit))?;
             Ok(Self {
                 bytes,
                 form: PhantomData,
@@ -90,14 +104,20 @@ impl<F: ErrorForm> FromRequest for Body<F> {
     }
 }
 
-fn unreadable<F: ErrorForm>(error: &actix_web::Error) -> actix_web::Error {
+fn unreadable<F: ErrorForm>(
+    error: &actix_web::Error,
+    limit: Option<PathLimit>,
+) -> actix_web::Error {
     let too_large = matches!(error.as_error(), Some(PayloadError::Overflow))
         || error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE;
     let error = if too_large {
         F::error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body-too-large",
-            "the body is larger than limits.body_bytes allows".to_owned(),
+            match limit {
+                Some(PathLimit(bytes)) => format!("the body is larger than {bytes} bytes"),
+                None => "the body is larger than limits.body_bytes allows".to_owned(),
+            },
         )
     } else {
         F::error(

@@ -6,9 +6,9 @@ use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use tracing::error;
+use tracing::{error, info};
 
-use super::body::{Body, Gateway};
+use super::body::{Body, Gateway, with_limit};
 use super::problem::{GatewayError, GrpcCode};
 use crate::protocol::bytes::ProtoBytes;
 use crate::services::ca::{CertificateAuthority, IssueError, KeyRequest, RequestError};
@@ -16,12 +16,16 @@ use crate::services::ctlog::CtError;
 use crate::services::log::AppendError;
 use crate::services::oidc::{IdentityVerifier, RawToken, TokenError};
 
+/// The longest request for a certificate, in bytes: room for the longest token and the longest key.
+const MAX_REQUEST_LENGTH: usize = 64 * 1024;
+
 /// Mounts the API at the server's root, where clients look for it whatever path they are given.
 /// Browsers of every origin may call it.
 pub fn configure(cfg: &mut web::ServiceConfig) {
     let any_origin = || DefaultHeaders::new().add((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    let signing = with_limit(web::resource("/api/v2/signingCert"), MAX_REQUEST_LENGTH);
     cfg.service(
-        web::resource("/api/v2/signingCert")
+        signing
             .wrap(any_origin())
             .route(web::post().to(create_signing_certificate))
             .route(web::method(actix_web::http::Method::OPTIONS).to(preflight)),
@@ -219,6 +223,8 @@ fn key_of(wire: CreateSigningCertificateRequest) -> Result<KeyRequest, GatewayEr
 
 impl From<TokenError> for GatewayError {
     fn from(error: TokenError) -> Self {
+        // The reason alone: what an unverified token says is a stranger's word.
+        info!(reason = error.reason(), "identity token refused");
         let (status, code) = match error {
             TokenError::IssuerUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, GrpcCode::Unavailable)
@@ -267,8 +273,10 @@ fn refusal(error: RequestError) -> String {
 
 impl From<IssueError> for GatewayError {
     fn from(error: IssueError) -> Self {
-        let refused =
-            |message| Self::new(StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument, message);
+        let refused = |message| {
+            info!(reason = %error, "certificate refused");
+            Self::new(StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument, message)
+        };
         let failed = |message: &str| {
             error!(cause = ?error, "certificate not issued");
             Self::new(
@@ -288,6 +296,14 @@ impl From<IssueError> for GatewayError {
                 "Error entering certificate in CTL: too many entries are waiting",
             )
             .header(header::RETRY_AFTER, HeaderValue::from(1)),
+            // Nothing is wrong with the request, and an operator must act first.
+            IssueError::Log(CtError::Append(
+                cause @ (AppendError::ReadOnly { .. } | AppendError::Stopped),
+            )) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                GrpcCode::Unavailable,
+                format!("Error entering certificate in CTL: {cause}"),
+            ),
             IssueError::Log(_) => failed("Error entering certificate in CTL"),
             IssueError::OutsideAuthority(_) | IssueError::NoRandomness | IssueError::Profile(_) => {
                 failed("error communicating with CA backend")

@@ -12,21 +12,23 @@ use serde_json::json;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::body::{Body, ErrorForm};
+use super::body::{Body, ErrorForm, with_limit};
 use crate::protocol::bytes::from_base64;
 use crate::services::account::{AuthenticationError, ClientSecret};
 use crate::services::issuer::{
     DISCOVERY_PATH, EmbeddedIssuer, GrantError, JWKS_PATH, TOKEN_LIFETIME, TOKEN_PATH,
 };
 
-/// The longest token request that is looked at, in bytes.
+/// The longest token request, in bytes.
 const MAX_REQUEST_LENGTH: usize = 16 * 1024;
 
 /// Adds the issuer's routes. Handlers need `web::Data<EmbeddedIssuer>`.
 pub fn configure(cfg: &mut web::ServiceConfig) {
     cfg.route(DISCOVERY_PATH, web::get().to(discovery))
         .route(JWKS_PATH, web::get().to(jwks))
-        .route(TOKEN_PATH, web::post().to(token));
+        .service(
+            with_limit(web::resource(TOKEN_PATH), MAX_REQUEST_LENGTH).route(web::post().to(token)),
+        );
 }
 
 async fn discovery(issuer: web::Data<EmbeddedIssuer>) -> HttpResponse {
@@ -88,9 +90,6 @@ struct TokenForm {
 
 impl TokenForm {
     fn parse(body: &[u8]) -> Result<Self, TokenRefusal> {
-        if body.len() > MAX_REQUEST_LENGTH {
-            return Err(TokenRefusal::TooLarge);
-        }
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(body) {
             let field = match name.as_ref() {

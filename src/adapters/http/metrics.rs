@@ -31,8 +31,8 @@ pub struct Metrics {
 }
 
 /// How a verification ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+#[derive(Clone, Copy)]
+enum Verdict {
     /// The bundle holds
     Verified,
     /// A bundle that does not hold
@@ -141,6 +141,27 @@ impl Metrics {
         self.latency
             .with_label_values(&[route])
             .observe(elapsed.as_secs_f64());
+        self.count_work(route, status);
+    }
+
+    /// Counts what an answer stands for. The services know of no counters; here alone is written
+    /// which route's success is whose work.
+    fn count_work(&self, route: &str, status: StatusCode) {
+        match (route, status.as_u16()) {
+            ("/api/v2/signingCert", 200) => {
+                self.certificates.inc();
+                // No certificate leaves before its precertificate is in the log.
+                self.entry_appended(LogId::Ct);
+            }
+            ("/api/v2/log/entries", 201) => self.entry_appended(LogId::RekorV2),
+            ("/api/v1/timestamp" | "/api/v1/timestamp/api/v1/timestamp", 200) => {
+                self.timestamps.inc();
+            }
+            ("/signet/v1/verify", 200) => self.verified(Verdict::Verified),
+            ("/signet/v1/verify", 422) => self.verified(Verdict::Refused),
+            ("/signet/v1/verify", 400) => self.verified(Verdict::Malformed),
+            _ => {}
+        }
     }
 
     /// A handler panicked.
@@ -148,23 +169,11 @@ impl Metrics {
         self.panics.inc();
     }
 
-    /// A certificate was issued.
-    pub fn certificate_issued(&self) {
-        self.certificates.inc();
-    }
-
-    /// An entry was appended.
-    pub fn entry_appended(&self, log: LogId) {
+    fn entry_appended(&self, log: LogId) {
         self.entries.with_label_values(&[log_label(log)]).inc();
     }
 
-    /// A timestamp was issued.
-    pub fn timestamp_issued(&self) {
-        self.timestamps.inc();
-    }
-
-    /// A verification ended.
-    pub fn verified(&self, verdict: Verdict) {
+    fn verified(&self, verdict: Verdict) {
         let outcome = match verdict {
             Verdict::Verified => "verified",
             Verdict::Refused => "refused",
@@ -305,13 +314,22 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_is_counted() {
+    fn what_answers_stand_for_is_counted_and_failures_are_not() {
         let metrics = Metrics::new().unwrap();
 
-        metrics.certificate_issued();
-        metrics.timestamp_issued();
-        metrics.entry_appended(LogId::Ct);
-        metrics.verified(Verdict::Refused);
+        for (route, status) in [
+            ("/api/v2/signingCert", 200),
+            ("/api/v2/signingCert", 400),
+            ("/api/v2/log/entries", 201),
+            ("/api/v2/log/entries", 201),
+            ("/api/v2/log/entries", 409),
+            ("/api/v1/timestamp", 200),
+            ("/api/v1/timestamp", 503),
+            ("/signet/v1/verify", 422),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            metrics.request_answered(Some(route), &Method::POST, status, Duration::ZERO);
+        }
         metrics.panicked();
 
         let text = rendered(&metrics);
@@ -319,6 +337,7 @@ mod tests {
             "signet_certificates_issued_total 1",
             "signet_timestamps_issued_total 1",
             "signet_log_entries_appended_total{log=\"ct\"} 1",
+            "signet_log_entries_appended_total{log=\"rekor-v2\"} 2",
             "signet_verifications_total{outcome=\"refused\"} 1",
             "signet_panics_total 1",
         ] {

@@ -6,6 +6,7 @@ pub mod fulcio;
 pub mod health;
 pub mod issuer;
 pub mod metrics;
+pub mod multipart;
 pub mod problem;
 pub mod rekor;
 pub mod request;

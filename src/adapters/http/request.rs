@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ResponseHead, ServiceRequest, ServiceResponse};
@@ -20,7 +20,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _, web};
 use futures_util::{FutureExt as _, Stream};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Instrument as _;
 
 use super::metrics::{Metrics, method_label};
@@ -31,9 +31,13 @@ use crate::adapters::system::random_bytes;
 pub struct Surroundings {
     /// Where requests are counted
     pub metrics: Arc<Metrics>,
-    /// How long a body may take
+    /// How long a body may take, besides a second for each [`SLOWEST_BODY`] of it that has come
     pub body_timeout: Duration,
 }
+
+/// The bytes a second at which a body must come on average once its time is used up. A large
+/// artifact may take hours at this pace; a client that trickles gains nothing by it.
+const SLOWEST_BODY: u64 = 64 << 10;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -168,7 +172,7 @@ fn in_our_form(response: ServiceResponse, late: bool) -> ServiceResponse {
         Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "body-too-slow",
-            "the body did not come within server.body_timeout_seconds",
+            "the body did not come within server.body_timeout_seconds and a second for each 64 KiB",
         )
     } else if is_the_frameworks(&response) {
         let (slug, detail) = slug_of(status);
@@ -284,6 +288,7 @@ impl SharedBody {
                 payload: Box::pin(TimedBody {
                     body: Rc::clone(&body),
                     limit,
+                    received: 0,
                     alarm: None,
                 }),
             });
@@ -296,12 +301,55 @@ impl SharedBody {
     }
 }
 
-/// A body that fails when it has not come whole within its limit.
+/// A body that fails when nothing of it comes for the length of its limit, or when it is not there
+/// after its limit and the time that its size has earned.
 struct TimedBody {
     body: Rc<SharedBody>,
     limit: Duration,
+    /// Bytes so far
+    received: u64,
     // Set at the first wait: most bodies are there before anyone asks.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Alarm>,
+}
+
+struct Alarm {
+    begun: Instant,
+    /// When the last piece came
+    last: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Alarm {
+    fn set(limit: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            begun: now,
+            last: now,
+            sleep: Box::pin(sleep_until(now + limit)),
+        }
+    }
+
+    /// Waits on if what has come since has earned more time.
+    fn poll(&mut self, limit: Duration, received: u64, cx: &mut Context<'_>) -> Poll<()> {
+        let earned = Duration::from_secs(received / SLOWEST_BODY);
+        let deadline = (self.begun + limit + earned).min(self.last + limit);
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            if self.sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl TimedBody {
+    fn advance(&mut self, bytes: usize) {
+        self.received = self.received.saturating_add(bytes as u64);
+        if let Some(alarm) = &mut self.alarm {
+            alarm.last = Instant::now();
+        }
+    }
 }
 
 impl Stream for TimedBody {
@@ -313,14 +361,16 @@ impl Stream for TimedBody {
         }
         let piece = Pin::new(&mut *self.body.payload.borrow_mut()).poll_next(cx);
         if let Poll::Ready(piece) = piece {
-            if piece.is_none() {
-                self.body.state.set(BodyState::Finished);
+            match &piece {
+                Some(Ok(bytes)) => self.advance(bytes.len()),
+                Some(Err(_)) => {}
+                None => self.body.state.set(BodyState::Finished),
             }
             return Poll::Ready(piece);
         }
-        let limit = self.limit;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(limit)));
-        match alarm.as_mut().poll(cx) {
+        let (limit, received) = (self.limit, self.received);
+        let alarm = self.alarm.get_or_insert_with(|| Alarm::set(limit));
+        match alarm.poll(limit, received, cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
                 self.body.state.set(BodyState::Late);

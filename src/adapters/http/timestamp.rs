@@ -7,15 +7,24 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
-use super::body::{Body, ErrorForm};
+use super::body::{Body, ErrorForm, with_limit};
 use crate::protocol::tsp::TimestampRequest;
+use crate::services::ledger::LedgerError;
 use crate::services::timestamp::{FloorError, StampError, TimestampAuthority};
+
+/// The longest timestamp request, in bytes: a digest, a nonce and a policy.
+const MAX_REQUEST_LENGTH: usize = 16 * 1024;
 
 /// Registers the routes; the service is taken from the application's data.
 pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/api/v1/timestamp", web::post().to(stamp));
-    // Some clients append the path to a URL that has it already.
-    cfg.route("/api/v1/timestamp/api/v1/timestamp", web::post().to(stamp));
+    for path in [
+        "/api/v1/timestamp",
+        // Some clients append the path to a URL that has it already.
+        "/api/v1/timestamp/api/v1/timestamp",
+    ] {
+        let path = with_limit(web::resource(path), MAX_REQUEST_LENGTH);
+        cfg.service(path.route(web::post().to(stamp)));
+    }
     cfg.route(
         "/api/v1/timestamp/certchain",
         web::get().to(certificate_chain),
@@ -112,6 +121,10 @@ fn wants_reply(headers: &HeaderMap) -> bool {
 const fn classify(error: &StampError) -> (StatusCode, Option<u32>) {
     match error {
         StampError::Request(_) | StampError::Policy => (StatusCode::BAD_REQUEST, None),
+        // An operator must act first, so no moment to come back can be named.
+        StampError::Time(FloorError::Ledger(LedgerError::ReadOnly)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, None)
+        }
         StampError::Time(
             FloorError::Backwards { .. } | FloorError::Ledger(_) | FloorError::Stopped,
         ) => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),

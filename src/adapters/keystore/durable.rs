@@ -1,8 +1,8 @@
 //! Small files that are there whole or not at all, whatever happens meanwhile.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// What names of unfinished files begin with.
@@ -53,6 +53,26 @@ pub(super) fn write(
     };
     // CRASH: the name itself must survive, or the next start would make another key.
     File::open(directory)?.sync_all()
+}
+
+/// Makes a directory (0700) and what is missing above it. On return it would survive a power cut.
+pub(super) fn make_directory(path: &Path) -> io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+        make_directory(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    // A parent that may be entered and not read cannot be synced; the rest must go on without.
+    match File::open(parent.unwrap_or(Path::new("."))) {
+        Ok(parent) => parent.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes what a killed process left behind; it was never used, for it never had its name.

@@ -5,9 +5,9 @@
 mod durable;
 mod key_file;
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -128,9 +128,27 @@ impl KeyStore {
         make_private_directory(data_dir)?;
         let directory = data_dir.join("keys");
         make_private_directory(&directory)?;
-        durable::remove_leftovers(&directory)
-            .map_err(KeyStoreError::io(&directory, "cannot be cleaned"))?;
         Ok(Self { directory })
+    }
+
+    /// Removes what killed processes have left unfinished. Whoever calls holds the data directory:
+    /// what another process has not finished looks the same.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or a file not removed.
+    pub fn remove_leftovers(&self) -> Result<(), KeyStoreError> {
+        durable::remove_leftovers(&self.directory)
+            .map_err(KeyStoreError::io(&self.directory, "cannot be cleaned"))
+    }
+
+    /// Whether there is a file of this name.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn has(&self, name: &'static str) -> Result<bool, KeyStoreError> {
+        let path = self.path(name);
+        path.try_exists()
+            .map_err(KeyStoreError::io(&path, "cannot be read"))
     }
 
     /// Where a file of the store is.
@@ -225,7 +243,8 @@ impl KeyStore {
     /// It is there and is no key, or others may read it.
     pub fn load_key(&self, name: &'static str) -> Result<Option<SigningKey>, KeyStoreError> {
         let pem = self.load(name)?;
-        pem.map(|pem| key_file::parse_key(&self.path(name), &pem)).transpose()
+        pem.map(|pem| key_file::parse_key(&self.path(name), &pem))
+            .transpose()
     }
 
     /// Sets a secret (0600), whole or not at all. Durable on return.
@@ -259,8 +278,9 @@ impl KeyStore {
 /// Makes a directory that only its owner may enter. One that is there already must be so, unless it
 /// is still empty: then somebody made it for us, and it is closed.
 fn make_private_directory(path: &Path) -> Result<(), KeyStoreError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(KeyStoreError::io(path, "cannot be made"))?;
+    if !path.is_dir() {
+        durable::make_directory(path).map_err(KeyStoreError::io(path, "cannot be made"))?;
+    }
     let metadata = fs::metadata(path).map_err(KeyStoreError::io(path, "cannot be read"))?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 == 0 {

@@ -99,6 +99,11 @@ fn what_a_killed_process_left_behind_is_removed() {
     fs::write(data_dir.join("keys/.unfinished-x"), b"half a key").unwrap();
 
     let store = KeyStore::open(&data_dir).unwrap();
+    assert!(
+        data_dir.join("keys/.unfinished-x").exists(),
+        "another process may be at it"
+    );
+    store.remove_leftovers().unwrap();
 
     let names: Vec<_> = fs::read_dir(data_dir.join("keys"))
         .unwrap()

@@ -230,7 +230,10 @@ impl InstanceClient {
             .http
             .post(self.at("/oauth2/token"))
             .basic_auth(client_id, Some(client_secret))
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+            .header(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            )
             .body("grant_type=client_credentials");
         let answer = Zeroizing::new(self.send(request, what).await?);
         Ok(parse::<Grant>(&answer, what)?.id_token)

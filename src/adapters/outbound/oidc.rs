@@ -28,8 +28,6 @@ pub struct EndpointSettings {
     pub ca_pem: Option<Vec<u8>>,
     /// Hosts besides the issuer's own that may serve its keys: `host`, or `host:port`.
     pub key_hosts: Vec<String>,
-    /// Allows plain HTTP to a host that is not this machine.
-    pub allow_http: bool,
 }
 
 /// Why an issuer cannot be reached as it is configured.
@@ -39,10 +37,7 @@ pub enum EndpointError {
     #[error("the issuer must be an http or https URL without user, query or fragment")]
     Url,
     /// Keys over plain HTTP can be replaced by anyone on the way
-    #[error(
-        "the issuer is on plain http: use https, or allow http explicitly for a host other than \
-         this machine"
-    )]
+    #[error("the issuer is on plain http, which is for this machine only: use https")]
     PlainHttp,
     /// The file has no certificate, or one that cannot be read
     #[error("ca_file must hold one or more PEM certificates")]
@@ -139,7 +134,7 @@ impl Endpoint {
         if has_user(&url) || url.query().is_some() || url.fragment().is_some() {
             return Err(EndpointError::Url);
         }
-        if url.scheme() != "https" && !settings.allow_http && !is_this_machine(&url) {
+        if url.scheme() != "https" && !is_this_machine(&url) {
             return Err(EndpointError::PlainHttp);
         }
         let roots = match settings.ca_pem {
@@ -318,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_needs_this_machine_or_an_explicit_word() {
+    fn plain_http_is_for_this_machine() {
         for issuer in ["http://localhost:1", "http://127.0.0.1", "http://[::1]:8"] {
             assert!(endpoint(issuer, EndpointSettings::default()).is_ok());
         }
@@ -333,11 +328,6 @@ mod tests {
                 "{issuer}"
             );
         }
-        let allowed = EndpointSettings {
-            allow_http: true,
-            ..EndpointSettings::default()
-        };
-        assert!(endpoint("http://idp.example", allowed).is_ok());
     }
 
     #[test]
@@ -379,7 +369,6 @@ mod tests {
         let settings = EndpointSettings {
             ca_pem: test_ca(),
             key_hosts: vec!["keys.example".to_owned(), "keys.example:8443".to_owned()],
-            allow_http: false,
         };
         let endpoint = endpoint("https://idp.example/realm", settings).unwrap();
         let may = |address: &str| endpoint.may_serve_keys(&Url::parse(address).unwrap());

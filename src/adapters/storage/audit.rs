@@ -27,7 +27,7 @@ pub enum Difference {
     #[error("{0}")]
     Journal(JournalError),
     /// A batch does not begin where the batch before ended
-    #[error("log {log:?}: the batch that ends at size {size} does not follow the one before")]
+    #[error("{log}: the batch that ends at size {size} does not follow the one before")]
     Sequence {
         /// Which log.
         log: LogId,
@@ -35,7 +35,7 @@ pub enum Difference {
         size: u64,
     },
     /// The leaves have another root than the head that was signed for them
-    #[error("log {log:?}: the leaves do not lead to the root signed for size {size}")]
+    #[error("{log}: the leaves do not lead to the root signed for size {size}")]
     Root {
         /// Which log.
         log: LogId,
@@ -43,7 +43,7 @@ pub enum Difference {
         size: u64,
     },
     /// The checkpoint is not one that the log's key signed
-    #[error("log {log:?}: the checkpoint of size {size} is not signed by the log's key")]
+    #[error("{log}: the checkpoint of size {size} is not signed by the log's key")]
     Signature {
         /// Which log.
         log: LogId,
@@ -51,7 +51,7 @@ pub enum Difference {
         size: u64,
     },
     /// The state's head is not the one the journal has for this size
-    #[error("log {log:?}: the state has another head of size {size} than the journal")]
+    #[error("{log}: the state has another head of size {size} than the journal")]
     Head {
         /// Which log.
         log: LogId,
@@ -59,7 +59,7 @@ pub enum Difference {
         size: u64,
     },
     /// A hash in the state is missing or another one
-    #[error("log {log:?}: row {row} of tiles is wrong at hash {index}")]
+    #[error("{log}: row {row} of tiles is wrong at hash {index}")]
     Hash {
         /// Which log.
         log: LogId,
@@ -69,7 +69,7 @@ pub enum Difference {
         index: u64,
     },
     /// The state's place of an entry is missing or another one
-    #[error("log {log:?}: the place of entry {index} is wrong")]
+    #[error("{log}: the place of entry {index} is wrong")]
     Place {
         /// Which log.
         log: LogId,
@@ -77,7 +77,7 @@ pub enum Difference {
         index: u64,
     },
     /// An entry is not found under its hash
-    #[error("log {log:?}: entry {index} is not found by its hash")]
+    #[error("{log}: entry {index} is not found by its hash")]
     Index {
         /// Which log.
         log: LogId,
@@ -85,7 +85,7 @@ pub enum Difference {
         index: u64,
     },
     /// The state has more, or less, than the journal accounts for
-    #[error("log {log:?}: the state has {actual} {what} where {expected} are due")]
+    #[error("{log}: the state has {actual} {what} where {expected} are due")]
     Count {
         /// Which log.
         log: LogId,
@@ -145,19 +145,19 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (log, size, heads) in &self.logs {
-            writeln!(f, "log {log:?}: {size} entries, {heads} checkpoints")?;
+            writeln!(f, "{log}: {size} entries, {heads} checkpoints")?;
         }
         writeln!(f, "ledger: {} changes", self.facts)?;
         for (log, entries) in &self.behind {
             writeln!(
                 f,
-                "log {log:?}: the state lacks the last {entries} entries, which the next start adds"
+                "{log}: the state lacks the last {entries} entries, which the next start adds"
             )?;
         }
         for (log, entries) in &self.missing {
             writeln!(
                 f,
-                "log {log:?}: {entries} entries that were once signed are missing"
+                "{log}: {entries} entries that were once signed are missing"
             )?;
         }
         for difference in &self.differences {

@@ -43,6 +43,9 @@ pub enum OpenError {
         /// The entry that is in it, if it can be told.
         entry: DamagedEntry,
     },
+    /// There is no journal where there must be one
+    #[error("{} is missing: restore it from a backup", .0.display())]
+    NoJournal(PathBuf),
     /// A segment before the last one is not there
     #[error("segment {0} of the journal is missing: restore it from a backup")]
     MissingSegment(u32),
@@ -61,7 +64,7 @@ pub enum OpenError {
     Foreign(PathBuf),
     /// The head file and the journal name different roots for one size
     #[error(
-        "the journal holds another tree of {size} entries of log {log:?} \
+        "the journal holds another tree of {size} entries of the {log} \
          than the one that was signed last"
     )]
     Forked {
@@ -69,6 +72,18 @@ pub enum OpenError {
         log: LogId,
         /// The size of both trees.
         size: u64,
+    },
+    /// The state knows of entries that the journal lacks, so it must not be set aside
+    #[error(
+        "the journal lacks {entries} entries that the state in {} proves were written: restore the \
+         right journal",
+        .state.display()
+    )]
+    Behind {
+        /// How many.
+        entries: u64,
+        /// Where the state is.
+        state: PathBuf,
     },
     /// No identity could be drawn for a new journal
     #[error("the operating system gave no randomness")]
@@ -88,18 +103,58 @@ pub struct DamagedEntry(pub Option<(LogId, u64)>);
 impl fmt::Display for DamagedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some((log, index)) => write!(f, ", in entry {index} of log {log:?}"),
+            Some((log, index)) => write!(f, ", in entry {index} of the {log}"),
             None => Ok(()),
         }
     }
 }
 
 impl OpenError {
+    /// Whether the store itself is at fault, so that trying again cannot help. A full disk, or
+    /// another process that holds the store, pass.
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Locked(_) | Self::NoRandomness | Self::State(_) => false,
+            Self::Recover(error) => error.is_damage(),
+            Self::Newer { .. }
+            | Self::Damaged { .. }
+            | Self::NoJournal(_)
+            | Self::MissingSegment(_)
+            | Self::SegmentLength { .. }
+            | Self::Foreign(_)
+            | Self::Forked { .. }
+            | Self::Behind { .. } => true,
+        }
+    }
+
     /// For `map_err`: an I/O error with the path it is about.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| Self::Io {
             path: path.to_owned(),
             source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::log::port::{JournalError, StateError};
+
+    #[test]
+    fn what_may_pass_by_itself_is_no_damage() {
+        let full = OpenError::io(Path::new("x"))(io::ErrorKind::StorageFull.into());
+        let unwritten = OpenError::Recover(RecoverError::State(StateError));
+        for passing in [full, unwritten, OpenError::Locked(PathBuf::new())] {
+            assert!(!passing.is_damage(), "{passing}");
+        }
+        let damaged = JournalError::Damaged {
+            segment: 1,
+            offset: 8,
+        };
+        let damaged = OpenError::Recover(RecoverError::Journal(damaged));
+        for lasting in [damaged, OpenError::MissingSegment(1)] {
+            assert!(lasting.is_damage(), "{lasting}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger: facts go into the journal first and then into the state.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::error::OpenError;
 use super::journal::{Entry, FileJournal};
@@ -20,7 +20,6 @@ pub struct FileLedger {
     state: Arc<SledState>,
     /// Held over journal and state, so that both see facts in one order.
     order: Mutex<()>,
-    read_only: bool,
 }
 
 impl FileLedger {
@@ -32,9 +31,9 @@ impl FileLedger {
         let ahead = catch_up(&journal, &state).map_err(OpenError::Recover)?;
         if ahead {
             tracing::error!("ledger.read_only: the journal lacks facts that were acknowledged");
+            journal.hold([]);
         }
         Ok(Self {
-            read_only: ahead || journal.is_read_only(),
             journal,
             state,
             order: Mutex::new(()),
@@ -45,10 +44,12 @@ impl FileLedger {
         if key.len().saturating_add(value.map_or(0, <[u8]>::len)) > MAX_FACT {
             return Err(LedgerError::Storage);
         }
-        if self.read_only {
-            return Err(LedgerError::ReadOnly);
-        }
-        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(_order) = self.order.lock() else {
+            // Whoever held it panicked, sled for one, and may have left a fact in the journal that
+            // the state lacks. The next fact would hide that from every later start.
+            self.journal.stop();
+            return Err(LedgerError::Storage);
+        };
         let (fact, end) = self.journal.commit_fact(table, key, value)?;
         self.state.apply_fact(&fact, end).map_err(|error| {
             // CRASH: the journal has the fact and the state has not; only a restart mends that.
@@ -119,5 +120,37 @@ impl Ledger for FileLedger {
 
     fn scan(&self, table: Table) -> Result<Facts, LedgerError> {
         Ok(self.state.scan(table)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Options, open};
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_panic_between_journal_and_state_only_a_restart_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open(dir.path(), Options::default()).unwrap();
+        let ledger = Arc::clone(&storage.ledger);
+        ledger.put(Table::Account, b"a", b"1").unwrap();
+        let broken = std::thread::spawn(move || {
+            let _order = ledger.order.lock().unwrap();
+            ledger
+                .journal
+                .commit_fact(Table::Account, b"b", Some(b"2"))
+                .unwrap();
+            panic!("told to panic");
+        });
+        assert!(broken.join().is_err());
+
+        let refused = storage.ledger().put(Table::Account, b"c", b"3");
+
+        assert!(matches!(refused, Err(LedgerError::Storage)));
+        storage.failed().await;
+        drop(storage);
+        let storage = open(dir.path(), Options::default()).unwrap();
+        let found = storage.ledger().load(Table::Account, b"b").unwrap();
+        assert_eq!(found.as_deref(), Some(&b"2"[..]));
     }
 }

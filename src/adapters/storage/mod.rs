@@ -21,6 +21,7 @@ mod contract;
 #[cfg(test)]
 mod crash;
 
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use self::migrate::{MigrateError, VERSION};
 pub use self::sled::SledState;
 use crate::protocol::merkle::TreeSize;
 use crate::services::ledger::Ledger;
+use crate::services::log::port::{Journal as _, State as _};
 use crate::services::log::{LogId, Parts, rebuild_state};
 
 /// How a store is opened.
@@ -75,9 +77,41 @@ impl Storage {
         Arc::clone(&self.ledger) as _
     }
 
+    /// Which journal it is.
+    pub fn journal_id(&self) -> JournalId {
+        JournalId(self.journal.instance())
+    }
+
     /// Whether the journal is behind what was once signed, so that nothing can be written.
     pub fn is_read_only(&self) -> bool {
         self.journal.is_read_only()
+    }
+
+    /// Whether no log has ever been started on the store.
+    pub fn is_new(&self) -> bool {
+        self.journal.is_new()
+    }
+
+    /// Lets nothing be written any more, by any log or the ledger, because the journal lacks so many
+    /// entries of these logs: what were written now would be lost with the right journal's return.
+    pub fn hold(&self, missing: impl IntoIterator<Item = (LogId, u64)>) {
+        self.journal.hold(missing);
+    }
+
+    /// Waits until it cannot be told what of the store would survive, for ever if that never
+    /// happens. The process must then end.
+    pub async fn failed(&self) {
+        self.journal.failed().await;
+    }
+}
+
+/// The random number that a journal is given when it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalId([u8; 16]);
+
+impl fmt::Display for JournalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -116,6 +150,7 @@ pub fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
     let journal = FileJournal::open(&journal_dir(dir), lock, options.segment_bytes)?;
     let state_dir = state_dir(dir);
     if state_dir.exists() {
+        refuse_lost_proof(&state_dir, &journal, options)?;
         sled::set_aside(&state_dir).map_err(OpenError::io(&state_dir))?;
     }
     let state = sled::open(&state_dir, journal.instance(), options.cache_bytes)?;
@@ -135,12 +170,46 @@ pub fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
     Ok(sizes)
 }
 
-/// Refuses a directory without a store, lest a mistyped path becomes a new store.
-fn require_store(dir: &Path) -> Result<(), OpenError> {
+/// A state that knows more than the journal is the only proof that the journal is an old copy.
+/// Without it the logs would go on from there, and sign other trees of sizes that they have signed.
+fn refuse_lost_proof(dir: &Path, journal: &FileJournal, options: Options) -> Result<(), OpenError> {
+    let state = sled::open(dir, journal.instance(), options.cache_bytes)?;
+    for log in LogId::ALL {
+        let size = journal
+            .tail(log)
+            .last
+            .map_or(0, |(head, _)| head.size.get());
+        let known = state.head(log).ok().flatten();
+        let known = known.map_or(0, |(head, _)| head.size.get());
+        if known > size {
+            return Err(OpenError::Behind {
+                entries: known.saturating_sub(size),
+                state: dir.to_owned(),
+            });
+        }
+    }
+    let known = state.facts().map_or(0, |(number, _)| number);
+    let (facts, _) = journal.facts();
+    if known > facts {
+        return Err(OpenError::Behind {
+            entries: known.saturating_sub(facts),
+            state: dir.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Refuses a directory without a store, lest a mistyped path becomes a new store, or a lost journal
+/// a second history.
+///
+/// # Errors
+/// There is no journal.
+pub fn require_store(dir: &Path) -> Result<(), OpenError> {
     let journal = journal_dir(dir);
-    std::fs::metadata(&journal)
-        .map(drop)
-        .map_err(OpenError::io(&journal))
+    if journal::exists(&journal) {
+        return Ok(());
+    }
+    Err(OpenError::NoJournal(journal))
 }
 
 fn journal_dir(dir: &Path) -> PathBuf {
@@ -157,7 +226,10 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join("lock");
     let file = files::open_private(&path).map_err(OpenError::io(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        // CRASH: what a killed start has made may have its name in memory only.
+        Ok(()) => files::sync_dir(dir)
+            .map(|()| file)
+            .map_err(OpenError::io(dir)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path)),
         Err(TryLockError::Error(error)) => Err(OpenError::io(&path)(error)),
     }

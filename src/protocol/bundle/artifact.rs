@@ -24,6 +24,11 @@ impl Artifact {
         }
     }
 
+    /// Its digests, each under a function of its own.
+    pub fn digests(&self) -> &[Digest] {
+        &self.digests
+    }
+
     /// Its digest under a function, where it is known.
     pub fn digest(&self, algorithm: HashAlgorithm) -> Option<&Digest> {
         self.digests

@@ -1,7 +1,8 @@
 //! Sigstore bundles (`dev.sigstore.bundle.v1`), the trust root they are verified against, and the
 //! verifier. Pure: no I/O, no clock.
 //!
-//! A [`Bundle`] was read and no more; [`verify`] alone makes a [`Verified`] of it.
+//! A [`Bundle`] was read and no more; [`authenticate`] alone makes an [`Authentic`] of it, and only
+//! one whose signer the caller accepts becomes a [`Verified`].
 
 mod artifact;
 pub mod dsse;
@@ -17,7 +18,10 @@ mod wire;
 
 pub use artifact::{Artifact, ArtifactHasher, NotADigest};
 pub use trusted_root::{TrustedLog, TrustedRoot, TrustedRootError};
-pub use verify::{Check, CheckName, Expectation, Outcome, Refusal, Refused, Verified, verify};
+pub use verify::{
+    Authentic, Check, CheckEvidence, CheckName, Expectation, Outcome, Refusal, Refused, Verified,
+    authenticate, verify,
+};
 
 use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256, WrongDigestLength};
 use crate::protocol::json;

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::artifact::{algorithm_named, short_name};
 use super::proto_json::at_most;
@@ -28,6 +29,7 @@ const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
 #[derive(Clone, Debug)]
 pub struct Statement {
     predicate_type: String,
+    predicate: Option<Box<RawValue>>,
     subjects: Vec<Subject>,
 }
 
@@ -62,6 +64,7 @@ struct WireStatement {
     subject: Vec<WireSubject>,
     #[serde(rename = "predicateType")]
     predicate_type: String,
+    predicate: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +94,7 @@ impl Statement {
         }
         Ok(Self {
             predicate_type: wire.predicate_type,
+            predicate: wire.predicate,
             subjects,
         })
     }
@@ -100,6 +104,11 @@ impl Statement {
         &self.predicate_type
     }
 
+    /// The predicate's JSON as it was signed, if there is one.
+    pub fn predicate(&self) -> Option<&str> {
+        self.predicate.as_deref().map(RawValue::get)
+    }
+
     /// The hash functions that subjects use and that are known here.
     pub fn hash_algorithms(&self) -> impl Iterator<Item = HashAlgorithm> + '_ {
         self.subjects
@@ -107,16 +116,19 @@ impl Statement {
             .flat_map(|subject| subject.digests.iter().map(Digest::algorithm))
     }
 
-    /// Whether a subject names the artifact with these digests: at least one of the subject's
-    /// digests is among them, and none contradicts them.
-    pub fn names(&self, artifact: &super::Artifact) -> bool {
-        self.subjects.iter().any(|subject| {
+    /// The digest by which a subject names the artifact: at least one of the subject's digests is
+    /// the artifact's, and none contradicts it.
+    pub fn names(&self, artifact: &super::Artifact) -> Option<&Digest> {
+        self.subjects.iter().find_map(|subject| {
             let mut comparable = subject
                 .digests
                 .iter()
                 .filter_map(|digest| Some((digest, artifact.digest(digest.algorithm())?)))
                 .peekable();
-            comparable.peek().is_some() && comparable.all(|(stated, actual)| stated == actual)
+            let (first, _) = *comparable.peek()?;
+            comparable
+                .all(|(stated, actual)| stated == actual)
+                .then_some(first)
         })
     }
 }
@@ -261,6 +273,7 @@ mod tests {
         Statement::parse(statement(subjects).as_bytes())
             .unwrap()
             .names(&Artifact::from_bytes(ARTIFACT))
+            .is_some()
     }
 
     #[test]

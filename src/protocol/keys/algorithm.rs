@@ -48,6 +48,28 @@ impl KeyAlgorithm {
         }
     }
 
+    /// Every way in which the registry lets a key of this kind sign, the default one first.
+    pub const fn schemes(self) -> &'static [KeyDetails] {
+        match self {
+            Self::P256 => &[KeyDetails::EcdsaP256Sha256],
+            Self::P384 => &[KeyDetails::EcdsaP384Sha384],
+            Self::P521 => &[KeyDetails::EcdsaP521Sha512],
+            Self::Ed25519 => &[KeyDetails::Ed25519, KeyDetails::Ed25519Ph],
+            Self::Rsa2048 => &[
+                KeyDetails::RsaPkcs1v15_2048Sha256,
+                KeyDetails::RsaPss2048Sha256,
+            ],
+            Self::Rsa3072 => &[
+                KeyDetails::RsaPkcs1v15_3072Sha256,
+                KeyDetails::RsaPss3072Sha256,
+            ],
+            Self::Rsa4096 => &[
+                KeyDetails::RsaPkcs1v15_4096Sha256,
+                KeyDetails::RsaPss4096Sha256,
+            ],
+        }
+    }
+
     /// A short name for people, `ECDSA P-256` and so on.
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,6 +111,15 @@ pub enum KeyDetails {
     /// RSA PKCS#1 v1.5, 4096 bits, SHA-256
     #[serde(rename = "PKIX_RSA_PKCS1V15_4096_SHA256")]
     RsaPkcs1v15_4096Sha256,
+    /// RSA PSS, 2048 bits, SHA-256
+    #[serde(rename = "PKIX_RSA_PSS_2048_SHA256")]
+    RsaPss2048Sha256,
+    /// RSA PSS, 3072 bits, SHA-256
+    #[serde(rename = "PKIX_RSA_PSS_3072_SHA256")]
+    RsaPss3072Sha256,
+    /// RSA PSS, 4096 bits, SHA-256
+    #[serde(rename = "PKIX_RSA_PSS_4096_SHA256")]
+    RsaPss4096Sha256,
 }
 
 impl KeyDetails {
@@ -99,9 +130,9 @@ impl KeyDetails {
             Self::EcdsaP384Sha384 => KeyAlgorithm::P384,
             Self::EcdsaP521Sha512 => KeyAlgorithm::P521,
             Self::Ed25519 | Self::Ed25519Ph => KeyAlgorithm::Ed25519,
-            Self::RsaPkcs1v15_2048Sha256 => KeyAlgorithm::Rsa2048,
-            Self::RsaPkcs1v15_3072Sha256 => KeyAlgorithm::Rsa3072,
-            Self::RsaPkcs1v15_4096Sha256 => KeyAlgorithm::Rsa4096,
+            Self::RsaPkcs1v15_2048Sha256 | Self::RsaPss2048Sha256 => KeyAlgorithm::Rsa2048,
+            Self::RsaPkcs1v15_3072Sha256 | Self::RsaPss3072Sha256 => KeyAlgorithm::Rsa3072,
+            Self::RsaPkcs1v15_4096Sha256 | Self::RsaPss4096Sha256 => KeyAlgorithm::Rsa4096,
         }
     }
 
@@ -111,6 +142,14 @@ impl KeyDetails {
             Self::Ed25519 => None,
             other => Some(other.algorithm().hash()),
         }
+    }
+
+    /// Whether the signature is RSA PSS (RFC 8017 §8.1).
+    pub const fn is_pss(self) -> bool {
+        matches!(
+            self,
+            Self::RsaPss2048Sha256 | Self::RsaPss3072Sha256 | Self::RsaPss4096Sha256
+        )
     }
 
     /// The registry's name, `PKIX_ECDSA_P256_SHA_256` and so on.
@@ -124,6 +163,9 @@ impl KeyDetails {
             Self::RsaPkcs1v15_2048Sha256 => "PKIX_RSA_PKCS1V15_2048_SHA256",
             Self::RsaPkcs1v15_3072Sha256 => "PKIX_RSA_PKCS1V15_3072_SHA256",
             Self::RsaPkcs1v15_4096Sha256 => "PKIX_RSA_PKCS1V15_4096_SHA256",
+            Self::RsaPss2048Sha256 => "PKIX_RSA_PSS_2048_SHA256",
+            Self::RsaPss3072Sha256 => "PKIX_RSA_PSS_3072_SHA256",
+            Self::RsaPss4096Sha256 => "PKIX_RSA_PSS_4096_SHA256",
         }
     }
 }

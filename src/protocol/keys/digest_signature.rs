@@ -8,7 +8,8 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
     ECDSA_P521_SHA512_ASN1, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, VerificationAlgorithm,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RsaParameters, RsaPssSaltLength, VerificationAlgorithm,
 };
 use digest::consts::U64;
 use digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Update};
@@ -92,6 +93,28 @@ pub(super) fn prehashed_signature_holds(
     verifier
         .verify_digest_sig(key.as_ref(), &digest, signature)
         .is_ok()
+}
+
+/// RSA PSS with a salt as long as the hash (RFC 8017 §9.1 note 4), and with the longest salt that
+/// fits the key, which is what Go's library signs with unless it is told otherwise.
+static PSS: [RsaParameters; 2] = [
+    RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Digest),
+    RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Max),
+];
+
+/// Whether `signature` is RSA PSS over a SHA-256 digest.
+pub(super) fn pss_signature_holds(key: &CheckedKey, digest: &Digest, signature: &[u8]) -> bool {
+    let (CheckedKey::Lc(key), HashAlgorithm::Sha256) = (key, digest.algorithm()) else {
+        return false;
+    };
+    let Some(digest) = lc_digest(digest) else {
+        return false;
+    };
+    PSS.iter().any(|parameters| {
+        parameters
+            .verify_digest_sig(key.as_ref(), &digest, signature)
+            .is_ok()
+    })
 }
 
 fn lc_digest(digest: &Digest) -> Option<lc_digest::Digest> {

@@ -9,6 +9,8 @@ mod digest_signature;
 mod ephemeral;
 mod public;
 mod signing;
+#[cfg(test)]
+mod wycheproof;
 
 pub use algorithm::{KeyAlgorithm, KeyDetails};
 pub use ephemeral::EphemeralKey;

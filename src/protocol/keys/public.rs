@@ -163,6 +163,46 @@ impl PublicKey {
         ))
     }
 
+    /// Verifies a signature that was made over a digest in one way of the registry's.
+    ///
+    /// # Errors
+    /// The signature does not hold, or the way is another kind of key's, or it signs no digests.
+    pub fn verify_digest_as(
+        &self,
+        details: KeyDetails,
+        digest: &Digest,
+        signature: &[u8],
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        if details.algorithm() != self.algorithm || details.hash() != Some(digest.algorithm()) {
+            return Err(SignatureInvalid);
+        }
+        if details.is_pss() {
+            return evidence(digest_signature::pss_signature_holds(
+                &self.checked,
+                digest,
+                signature,
+            ));
+        }
+        self.verify_digest(digest, signature)
+    }
+
+    /// Verifies a signature that was made over a message in one way of the registry's.
+    ///
+    /// # Errors
+    /// The signature does not hold, or the way is another kind of key's.
+    pub fn verify_message_as(
+        &self,
+        details: KeyDetails,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        if details == self.details() {
+            return self.verify_message(message, signature);
+        }
+        let hash = details.hash().ok_or(SignatureInvalid)?;
+        self.verify_digest_as(details, &hash.digest(message), signature)
+    }
+
     /// Verifies an ECDSA or PKCS#1 v1.5 signature over a digest of any of the three hashes, where
     /// the hash is named beside the signature and not implied by the key (X.509, CMS, RFC 6962).
     ///

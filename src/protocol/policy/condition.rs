@@ -28,8 +28,26 @@ const MAX_PARSER_DEPTH: u16 = 48;
 /// The most parts an expression may have after its macros are expanded.
 const MAX_PARTS: u64 = 1024;
 
-/// The most steps that one evaluation may take by the estimate; a step is well below a microsecond.
+/// The most steps that one evaluation may take by the estimate, and all those of one decision.
 const MAX_STEPS: u64 = 2_000_000;
+const MAX_STEPS_OF_A_DECISION: u64 = 4 * MAX_STEPS;
+
+/// How many steps are left to the conditions of one decision.
+#[derive(Debug)]
+pub struct Steps(u64);
+
+impl Steps {
+    /// As many as one decision has, over all its bundles.
+    pub const fn of_a_decision() -> Self {
+        Self(MAX_STEPS_OF_A_DECISION)
+    }
+
+    fn take(&mut self, steps: u64) -> Result<(), ConditionFailure> {
+        let left = self.0.checked_sub(steps).filter(|_| steps <= MAX_STEPS);
+        self.0 = left.ok_or(ConditionFailure::TooExpensive)?;
+        Ok(())
+    }
+}
 
 /// The variables of every condition.
 pub const VARIABLES: [&str; 9] = [
@@ -142,11 +160,8 @@ impl Condition {
     ///
     /// # Errors
     /// It does not, or there is no telling: an error is never a yes.
-    pub fn check(&self, evidence: &Evidence) -> Result<(), ConditionFailure> {
-        let size = variables::size(evidence);
-        if self.cost.steps(size) > MAX_STEPS {
-            return Err(ConditionFailure::TooExpensive);
-        }
+    pub fn check(&self, evidence: &Evidence, steps: &mut Steps) -> Result<(), ConditionFailure> {
+        steps.take(self.cost.steps(variables::size(evidence)))?;
         let mut context = Context::with_env(Arc::clone(&STANDARD));
         for (name, value) in variables::values(evidence) {
             context.add_variable_from_value(name, value);

@@ -7,6 +7,8 @@
 mod outcome;
 
 use super::assign::can_assign;
+use super::condition::Steps;
+use super::deny::DenyRule;
 use super::identity::Identity;
 use super::{Evidence, MAX_BUNDLES, Member, Policy, Threshold, Who};
 pub use outcome::{
@@ -29,7 +31,11 @@ impl Policy {
         if let Err(reason) = self.check_artifact(evidence) {
             return refuse(reason, Vec::new(), Vec::new());
         }
-        let mut examined: Vec<_> = evidence.iter().map(|one| self.examine(one)).collect();
+        let mut steps = Steps::of_a_decision();
+        let mut examined: Vec<_> = evidence
+            .iter()
+            .map(|one| self.examine(one, &mut steps))
+            .collect();
         let units = unite(evidence, &mut examined);
         let outcomes: Vec<_> = (1..)
             .zip(&self.alternatives)
@@ -66,14 +72,15 @@ impl Policy {
                 return Err(DenialReason::NoTime { number });
             }
         }
-        match self.deny.iter().find(|rule| rule.asks_for_digest(first)) {
+        let asks = |rule: &&DenyRule| evidence.iter().any(|one| rule.asks_for_digest(one));
+        match self.deny.iter().find(asks) {
             Some(rule) => Err(DenialReason::DigestNeeded(rule.to_string())),
             None => Ok(()),
         }
     }
 
     /// Whether one bundle counts by itself, and as whose.
-    fn examine(&self, evidence: &Evidence) -> Examined {
+    fn examine(&self, evidence: &Evidence, steps: &mut Steps) -> Examined {
         let signer = Signer::of(evidence);
         let mut reasons = Vec::new();
         let named: Vec<_> = self.members_named(evidence).collect();
@@ -93,6 +100,10 @@ impl Policy {
         reasons.extend(self.require.examine(evidence));
         let hits = self.deny.iter().filter(|rule| rule.hits(evidence));
         reasons.extend(hits.map(|rule| NotCounted::Denied(rule.to_string())));
+        // Last and only where all else is well: it is the one check that strangers could make dear.
+        if reasons.is_empty() {
+            reasons.extend(self.require.failed_condition(evidence, steps));
+        }
         let counts_as = members.iter().copied().find(|index| {
             self.members
                 .get(*index)
@@ -236,14 +247,12 @@ fn unite(evidence: &[Evidence], examined: &mut [Examined]) -> Vec<Unit> {
                 })
         });
         units = others;
-        if let Some(first) = alike.first() {
-            unit.signer = first.signer.clone();
-            let with = first.bundles.iter().copied().min().unwrap_or_default();
-            let what = evidence.get(with).and_then(|other| common(one, other));
-            bundle.outcome.reasons.push(NotCounted::Repeated {
-                what: what.unwrap_or("signer"),
-                number: with.saturating_add(1),
-            });
+        if let Some((with, what)) = link(evidence, one, &alike) {
+            let first = alike.iter().find(|earlier| earlier.bundles.contains(&with));
+            unit.signer = first.map_or(unit.signer, |first| first.signer.clone());
+            let number = with.saturating_add(1);
+            let reason = NotCounted::Repeated { what, number };
+            bundle.outcome.reasons.push(reason);
         }
         for earlier in alike {
             unit.members.extend(earlier.members);
@@ -252,6 +261,16 @@ fn unite(evidence: &[Evidence], examined: &mut [Examined]) -> Vec<Unit> {
         units.push(unit);
     }
     units
+}
+
+/// The first of the earlier bundles with which one counts once, and why.
+fn link(evidence: &[Evidence], one: &Evidence, alike: &[Unit]) -> Option<(usize, &'static str)> {
+    let earlier = alike.iter().flat_map(|unit| unit.bundles.iter().copied());
+    let direct = earlier
+        .clone()
+        .filter_map(|other| Some((other, common(one, evidence.get(other)?)?)))
+        .min();
+    direct.or_else(|| earlier.min().map(|other| (other, "accepted identity")))
 }
 
 /// What two bundles have in common that may count only once.

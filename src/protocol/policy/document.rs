@@ -205,8 +205,12 @@ impl PolicyDocument {
 
 fn shape(error: serde_path_to_error::Error<serde_json::Error>) -> PolicyError {
     let path = error.path().to_string();
+    let error = error.into_inner();
+    if !error.is_data() {
+        return PolicyError::whole(PolicyFault::Syntax(error.to_string()));
+    }
     let at = if path == "." { String::new() } else { path };
-    PolicyError::new(at, PolicyFault::Shape(error.into_inner().to_string()))
+    PolicyError::new(at, PolicyFault::Shape(error.to_string()))
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

@@ -6,9 +6,12 @@ mod requirements;
 mod rules;
 mod signers;
 
+use std::collections::BTreeMap;
+
 use super::document::{PolicyDocument, ThresholdTable};
 use super::error::{PolicyError, PolicyFault};
 use super::{MAX_BUNDLES, Policy, Threshold};
+use crate::protocol::bytes::Sha256;
 
 /// The most identities, groups, deny rules and sets of thresholds that a policy may have.
 const MAX_ENTRIES: usize = 1000;
@@ -27,30 +30,8 @@ impl PolicyDocument {
         count("identities", self.identities.len())?;
         let members = identities::check(&self.identities)?;
         let groups = identities::check_groups(&self.groups, &members)?;
-        let find = |at: &str, table: &ThresholdTable| -> Result<Threshold, PolicyError> {
-            let needed = usize::try_from(table.count).unwrap_or(usize::MAX);
-            if needed == 0 {
-                return Err(PolicyError::new(format!("{at}.count"), PolicyFault::Zero));
-            }
-            if needed > MAX_BUNDLES {
-                let fault = PolicyFault::TooFewSigners {
-                    needed,
-                    possible: MAX_BUNDLES,
-                };
-                return Err(PolicyError::new(format!("{at}.count"), fault));
-            }
-            let indices = match &table.of {
-                None => (0..members.len()).collect(),
-                Some(name) => groups.get(name).cloned().ok_or_else(|| {
-                    PolicyError::new(format!("{at}.of"), unknown(name, groups.keys()))
-                })?,
-            };
-            Ok(Threshold {
-                group: table.of.clone(),
-                needed,
-                members: indices,
-            })
-        };
+        let find =
+            |at: &str, table: &ThresholdTable| find_threshold(at, table, &groups, members.len());
         let alternatives = self.alternatives(&find)?;
         let policy = Policy {
             description: self.description.clone(),
@@ -101,6 +82,38 @@ impl PolicyDocument {
     }
 }
 
+fn find_threshold(
+    at: &str,
+    table: &ThresholdTable,
+    groups: &BTreeMap<String, Vec<usize>>,
+    members: usize,
+) -> Result<Threshold, PolicyError> {
+    let needed = usize::try_from(table.count).unwrap_or(usize::MAX);
+    let fault = match needed {
+        0 => Some(PolicyFault::Zero),
+        1..=MAX_BUNDLES => None,
+        _ => Some(PolicyFault::TooFewSigners {
+            needed,
+            possible: MAX_BUNDLES,
+        }),
+    };
+    if let Some(fault) = fault {
+        return Err(PolicyError::new(format!("{at}.count"), fault));
+    }
+    let indices = match &table.of {
+        None => (0..members).collect(),
+        Some(name) => groups
+            .get(name)
+            .cloned()
+            .ok_or_else(|| PolicyError::new(format!("{at}.of"), unknown(name, groups.keys())))?,
+    };
+    Ok(Threshold {
+        group: table.of.clone(),
+        needed,
+        members: indices,
+    })
+}
+
 fn count(at: &str, length: usize) -> Result<(), PolicyError> {
     if (1..=MAX_ENTRIES).contains(&length) {
         return Ok(());
@@ -127,11 +140,10 @@ fn unknown<'a>(name: &str, allowed: impl Iterator<Item = &'a String>) -> PolicyF
 }
 
 /// `sha256:` and 64 hexadecimal digits.
-fn fingerprint(at: &str, text: &str) -> Result<crate::protocol::bytes::Sha256, PolicyError> {
+fn fingerprint(at: &str, text: &str) -> Result<Sha256, PolicyError> {
     let hex = text.strip_prefix("sha256:");
-    hex.and_then(crate::protocol::bytes::Sha256::from_hex)
-        .ok_or_else(|| {
-            let form = "sha256: and 64 hexadecimal digits";
-            PolicyError::new(at, PolicyFault::Form(form))
-        })
+    hex.and_then(Sha256::from_hex).ok_or_else(|| {
+        let form = "sha256: and 64 hexadecimal digits";
+        PolicyError::new(at, PolicyFault::Form(form))
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::condition::Condition;
+use super::condition::{Condition, Steps};
 use super::decision::NotCounted;
 use super::{Evidence, TimeKind};
 use crate::protocol::bytes::Sha256;
@@ -30,16 +30,22 @@ pub(super) struct Requirements {
 }
 
 impl Requirements {
-    /// Every reason for which a bundle does not count.
+    /// Every reason for which a bundle does not count, but the condition.
     pub(super) fn examine(&self, evidence: &Evidence) -> Vec<NotCounted> {
         let mut reasons = Vec::new();
         reasons.extend(self.too_few(evidence));
         reasons.extend(self.not_accepted(evidence));
         reasons.extend(self.untimely(evidence));
-        let condition = self.condition.as_ref();
-        let outcome = condition.map_or(Ok(()), |condition| condition.check(evidence));
-        reasons.extend(outcome.err().map(NotCounted::Condition));
         reasons
+    }
+
+    pub(super) fn failed_condition(
+        &self,
+        evidence: &Evidence,
+        steps: &mut Steps,
+    ) -> Option<NotCounted> {
+        let outcome = self.condition.as_ref()?.check(evidence, steps);
+        outcome.err().map(NotCounted::Condition)
     }
 
     fn too_few(&self, evidence: &Evidence) -> Vec<NotCounted> {

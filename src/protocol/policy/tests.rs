@@ -487,7 +487,11 @@ fn a_denied_digest_that_nobody_told_is_no_yes() {
     let mut short = signed;
     short.artifact.truncate(1);
 
-    assert_eq!(code(&policy, &[short]), "digest-needed");
+    assert_eq!(code(&policy, &[short.clone()]), "digest-needed");
+    let mut other = signed_by("b@x");
+    other.artifact = ArtifactDigest::all_of(&Artifact::from_bytes(b"another"));
+    short.artifact = other.artifact[..1].to_vec();
+    assert_eq!(code(&policy, &[other, short]), "digest-needed");
 }
 
 #[test]

@@ -179,7 +179,8 @@ fn split_length(input: &[u8]) -> Option<(usize, &[u8])> {
     shortest.then_some((length, rest))
 }
 
-fn shortest_integer(content: &[u8]) -> Result<&[u8], Malformed> {
+/// An INTEGER's content, if it is in its shortest form (X.690 §8.3.2).
+pub(super) fn shortest_integer(content: &[u8]) -> Result<&[u8], Malformed> {
     match content {
         [] => Err(Malformed),
         [0x00, next, ..] if *next < 0x80 => Err(Malformed),

@@ -11,6 +11,7 @@ pub(crate) mod testing;
 mod token;
 mod tst_info;
 mod verify;
+mod well_formed;
 
 use const_oid::ObjectIdentifier;
 

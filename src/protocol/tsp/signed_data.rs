@@ -5,7 +5,7 @@ use const_oid::ObjectIdentifier;
 
 use super::der_form::{self, Fields, Malformed};
 use super::signer_id::{SignerId, SigningCertificates};
-use super::{TimestampError, known_hash, oid};
+use super::{TimestampError, known_hash, oid, well_formed};
 use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid};
 use crate::protocol::x509::SignatureAlgorithm;
@@ -40,12 +40,16 @@ pub(super) struct SignedAttributes<'a> {
 impl<'a> UnverifiedToken<'a> {
     /// Reads a DER TimeStampResp that grants a token, consuming every byte.
     pub(super) fn parse_response(response: &'a [u8]) -> Result<Self, TimestampError> {
+        well_formed::check(response)?;
         let mut fields = Fields::inside(response, der_form::SEQUENCE)?;
         let mut status = Fields::of(fields.take(der_form::SEQUENCE)?);
         // Clients refuse grantedWithMods (1), so here it is no grant either.
         if status.integer()? != [0] {
             return Err(TimestampError::NotGranted);
         }
+        status.optional(der_form::SEQUENCE)?; // statusString: words for people
+        status.optional(der_form::BIT_STRING)?; // failInfo
+        status.finish()?;
         let mut info = Fields::of(fields.take(der_form::SEQUENCE)?);
         fields.finish()?;
         if info.oid()? != oid::SIGNED_DATA {
@@ -61,7 +65,7 @@ impl<'a> UnverifiedToken<'a> {
         if fields.integer()? != [3] {
             return Err(TimestampError::Malformed);
         }
-        fields.take(der_form::SET)?; // digestAlgorithms: the signer names its own
+        check_digest_algorithms(fields.take(der_form::SET)?)?;
         let mut encapsulated = Fields::of(fields.take(der_form::SEQUENCE)?);
         if encapsulated.oid()? != oid::TST_INFO {
             return Err(TimestampError::Malformed);
@@ -87,6 +91,15 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
+/// digestAlgorithms is a hint, for the signer names its own; each is an AlgorithmIdentifier.
+fn check_digest_algorithms(content: &[u8]) -> Result<(), Malformed> {
+    let mut algorithms = Fields::of(content);
+    while !algorithms.is_finished() {
+        algorithms.plain_algorithm()?;
+    }
+    Ok(())
+}
+
 fn split_certificates(content: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
     let mut fields = Fields::of(content);
     let mut certificates = Vec::new();
@@ -94,10 +107,20 @@ fn split_certificates(content: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
         let element = fields.next()?;
         // Other choices than a certificate (RFC 5652 §10.2.2) name no signer here.
         if element.tag == der_form::SEQUENCE {
+            check_frame(element.content)?;
             certificates.push(element.whole);
         }
     }
     Ok(certificates)
+}
+
+/// A Certificate is three fields, whatever is inside them (RFC 5280 §4.1).
+fn check_frame(certificate: &[u8]) -> Result<(), Malformed> {
+    let mut fields = Fields::of(certificate);
+    fields.take(der_form::SEQUENCE)?;
+    fields.take(der_form::SEQUENCE)?;
+    fields.take(der_form::BIT_STRING)?;
+    fields.finish()
 }
 
 impl<'a> SignerInfo<'a> {

@@ -4,7 +4,7 @@ use super::TimestampRequest;
 use super::der_form::Malformed;
 use super::signed_data::UnverifiedToken;
 use super::tst_info::TstInfo;
-use crate::protocol::bytes::Digest;
+use crate::protocol::bytes::{Digest, Sha256};
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::{Certificate, PathError, Purpose, verify_chain};
 
@@ -30,6 +30,8 @@ pub struct VerifiedTimestamp {
     pub time: UnixTime,
     /// Which authority of those given, by its place.
     pub authority: usize,
+    /// The fingerprint of the key that signed.
+    pub key: Sha256,
 }
 
 /// Why a timestamp response was refused.
@@ -164,6 +166,7 @@ fn verify_token<'a>(
     let verified = VerifiedTimestamp {
         time: statement.time,
         authority,
+        key: signer.public_key().fingerprint(),
     };
     Ok((verified, statement.nonce))
 }

@@ -1,7 +1,7 @@
 //! One certificate, parsed once and kept with its bytes (RFC 5280 §4.1).
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use const_oid::ObjectIdentifier;
 use der::asn1::IntRef;
@@ -36,6 +36,9 @@ struct Parts {
     extensions: Extensions,
     signature_algorithm: Option<SignatureAlgorithm>,
     signature: Vec<u8>,
+    /// The key that made the signature, once that is verified. It stays true for ever, so the
+    /// certificates of a trust root are checked once and not for each bundle.
+    signer: OnceLock<(PublicKey, SignatureValid)>,
 }
 
 /// Why bytes are no certificate that is accepted here.
@@ -104,6 +107,7 @@ impl Certificate {
                 .as_bytes()
                 .ok_or(CertificateError::Malformed)?
                 .to_vec(),
+            signer: OnceLock::new(),
             der: der.to_vec(),
             issuer,
             subject,
@@ -219,11 +223,16 @@ impl Certificate {
     /// # Errors
     /// The algorithm is not accepted, does not fit the key, or the signature does not hold.
     pub fn verify_signed_by(&self, key: &PublicKey) -> Result<SignatureValid, SignatureInvalid> {
-        self.0.signature_algorithm.ok_or(SignatureInvalid)?.verify(
-            key,
-            &self.0.tbs,
-            &self.0.signature,
-        )
+        if let Some((signer, evidence)) = self.0.signer.get()
+            && signer == key
+        {
+            return Ok(*evidence);
+        }
+        let algorithm = self.0.signature_algorithm.ok_or(SignatureInvalid)?;
+        let evidence = algorithm.verify(key, &self.0.tbs, &self.0.signature)?;
+        // Another key may have been kept meanwhile; either is right.
+        let _ = self.0.signer.set((key.clone(), evidence));
+        Ok(evidence)
     }
 }
 
@@ -275,6 +284,18 @@ mod tests {
         let key = leaf.public_key().to_pem();
         assert_eq!(Certificate::from_pem(&key), Err(CertificateError::Pem));
         assert!(Certificate::from_der(leaf.public_key().spki_der()).is_err());
+    }
+
+    #[test]
+    fn a_signature_that_was_verified_with_one_key_does_not_hold_for_another() {
+        let authority = TestAuthority::new("Intermediate");
+        let (root, other) = (authority.root.public_key(), authority.key.public_key());
+        let certificate = &authority.intermediate;
+
+        for _ in 0..2 {
+            let _ = certificate.verify_signed_by(root).unwrap();
+            assert!(certificate.verify_signed_by(other).is_err());
+        }
     }
 
     #[test]

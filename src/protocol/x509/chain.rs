@@ -9,6 +9,8 @@ use crate::protocol::time::{UnixTime, Validity};
 /// A certificate authority of a trust root.
 #[derive(Clone, Debug)]
 pub struct TrustedAuthority {
+    /// The authority's name in the trust root, for messages.
+    pub uri: String,
     /// Intermediates from the leaf's side upwards, then the root, which is last.
     pub chain: Vec<Certificate>,
     /// When the authority is trusted; bounds every moment at which it vouches.
@@ -35,6 +37,11 @@ impl VerifiedPath {
     /// The certificate that issued the leaf, found on the verified path.
     pub const fn issuer(&self) -> &Certificate {
         &self.issuer
+    }
+
+    /// The authority's own certificate, at which the path ends.
+    pub fn anchor(&self) -> &Certificate {
+        self.above.last().unwrap_or(&self.issuer)
     }
 
     /// The certificates above the leaf's issuer, the authority's anchor last.

@@ -20,6 +20,8 @@ pub use entry::{PrecertEntry, precert_chain_entry};
 /// A certificate-transparency log of a trust root.
 #[derive(Clone, Debug)]
 pub struct TrustedCtLog {
+    /// Where the log is, for messages.
+    pub base_url: String,
     /// The log's key; its ID is the key's fingerprint.
     pub key: PublicKey,
     /// When its timestamps are trusted.
@@ -27,8 +29,10 @@ pub struct TrustedCtLog {
 }
 
 /// Evidence that a trusted log promised to include the certificate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedSct {
+    /// Where the log is, as the trust root says.
+    pub log: String,
     /// The log's ID.
     pub log_id: Sha256,
     /// When the log saw the precertificate.
@@ -218,10 +222,13 @@ fn verify_sct(
         .verify(&first.key, entry)
         .map_err(|_| SctError::Invalid(log_id))?;
     // A trust root may list one log several times, with a window each.
-    if of_this_id.any(|log| log.validity.contains(time)) {
-        Ok(Some(VerifiedSct { log_id, time }))
-    } else {
-        Err(SctError::OutsideValidity { log_id, time })
+    match of_this_id.find(|log| log.validity.contains(time)) {
+        Some(log) => Ok(Some(VerifiedSct {
+            log: log.base_url.clone(),
+            log_id,
+            time,
+        })),
+        None => Err(SctError::OutsideValidity { log_id, time }),
     }
 }
 

@@ -56,6 +56,7 @@ impl TestAuthority {
 
     pub(crate) fn trusted(&self) -> TrustedAuthority {
         TrustedAuthority {
+            uri: "https://ca.example".to_owned(),
             chain: vec![self.intermediate.clone(), self.root.clone()],
             validity: Validity {
                 start: NOW,

@@ -42,6 +42,7 @@ impl MemoryLog {
 
     fn trusted(&self) -> TrustedCtLog {
         TrustedCtLog {
+            base_url: "https://ct.example".to_owned(),
             key: self.key.public_key().clone(),
             validity: Validity {
                 start: NOW,
@@ -113,6 +114,7 @@ fn by_challenge(key: &SigningKey, challenge: &str) -> KeyRequest {
 
 fn verify(ca: &CertificateAuthority, log: &MemoryLog, issued: &Issued) -> Vec<VerifiedSct> {
     let trusted = TrustedAuthority {
+        uri: "https://ca.example".to_owned(),
         chain: ca.chain().to_vec(),
         validity: Validity {
             start: NOW,

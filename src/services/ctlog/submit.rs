@@ -43,7 +43,8 @@ impl CtLog {
     /// # Errors
     /// The entry was not appended, or the promise could not be signed.
     pub async fn add(&self, precertificate: Precertificate<'_>) -> Result<Promise, CtError> {
-        let time = self.clock.now();
+        // As heads do: no promise is older than the newest head, even when the clock was set back.
+        let time = self.clock.now().max(self.log.head().time);
         let leaf = Leaf {
             data: precertificate.entry.leaf(time, &[])?,
             extra: precert_chain_entry(precertificate.der, precertificate.chain)?,

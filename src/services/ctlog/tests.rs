@@ -8,7 +8,8 @@ use crate::protocol::merkle::{
     LeafIndex, TreeSize, leaf_hash, root_from_inclusion, verify_consistency,
 };
 use crate::protocol::time::{UnixTime, Validity};
-use crate::protocol::x509::sct::PrecertEntry;
+use crate::protocol::x509::extensions::SCT_LIST;
+use crate::protocol::x509::sct::{PrecertEntry, parse_sct_list};
 use crate::protocol::x509::testing::{NOW, TestAuthority};
 use crate::protocol::x509::{TrustedCtLog, verify_path, verify_scts};
 use crate::services::log::{Limits, LogId, Parts};
@@ -22,6 +23,10 @@ impl Clock for FixedClock {
 }
 
 pub(crate) fn log(ca: &TestAuthority) -> CtLog {
+    log_under(Arc::new(FixedClock), ca)
+}
+
+fn log_under(clock: Arc<dyn Clock>, ca: &TestAuthority) -> CtLog {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let signer = Arc::new(CtHeadSigner::new("log.example/ct", Arc::new(key)).unwrap());
     let parts = Parts {
@@ -31,12 +36,12 @@ pub(crate) fn log(ca: &TestAuthority) -> CtLog {
     let engine = Log::start(
         LogId::Ct,
         Arc::clone(&signer) as _,
-        Arc::new(FixedClock),
+        Arc::clone(&clock),
         parts,
         Limits::default(),
     )
     .unwrap();
-    CtLog::new(engine, &signer, vec![ca.root.clone()], Arc::new(FixedClock))
+    CtLog::new(engine, &signer, vec![ca.root.clone()], clock)
 }
 
 /// Logs a new certificate and returns it.
@@ -67,6 +72,7 @@ pub(crate) async fn submit(log: &CtLog, ca: &TestAuthority) -> Certificate {
 fn leaf_hash_of(certificate: &Certificate, ca: &TestAuthority, log: &CtLog) -> Sha256 {
     let path = verify_path(certificate, &ca.trusted(), NOW).unwrap();
     let trusted = TrustedCtLog {
+        base_url: "https://ct.example".to_owned(),
         key: log.key.public_key().clone(),
         validity: Validity {
             start: NOW,
@@ -190,4 +196,29 @@ async fn what_is_not_in_the_tree_is_refused() {
         log.proof_by_hash(&first, 1).unwrap().index,
         LeafIndex::new(0)
     );
+}
+
+struct MovedClock(std::sync::atomic::AtomicU64);
+
+impl Clock for MovedClock {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_millis(self.0.load(std::sync::atomic::Ordering::SeqCst))
+    }
+}
+
+/// T17: nothing is signed for a time before the last one.
+#[tokio::test]
+async fn no_promise_is_older_than_the_newest_head() {
+    let ca = TestAuthority::new("Intermediate");
+    let clock = Arc::new(MovedClock(NOW.millis().into()));
+    let log = log_under(Arc::<MovedClock>::clone(&clock), &ca);
+    submit(&log, &ca).await;
+    let hour = 3_600_000;
+    clock.0.fetch_sub(hour, std::sync::atomic::Ordering::SeqCst);
+
+    let certificate = submit(&log, &ca).await;
+
+    let list = certificate.extensions().find(SCT_LIST).unwrap();
+    assert_eq!(parse_sct_list(&list.value).unwrap()[0].time, NOW);
+    assert_eq!(log.tree_head().unwrap().time, NOW);
 }

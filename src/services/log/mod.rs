@@ -14,6 +14,7 @@ mod sequencer;
 mod start;
 mod tree;
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -23,7 +24,7 @@ use self::pool::Pool;
 pub use self::port::{Journal, State};
 use self::read::Reader;
 pub use self::recover::RecoverError;
-pub use self::start::{StartError, rebuild_state};
+pub use self::start::{StartError, missing_entries, rebuild_state};
 pub use self::tree::extend;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningFailed;
@@ -54,6 +55,15 @@ impl LogId {
     /// The log with this number.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|log| log.number() == number)
+    }
+}
+
+impl fmt::Display for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ct => "certificate log",
+            Self::RekorV2 => "signature log",
+        })
     }
 }
 

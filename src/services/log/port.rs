@@ -21,7 +21,7 @@ pub struct Place {
 }
 
 /// The position in the journal right behind a commit record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JournalEnd {
     /// The segment's number, from one.
     pub segment: u32,

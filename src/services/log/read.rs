@@ -88,7 +88,7 @@ impl Reader {
     }
 
     fn unreadable(&self, index: LeafIndex, error: &super::port::JournalError) -> ReadError {
-        tracing::error!(log = ?self.id, leaf.index = index.get(), %error, "leaf.unreadable");
+        tracing::error!(log = %self.id, leaf.index = index.get(), %error, "leaf.unreadable");
         ReadError::Storage
     }
 

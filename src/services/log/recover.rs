@@ -6,7 +6,7 @@ use super::port::{Batch, Committed, JournalEnd, JournalError, StateChange, State
 use super::read::Reader;
 use super::tree::extend;
 use super::{LogId, SignedHead};
-use crate::protocol::merkle::{Frontier, TreeSize, leaf_hash};
+use crate::protocol::merkle::{Frontier, leaf_hash};
 
 /// The state is brought up in steps of about so many leaves.
 const LEAVES_PER_CHANGE: usize = 1024;
@@ -29,7 +29,7 @@ pub enum RecoverError {
     State(#[from] StateError),
     /// The leaves in the journal do not have the root that was signed for them
     #[error(
-        "the leaves of log {log:?} in the journal do not lead to the root signed for size {size}"
+        "the leaves of the {log} in the journal do not lead to the root signed for size {size}"
     )]
     Root {
         /// Which log.
@@ -37,55 +37,133 @@ pub enum RecoverError {
         /// The size for which the signed root is another.
         size: u64,
     },
+    /// The state proves that the journal lacks entries, but has another tree before them; making it
+    /// anew would destroy the proof
+    #[error(
+        "log {log:?} has signed a tree of {known} entries that does not begin with the {size} in \
+         the journal; restore the right journal"
+    )]
+    Longer {
+        /// Which log.
+        log: LogId,
+        /// How many entries the journal has.
+        size: u64,
+        /// How many the state has.
+        known: u64,
+    },
+    /// Journal and state hold two trees of one size, both signed by this log
+    #[error(
+        "log {log:?} has signed two different trees of {size} entries; restore the right journal"
+    )]
+    Forked {
+        /// Which log.
+        log: LogId,
+        /// The size of both trees.
+        size: u64,
+    },
+}
+
+impl RecoverError {
+    /// Whether trying again cannot help.
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            Self::Journal(error) => matches!(error, JournalError::Damaged { .. }),
+            Self::State(_) => false,
+            Self::Root { .. } | Self::Longer { .. } | Self::Forked { .. } => true,
+        }
+    }
 }
 
 /// Compares state and journal, replays what the state lacks, and makes the state anew where it does
 /// not agree with the journal.
 ///
-/// `keep_longer` says that the state may know more than the journal: both are then only read.
-pub(super) fn recover(reader: &Reader, keep_longer: bool) -> Result<Recovered, RecoverError> {
+/// `signed` is the state's head if it was signed by this log. Where it is longer than the journal,
+/// it proves what is missing, and both are only read.
+pub(super) fn recover(
+    reader: &Reader,
+    signed: Option<&SignedHead>,
+) -> Result<Recovered, RecoverError> {
     let Some((head, end)) = reader.journal.tail(reader.id).last else {
         return Ok(Recovered {
             frontier: Frontier::empty(),
             head: None,
         });
     };
-    let known = known_edge(reader, &head, keep_longer);
-    if let Some((frontier, _)) = known.as_ref().filter(|(_, reached)| *reached >= end) {
-        return Ok(Recovered {
-            frontier: frontier.clone(),
-            head: Some(head),
-        });
+    if let Some(longer) = signed.filter(|signed| signed.size > head.size) {
+        return only_read(reader, head, longer);
     }
-    if let Some((frontier, reached)) = known {
-        match replay(reader, frontier, Some(reached)) {
-            Ok(frontier) => return arrived(reader.id, frontier, head),
+    if let Some((frontier, reached)) = known_edge(reader, &head) {
+        if reached >= end && frontier.size() == head.size {
+            return arrived(reader.id, frontier, head);
+        }
+        match replay(reader, frontier, Some(reached))
+            .and_then(|f| arrived(reader.id, f, head.clone()))
+        {
+            Ok(recovered) => return Ok(recovered),
             // A journal that is damaged stays damaged; only the state can be made anew.
             Err(RecoverError::Journal(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(log = ?reader.id, %error, "state.disagreed");
+                tracing::warn!(log = %reader.id, %error, "state.disagreed");
             }
         }
     }
-    tracing::warn!(log = ?reader.id, tree.size = head.size.get(), "state.rebuilt");
+    if let Some(signed) = signed {
+        check_fork(reader, signed)?;
+    }
+    tracing::warn!(log = %reader.id, tree.size = head.size.get(), "state.rebuilt");
     arrived(reader.id, replay(reader, Frontier::empty(), None)?, head)
 }
 
-/// The edge of the tree that the state has, if it is the beginning of the journal's or all of it.
-fn known_edge(
+/// Takes the journal's tree from a state that has more.
+fn only_read(
     reader: &Reader,
-    head: &SignedHead,
-    keep_longer: bool,
-) -> Option<(Frontier, JournalEnd)> {
+    head: SignedHead,
+    longer: &SignedHead,
+) -> Result<Recovered, RecoverError> {
+    match reader.frontier(head.size) {
+        Ok(frontier) if frontier.root() == head.root => arrived(reader.id, frontier, head),
+        _ => Err(RecoverError::Longer {
+            log: reader.id,
+            size: head.size.get(),
+            known: longer.size.get(),
+        }),
+    }
+}
+
+/// The edge of the tree that the state has, if it could be the beginning of the journal's.
+fn known_edge(reader: &Reader, head: &SignedHead) -> Option<(Frontier, JournalEnd)> {
     let (state_head, reached) = reader.state.head(reader.id).ok()??;
-    let longer = state_head.size > head.size;
-    if longer && !keep_longer {
+    if state_head.size > head.size {
         return None;
     }
-    let shared = if longer { head } else { &state_head };
-    let frontier = reader.frontier(shared.size).ok()?;
+    let frontier = reader.frontier(state_head.size).ok()?;
     let same_size_other_root = state_head.size == head.size && state_head.root != head.root;
-    (frontier.root() == shared.root && !same_size_other_root).then_some((frontier, reached))
+    (frontier.root() == state_head.root && !same_size_other_root).then_some((frontier, reached))
+}
+
+/// Refuses a journal whose leaves do not lead to a root that was signed: the state that knows of it
+/// must not be made anew, or the proof of the fork would be gone.
+fn check_fork(reader: &Reader, signed: &SignedHead) -> Result<(), RecoverError> {
+    let mut frontier = Frontier::empty();
+    reader.journal.replay(reader.id, None, &mut |batch, _| {
+        for leaf in &batch.leaves {
+            if frontier.size() < signed.size {
+                frontier.push(leaf_hash(&leaf.data), |_, _| ());
+            }
+        }
+        if frontier.size() < signed.size {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    if frontier.size() == signed.size && frontier.root() == signed.root {
+        return Ok(());
+    }
+    Err(RecoverError::Forked {
+        log: reader.id,
+        size: signed.size.get(),
+    })
 }
 
 fn arrived(log: LogId, frontier: Frontier, head: SignedHead) -> Result<Recovered, RecoverError> {
@@ -172,15 +250,4 @@ impl CatchUp<'_> {
         }
         Ok(())
     }
-}
-
-/// How many entries the state has beyond the journal, if the log's own signature says so.
-pub(super) fn signed_beyond(
-    reader: &Reader,
-    head: TreeSize,
-    recognises: impl Fn(&SignedHead) -> bool,
-) -> Option<u64> {
-    let (state_head, _) = reader.state.head(reader.id).ok()??;
-    let missing = state_head.size.get().checked_sub(head.get())?;
-    (missing > 0 && recognises(&state_head)).then_some(missing)
 }

@@ -97,7 +97,7 @@ impl Sequencer {
     fn run(mut self, shared: &Shared) -> Health {
         while let Some(batch) = shared.pool.take() {
             if let Err(error) = self.round(batch, shared) {
-                tracing::error!(log = ?self.reader.id, %error, "sequencer.failed");
+                tracing::error!(log = %self.reader.id, %error, "sequencer.failed");
                 return Health::Failed;
             }
         }
@@ -129,7 +129,7 @@ impl Sequencer {
             }
             Err(error) if error.is_fatal() => Err(error),
             Err(error) => {
-                tracing::warn!(log = ?self.reader.id, %error, "batch.refused");
+                tracing::warn!(log = %self.reader.id, %error, "batch.refused");
                 let followers = sorted.followers.into_iter().map(|(_, waiting)| waiting);
                 for waiting in sorted.fresh.into_iter().chain(followers) {
                     waiting.answer(Err(AppendError::Overloaded));

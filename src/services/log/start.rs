@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::pool::Pool;
 use super::port::JournalError;
 use super::read::Reader;
-use super::recover::{Recovered, recover, signed_beyond};
+use super::recover::{Recovered, recover};
 use super::sequencer::{Sequencer, Unfinished};
 use super::{
     Handle, HeadSigner, Health, Limits, Log, LogId, Parts, RecoverError, Shared, SignedHead,
@@ -24,7 +24,7 @@ pub enum StartError {
     Recover(#[from] RecoverError),
     /// The last checkpoint was signed with another key or under another origin
     #[error(
-        "the last checkpoint of log {log:?} (size {size}) was not signed by the key and origin \
+        "the last checkpoint of the {log} (size {size}) was not signed by the key and origin \
          {origin:?} that are configured"
     )]
     Stranger {
@@ -35,16 +35,6 @@ pub enum StartError {
         /// The configured origin.
         origin: String,
     },
-    /// Journal and state hold checkpoints of one size and two roots, both signed by this log
-    #[error(
-        "log {log:?} has signed two different trees of {size} entries; restore the right journal"
-    )]
-    Forked {
-        /// Which log.
-        log: LogId,
-        /// The size of both trees.
-        size: u64,
-    },
     /// The first head could not be signed
     #[error(transparent)]
     Signing(#[from] SigningFailed),
@@ -54,6 +44,28 @@ pub enum StartError {
     /// The operating system gave no thread
     #[error("the operating system gave no thread for the sequencer")]
     Thread(#[source] std::io::Error),
+}
+
+impl StartError {
+    /// Whether trying again cannot help.
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            Self::Recover(error) => error.is_damage(),
+            Self::Stranger { .. } => true,
+            Self::Signing(_) | Self::Journal(_) | Self::Thread(_) => false,
+        }
+    }
+}
+
+/// How many entries the journal of a log lacks, if any: as the journal knows by itself, or as a head
+/// in the state that this log has signed proves. Nothing is written. Blocks on storage.
+pub fn missing_entries(id: LogId, signer: &dyn HeadSigner, parts: &Parts) -> Option<u64> {
+    let reader = Reader {
+        id,
+        journal: Arc::clone(&parts.journal),
+        state: Arc::clone(&parts.state),
+    };
+    missing(&reader, signed_head(&reader, signer).as_ref())
 }
 
 pub(super) fn start(
@@ -68,8 +80,9 @@ pub(super) fn start(
         journal: parts.journal,
         state: parts.state,
     };
-    let missing = missing(&reader, signer.as_ref())?;
-    let Recovered { frontier, head } = recover(&reader, missing.is_some())?;
+    let signed = signed_head(&reader, signer.as_ref());
+    let missing = missing(&reader, signed.as_ref());
+    let Recovered { frontier, head } = recover(&reader, signed.as_ref())?;
     check_signature(id, head.as_ref(), signer.as_ref())?;
     let mut sequencer = Sequencer::new(reader.clone(), frontier, signer, clock);
     let head = match (head, missing) {
@@ -91,30 +104,27 @@ pub(super) fn start(
         Health::Ok => sequencer
             .spawn(Arc::clone(&shared))
             .map_err(StartError::Thread)?,
-        _ => tracing::error!(log = ?id, missing, "log.read_only"),
+        _ => tracing::error!(log = %id, missing, "log.read_only"),
     }
     Ok(Log {
         handle: Arc::new(Handle { reader, shared }),
     })
 }
 
-/// How many entries the log lacks, if it lacks any: as the journal knows by itself, or as a head in
-/// the state proves that this log has signed.
-fn missing(reader: &Reader, signer: &dyn HeadSigner) -> Result<Option<u64>, StartError> {
+/// The head in the state, if this log has signed it. Nothing else in the state proves anything.
+fn signed_head(reader: &Reader, signer: &dyn HeadSigner) -> Option<SignedHead> {
+    let (head, _) = reader.state.head(reader.id).ok()??;
+    let recognised = signer.recognises(&head.note, head.size, &head.root);
+    recognised.then_some(head)
+}
+
+/// How many entries the log lacks, if it lacks any: as the journal knows by itself, or as a signed
+/// head in the state proves.
+fn missing(reader: &Reader, signed: Option<&SignedHead>) -> Option<u64> {
     let tail = reader.journal.tail(reader.id);
-    let last = tail.last.as_ref().map(|(head, _)| head);
-    let recognises = |head: &SignedHead| signer.recognises(&head.note, head.size, &head.root);
-    if let (Some(last), Ok(Some((state_head, _)))) = (last, reader.state.head(reader.id)) {
-        let contradicts = state_head.size == last.size && state_head.root != last.root;
-        if contradicts && recognises(&state_head) && recognises(last) {
-            return Err(StartError::Forked {
-                log: reader.id,
-                size: last.size.get(),
-            });
-        }
-    }
-    let size = last.map_or(TreeSize::EMPTY, |head| head.size);
-    Ok(tail.read_only.max(signed_beyond(reader, size, recognises)))
+    let size = tail.last.map_or(0, |(head, _)| head.size.get());
+    let beyond = signed.and_then(|signed| signed.size.get().checked_sub(size));
+    tail.read_only.max(beyond.filter(|missing| *missing > 0))
 }
 
 fn check_signature(
@@ -155,5 +165,5 @@ pub fn rebuild_state(id: LogId, parts: &Parts) -> Result<TreeSize, RecoverError>
         journal: Arc::clone(&parts.journal),
         state: Arc::clone(&parts.state),
     };
-    Ok(recover(&reader, false)?.frontier.size())
+    Ok(recover(&reader, None)?.frontier.size())
 }

@@ -610,3 +610,80 @@ async fn draining_answers_whoever_waits_and_lets_nobody_in() {
 async fn append_owned(log: Log, text: String) -> Result<Appended, AppendError> {
     log.append(leaf(&text)).await
 }
+
+/// The parts of a log with these leaves, one head for each.
+async fn history(signer: &Arc<TestSigner>, leaves: &[&str]) -> Parts {
+    let parts = memory();
+    let log = start(signer, &parts).unwrap();
+    for text in leaves {
+        log.append(leaf(text)).await.unwrap();
+    }
+    log.drain().await;
+    parts
+}
+
+#[tokio::test]
+async fn a_state_that_proves_another_and_longer_tree_is_not_made_anew() {
+    let signer = TestSigner::new("log.example");
+    let parts = Parts {
+        journal: history(&signer, &["a", "x", "y"]).await.journal,
+        state: history(&signer, &["a", "b", "c", "d", "e"]).await.state,
+    };
+
+    for _ in 0..2 {
+        let error = start(&signer, &parts).err();
+
+        let proof = Some(StartError::Recover(RecoverError::Longer {
+            log: LogId::RekorV2,
+            size: 3,
+            known: 5,
+        }));
+        assert_eq!(format!("{error:?}"), format!("{proof:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_went_another_way_than_a_signed_head_is_a_fork_at_every_start() {
+    let signer = TestSigner::new("log.example");
+    let parts = Parts {
+        journal: history(&signer, &["a", "x", "y", "z"]).await.journal,
+        state: history(&signer, &["a", "b"]).await.state,
+    };
+
+    for _ in 0..2 {
+        let error = start(&signer, &parts).err();
+
+        assert!(
+            matches!(
+                error,
+                Some(StartError::Recover(RecoverError::Forked { size: 2, .. }))
+            ),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_claims_to_have_read_on_but_has_fewer_entries_is_made_anew() {
+    let signer = TestSigner::new("log.example");
+    let journal = history(&signer, &["a", "b", "c"]).await.journal;
+    let state = history(&signer, &["a"]).await.state;
+    let (head, _) = state.head(LogId::RekorV2).unwrap().unwrap();
+    let change = StateChange {
+        start: head.size,
+        rows: Vec::new(),
+        places: Vec::new(),
+        head,
+        end: JournalEnd {
+            segment: 9,
+            offset: 9,
+        },
+    };
+    state.apply(LogId::RekorV2, &change).unwrap();
+
+    let log = start(&signer, &Parts { journal, state }).unwrap();
+    let appended = log.append(leaf("d")).await.unwrap();
+
+    assert_eq!(appended.index.get(), 3);
+    assert_included(b"d", &appended);
+}

@@ -64,9 +64,10 @@ impl TrustedIssuer {
         if audience.is_empty() {
             return Err(IssuerSettingError::EmptyAudience);
         }
-        if let IssuerKind::Uri(domain) = &kind {
-            domain.check_belongs_to(&url)?;
-        }
+        let kind = match kind {
+            IssuerKind::Uri(domain) => IssuerKind::Uri(domain.of_issuer(&url)?),
+            IssuerKind::Email => IssuerKind::Email,
+        };
         Ok(Self {
             url,
             audience,
@@ -145,14 +146,19 @@ impl SubjectDomain {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
     }
 
-    fn check_belongs_to(&self, issuer: &IssuerUrl) -> Result<(), IssuerSettingError> {
+    /// The domain, if this issuer may speak for it: their hosts are the same or share their last two
+    /// labels (Fulcio's rule for `uri` issuers).
+    ///
+    /// # Errors
+    /// [`IssuerSettingError::ForeignSubjectDomain`]
+    pub fn of_issuer(self, issuer: &IssuerUrl) -> Result<Self, IssuerSettingError> {
         let (Some(own), Some(issuer)) = (host_of(&self.0), host_of(issuer.as_str())) else {
             return Err(IssuerSettingError::ForeignSubjectDomain);
         };
         let shared = last_two_labels(&own)
             .is_some_and(|labels| last_two_labels(&issuer).is_some_and(|others| others == labels));
         if own == issuer || shared {
-            Ok(())
+            Ok(self)
         } else {
             Err(IssuerSettingError::ForeignSubjectDomain)
         }

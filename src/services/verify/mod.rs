@@ -1,30 +1,84 @@
-//! Verification as a service: the trust root and the clock are given once, the report is the same
-//! for the endpoint and the command line.
+//! Verification as a service: the trust root, the clock and the named policies are given once; the
+//! answer to a question is the same for the endpoint and the command line.
 
+mod contents;
+mod decision;
+mod question;
 mod report;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use report::{CheckReport, LogEntryReport, Report, SignerReport, TimeReport};
+pub use contents::{
+    CertificateContents, CertificateFields, Contents, EntryContents, SctContents, SignedContents,
+    SignerContents, StatementContents, SubjectContents, TimestampContents,
+};
+pub use decision::{BundleReport, PolicyReport, ReasonReport, ThresholdReport};
+pub use question::{Demand, MAX_BUNDLES, PolicyDemand, Question, QuestionError};
+pub use report::{
+    CheckReport, EvidenceReport, Findings, LogEntryReport, Report, SignerReport, TimeReport,
+};
 
-use crate::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot, verify};
+use crate::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot, authenticate, verify};
+use crate::protocol::policy::Policy;
 use crate::protocol::time::Clock;
+
+/// Policies by the names under which callers may ask for them.
+pub type NamedPolicies = BTreeMap<String, Arc<Policy>>;
 
 /// Verifies bundles against one trust root. It reads nothing and connects to nothing.
 #[derive(Clone)]
 pub struct Verifier {
     trust: Arc<TrustedRoot>,
+    policies: Arc<NamedPolicies>,
     clock: Arc<dyn Clock>,
 }
 
 impl Verifier {
-    /// A verifier that believes `trust`.
+    /// A verifier that believes `trust` and knows no policy by name.
     pub fn new(trust: Arc<TrustedRoot>, clock: Arc<dyn Clock>) -> Self {
-        Self { trust, clock }
+        Self {
+            trust,
+            policies: Arc::default(),
+            clock,
+        }
     }
 
-    /// Whether `bundle` is a signature over `artifact` as the caller expects, and why. This is
-    /// work for the processor: callers choose the thread.
+    /// The same verifier with policies that callers may name.
+    #[must_use]
+    pub fn with_policies(mut self, policies: NamedPolicies) -> Self {
+        self.policies = Arc::new(policies);
+        self
+    }
+
+    /// The policy of this name, if there is one.
+    pub fn policy(&self, name: &str) -> Option<Arc<Policy>> {
+        self.policies.get(name).cloned()
+    }
+
+    /// The names of all policies, in order.
+    pub fn policy_names(&self) -> impl Iterator<Item = &str> {
+        self.policies.keys().map(String::as_str)
+    }
+
+    /// Answers a question. This is work for the processor: callers choose the thread.
+    pub fn answer(&self, question: &Question) -> Report {
+        match question.demand() {
+            Demand::Signer(expectation) => {
+                let mut reports = question
+                    .bundles()
+                    .map(|bundle| self.verify(bundle, question.artifact(), expectation));
+                reports
+                    .next()
+                    .expect("a question has at least one bundle, and exactly one without a policy")
+            }
+            Demand::Policy(demand) => self.decide(question, demand),
+        }
+    }
+
+    /// Whether `bundle` is a signature over `artifact` as the caller expects, and why.
     pub fn verify(
         &self,
         bundle: &Bundle,
@@ -33,77 +87,18 @@ impl Verifier {
     ) -> Report {
         verify(bundle, artifact, expectation, &self.trust, self.clock.now()).into()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
-    use crate::protocol::policy::{IdentityMatcher, Policy};
-    use crate::protocol::time::UnixTime;
-
-    struct FixedClock(UnixTime);
-
-    impl Clock for FixedClock {
-        fn now(&self) -> UnixTime {
-            self.0
-        }
-    }
-
-    fn report(artifact: &[u8], now: UnixTime) -> serde_json::Value {
-        let world = World::new();
-        let bundle = world.message();
-        let verifier = Verifier::new(Arc::new(world.trust), Arc::new(FixedClock(now)));
-        let matcher = IdentityMatcher::exact(ISSUER, SUBJECT).unwrap();
-        let expectation = Expectation::Identity(Policy::any_of([matcher]).unwrap());
-        let report = verifier.verify(&bundle, &Artifact::from_bytes(artifact), &expectation);
-        serde_json::to_value(report).unwrap()
-    }
-
-    #[test]
-    fn a_verified_bundle_is_reported_with_signer_times_and_entries() {
-        let report = report(ARTIFACT, taken());
-
-        assert_eq!(report["verified"], true);
-        assert_eq!(
-            report["identity"],
-            json!({"issuer": ISSUER, "subject": SUBJECT})
-        );
-        assert_eq!(
-            report["times"],
-            json!([{
-                "time": "2026-01-01T00:01:00Z",
-                "source": "log-promise",
-                "authority": "https://log.example"
-            }])
-        );
-        assert_eq!(report["log_entries"][0]["index"], 1000);
-        assert_eq!(report["log_entries"][0]["tree_size"], 2);
-        assert_eq!(report["checks"][0]["name"], "bundle-form");
-        assert_eq!(report["checks"][0]["outcome"], "passed");
-        assert!(report.get("reason").is_none() && report.get("code").is_none());
-    }
-
-    #[test]
-    fn a_refused_bundle_is_reported_with_reason_and_code_and_no_signer() {
-        let report = report(b"other", taken());
-
-        assert_eq!(report["verified"], false);
-        assert_eq!(report["code"], "artifact-mismatch");
-        assert_eq!(report["reason"], report["checks"][1]["detail"]);
-        assert_eq!(report["checks"][7]["outcome"], "skipped");
-        for absent in ["identity", "times", "log_entries"] {
-            assert!(report.get(absent).is_none());
-        }
-    }
-
-    #[test]
-    fn the_clock_that_was_given_decides_what_is_in_the_future() {
-        assert_eq!(
-            report(ARTIFACT, UnixTime::from_millis(0))["code"],
-            "time-in-future"
-        );
+    /// Whether the bundles together meet a policy: a bundle that does not verify does not count.
+    fn decide(&self, question: &Question, demand: &PolicyDemand) -> Report {
+        let now = self.clock.now();
+        let verdicts = question.bundles().map(|bundle| {
+            // A bundle with a certificate says by itself whose it is.
+            let key = match bundle.material().certificate() {
+                Some(_) => None,
+                None => demand.key.as_ref(),
+            };
+            authenticate(bundle, question.artifact(), key, &self.trust, now)
+        });
+        decision::decide(demand, verdicts.collect())
     }
 }

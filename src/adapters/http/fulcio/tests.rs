@@ -120,10 +120,12 @@ impl World {
             end: None,
         };
         let authority = TrustedAuthority {
+            uri: "https://ca.example".to_owned(),
             chain: self.authority.chain().to_vec(),
             validity,
         };
         let log = TrustedCtLog {
+            base_url: "https://ct.example".to_owned(),
             key: self.ct_key.clone(),
             validity,
         };
@@ -394,4 +396,59 @@ async fn the_trust_bundle_is_what_follows_every_leaf() {
 
     let chain = world.authority.chain_pem();
     assert_eq!(body, json!({ "chains": [{ "certificates": chain }] }));
+}
+
+/// M01: what nobody has proven anything about yet must not fill the memory.
+#[actix_web::test]
+async fn a_request_longer_than_any_honest_one_is_refused_unread() {
+    let world = World::new();
+    let request = json!({ "credentials": { "oidcIdentityToken": ".".repeat(MAX_REQUEST_LENGTH) } });
+
+    let (status, body) = world.post(&request, None).await;
+
+    assert_eq!(status, 413);
+    assert_eq!(body["code"], 8);
+    assert_eq!(body["message"], "the body is larger than 65536 bytes");
+}
+
+#[derive(Clone, Default)]
+struct Events(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Events {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// T29–T37: each refusal leaves one line with a reason, and nothing of the token.
+#[actix_web::test]
+async fn a_refusal_leaves_its_reason_behind_and_nothing_of_the_token() {
+    let world = World::new();
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let events = Events::default();
+    let sink = events.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || sink.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+
+    let request = json!({ "publicKeyRequest": proven(&key, "ci@example.com") });
+    let forged = format!("{}A", world.token);
+    assert_eq!(world.post(&request, Some(&forged)).await.0, 400);
+    assert_eq!(world.post(&request, Some("no token")).await.0, 400);
+    let request = json!({ "publicKeyRequest": proven(&key, "someone else") });
+    assert_eq!(world.post(&request, Some(&world.token)).await.0, 400);
+
+    let told = String::from_utf8(events.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = told
+        .lines()
+        .filter(|line| line.contains("refused"))
+        .collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert!(lines[1].contains("not-a-jwt"), "{told}");
+    assert!(lines[2].contains("proof of possession"), "{told}");
+    assert!(!told.contains("ci@example.com") && !told.contains("no token"));
 }

@@ -265,6 +265,42 @@ async fn t21_a_body_that_does_not_come_ends_with_408_and_a_closed_connection() {
 }
 
 #[tokio::test]
+async fn t21_a_large_body_that_keeps_coming_may_take_longer_than_the_limit() {
+    let mut settings = settings();
+    settings.limits.body_bytes = 1 << 20;
+    settings.server.body_timeout = Duration::from_millis(300);
+    let server = start_with(settings, Arc::new(|_| {})).await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let head =
+        "POST /length HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 262144\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+
+    for _ in 0..4 {
+        stream.write_all(&[b'a'; 65_536]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+
+    let reply = read_to_end(&mut stream).await;
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+}
+
+#[tokio::test]
+async fn t21_a_large_body_that_stops_ends_with_408_whatever_it_has_earned() {
+    let mut settings = settings();
+    settings.limits.body_bytes = 64 << 20;
+    settings.server.body_timeout = Duration::from_millis(200);
+    let server = start_with(settings, Arc::new(|_| {})).await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let head = "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 60000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b'a'; 40 << 20]).await.unwrap();
+
+    let reply = read_to_end(&mut stream).await;
+
+    assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
+}
+
+#[tokio::test]
 async fn t21_a_header_that_does_not_end_closes_the_connection() {
     let mut settings = settings();
     settings.server.header_timeout = Duration::from_secs(1);

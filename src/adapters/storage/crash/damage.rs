@@ -3,7 +3,7 @@
 use super::torn::open_journal;
 use super::*;
 use crate::services::ledger::{LedgerError, Table};
-use crate::services::log::ReadError;
+use crate::services::log::{ReadError, missing_entries};
 
 #[tokio::test]
 async fn a_journal_cut_in_the_middle_is_refused_with_the_position() {
@@ -64,7 +64,7 @@ async fn one_flipped_bit_is_refused_with_the_name_of_the_entry() {
         assert!(
             error
                 .to_string()
-                .contains(&format!("entry {index} of log RekorV2"))
+                .contains(&format!("entry {index} of the signature log"))
         );
     }
 }
@@ -207,4 +207,96 @@ async fn the_audit_names_what_the_state_has_wrong() {
     assert!(text.ends_with("not clean"), "{text}");
     rebuild(store.path()).unwrap();
     store.check(store.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_state_that_proves_what_is_missing_is_not_set_aside_by_a_rebuild() {
+    let mut store = Store::new();
+    store.append(4, 50).await;
+    let older = store.copy_journal();
+    store.append(3, 50).await;
+    copy_files(&journal_dir(older.path()), &store.journal());
+
+    let refused = rebuild(store.path());
+
+    assert!(
+        matches!(refused, Err(OpenError::Behind { entries: 3, .. })),
+        "{refused:?}"
+    );
+    let (_storage, log) = store.start_at(store.path()).unwrap();
+    assert_eq!(log.health(), Health::ReadOnly { missing: 3 });
+}
+
+#[tokio::test]
+async fn a_ledger_that_proves_what_is_missing_holds_the_logs_too() {
+    let mut store = Store::new();
+    store.append(4, 50).await;
+    let older = store.copy_journal();
+    let storage = open(store.path(), Options::default()).unwrap();
+    storage.ledger().put(Table::Account, b"a", b"1").unwrap();
+    drop(storage);
+    copy_files(&journal_dir(older.path()), &store.journal());
+
+    let (storage, log) = store.start_at(store.path()).unwrap();
+
+    assert_eq!(log.health(), Health::ReadOnly { missing: 0 });
+    let refused = storage.ledger().put(Table::Account, b"a", b"2");
+    assert!(matches!(refused, Err(LedgerError::ReadOnly)));
+}
+
+#[tokio::test]
+async fn a_journal_in_doubt_is_told_though_no_log_was_writing() {
+    let store = Store::new();
+    let (storage, log) = store.start_at(store.path()).unwrap();
+    assert!(futures_util::FutureExt::now_or_never(storage.failed()).is_none());
+
+    storage.journal.stop();
+
+    storage.failed().await;
+    assert_eq!(log.health(), Health::Ok);
+}
+
+#[tokio::test]
+async fn an_empty_folder_in_the_journals_place_is_no_store() {
+    let mut store = Store::new();
+    store.append(1, 50).await;
+    fs::remove_dir_all(store.journal()).unwrap();
+    fs::create_dir(store.journal()).unwrap();
+
+    let refused = rebuild(store.path());
+
+    assert!(matches!(refused, Err(OpenError::NoJournal(_))));
+    assert_eq!(fs::read_dir(store.journal()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn an_old_copy_for_one_log_is_one_for_all() {
+    let mut store = Store::new();
+    store.append(4, 50).await;
+    let ct_signer: Arc<dyn crate::services::log::HeadSigner> = TestSigner::new("ct.example");
+    let start_ct = |storage: &Storage| {
+        let (signer, clock) = (Arc::clone(&ct_signer), Arc::new(TestClock::default()));
+        Log::start(LogId::Ct, signer, clock, storage.parts(), Limits::default()).unwrap()
+    };
+    let append_to_ct = async |text| {
+        let storage = open(store.path(), store.options).unwrap();
+        let ct = start_ct(&storage);
+        ct.append(leaf(text)).await.unwrap();
+        ct.drain().await;
+    };
+    append_to_ct("first").await;
+    let older = store.copy_journal();
+    append_to_ct("second").await;
+    copy_files(&journal_dir(older.path()), &store.journal());
+
+    let storage = open(store.path(), store.options).unwrap();
+    let missing = missing_entries(LogId::Ct, ct_signer.as_ref(), &storage.parts());
+    storage.hold(missing.map(|missing| (LogId::Ct, missing)));
+    let log = store.start(&storage).unwrap();
+
+    assert_eq!(missing, Some(1));
+    assert_eq!(start_ct(&storage).health(), Health::ReadOnly { missing: 1 });
+    assert_eq!(log.health(), Health::ReadOnly { missing: 0 });
+    let refused = storage.ledger().put(Table::Account, b"a", b"b");
+    assert!(matches!(refused, Err(LedgerError::ReadOnly)));
 }

@@ -1,7 +1,6 @@
 //! Power cuts: batches that were written in part, and tails that went missing.
 
 use super::*;
-use crate::services::log::Journal as _;
 use crate::services::log::tests::{Breaking, Stop};
 
 #[tokio::test]
@@ -45,17 +44,22 @@ pub(super) fn open_journal(dir: &Path) -> Result<FileJournal, OpenError> {
 }
 
 #[tokio::test]
-async fn an_acknowledged_tail_that_went_missing_is_put_back() {
+async fn an_acknowledged_tail_that_was_torn_off_is_put_back() {
     let mut store = Store::new();
     for _ in 0..3 {
         store.append(10, 700).await;
     }
     let whole = fs::read(store.segment()).unwrap();
+    let commits = commits(store.path());
 
     for gone in (1..=4096).step_by(5) {
         let copy = store.copy_journal();
         let segment = journal_dir(copy.path()).join("00000001.seg");
-        cut(&segment, length(&segment) - gone);
+        let kept = length(&segment) - gone;
+        if commits.contains(&kept) {
+            continue;
+        }
+        cut(&segment, kept);
 
         drop(open_journal(copy.path()).unwrap());
 
@@ -64,6 +68,41 @@ async fn an_acknowledged_tail_that_went_missing_is_put_back() {
             store.check(copy.path()).await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn a_journal_that_ends_at_an_earlier_commit_is_an_old_copy_and_never_mended() {
+    let mut store = Store::new();
+    for _ in 0..4 {
+        store.append(1, 40).await;
+    }
+    let commits = commits(store.path());
+    assert_eq!(commits.last(), Some(&length(&store.segment())));
+
+    for (missing, end) in (1..).zip(commits.iter().rev().skip(1)) {
+        let copy = store.copy_journal();
+        let segment = journal_dir(copy.path()).join("00000001.seg");
+        cut(&segment, *end);
+
+        let (storage, log) = store.start_at(copy.path()).unwrap();
+
+        assert_eq!(log.health(), Health::ReadOnly { missing });
+        assert!(storage.is_read_only());
+        assert_eq!(length(&segment), *end);
+    }
+}
+
+/// Where the commits end in the first segment.
+fn commits(dir: &Path) -> Vec<u64> {
+    let journal = open_journal(dir).unwrap();
+    let mut ends = Vec::new();
+    journal
+        .replay(LogId::RekorV2, None, &mut |_, committed| {
+            ends.push(u64::from(committed.end.offset));
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    ends
 }
 
 #[tokio::test]

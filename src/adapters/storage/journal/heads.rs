@@ -3,7 +3,7 @@
 //! Two slots take turns, so that a torn write leaves the one before. A slot is written after the
 //! journal is durable and before anything is published; so whatever a client was ever told, the
 //! journal reaches at least as far as a good slot says. Besides the last note of every log a slot
-//! has a copy of the journal's last bytes, which mends a journal whose tail was cut.
+//! has a copy of the journal's last bytes, which mends a journal whose end was torn.
 //!
 //! ```text
 //! u32 CRC-32C of the rest | u32 length | payload

@@ -43,6 +43,11 @@ pub struct FileJournal {
     _lock: File,
 }
 
+/// Whether there is anything of a journal in a directory.
+pub(super) fn exists(dir: &Path) -> bool {
+    heads::path(dir).exists() || segment::any(dir)
+}
+
 /// A commit or a fact as it lies in the journal.
 pub(super) enum Entry {
     /// A batch of a log.
@@ -84,7 +89,31 @@ impl FileJournal {
 
     /// Accepts no more commits: something built from the journal may differ from it.
     pub(super) fn stop(&self) {
-        self.writer().in_doubt = true;
+        self.writer().in_doubt.send_replace(true);
+    }
+
+    /// Waits until the journal cannot tell what would survive, for ever if that never happens.
+    pub(super) async fn failed(&self) {
+        let mut in_doubt = self.writer().in_doubt.subscribe();
+        if in_doubt.wait_for(|in_doubt| *in_doubt).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Accepts no commits, of no log: it lacks so many entries of each, as the state proves.
+    pub(super) fn hold(&self, missing: impl IntoIterator<Item = (LogId, u64)>) {
+        let mut writer = self.writer();
+        let known = writer.read_only.get_or_insert_default();
+        for (log, missing) in missing {
+            let known = known.entry(log).or_default();
+            *known = missing.max(*known);
+        }
+    }
+
+    /// Whether no log has ever been started on it.
+    pub(super) fn is_new(&self) -> bool {
+        let writer = self.writer();
+        writer.heads.is_empty() && writer.read_only.is_none()
     }
 
     /// Appends a fact, which survives on return.

@@ -7,6 +7,8 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use tokio::sync::watch;
+
 use super::heads::{self, HeadFile, Heads};
 use super::record::{FORMAT, Header};
 use super::segment::{self, Ending, Unit};
@@ -37,10 +39,7 @@ pub(super) fn open(dir: &Path, segment_bytes: u32) -> Result<Writer, OpenError> 
         };
     };
     let header = check_headers(dir, &segments, known.as_ref())?;
-    if let Some(known) = &known {
-        mend(dir, last, known)?;
-    }
-    let found = scan_last(dir, last, &header, known.as_ref())?;
+    let found = read_last(dir, last, &header, known.as_ref())?;
     let read_only = compare(&found, known.as_ref())?;
     writer(dir, &header, found, known, read_only, segment_bytes)
 }
@@ -110,19 +109,45 @@ fn check_headers(dir: &Path, segments: &[u32], known: Option<&Heads>) -> Result<
         .ok_or(OpenError::MissingSegment(1))
 }
 
-/// Puts back bytes that were acknowledged and are missing from the end of the last segment, if the
-/// copy beside the last heads has them all.
-fn mend(dir: &Path, last: u32, known: &Heads) -> Result<(), OpenError> {
+/// Reads the last segment. A torn end is mended if it was acknowledged, cut if nobody was ever told
+/// of it, and otherwise damage. An end in good order stays as it is, wherever it is: a journal that
+/// was restored from an old copy ends like that.
+fn read_last(
+    dir: &Path,
+    last: u32,
+    header: &Header,
+    known: Option<&Heads>,
+) -> Result<Found, OpenError> {
+    let (mut found, mut ending) = scan_last(dir, last, header)?;
+    let told = known.filter(|known| found.end < known.end);
+    if let (Ending::Torn { .. }, Some(known)) = (&ending, told)
+        && mend(dir, last, known)?
+    {
+        (found, ending) = scan_last(dir, last, header)?;
+    }
+    if let Ending::Torn { offset, entry } = ending {
+        // Without the head file nobody can tell what was acknowledged, so nothing is cut.
+        if known.is_none_or(|known| found.end < known.end) {
+            return Err(damaged(last, offset, entry));
+        }
+        cut(dir, last, found.end.offset)?;
+    }
+    Ok(found)
+}
+
+/// Puts back bytes that were acknowledged and are missing from the torn end of the last segment, if
+/// the copy beside the last heads has them all. Returns whether it did.
+fn mend(dir: &Path, last: u32, known: &Heads) -> Result<bool, OpenError> {
     if known.end.segment != last {
-        return Ok(());
+        return Ok(false);
     }
     let path = segment::path(dir, last);
     let end = u64::from(known.end.offset);
     let start = end.saturating_sub(u64::try_from(known.tail.len()).unwrap_or(u64::MAX));
-    let repair = || -> io::Result<()> {
+    let repair = || -> io::Result<bool> {
         let length = std::fs::metadata(&path)?.len();
         let Some(kept) = length.checked_sub(start).filter(|_| length < end) else {
-            return Ok(());
+            return Ok(false);
         };
         let (kept, missing) = known
             .tail
@@ -132,27 +157,22 @@ fn mend(dir: &Path, last: u32, known: &Heads) -> Result<(), OpenError> {
         let mut there = vec![0; kept.len()];
         file.read_exact_at(&mut there, start)?;
         if there != kept {
-            return Ok(());
+            return Ok(false);
         }
         file.write_all_at(missing, length)?;
         file.sync_all()?;
         tracing::warn!(
             segment = last,
             bytes = missing.len(),
-            "journal.mended: acknowledged bytes were missing from its end"
+            "journal.mended: acknowledged bytes were missing from its torn end"
         );
-        Ok(())
+        Ok(true)
     };
     repair().map_err(OpenError::io(&path))
 }
 
-/// Reads the last segment, and cuts what follows its last commit if nobody was ever told of it.
-fn scan_last(
-    dir: &Path,
-    last: u32,
-    header: &Header,
-    known: Option<&Heads>,
-) -> Result<Found, OpenError> {
+/// Reads the last segment to where it ends or is torn.
+fn scan_last(dir: &Path, last: u32, header: &Header) -> Result<(Found, Ending), OpenError> {
     let (_, start) = segment::read_header(dir, last)?;
     let heads = header.heads.iter().cloned();
     let mut found = Found {
@@ -174,14 +194,7 @@ fn scan_last(
         }
         ControlFlow::Continue(())
     })?;
-    if let Ending::Torn { offset, entry } = ending {
-        // Without the head file nobody can tell what was acknowledged, so nothing is cut.
-        if known.is_none_or(|known| found.end < known.end) {
-            return Err(damaged(last, offset, entry));
-        }
-        cut(dir, last, found.end.offset)?;
-    }
-    Ok(found)
+    Ok((found, ending))
 }
 
 const fn damaged(segment: u32, offset: u32, entry: DamagedEntry) -> OpenError {
@@ -255,10 +268,14 @@ fn writer(
         sequence: known.as_ref().map_or(0, |known| known.sequence),
         head_file: None,
         read_only,
-        in_doubt: false,
+        in_doubt: watch::Sender::new(false),
         segment_bytes,
     };
     if writer.read_only.is_none() {
+        let told = known.as_ref().map(|known| known.end);
+        writer
+            .settle(told.unwrap_or_default())
+            .map_err(OpenError::io(&path))?;
         let head_file = HeadFile::open(dir).map_err(OpenError::io(&head_path))?;
         writer.head_file = Some(head_file);
         writer.write_heads().map_err(OpenError::io(&head_path))?;
@@ -302,5 +319,51 @@ mod tests {
             }
         ));
         assert!(!heads::path(dir.path()).exists());
+    }
+
+    fn a_fact(number: u64) -> super::super::record::Draft {
+        let mut draft = super::super::record::Draft::default();
+        draft.fact(&super::super::record::Fact {
+            number,
+            table: crate::services::ledger::Table::Account,
+            key: vec![7; 100],
+            value: None,
+        });
+        draft
+    }
+
+    #[test]
+    fn what_nobody_was_told_of_is_written_again_before_it_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), 1 << 20).unwrap();
+        let before = std::fs::read(heads::path(dir.path())).unwrap();
+        journal.append(a_fact(1), |_, _| ()).unwrap();
+        drop(journal);
+        let segment = segment::path(dir.path(), 1);
+        let written_again = || {
+            let file = files::open_private(&segment).unwrap();
+            let long_ago = std::time::SystemTime::UNIX_EPOCH;
+            file.set_modified(long_ago).unwrap();
+            drop(open(dir.path(), 1 << 20).unwrap());
+            file.metadata().unwrap().modified().unwrap() > long_ago
+        };
+
+        assert!(!written_again(), "all of it was told");
+        std::fs::write(heads::path(dir.path()), before).unwrap();
+        let bytes = std::fs::read(&segment).unwrap();
+        assert!(written_again(), "killed before the heads were written");
+        assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_segment_that_32_bits_cannot_address_any_further_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path(), u32::MAX).unwrap();
+        // A hole: nothing is read of it.
+        journal.end.offset = u32::MAX - 100;
+
+        let (_, end) = journal.append(a_fact(1), |_, _| ()).unwrap();
+
+        assert_eq!(end.segment, 2);
     }
 }

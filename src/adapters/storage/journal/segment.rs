@@ -14,6 +14,12 @@ use crate::services::log::{Leaf, LogId, SignedHead};
 /// The first bytes of every segment.
 pub(super) const MAGIC: &[u8; 8] = b"SIGNETJ\n";
 
+/// So many bytes are read at once where a segment is read from end to end.
+const SCAN_AHEAD: usize = 256 << 10;
+
+/// So many where only its header is, which a start does with every segment there is.
+const HEADER_AHEAD: usize = 4 << 10;
+
 /// The path of a segment.
 pub(super) fn path(dir: &Path, segment: u32) -> PathBuf {
     dir.join(format!("{segment:08}.seg"))
@@ -36,6 +42,13 @@ pub(super) fn list(dir: &Path) -> Result<Vec<u32>, OpenError> {
     }
     segments.sort_unstable();
     Ok(segments)
+}
+
+/// Whether there is a segment. Nothing is touched, so this needs no lock.
+pub(super) fn any(dir: &Path) -> bool {
+    let is_segment = |path: PathBuf| path.extension().is_some_and(|extension| extension == "seg");
+    std::fs::read_dir(dir)
+        .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|e| is_segment(e.path()))))
 }
 
 /// Makes a segment with its header; it appears whole or not at all. Returns the file and its
@@ -105,13 +118,13 @@ enum Frame {
 }
 
 impl Frames {
-    fn open(dir: &Path, segment: u32, offset: u32) -> Result<Self, OpenError> {
+    fn open(dir: &Path, segment: u32, offset: u32, ahead: usize) -> Result<Self, OpenError> {
         let path = path(dir, segment);
         let mut file = File::open(&path).map_err(OpenError::io(&path))?;
         file.seek(SeekFrom::Start(u64::from(offset)))
             .map_err(OpenError::io(&path))?;
         Ok(Self {
-            reader: BufReader::with_capacity(256 << 10, file),
+            reader: BufReader::with_capacity(ahead, file),
             segment,
             offset,
         })
@@ -150,7 +163,7 @@ pub(super) fn read_header(dir: &Path, segment: u32) -> Result<(Header, u32), Ope
         offset,
         entry: DamagedEntry(None),
     };
-    let mut frames = Frames::open(dir, segment, 0)?;
+    let mut frames = Frames::open(dir, segment, 0, HEADER_AHEAD)?;
     let path = path(dir, segment);
     let mut magic = Vec::new();
     frames
@@ -173,7 +186,7 @@ pub(super) fn scan(
     offset: u32,
     visit: &mut dyn FnMut(Unit, JournalEnd) -> ControlFlow<()>,
 ) -> Result<Ending, OpenError> {
-    let mut frames = Frames::open(dir, segment, offset)?;
+    let mut frames = Frames::open(dir, segment, offset, SCAN_AHEAD)?;
     let path = path(dir, segment);
     let mut open = OpenBatch::default();
     loop {

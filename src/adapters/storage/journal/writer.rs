@@ -6,14 +6,20 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use tokio::sync::watch;
+
 use super::heads::{self, HeadFile, Heads};
 use super::record::{Draft, FORMAT, Header, Laid};
 use super::segment;
+use crate::adapters::storage::files;
 use crate::services::log::port::{JournalEnd, JournalError, Place};
 use crate::services::log::{LogId, SignedHead};
 
 /// So many bytes of the disk are left to the state and to whatever else has to go on.
 const RESERVED: u64 = 16 << 20;
+
+/// So many bytes are written again at once.
+const PIECE: usize = 256 << 10;
 
 /// Where the journal ends and what it ends with. There is one of these, behind a lock.
 #[derive(Debug)]
@@ -35,18 +41,18 @@ pub(super) struct Writer {
     /// How many entries each log lacks, where the journal is behind.
     pub(super) read_only: Option<BTreeMap<LogId, u64>>,
     /// A write failed in a way that only a restart can clear up.
-    pub(super) in_doubt: bool,
+    pub(super) in_doubt: watch::Sender<bool>,
     /// A segment is closed when the next batch would make it longer.
     pub(super) segment_bytes: u32,
 }
 
 impl Writer {
     /// Whether a commit would be accepted at all.
-    pub(super) const fn check(&self) -> Result<(), JournalError> {
+    pub(super) fn check(&self) -> Result<(), JournalError> {
         if self.read_only.is_some() {
             return Err(JournalError::ReadOnly);
         }
-        if self.in_doubt {
+        if *self.in_doubt.borrow() {
             return Err(JournalError::InDoubt);
         }
         Ok(())
@@ -62,7 +68,8 @@ impl Writer {
         self.check()?;
         let length = u32::try_from(draft.len()).map_err(|_| JournalError::NoRoom)?;
         self.check_room(length)?;
-        let full = self.end.offset.saturating_add(length) > self.segment_bytes;
+        let longer = self.end.offset.checked_add(length);
+        let full = longer.is_none_or(|longer| longer > self.segment_bytes);
         if full && self.end.offset > self.first_record {
             self.begin_segment()?;
         }
@@ -111,7 +118,7 @@ impl Writer {
 
     fn doubt(&mut self, error: &io::Error) -> JournalError {
         tracing::error!(%error, "journal.in_doubt");
-        self.in_doubt = true;
+        self.in_doubt.send_replace(true);
         JournalError::InDoubt
     }
 
@@ -120,6 +127,26 @@ impl Writer {
         self.tail.extend_from_slice(kept.unwrap_or_default());
         let surplus = self.tail.len().saturating_sub(heads::TAIL);
         self.tail.drain(..surplus);
+    }
+
+    /// Makes what start-up has found survive, before anybody is told of it. Behind `told`, the end
+    /// of what was acknowledged, lies what a killed process, or one whose sync failed, has written:
+    /// it may be in memory only, and after a failed sync the system takes it for written. So it is
+    /// written once more. The names of the files may be in memory only as well.
+    pub(super) fn settle(&self, told: JournalEnd) -> io::Result<()> {
+        let same = told.segment == self.end.segment;
+        let mut at = u64::from(if same { told.offset } else { 0 });
+        let end = u64::from(self.end.offset);
+        let mut bytes = vec![0; PIECE];
+        while at < end {
+            let length = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
+            let piece = bytes.get_mut(..length).unwrap_or_default();
+            self.file.read_exact_at(piece, at)?;
+            self.file.write_all_at(piece, at)?;
+            at = at.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        }
+        self.file.sync_all()?;
+        files::sync_dir(&self.dir)
     }
 
     /// Closes the last segment and begins the next.

@@ -90,9 +90,10 @@ impl TrustedRoot {
         Self::try_from(document)
     }
 
-    /// The log with this ID.
-    pub fn log(&self, id: &[u8]) -> Option<&TrustedLog> {
-        self.logs.iter().find(|log| log.id.as_bytes() == id)
+    /// The logs with this ID, in the order of the trust root: one log may be listed several times,
+    /// retired and current, with a window each.
+    pub fn logs_with<'a>(&'a self, id: &'a [u8]) -> impl Iterator<Item = &'a TrustedLog> {
+        self.logs.iter().filter(move |log| log.id.as_bytes() == id)
     }
 }
 
@@ -115,6 +116,7 @@ impl TryFrom<wire::TrustedRoot> for TrustedRoot {
                 Some(key) => root.ct_logs.push(TrustedCtLog {
                     validity: validity(&log.base_url, &log.public_key.valid_for)?,
                     key,
+                    base_url: log.base_url,
                 }),
                 None => root.left_out.push(log.base_url),
             }
@@ -123,6 +125,7 @@ impl TryFrom<wire::TrustedRoot> for TrustedRoot {
             root.authorities.push(TrustedAuthority {
                 chain: chain(&authority)?,
                 validity: validity(&authority.uri, &authority.valid_for)?,
+                uri: authority.uri,
             });
         }
         for authority in document.timestamp_authorities {

@@ -3,6 +3,9 @@
 //! The body's bytes were proved to be in the log; here they are read strictly and held against
 //! the bundle, member by member. Each kind says which members bind it.
 
+mod v1;
+mod v2;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -11,35 +14,44 @@ use super::content::SignedContent;
 use super::form::{ClaimedSigner, Form};
 use crate::protocol::bundle::LogEntry;
 use crate::protocol::bundle::dsse::Envelope;
-use crate::protocol::bytes::{Base64, Digest, HashAlgorithm, Sha256, from_base64};
+use crate::protocol::bytes::{Base64, Digest, Sha256, from_base64, to_base64};
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::json;
 use crate::protocol::keys::KeyDetails;
 
-/// Checks that the entry is for what the bundle holds.
+/// Checks that the entry is for what the bundle holds. Returns how the log says that it verified
+/// the signature, where its entries say that.
 pub(super) fn check(
     entry: &LogEntry,
     form: &Form<'_>,
     content: &SignedContent<'_>,
-) -> Result<(), Refusal> {
+) -> Result<Option<KeyDetails>, Refusal> {
     let entry = Entry { entry, form };
     let kind = entry.entry.kind.as_str();
     let version = entry.entry.version.as_str();
     match (kind, version, content) {
         ("hashedrekord", "0.0.1", SignedContent::Message { digest }) => {
-            entry.check_hashedrekord_v1(digest)
+            entry.check_hashedrekord_v1(digest)?;
+            Ok(None)
         }
         ("hashedrekord", "0.0.2", _) => {
-            entry.check_hashedrekord_v2(&content.logged_digest(form.claimed().key()))
+            let digest = content.logged_digest(form.claimed().key());
+            entry.check_hashedrekord_v2(&digest).map(Some)
         }
         ("dsse", "0.0.1", SignedContent::Envelope { envelope, .. }) => {
-            entry.check_dsse_v1(envelope)
+            entry.check_dsse_v1(envelope)?;
+            Ok(None)
         }
         ("dsse", "0.0.2", SignedContent::Envelope { envelope, .. }) => {
-            entry.check_dsse_v2(envelope)
+            entry.check_dsse_v2(envelope).map(Some)
+        }
+        ("intoto", "0.0.1", SignedContent::Envelope { envelope, .. }) => {
+            entry.check_intoto_v1(envelope)?;
+            Ok(None)
         }
         ("intoto", "0.0.2", SignedContent::Envelope { envelope, .. }) => {
-            entry.check_intoto_v2(envelope)
+            entry.check_intoto_v2(envelope)?;
+            Ok(None)
         }
         _ => Err(Refusal::Kind {
             kind: kind.to_owned(),
@@ -72,6 +84,18 @@ impl Entry<'_> {
         self.same(spec.payload_hash.is(&payload), "payload")
     }
 
+    /// SPEC rekor intoto 0.0.1: the body has no signature, only the hash of the envelope's JSON as
+    /// it was uploaded. A form of this bundle's envelope that has that hash is what was uploaded,
+    /// and so the log did see this signature; where no form has it, nothing ties the two.
+    fn check_intoto_v1(&self, envelope: &Envelope) -> Result<(), Refusal> {
+        let spec: v1::IntotoV1 = self.spec()?;
+        self.check_pem(&spec.public_key.0)?;
+        let payload = Sha256::of(&envelope.payload).into();
+        self.same(spec.content.payload_hash.is(&payload), "payload")?;
+        let logged = |form: &String| spec.content.hash.is(&Sha256::of(form.as_bytes()).into());
+        self.same(uploaded_forms(envelope).iter().any(logged), "signature")
+    }
+
     fn check_intoto_v2(&self, envelope: &Envelope) -> Result<(), Refusal> {
         let spec: v1::Intoto = self.spec()?;
         let logged = &spec.content.envelope;
@@ -95,15 +119,16 @@ impl Entry<'_> {
         self.same(spec.content.payload_hash.is(&payload), "payload")
     }
 
-    fn check_hashedrekord_v2(&self, digest: &Digest) -> Result<(), Refusal> {
+    fn check_hashedrekord_v2(&self, digest: &Digest) -> Result<KeyDetails, Refusal> {
         let record =
             UnverifiedHashedRekord::parse_body(&self.entry.body).map_err(|_| self.malformed())?;
         self.check_signature(&record.signature)?;
         self.check_verifier(&record.verifier, record.key_details)?;
-        self.same(record.digest == *digest, "artifact")
+        self.same(record.digest == *digest, "artifact")?;
+        Ok(record.key_details)
     }
 
-    fn check_dsse_v2(&self, envelope: &Envelope) -> Result<(), Refusal> {
+    fn check_dsse_v2(&self, envelope: &Envelope) -> Result<KeyDetails, Refusal> {
         let spec: v2::DsseSpec = self.spec()?;
         let spec = spec.dsse_v002;
         let [signature] = spec.signatures.as_slice() else {
@@ -113,7 +138,8 @@ impl Entry<'_> {
         let verifier = signature.verifier.raw().ok_or_else(|| self.malformed())?;
         self.check_verifier(&verifier, signature.verifier.key_details)?;
         let payload = Sha256::of(&envelope.payload).into();
-        self.same(spec.payload_hash.is(&payload), "payload")
+        self.same(spec.payload_hash.is(&payload), "payload")?;
+        Ok(signature.verifier.key_details)
     }
 
     /// Reads the body; its own kind and version must be those that the bundle names.
@@ -137,7 +163,7 @@ impl Entry<'_> {
             return Err(self.malformed());
         };
         let same = match self.form.claimed() {
-            ClaimedSigner::Certified { leaf, .. } => {
+            ClaimedSigner::Certified { leaf } => {
                 block.tag() == "CERTIFICATE" && block.contents() == leaf.der()
             }
             ClaimedSigner::Managed { key } => {
@@ -149,9 +175,7 @@ impl Entry<'_> {
 
     fn check_verifier(&self, logged: &RawVerifier, details: KeyDetails) -> Result<(), Refusal> {
         let same = match (self.form.claimed(), logged) {
-            (ClaimedSigner::Certified { leaf, .. }, RawVerifier::Certificate(der)) => {
-                der == leaf.der()
-            }
+            (ClaimedSigner::Certified { leaf }, RawVerifier::Certificate(der)) => der == leaf.der(),
             (ClaimedSigner::Managed { key }, RawVerifier::PublicKey(spki)) => {
                 spki == key.spki_der()
             }
@@ -189,173 +213,26 @@ struct Body<T> {
     spec: T,
 }
 
-/// The bodies of a Rekor v1 log (contract §3.3).
-mod v1 {
-    use super::*;
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct HashedRekord {
-        pub data: Data,
-        pub signature: Signature,
+/// The JSON of an envelope with one signature as the field's clients upload it: compact, with the
+/// members in Go's or in JavaScript's order, and the key ID as it is, empty, or left out.
+fn uploaded_forms(envelope: &Envelope) -> Vec<String> {
+    let [signature] = envelope.signatures.as_slice() else {
+        return Vec::new();
+    };
+    let text = |value: &str| serde_json::Value::from(value).to_string();
+    let sig = format!(r#""sig":"{}""#, to_base64(&signature.signature));
+    let mut signatures = vec![sig.clone()];
+    for key_id in ["", signature.key_id.as_deref().unwrap_or_default()] {
+        let key_id = format!(r#""keyid":{}"#, text(key_id));
+        signatures.extend([format!("{key_id},{sig}"), format!("{sig},{key_id}")]);
     }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Data {
-        pub hash: Hash,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    pub(super) struct Signature {
-        pub content: Base64,
-        pub public_key: PublicKey,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct PublicKey {
-        pub content: Base64,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Hash {
-        algorithm: HashName,
-        value: String,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    enum HashName {
-        Sha256,
-        Sha384,
-        Sha512,
-    }
-
-    impl Hash {
-        pub(super) fn is(&self, digest: &Digest) -> bool {
-            let algorithm = match self.algorithm {
-                HashName::Sha256 => HashAlgorithm::Sha256,
-                HashName::Sha384 => HashAlgorithm::Sha384,
-                HashName::Sha512 => HashAlgorithm::Sha512,
-            };
-            algorithm == digest.algorithm() && self.value == hex::encode(digest.as_bytes())
-        }
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    pub(super) struct Dsse {
-        /// Over the envelope's JSON as it was uploaded, which a bundle does not keep.
-        #[serde(rename = "envelopeHash")]
-        _envelope_hash: Hash,
-        pub payload_hash: Hash,
-        pub signatures: Vec<DsseSignature>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct DsseSignature {
-        pub signature: Base64,
-        pub verifier: Base64,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Intoto {
-        pub content: IntotoContent,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    pub(super) struct IntotoContent {
-        pub envelope: IntotoEnvelope,
-        /// As the client supplied it; it proves nothing.
-        #[serde(rename = "hash")]
-        _hash: Option<Hash>,
-        pub payload_hash: Hash,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    pub(super) struct IntotoEnvelope {
-        pub payload: Option<Base64>,
-        pub payload_type: String,
-        pub signatures: Vec<IntotoSignature>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    pub(super) struct IntotoSignature {
-        #[serde(rename = "keyid")]
-        _key_id: Option<String>,
-        pub public_key: Base64,
-        pub sig: Base64,
-    }
-}
-
-/// The body of a Rekor v2 log's dsse entry (contract §4.2); hashedrekord is `protocol::entry`'s.
-mod v2 {
-    use super::*;
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct DsseSpec {
-        #[serde(rename = "dsseV002")]
-        pub dsse_v002: Dsse,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    pub(super) struct Dsse {
-        pub payload_hash: Hash,
-        pub signatures: Vec<Signature>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Hash {
-        algorithm: HashAlgorithm,
-        digest: Base64,
-    }
-
-    impl Hash {
-        pub(super) fn is(&self, digest: &Digest) -> bool {
-            self.algorithm == digest.algorithm() && self.digest.0 == digest.as_bytes()
-        }
-    }
-
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Signature {
-        pub content: Base64,
-        pub verifier: Verifier,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    pub(super) struct Verifier {
-        pub key_details: KeyDetails,
-        x509_certificate: Option<RawBytes>,
-        public_key: Option<RawBytes>,
-    }
-
-    impl Verifier {
-        /// Exactly one of the two.
-        pub(super) fn raw(&self) -> Option<RawVerifier> {
-            match (&self.x509_certificate, &self.public_key) {
-                (Some(one), None) => Some(RawVerifier::Certificate(one.raw_bytes.0.clone())),
-                (None, Some(one)) => Some(RawVerifier::PublicKey(one.raw_bytes.0.clone())),
-                _ => None,
-            }
-        }
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    struct RawBytes {
-        raw_bytes: Base64,
-    }
+    let payload = format!(r#""payload":"{}""#, to_base64(&envelope.payload));
+    let kind = format!(r#""payloadType":{}"#, text(&envelope.payload_type));
+    let form = |head: String| {
+        let signed = move |signature| format!(r#"{{{head},"signatures":[{{{signature}}}]}}"#);
+        signatures.iter().map(signed).collect::<Vec<_>>()
+    };
+    let go = form(format!("{kind},{payload}"));
+    let javascript = form(format!("{payload},{kind}"));
+    [go, javascript].concat()
 }

@@ -1,15 +1,17 @@
-//! Steps 2 and 8: what was signed is the caller's artifact, and the signature over it holds.
+//! Steps 2 and 7: what was signed is the caller's artifact, and the signature over it holds.
 
 use super::form::Form;
 use super::signer::Signer;
 use super::trail::Trail;
-use super::{CheckName, Refusal};
+use super::{CheckEvidence, CheckName, LoggedEntry, Refusal};
 use crate::protocol::bundle::artifact::digest_text;
 use crate::protocol::bundle::dsse::Envelope;
 use crate::protocol::bundle::statement::{PAYLOAD_TYPE, Statement};
 use crate::protocol::bundle::{Artifact, Content};
 use crate::protocol::bytes::Digest;
-use crate::protocol::keys::{KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid};
+use crate::protocol::keys::{
+    KeyAlgorithm, KeyDetails, PublicKey, SignatureInvalid, SignatureValid,
+};
 
 /// Evidence that what the bundle says was signed is about the caller's artifact.
 pub(super) enum SignedContent<'a> {
@@ -19,7 +21,14 @@ pub(super) enum SignedContent<'a> {
     Envelope {
         envelope: &'a Envelope,
         encoding: Vec<u8>,
+        statement: Statement,
     },
+}
+
+/// Evidence that the signature holds, and how it was made.
+pub(super) struct SignatureHolds {
+    pub(super) details: KeyDetails,
+    _valid: SignatureValid,
 }
 
 impl<'a> SignedContent<'a> {
@@ -40,22 +49,26 @@ impl<'a> SignedContent<'a> {
                     .clone();
                 trail.passed(
                     CheckName::Artifact,
+                    CheckEvidence::Artifact(digest.clone()),
                     format!("the artifact is {}", digest_text(&digest)),
                 );
                 Ok(Self::Message { digest })
             }
             Content::Envelope(envelope) => {
-                let statement = statement_about(envelope, artifact)?;
-                trail.passed(
-                    CheckName::Artifact,
-                    format!(
-                        "the artifact is a subject of a statement of type {:?}",
-                        statement.predicate_type()
-                    ),
+                let (statement, digest) = statement_about(envelope, artifact)?;
+                let detail = format!(
+                    "the artifact is a subject of a statement of type {:?}",
+                    statement.predicate_type()
                 );
+                let evidence = CheckEvidence::Statement {
+                    predicate_type: statement.predicate_type().to_owned(),
+                    digest,
+                };
+                trail.passed(CheckName::Artifact, evidence, detail);
                 Ok(Self::Envelope {
                     envelope,
                     encoding: envelope.pre_authentication_encoding(),
+                    statement,
                 })
             }
         }
@@ -70,38 +83,65 @@ impl<'a> SignedContent<'a> {
         }
     }
 
+    /// The statement that was signed, if it was one.
+    pub(super) fn into_statement(self) -> Option<Statement> {
+        match self {
+            Self::Message { .. } => None,
+            Self::Envelope { statement, .. } => Some(statement),
+        }
+    }
+
+    /// Verifies the signature in one of the ways in which the signer's key may sign; where a log
+    /// says how the signature was made, in that way alone.
     pub(super) fn verify_signature(
         &self,
         form: &Form<'_>,
         signer: &Signer,
+        entries: &[LoggedEntry],
         trail: &mut Trail,
-    ) -> Result<SignatureValid, Refusal> {
+    ) -> Result<SignatureHolds, Refusal> {
         let key = signer.key();
-        let signature = form.signature();
-        let valid = match self {
-            Self::Message { digest } => key.verify_digest(digest, signature),
-            Self::Envelope { encoding, .. } => envelope_signature(key, encoding, signature),
+        let stated = |details: &&KeyDetails| {
+            let mut said = entries.iter().filter_map(|entry| entry.key_details);
+            said.all(|said| said == **details)
+        };
+        for details in key.algorithm().schemes().iter().filter(stated) {
+            if let Ok(valid) = self.holds_as(*details, key, form.signature()) {
+                let evidence = CheckEvidence::Signature {
+                    key: key.fingerprint(),
+                    details: *details,
+                };
+                let detail = format!("holds with the signer's {} key", key.algorithm().name());
+                trail.passed(CheckName::Signature, evidence, detail);
+                return Ok(SignatureHolds {
+                    details: *details,
+                    _valid: valid,
+                });
+            }
         }
-        .map_err(|SignatureInvalid| Refusal::Signature)?;
-        trail.passed(
-            CheckName::Signature,
-            format!("holds with the signer's {} key", key.algorithm().name()),
-        );
-        Ok(valid)
+        Err(self.refusal(key))
     }
-}
 
-/// Ed25519 keys sign envelopes either directly or, for Rekor v2, as Ed25519ph.
-fn envelope_signature(
-    key: &PublicKey,
-    encoding: &[u8],
-    signature: &[u8],
-) -> Result<SignatureValid, SignatureInvalid> {
-    let direct = key.verify_message(encoding, signature);
-    if direct.is_err() && key.algorithm() == KeyAlgorithm::Ed25519 {
-        return key.verify_digest(&key.algorithm().hash().digest(encoding), signature);
+    fn holds_as(
+        &self,
+        details: KeyDetails,
+        key: &PublicKey,
+        signature: &[u8],
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        match self {
+            // No log takes a pure Ed25519 signature over an artifact, since a hashedrekord entry
+            // has the digest alone: there is no bundle in which it could count.
+            Self::Message { digest } => key.verify_digest_as(details, digest, signature),
+            Self::Envelope { encoding, .. } => key.verify_message_as(details, encoding, signature),
+        }
     }
-    direct
+
+    fn refusal(&self, key: &PublicKey) -> Refusal {
+        match (self, key.algorithm()) {
+            (Self::Message { .. }, KeyAlgorithm::Ed25519) => Refusal::PrehashedSignature,
+            _ => Refusal::Signature,
+        }
+    }
 }
 
 /// The hint is not authenticated, but a wrong one is a bundle that contradicts itself.
@@ -118,13 +158,15 @@ fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
     })
 }
 
-fn statement_about(envelope: &Envelope, artifact: &Artifact) -> Result<Statement, Refusal> {
+fn statement_about(
+    envelope: &Envelope,
+    artifact: &Artifact,
+) -> Result<(Statement, Digest), Refusal> {
     if envelope.payload_type != PAYLOAD_TYPE {
         return Err(Refusal::PayloadType);
     }
     let statement = Statement::parse(&envelope.payload).map_err(Refusal::Statement)?;
-    if !statement.names(artifact) {
-        return Err(Refusal::NotASubject);
-    }
-    Ok(statement)
+    let digest = statement.names(artifact).ok_or(Refusal::NotASubject)?;
+    let digest = digest.clone();
+    Ok((statement, digest))
 }

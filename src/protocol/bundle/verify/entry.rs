@@ -1,12 +1,13 @@
-//! Step 7: a trusted signature log contains this signature, this key and this artifact.
+//! Step 6: a trusted signature log contains this signature, this key and this artifact.
 
 use super::content::SignedContent;
 use super::form::Form;
 use super::time::Times;
-use super::trail::Trail;
-use super::{CheckName, Refusal, body};
+use super::trail::{Skip, Trail};
+use super::{CheckEvidence, CheckName, Refusal, body};
 use crate::protocol::bundle::{InclusionProof, LogEntry, TrustedLog, TrustedRoot};
 use crate::protocol::bytes::Sha256;
+use crate::protocol::keys::KeyDetails;
 use crate::protocol::merkle::{LeafIndex, ProofError, TreeSize, leaf_hash, root_from_inclusion};
 use crate::protocol::note::{Checkpoint, NoteError, UnverifiedNote};
 
@@ -25,6 +26,10 @@ pub struct LoggedEntry {
     pub kind: String,
     /// Its version.
     pub version: String,
+    /// SHA-256 of the SubjectPublicKeyInfo of the log's key.
+    pub key: Sha256,
+    /// How the log says that it verified the signature, where its entries say that.
+    pub key_details: Option<KeyDetails>,
 }
 
 /// Verifies every entry of a known log; entries of unknown logs are passed over.
@@ -37,22 +42,16 @@ pub(super) fn verify_entries(
 ) -> Result<Vec<LoggedEntry>, Refusal> {
     let mut logged = Vec::new();
     for entry in &form.bundle().entries {
-        let Some(log) = trust.log(&entry.log_id) else {
-            trail.skipped(
-                CheckName::LogEntry,
-                format!("entry {} is of a log that is not trusted here", entry.index),
-            );
+        if trust.logs_with(&entry.log_id).next().is_none() {
+            let detail = format!("entry {} is of a log that is not trusted here", entry.index);
+            trail.skipped(CheckName::LogEntry, Skip::Unknown, detail);
             continue;
-        };
-        check_log_window(log, entry, times)?;
-        let tree_size = match &entry.proof {
-            Some(proof) => verify_inclusion(entry, proof, log)?,
-            None => None,
-        };
+        }
+        let (log, tree_size) = containing_log(entry, times, trust)?;
         if tree_size.is_none() && entry.promise.is_none() {
             continue;
         }
-        body::check(entry, form, content)?;
+        let key_details = body::check(entry, form, content)?;
         let verified = LoggedEntry {
             log: log.base_url.clone(),
             log_id: log.id,
@@ -60,14 +59,44 @@ pub(super) fn verify_entries(
             tree_size,
             kind: entry.kind.clone(),
             version: entry.version.clone(),
+            key: log.key.fingerprint(),
+            key_details,
         };
-        trail.passed(CheckName::LogEntry, verified.describe());
+        let evidence = CheckEvidence::Entry(verified.clone());
+        trail.passed(CheckName::LogEntry, evidence, verified.describe());
         logged.push(verified);
     }
     if logged.is_empty() {
         return Err(Refusal::NoEntry);
     }
     Ok(logged)
+}
+
+/// The log of the entry's ID that was trusted when the signature was made and whose key signed the
+/// tree with the entry, and that tree's size.
+fn containing_log<'a>(
+    entry: &'a LogEntry,
+    times: &Times,
+    trust: &'a TrustedRoot,
+) -> Result<(&'a TrustedLog, Option<u64>), Refusal> {
+    let mut refusal = None;
+    for log in trust.logs_with(&entry.log_id) {
+        match contained_in(log, entry, times) {
+            Ok(tree_size) => return Ok((log, tree_size)),
+            // A log that was trusted then has the better reason.
+            Err(Refusal::LogWindow { .. }) if refusal.is_some() => {}
+            Err(reason) => refusal = Some(reason),
+        }
+    }
+    Err(refusal.unwrap_or(Refusal::NoEntry))
+}
+
+fn contained_in(log: &TrustedLog, entry: &LogEntry, times: &Times) -> Result<Option<u64>, Refusal> {
+    check_log_window(log, entry, times)?;
+    match &entry.proof {
+        Some(proof) => verify_inclusion(entry, proof, log),
+        None => Ok(None),
+    }
 }
 
 impl LoggedEntry {

@@ -1,12 +1,11 @@
-//! Step 1: the bundle keeps its version's rules, and the caller's expectation fits it.
+//! Step 1: the bundle keeps its version's rules, and names its signer in one way.
 
 use std::collections::HashSet;
 
 use super::trail::Trail;
-use super::{CheckName, Expectation, Refusal};
+use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{Bundle, BundleVersion, Content, LogEntry, SigningMaterial};
 use crate::protocol::keys::PublicKey;
-use crate::protocol::policy::Policy;
 use crate::protocol::x509::Certificate;
 
 /// Evidence that the bundle is in form.
@@ -18,20 +17,15 @@ pub(super) struct Form<'a> {
 
 /// Who is said to have signed; nothing about it is proved yet.
 pub(super) enum ClaimedSigner<'a> {
-    Certified {
-        leaf: Certificate,
-        policy: &'a Policy,
-    },
-    Managed {
-        key: &'a PublicKey,
-    },
+    Certified { leaf: Certificate },
+    Managed { key: &'a PublicKey },
 }
 
 impl ClaimedSigner<'_> {
     /// The key with which the signature is said to be made.
     pub(super) fn key(&self) -> &PublicKey {
         match self {
-            Self::Certified { leaf, .. } => leaf.public_key(),
+            Self::Certified { leaf } => leaf.public_key(),
             Self::Managed { key } => key,
         }
     }
@@ -40,7 +34,7 @@ impl ClaimedSigner<'_> {
 impl<'a> Form<'a> {
     pub(super) fn examine(
         bundle: &'a Bundle,
-        expectation: &'a Expectation,
+        key: Option<&'a PublicKey>,
         trail: &mut Trail,
     ) -> Result<Self, Refusal> {
         check_material(bundle)?;
@@ -48,9 +42,14 @@ impl<'a> Form<'a> {
             check_entry(bundle.version, entry)?;
         }
         check_repetitions(bundle)?;
-        let claimed = claimed_signer(bundle, expectation)?;
+        let claimed = claimed_signer(bundle, key)?;
         let signature = the_signature(&bundle.content)?;
-        trail.passed(CheckName::Form, describe(bundle));
+        let evidence = CheckEvidence::Form {
+            version: bundle.version,
+            entries: bundle.entries.len(),
+            timestamps: bundle.timestamps.len(),
+        };
+        trail.passed(CheckName::Form, evidence, describe(bundle));
         Ok(Self {
             bundle,
             claimed,
@@ -121,16 +120,15 @@ fn check_repetitions(bundle: &Bundle) -> Result<(), Refusal> {
 
 fn claimed_signer<'a>(
     bundle: &Bundle,
-    expectation: &'a Expectation,
+    key: Option<&'a PublicKey>,
 ) -> Result<ClaimedSigner<'a>, Refusal> {
-    match (bundle.material.certificate(), expectation) {
-        (Some(der), Expectation::Identity(policy)) => Ok(ClaimedSigner::Certified {
+    match (bundle.material.certificate(), key) {
+        (Some(der), None) => Ok(ClaimedSigner::Certified {
             leaf: Certificate::from_der(der).map_err(Refusal::Certificate)?,
-            policy,
         }),
-        (None, Expectation::Key(key)) => Ok(ClaimedSigner::Managed { key }),
-        (None, Expectation::Identity(_)) => Err(Refusal::KeyNeeded),
-        (Some(_), Expectation::Key(_)) => Err(Refusal::KeyNotWanted),
+        (None, Some(key)) => Ok(ClaimedSigner::Managed { key }),
+        (None, None) => Err(Refusal::KeyNeeded),
+        (Some(_), Some(_)) => Err(Refusal::KeyNotWanted),
     }
 }
 

@@ -6,13 +6,19 @@
 //! 3. At least one moment of signing is established by a trusted third party.
 //! 4. At every such moment the signing certificate chains to a trusted authority.
 //! 5. A trusted certificate log promised to publish the certificate.
-//! 6. The policy names the signer.
-//! 7. A trusted signature log contains this signature, this key and this artifact.
-//! 8. The signature holds.
+//! 6. A trusted signature log contains this signature, this key and this artifact.
+//! 7. The signature holds.
+//! 8. The caller accepts the signer.
+//!
+//! Steps 1 to 7 are [`authenticate`]: they make an [`Authentic`], which says who signed and when,
+//! and not that they may. Only step 8, [`Authentic::accept`], makes a [`Verified`]. A policy that
+//! looks at several bundles of one artifact takes the [`Authentic`]s' evidence instead.
 
+mod authentic;
 mod body;
 mod content;
 mod entry;
+mod evidence;
 mod form;
 mod refusal;
 mod signer;
@@ -24,13 +30,14 @@ mod trail;
 #[cfg(test)]
 mod tests;
 
+pub use authentic::{Authentic, AuthenticSigner, CertifiedSigner};
 pub use entry::LoggedEntry;
 pub use refusal::Refusal;
 pub use time::{EstablishedTime, TimeSource};
-pub use trail::{Check, CheckName, Outcome};
+pub use trail::{Check, CheckEvidence, CheckName, Outcome};
 
 use super::{Artifact, Bundle, TrustedRoot};
-use crate::protocol::keys::{PublicKey, SignatureValid};
+use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::{Identity, Policy};
 use crate::protocol::time::UnixTime;
 use content::SignedContent;
@@ -40,10 +47,6 @@ use time::Times;
 use trail::Trail;
 
 /// Whose signature the caller expects.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each verification, and it is passed by reference"
-)]
 #[derive(Clone, Debug)]
 pub enum Expectation {
     /// Someone whom the policy names, by a certificate
@@ -52,17 +55,15 @@ pub enum Expectation {
     Key(PublicKey),
 }
 
-/// A bundle that passed every step. [`verify`] is the only constructor.
+/// A bundle that passed every step, by a signer whom the caller accepts. [`Authentic::accept`] is
+/// the only constructor.
 #[derive(Clone, Debug)]
 pub struct Verified {
     signer: VerifiedSigner,
-    times: Vec<EstablishedTime>,
-    entries: Vec<LoggedEntry>,
-    checks: Vec<Check>,
-    _signature: SignatureValid,
+    authentic: Authentic,
 }
 
-/// Who signed, as far as it was proved.
+/// Who signed, as the caller accepted it.
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one for each verification, inside a larger value"
@@ -98,39 +99,70 @@ pub fn verify(
     trust: &TrustedRoot,
     now: UnixTime,
 ) -> Result<Verified, Box<Refused>> {
+    let key = match expectation {
+        Expectation::Identity(_) => None,
+        Expectation::Key(key) => Some(key),
+    };
+    authenticate(bundle, artifact, key, trust, now)?.accept(expectation)
+}
+
+/// Verifies that `bundle` is a signature over `artifact` by somebody, as of `trust`: everything but
+/// whether that one may sign. `key` is the key that the caller brings for a bundle that names no
+/// certificate.
+///
+/// # Errors
+/// The first step that fails.
+pub fn authenticate(
+    bundle: &Bundle,
+    artifact: &Artifact,
+    key: Option<&PublicKey>,
+    trust: &TrustedRoot,
+    now: UnixTime,
+) -> Result<Authentic, Box<Refused>> {
     let mut trail = Trail::default();
-    match run(bundle, artifact, expectation, trust, now, &mut trail) {
-        Ok((signer, times, entries, signature)) => Ok(Verified {
-            signer: signer.into_verified(),
-            times: times.into_vec(),
-            entries,
-            checks: trail.finish(),
-            _signature: signature,
-        }),
-        Err(reason) => Err(Box::new(Refused {
-            checks: trail.finish_refused(&reason),
-            reason,
-        })),
+    match run(bundle, artifact, key, trust, now, &mut trail) {
+        Ok(proof) => Ok(Authentic::new(artifact, proof, trail)),
+        Err(reason) => Err(refused(trail, reason)),
     }
 }
 
-type Evidence = (Signer, Times, Vec<LoggedEntry>, SignatureValid);
+/// What the steps proved, and [`Authentic`] alone is made of.
+struct Proof {
+    signer: AuthenticSigner,
+    times: Times,
+    entries: Vec<LoggedEntry>,
+    statement: Option<super::statement::Statement>,
+    signature: content::SignatureHolds,
+}
 
 fn run(
     bundle: &Bundle,
     artifact: &Artifact,
-    expectation: &Expectation,
+    key: Option<&PublicKey>,
     trust: &TrustedRoot,
     now: UnixTime,
     trail: &mut Trail,
-) -> Result<Evidence, Refusal> {
-    let form = Form::examine(bundle, expectation, trail)?;
+) -> Result<Proof, Refusal> {
+    let form = Form::examine(bundle, key, trail)?;
     let content = SignedContent::of(&form, artifact, trail)?;
     let times = Times::establish(&form, trust, now, trail)?;
     let signer = Signer::identify(&form, &times, trust, trail)?;
     let entries = entry::verify_entries(&form, &content, &times, trust, trail)?;
-    let signature = content.verify_signature(&form, &signer, trail)?;
-    Ok((signer, times, entries, signature))
+    let signature = content.verify_signature(&form, &signer, &entries, trail)?;
+    Ok(Proof {
+        signer: signer.into_named()?,
+        times,
+        entries,
+        statement: content.into_statement(),
+        signature,
+    })
+}
+
+fn refused(trail: Trail, reason: Refusal) -> Box<Refused> {
+    Box::new(Refused {
+        checks: trail.finish_refused(&reason),
+        reason,
+    })
 }
 
 impl Verified {
@@ -139,18 +171,23 @@ impl Verified {
         &self.signer
     }
 
+    /// Everything else that was proved.
+    pub const fn authentic(&self) -> &Authentic {
+        &self.authentic
+    }
+
     /// The moments of signing that were established, at least one.
     pub fn times(&self) -> &[EstablishedTime] {
-        &self.times
+        self.authentic.times()
     }
 
     /// The log entries that were verified, at least one.
     pub fn entries(&self) -> &[LoggedEntry] {
-        &self.entries
+        self.authentic.entries()
     }
 
     /// Every check in order.
     pub fn checks(&self) -> &[Check] {
-        &self.checks
+        self.authentic.checks()
     }
 }

@@ -121,6 +121,9 @@ pub enum Refusal {
     /// Someone else
     #[error("{0}")]
     Denied(#[source] Denied),
+    /// Another key than the expected one
+    #[error("the bundle was signed with another key than the expected one")]
+    OtherKey,
     /// No log entry that counts
     #[error("the bundle has no entry of a trusted log")]
     NoEntry,
@@ -194,6 +197,12 @@ pub enum Refusal {
     /// The signature does not hold
     #[error("the signature does not match the artifact and the signer's key")]
     Signature,
+    /// An Ed25519 key over an artifact; the signature may be a pure one
+    #[error(
+        "the signature does not match the artifact and the signer's key, which must sign \
+         artifacts as Ed25519ph: no log can vouch for a pure Ed25519 signature"
+    )]
+    PrehashedSignature,
 }
 
 impl Refusal {
@@ -222,6 +231,7 @@ impl Refusal {
             Self::Sct(_) => "certificate-not-published",
             Self::NoIdentity(_) => "no-identity",
             Self::Denied(_) => "identity-denied",
+            Self::OtherKey => "other-key",
             Self::NoEntry => "no-log-entry",
             Self::Position { .. } | Self::Inclusion { .. } => "inclusion-proof-invalid",
             Self::IndexMismatch { .. } => "index-mismatch",
@@ -230,7 +240,7 @@ impl Refusal {
             Self::Body { .. } => "entry-malformed",
             Self::Kind { .. } => "entry-kind",
             Self::OtherEntry { .. } => "entry-mismatch",
-            Self::Signature => "signature-invalid",
+            Self::Signature | Self::PrehashedSignature => "signature-invalid",
         }
     }
 
@@ -257,7 +267,7 @@ impl Refusal {
             | Self::FutureTime { .. } => CheckName::SigningTime,
             Self::Path { .. } => CheckName::CertificatePath,
             Self::Sct(_) => CheckName::CertificateTransparency,
-            Self::NoIdentity(_) | Self::Denied(_) => CheckName::Identity,
+            Self::NoIdentity(_) | Self::Denied(_) | Self::OtherKey => CheckName::Identity,
             Self::NoEntry
             | Self::Position { .. }
             | Self::Inclusion { .. }
@@ -267,7 +277,7 @@ impl Refusal {
             | Self::Body { .. }
             | Self::Kind { .. }
             | Self::OtherEntry { .. } => CheckName::LogEntry,
-            Self::Signature => CheckName::Signature,
+            Self::Signature | Self::PrehashedSignature => CheckName::Signature,
         }
     }
 }

@@ -1,22 +1,30 @@
-//! Steps 4 to 6: at every established moment the certificate is one that a trusted authority
-//! vouches for, it was published, and it names whom the policy accepts.
+//! Steps 4 and 5: at every established moment the certificate is one that a trusted authority
+//! vouches for, and it was published.
 
 use super::form::{ClaimedSigner, Form};
 use super::time::Times;
-use super::trail::Trail;
-use super::{CheckName, Refusal, VerifiedSigner};
+use super::trail::{Skip, Trail};
+use super::{AuthenticSigner, CertifiedSigner, CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::TrustedRoot;
+use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::PublicKey;
-use crate::protocol::policy::{Identity, Permit, Policy};
+use crate::protocol::policy::Identity;
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::{
-    Certificate, PathError, TrustedAuthority, VerifiedPath, verify_path, verify_scts,
+    Certificate, PathError, TrustedAuthority, VerifiedPath, VerifiedSct, verify_path, verify_scts,
 };
 
 /// Evidence of who holds the signing key.
 pub(super) enum Signer {
-    Certified { leaf: Certificate, permit: Permit },
-    Managed { key: PublicKey },
+    Certified {
+        leaf: Certificate,
+        authority: String,
+        anchor: Sha256,
+        scts: Vec<VerifiedSct>,
+    },
+    Managed {
+        key: PublicKey,
+    },
 }
 
 impl Signer {
@@ -27,31 +35,22 @@ impl Signer {
         trail: &mut Trail,
     ) -> Result<Self, Refusal> {
         match form.claimed() {
-            ClaimedSigner::Certified { leaf, policy } => {
-                let path = path_at_every_time(leaf, times, &trust.authorities)?;
-                trail.passed(
-                    CheckName::CertificatePath,
-                    format!(
-                        "chains to a trusted authority, certificate {}",
-                        leaf.fingerprint()
-                    ),
-                );
-                check_published(leaf, &path, trust, trail)?;
-                let permit = permit(leaf, policy)?;
-                trail.passed(CheckName::Identity, permit.identity().to_string());
+            ClaimedSigner::Certified { leaf } => {
+                let (authority, path) = path_at_every_time(leaf, times, &trust.authorities)?;
+                trail_path(leaf, authority, &path, trail);
+                let scts = verify_scts(leaf, &path, &trust.ct_logs).map_err(Refusal::Sct)?;
+                trail_published(&scts, trail);
                 Ok(Self::Certified {
                     leaf: leaf.clone(),
-                    permit,
+                    authority: authority.uri.clone(),
+                    anchor: path.anchor().fingerprint(),
+                    scts,
                 })
             }
             ClaimedSigner::Managed { key } => {
                 let reason = "the caller's own key takes the place of a certificate";
-                trail.skipped(CheckName::CertificatePath, reason);
-                trail.skipped(CheckName::CertificateTransparency, reason);
-                trail.passed(
-                    CheckName::Identity,
-                    format!("the caller's key {}", key.fingerprint()),
-                );
+                trail.skipped(CheckName::CertificatePath, Skip::OwnKey, reason);
+                trail.skipped(CheckName::CertificateTransparency, Skip::OwnKey, reason);
                 Ok(Self::Managed {
                     key: PublicKey::clone(key),
                 })
@@ -66,24 +65,62 @@ impl Signer {
         }
     }
 
-    pub(super) fn into_verified(self) -> VerifiedSigner {
+    /// Whom the certificate names: a certificate that names nobody has no signer.
+    pub(super) fn into_named(self) -> Result<AuthenticSigner, Refusal> {
         match self {
-            Self::Certified { permit, .. } => VerifiedSigner::Identity(permit.identity().clone()),
-            Self::Managed { key } => VerifiedSigner::Key(key),
+            Self::Certified {
+                leaf,
+                authority,
+                anchor,
+                scts,
+            } => Ok(AuthenticSigner::Certified(CertifiedSigner {
+                identity: identity_of(&leaf)?,
+                certificate: leaf,
+                authority,
+                anchor,
+                scts,
+            })),
+            Self::Managed { key } => Ok(AuthenticSigner::Key(key)),
         }
     }
 }
 
+fn trail_path(
+    leaf: &Certificate,
+    authority: &TrustedAuthority,
+    path: &VerifiedPath,
+    trail: &mut Trail,
+) {
+    let evidence = CheckEvidence::Path {
+        authority: authority.uri.clone(),
+        anchor: path.anchor().fingerprint(),
+        certificate: leaf.fingerprint(),
+    };
+    let detail = format!(
+        "chains to a trusted authority, certificate {}",
+        leaf.fingerprint()
+    );
+    trail.passed(CheckName::CertificatePath, evidence, detail);
+}
+
+fn trail_published(scts: &[VerifiedSct], trail: &mut Trail) {
+    for sct in scts {
+        let detail = format!("promised at {} by log {}", sct.time, sct.log_id.to_hex());
+        let evidence = CheckEvidence::Published(sct.clone());
+        trail.passed(CheckName::CertificateTransparency, evidence, detail);
+    }
+}
+
 /// One authority must vouch for the leaf at every established moment, not only at one of them.
-fn path_at_every_time(
+fn path_at_every_time<'a>(
     leaf: &Certificate,
     times: &Times,
-    authorities: &[TrustedAuthority],
-) -> Result<VerifiedPath, Refusal> {
+    authorities: &'a [TrustedAuthority],
+) -> Result<(&'a TrustedAuthority, VerifiedPath), Refusal> {
     let mut nearest: Option<Refusal> = None;
     for authority in authorities {
         match path_by(leaf, times, authority) {
-            Ok(path) => return Ok(path),
+            Ok(path) => return Ok((authority, path)),
             // An authority that did issue the leaf has the better reason.
             Err((at, reason)) => {
                 if nearest.is_none() || reason != PathError::NotIssued {
@@ -111,32 +148,15 @@ fn path_by(
     Ok(path.expect("times are never empty"))
 }
 
-fn check_published(
-    leaf: &Certificate,
-    path: &VerifiedPath,
-    trust: &TrustedRoot,
-    trail: &mut Trail,
-) -> Result<(), Refusal> {
-    let scts = verify_scts(leaf, path, &trust.ct_logs).map_err(Refusal::Sct)?;
-    for sct in scts {
-        trail.passed(
-            CheckName::CertificateTransparency,
-            format!("promised at {} by log {}", sct.time, sct.log_id.to_hex()),
-        );
-    }
-    Ok(())
-}
-
-fn permit(leaf: &Certificate, policy: &Policy) -> Result<Permit, Refusal> {
+fn identity_of(leaf: &Certificate) -> Result<Identity, Refusal> {
     let subject = leaf.subject_name().ok_or(Refusal::NoIdentity(
         "subject alternative name of a known form",
     ))?;
     let issuer = leaf
         .oidc_issuer()
         .ok_or(Refusal::NoIdentity("OpenID Connect issuer"))?;
-    let identity = Identity {
+    Ok(Identity {
         issuer: issuer.to_owned(),
         subject: subject.to_string(),
-    };
-    policy.permit(identity).map_err(Refusal::Denied)
+    })
 }

@@ -82,6 +82,7 @@ impl World {
             logs: vec![trusted_log(&log, "https://log.example"), tiles],
             authorities: vec![authority.trusted()],
             ct_logs: vec![TrustedCtLog {
+                base_url: "https://ct.example".to_owned(),
                 key: ct_log.public_key().clone(),
                 validity: always(),
             }],
@@ -232,6 +233,12 @@ impl World {
         let expectation = Expectation::Identity(Policy::any_of([matcher]).unwrap());
         let artifact = Artifact::from_bytes(ARTIFACT);
         verify(bundle, &artifact, &expectation, &self.trust, now).map_err(|refused| refused.reason)
+    }
+
+    /// Everything but whether the signer is accepted.
+    pub(crate) fn authentic(&self, bundle: &Bundle) -> Authentic {
+        let artifact = Artifact::from_bytes(ARTIFACT);
+        authenticate(bundle, &artifact, None, &self.trust, taken()).unwrap()
     }
 
     pub(crate) fn verdict(&self, bundle: &Bundle) -> Result<Verified, Refusal> {

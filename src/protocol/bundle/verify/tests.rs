@@ -1,5 +1,7 @@
 //! Each test breaks one thing of a good bundle and names the refusal.
 
+mod forms;
+
 use std::time::Duration;
 
 use super::testing::*;
@@ -7,7 +9,7 @@ use super::*;
 use crate::protocol::bundle::dsse::Envelope;
 use crate::protocol::bundle::{BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial};
 use crate::protocol::bytes::{HashAlgorithm, Sha256};
-use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+use crate::protocol::keys::{KeyAlgorithm, KeyDetails, SigningKey};
 use crate::protocol::policy::IdentityMatcher;
 use crate::protocol::time::Validity;
 use crate::protocol::x509::Certificate;
@@ -35,6 +37,164 @@ fn a_good_bundle_is_verified_with_its_evidence() {
             .iter()
             .all(|check| check.outcome == Outcome::Passed)
     );
+}
+
+#[test]
+fn every_check_names_its_evidence_for_machines() {
+    let world = World::new();
+
+    let verified = world.verdict(&world.native()).unwrap();
+
+    let leaf = world.signer.public_key().fingerprint();
+    let evidence: Vec<_> = verified
+        .checks()
+        .iter()
+        .map(|check| (check.code, check.evidence.clone().unwrap()))
+        .collect();
+    assert!(evidence.iter().all(|(code, _)| *code == "ok"));
+    let [form, artifact, time, path, sct, entry, signature, identity] = evidence.as_slice() else {
+        panic!("{evidence:?}")
+    };
+    let (version, entries, timestamps) = (BundleVersion::V0_3, 1, 1);
+    assert_eq!(
+        form.1,
+        CheckEvidence::Form {
+            version,
+            entries,
+            timestamps
+        }
+    );
+    let digest = HashAlgorithm::Sha256.digest(ARTIFACT);
+    assert_eq!(artifact.1, CheckEvidence::Artifact(digest));
+    assert_eq!(time.1, CheckEvidence::Time(verified.times()[0].clone()));
+    let CheckEvidence::Path {
+        authority, anchor, ..
+    } = &path.1
+    else {
+        panic!("{path:?}")
+    };
+    assert_eq!(authority, "https://ca.example");
+    assert_eq!(*anchor, world.authority.root.fingerprint());
+    assert!(matches!(&sct.1, CheckEvidence::Published(sct) if sct.log == "https://ct.example"));
+    let CheckEvidence::Entry(entry) = &entry.1 else {
+        panic!("{entry:?}")
+    };
+    assert_eq!((entry.index, entry.tree_size), (1, Some(2)));
+    assert_eq!(entry.key, world.tiles_log.public_key().fingerprint());
+    assert_eq!(entry.key_details, Some(KeyDetails::EcdsaP256Sha256));
+    assert_eq!(
+        signature.1,
+        CheckEvidence::Signature {
+            key: leaf,
+            details: KeyDetails::EcdsaP256Sha256
+        }
+    );
+    assert!(
+        matches!(&identity.1, CheckEvidence::Identity(identity) if identity.subject == SUBJECT)
+    );
+}
+
+#[test]
+fn an_authentic_bundle_is_not_yet_an_accepted_one() {
+    let world = World::new();
+    let bundle = world.message();
+    let stranger = IdentityMatcher::exact(ISSUER, "mallory@example.com").unwrap();
+    let other = Expectation::Identity(Policy::any_of([stranger]).unwrap());
+    let key = Expectation::Key(world.signer.public_key().clone());
+
+    let authentic = world.authentic(&bundle);
+
+    let names: Vec<_> = authentic.checks().iter().map(|check| check.name).collect();
+    assert!(!names.contains(&CheckName::Identity));
+    let denied = authentic.clone().accept(&other).unwrap_err();
+    assert_eq!(denied.reason.code(), "identity-denied");
+    assert_eq!(denied.checks.last().unwrap().outcome, Outcome::Failed);
+    assert_eq!(
+        authentic.accept(&key).unwrap_err().reason.code(),
+        "key-not-wanted"
+    );
+}
+
+#[test]
+fn a_policy_sees_what_was_proved_and_nothing_else() {
+    let world = World::new();
+    let payload = statement_about(ARTIFACT).replace("{}", r#"{"level":3}"#);
+
+    let evidence = world.authentic(&world.attestation_of(&payload)).evidence();
+
+    let certificate = evidence.certificate.unwrap();
+    assert_eq!(certificate.identity.subject, SUBJECT);
+    assert_eq!(certificate.claims["issuer"], ISSUER);
+    assert_eq!(certificate.authority, world.authority.root.fingerprint());
+    assert_eq!(certificate.scts[0].log, "https://ct.example");
+    assert_ne!(certificate.serial[0], 0);
+    assert_eq!(
+        evidence.key.fingerprint,
+        world.signer.public_key().fingerprint()
+    );
+    assert_eq!(evidence.artifact.len(), 3);
+    assert_eq!(evidence.times[0].authority, "https://log.example");
+    assert_eq!(evidence.entries[0].index, FIRST_INDEX);
+    let statement = evidence.statement.unwrap();
+    assert_eq!(statement.predicate_type, "p");
+    assert_eq!(statement.predicate["level"], 3);
+}
+
+#[test]
+fn one_log_or_party_counts_once_whatever_it_calls_itself() {
+    let mut world = World::new();
+    let second = generate(KeyAlgorithm::P256);
+    world
+        .trust
+        .logs
+        .push(trusted_log(&second, "https://second.example"));
+    let mut bundle = world.message();
+    let body = bundle.entries[0].body.clone();
+    let kind = ("hashedrekord", "0.0.1");
+    let mut other_body = body.clone();
+    other_body.push(b' ');
+    bundle
+        .entries
+        .push(entry_of(&world.log, kind, other_body, 7, taken()));
+    bundle
+        .entries
+        .push(entry_of(&second, kind, body, 5, taken()));
+
+    let authentic = world.authentic(&bundle);
+    assert_eq!(authentic.entries().len(), 3);
+    assert_eq!(authentic.distinct_logs(), 2);
+    assert_eq!(authentic.distinct_time_authorities(), 2);
+
+    // Under one URL the two keys are one operator's.
+    world.trust.logs[2].base_url = "https://log.example".to_owned();
+    let authentic = world.authentic(&bundle);
+    assert_eq!(authentic.distinct_logs(), 1);
+    assert_eq!(authentic.distinct_time_authorities(), 1);
+}
+
+#[test]
+fn a_log_listed_twice_is_trusted_in_either_window() {
+    let mut world = World::new();
+    let bundle = world.message();
+    let native = world.native();
+    let retired = Validity {
+        start: UnixTime::from_millis(0),
+        end: Some(NOW),
+    };
+    let old: Vec<_> = world.trust.logs.clone();
+    for log in &old {
+        let mut retired_log = log.clone();
+        retired_log.validity = retired;
+        world.trust.logs.insert(0, retired_log);
+    }
+    assert_eq!(world.code(&bundle), "verified");
+    assert_eq!(world.code(&native), "verified");
+
+    for log in &mut world.trust.logs {
+        log.validity = retired;
+    }
+    assert_eq!(world.code(&bundle), "log-not-trusted-then");
+    assert_eq!(world.code(&native), "log-not-trusted-then");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::form::Form;
 use super::trail::Trail;
-use super::{CheckName, Refusal};
+use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{LogEntry, TrustedLog, TrustedRoot};
-use crate::protocol::bytes::to_base64;
+use crate::protocol::bytes::{Sha256, to_base64};
 use crate::protocol::keys::SignatureValid;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tsp;
@@ -16,6 +16,8 @@ pub struct EstablishedTime {
     pub time: UnixTime,
     /// Who says so.
     pub source: TimeSource,
+    /// SHA-256 of the SubjectPublicKeyInfo of the key with which they say so.
+    pub key: Sha256,
 }
 
 /// Who established a moment.
@@ -39,7 +41,8 @@ impl Times {
     ) -> Result<Self, Refusal> {
         let mut times: Vec<EstablishedTime> = Vec::new();
         let mut establish = |time: EstablishedTime| {
-            trail.passed(CheckName::SigningTime, time.describe());
+            let evidence = CheckEvidence::Time(time.clone());
+            trail.passed(CheckName::SigningTime, evidence, time.describe());
             times.push(time);
         };
         for (response, number) in form.bundle().timestamps.iter().zip(1..) {
@@ -65,12 +68,22 @@ impl Times {
     }
 }
 
+impl TimeSource {
+    /// The authority's URI or the log's URL, as the trust root says.
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Timestamp(url) | Self::Promise(url) => url,
+        }
+    }
+}
+
 impl EstablishedTime {
     /// The log's signature over the promise is the evidence.
     fn promised(time: UnixTime, log: &TrustedLog, _signed: SignatureValid) -> Self {
         Self {
             time,
             source: TimeSource::Promise(log.base_url.clone()),
+            key: log.key.fingerprint(),
         }
     }
 
@@ -96,6 +109,7 @@ fn timestamp(
     Ok(EstablishedTime {
         time: verified.time,
         source: TimeSource::Timestamp(authority.map(|tsa| tsa.uri.clone()).unwrap_or_default()),
+        key: verified.key,
     })
 }
 
@@ -106,16 +120,34 @@ fn promise(
     trust: &TrustedRoot,
     now: UnixTime,
 ) -> Result<Option<EstablishedTime>, Refusal> {
-    let (Some(set), Some(log)) = (&entry.promise, trust.log(&entry.log_id)) else {
+    let Some(set) = &entry.promise else {
         return Ok(None);
     };
-    let index = entry.index;
+    let mut refusal = None;
+    for log in trust.logs_with(&entry.log_id) {
+        match promise_by(log, entry, set, now) {
+            Ok(time) => return Ok(Some(time)),
+            // A log that did sign the promise has the better reason.
+            Err(Refusal::Promise { .. }) if refusal.is_some() => {}
+            Err(reason) => refusal = Some(reason),
+        }
+    }
+    refusal.map_or(Ok(None), Err)
+}
+
+fn promise_by(
+    log: &TrustedLog,
+    entry: &LogEntry,
+    set: &[u8],
+    now: UnixTime,
+) -> Result<EstablishedTime, Refusal> {
+    let (index, log_url) = (entry.index, &log.base_url);
     let signed = log
         .key
         .verify_message(promised_bytes(entry, log).as_bytes(), set)
         .map_err(|_| Refusal::Promise {
             index,
-            log: log.base_url.clone(),
+            log: log_url.clone(),
         })?;
     let at = UnixTime::from_seconds(entry.integrated_time);
     if at > now {
@@ -124,11 +156,11 @@ fn promise(
     if !log.validity.contains(at) {
         return Err(Refusal::LogWindow {
             index,
-            log: log.base_url.clone(),
+            log: log_url.clone(),
             at,
         });
     }
-    Ok(Some(EstablishedTime::promised(at, log, signed)))
+    Ok(EstablishedTime::promised(at, log, signed))
 }
 
 /// The canonical JSON (RFC 8785) that a signed entry timestamp covers; base64 and hexadecimal

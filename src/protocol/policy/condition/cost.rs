@@ -31,6 +31,9 @@ struct Level {
     heavy: u64,
 }
 
+/// How much of a value is compared or copied in the time of one step of the interpreter.
+const SIZE_OF_A_STEP: u64 = 16;
+
 impl Cost {
     /// The most steps over variables of this size; see [`super::variables::size`].
     pub(super) fn steps(&self, size: u64) -> u64 {
@@ -40,7 +43,10 @@ impl Cost {
         let mut times = 1_u64;
         let mut steps = 0_u64;
         for level in &self.levels {
-            let once = level.light.saturating_add(level.heavy.saturating_mul(size));
+            let whole = size.wrapping_div(SIZE_OF_A_STEP).saturating_add(1);
+            let once = level
+                .light
+                .saturating_add(level.heavy.saturating_mul(whole));
             steps = steps.saturating_add(once.saturating_mul(times));
             times = times.saturating_mul(size);
         }

@@ -12,22 +12,25 @@ use crate::protocol::time::UnixTime;
 /// How much there is to look at: each value of the predicate, and each 64 bytes of text in it, count
 /// one; so do the members of everything else.
 pub(super) fn size(evidence: &Evidence) -> u64 {
-    let predicate = evidence
-        .statement
-        .as_ref()
-        .map_or(0, |statement| size_of(&statement.predicate));
-    let certificate = evidence.certificate.as_ref().map_or(0, |certificate| {
-        let claims = certificate.claims.values().map(|text| text_size(text));
+    let statement = evidence.statement.iter().map(|statement| {
+        size_of(&statement.predicate).saturating_add(text_size(&statement.predicate_type))
+    });
+    let certificate = evidence.certificate.iter().flat_map(|certificate| {
+        let names = [&certificate.identity.issuer, &certificate.identity.subject];
+        let texts = names.into_iter().chain(certificate.claims.values());
         let scts = certificate.scts.len().saturating_mul(4);
-        claims.fold(count(scts), u64::saturating_add)
+        texts.map(|text| text_size(text)).chain([count(scts)])
     });
     let times = count(evidence.times.len().saturating_mul(4));
     let entries = count(evidence.entries.len().saturating_mul(5));
-    // Names, digests and fingerprints: fewer than a hundred texts of at most two kilobytes.
-    [predicate, certificate, times, entries, 100]
-        .into_iter()
+    statement
+        .chain(certificate)
+        .chain([times, entries, SHORT_TEXTS])
         .fold(0, u64::saturating_add)
 }
+
+/// Digests, fingerprints and names of our own.
+const SHORT_TEXTS: u64 = 24;
 
 fn size_of(value: &serde_json::Value) -> u64 {
     use serde_json::Value;

@@ -268,6 +268,15 @@ fn requirements_that_cannot_be_met_are_refused() {
         ("timestamps = 33", "require.timestamps", "only 32"),
         ("logs = []", "require.logs", "1 to 1000"),
         ("log_entries = -1", "require.log_entries", "invalid value"),
+    ] {
+        is_refused(&require(rule), at, says);
+    }
+}
+
+#[test]
+fn requirements_of_the_wrong_form_are_refused() {
+    let require = |rule: &str| format!("{ONE}[require]\n{rule}");
+    for (rule, at, says) in [
         (
             "key_algorithms = ['RSA']",
             "require.key_algorithms[0]",

@@ -29,6 +29,7 @@ fn logged(ca: &TestAuthority, scts: usize) -> Logged {
         .unwrap();
     let path = verify_path(&leaf, &ca.trusted(), NOW).unwrap();
     let log = TrustedCtLog {
+        base_url: "https://ct.example".to_owned(),
         key: log_key.public_key().clone(),
         validity: Validity {
             start: NOW,
@@ -54,10 +55,12 @@ fn a_certificate_of_the_public_instance_verifies() {
         end: None,
     };
     let authority = TrustedAuthority {
+        uri: "https://ca.example".to_owned(),
         chain: Certificate::chain_from_pem(chain).unwrap(),
         validity: always,
     };
     let log = TrustedCtLog {
+        base_url: "https://ct.example".to_owned(),
         key: PublicKey::from_pem(key).unwrap(),
         validity: always,
     };

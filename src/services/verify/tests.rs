@@ -1,0 +1,177 @@
+use serde_json::json;
+
+use super::*;
+use crate::protocol::bundle::Artifact;
+use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
+use crate::protocol::policy::IdentityMatcher;
+use crate::protocol::time::UnixTime;
+
+struct FixedClock(UnixTime);
+
+impl Clock for FixedClock {
+    fn now(&self) -> UnixTime {
+        self.0
+    }
+}
+
+fn report(artifact: &[u8], now: UnixTime) -> serde_json::Value {
+    let world = World::new();
+    let bundle = world.message();
+    let verifier = Verifier::new(Arc::new(world.trust), Arc::new(FixedClock(now)));
+    let matcher = IdentityMatcher::exact(ISSUER, SUBJECT).unwrap();
+    let expectation = Expectation::Identity(Policy::any_of([matcher]).unwrap());
+    let report = verifier.verify(&bundle, &Artifact::from_bytes(artifact), &expectation);
+    serde_json::to_value(report).unwrap()
+}
+
+#[test]
+fn a_verified_bundle_is_reported_with_signer_times_and_entries() {
+    let report = report(ARTIFACT, taken());
+
+    assert_eq!(report["verified"], true);
+    assert_eq!(
+        report["identity"],
+        json!({"issuer": ISSUER, "subject": SUBJECT})
+    );
+    let [time] = &report["times"].as_array().unwrap()[..] else {
+        panic!("not one time");
+    };
+    assert_eq!(time["time"], "2026-01-01T00:01:00Z");
+    assert_eq!(time["source"], "log-promise");
+    assert_eq!(time["authority"], "https://log.example");
+    assert_eq!(report["log_entries"][0]["index"], 1000);
+    assert_eq!(report["log_entries"][0]["tree_size"], 2);
+    assert_eq!(report["checks"][0]["name"], "bundle-form");
+    assert_eq!(report["checks"][0]["code"], "ok");
+    assert_eq!(report["checks"][0]["evidence"]["bundle_version"], "0.3");
+    assert_eq!(report["checks"][0]["outcome"], "passed");
+    assert!(report.get("reason").is_none() && report.get("code").is_none());
+}
+
+#[test]
+fn a_refused_bundle_is_reported_with_reason_and_code_and_no_signer() {
+    let report = report(b"other", taken());
+
+    assert_eq!(report["verified"], false);
+    assert_eq!(report["code"], "artifact-mismatch");
+    assert_eq!(report["reason"], report["checks"][1]["detail"]);
+    assert_eq!(report["checks"][7]["outcome"], "skipped");
+    for absent in ["identity", "times", "log_entries"] {
+        assert!(report.get(absent).is_none());
+    }
+}
+
+#[test]
+fn the_clock_that_was_given_decides_what_is_in_the_future() {
+    assert_eq!(
+        report(ARTIFACT, UnixTime::from_millis(0))["code"],
+        "time-in-future"
+    );
+}
+
+fn answer(world: &World, bundles: Vec<Bundle>, artifact: &[u8], policy: Policy) -> Report {
+    let verifier = Verifier::new(Arc::new(world.trust.clone()), Arc::new(FixedClock(taken())));
+    let demand = Demand::Policy(PolicyDemand {
+        policy: Arc::new(policy),
+        name: Some("release".to_owned()),
+        key: None,
+    });
+    let artifact = Artifact::from_bytes(artifact);
+    verifier.answer(&Question::new(bundles, artifact, demand).unwrap())
+}
+
+fn policy_of(subject: &str) -> Policy {
+    Policy::any_of([IdentityMatcher::exact(ISSUER, subject).unwrap()]).unwrap()
+}
+
+#[test]
+fn a_policy_that_is_met_is_reported_with_its_thresholds_and_its_name() {
+    let world = World::new();
+
+    let report = answer(&world, vec![world.message()], ARTIFACT, policy_of(SUBJECT));
+
+    assert!(report.verified, "{report}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["policy"]["name"], "release");
+    assert_eq!(json["policy"]["met"], true);
+    assert_eq!(
+        json["policy"]["thresholds"][0]["counted"][0]["subject"],
+        SUBJECT
+    );
+    assert_eq!(json["identity"]["subject"], SUBJECT);
+    assert_eq!(
+        json["checks"].as_array().unwrap().last().unwrap()["name"],
+        "policy"
+    );
+    assert!(json.get("bundles").is_none());
+}
+
+#[test]
+fn a_bundle_that_does_not_verify_does_not_count_and_does_not_spoil_the_others() {
+    let (world, stranger) = (World::new(), World::new());
+    let bundles = vec![stranger.message(), world.message()];
+
+    let report = answer(&world, bundles, ARTIFACT, policy_of(SUBJECT));
+
+    assert!(report.verified, "{report}");
+    let [forged, good] = &report.bundles[..] else {
+        panic!("not two bundles");
+    };
+    assert!(!forged.counted && good.counted);
+    assert!(forged.findings.identity.is_none());
+    assert_eq!(report.findings, Findings::default());
+}
+
+#[test]
+fn the_only_bundle_s_own_fault_is_the_reason_and_not_the_number_of_signers() {
+    let world = World::new();
+
+    let report = answer(&world, vec![world.message()], b"other", policy_of(SUBJECT));
+    assert_eq!(report.code, Some("artifact-mismatch"));
+    let last = report.findings.checks.last().unwrap();
+    assert_eq!((last.name, last.outcome), ("policy", "skipped"));
+
+    let report = answer(
+        &world,
+        vec![world.message()],
+        ARTIFACT,
+        policy_of("bob@example.com"),
+    );
+    assert_eq!(report.code, Some("identity-denied"));
+    let last = report.findings.checks.last().unwrap();
+    assert_eq!((last.name, last.outcome), ("policy", "failed"));
+    assert!(report.to_string().starts_with("refused: "), "{report}");
+}
+
+#[test]
+fn bundles_none_of_which_verifies_are_refused_for_the_first_ones_reason() {
+    let world = World::new();
+    let bundles = vec![world.message(), world.native()];
+
+    let report = answer(&world, bundles, b"other", policy_of(SUBJECT));
+
+    assert_eq!(report.code, Some("artifact-mismatch"));
+    assert!(report.bundles.iter().all(|bundle| !bundle.counted));
+}
+
+#[test]
+fn a_question_has_one_bundle_or_a_policy_that_counts() {
+    let policy = policy_of(SUBJECT);
+    let signer = Demand::Signer(Expectation::Identity(policy.clone()));
+    let counted = Demand::Policy(PolicyDemand {
+        policy: Arc::new(policy),
+        name: None,
+        key: None,
+    });
+
+    assert_eq!(signer.check_count(0), Err(QuestionError::NoBundle));
+    assert_eq!(signer.check_count(1), Ok(()));
+    assert_eq!(signer.check_count(2), Err(QuestionError::SeveralBundles));
+    assert_eq!(counted.check_count(0), Err(QuestionError::NoBundle));
+    assert_eq!(counted.check_count(MAX_BUNDLES), Ok(()));
+    let over = MAX_BUNDLES + 1;
+    assert_eq!(
+        counted.check_count(over),
+        Err(QuestionError::TooManyBundles(over))
+    );
+}

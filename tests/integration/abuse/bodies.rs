@@ -1,0 +1,154 @@
+//! Bodies that are too large, that lie about their length, and that do not come.
+
+use std::io::{Read as _, Write as _};
+use std::time::Instant;
+
+use super::{ENTRIES, SIGNING_CERT, TIMESTAMP, VERIFY};
+use crate::support::http::{PATIENCE, Reply, Request, connect, exchange, read_to_end};
+use crate::support::server::{Plan, TestServer};
+
+/// Every path that takes a body.
+const TAKERS: [&str; 5] = [SIGNING_CERT, ENTRIES, TIMESTAMP, VERIFY, "/oauth2/token"];
+const LIMIT: usize = 65_536;
+
+fn server() -> TestServer {
+    let limits = format!("limits.body_bytes = {LIMIT}\nlimits.verify_body_bytes = {LIMIT}\n");
+    let times = "server.header_timeout_seconds = 1\nserver.body_timeout_seconds = 1\n";
+    Plan::new().toml(&limits).toml(times).start()
+}
+
+fn head(path: &str, more: &str) -> Vec<u8> {
+    let kind = "content-type: application/json";
+    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{kind}\r\n{more}\r\n\r\n").into()
+}
+
+/// The one reply to these bytes, after which the connection is closed.
+fn one_reply(server: &TestServer, bytes: &[u8]) -> Reply {
+    let reply = exchange(connect(server.address()), bytes);
+    let replies = String::from_utf8_lossy(&reply).matches("HTTP/1.1 ").count();
+    assert_eq!(replies, 1, "{}", String::from_utf8_lossy(&reply));
+    Reply::parse(&reply).unwrap()
+}
+
+#[test]
+fn t22_a_body_over_the_limit_is_413_in_each_apis_own_form() {
+    let server = server();
+    for (path, pointer, value) in [
+        (SIGNING_CERT, "/code", "8"),
+        (ENTRIES, "/code", "8"),
+        (TIMESTAMP, "/code", "413"),
+        (VERIFY, "/type", "\"urn:signet:problem:body-too-large\""),
+        ("/oauth2/token", "/error", "\"invalid_request\""),
+    ] {
+        // With a length that is true, one that is not, and none.
+        let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
+        let chunked = [
+            head(path, "transfer-encoding: chunked"),
+            chunk.repeat(20).into(),
+        ]
+        .concat();
+        let full = head(path, &format!("content-length: {}", LIMIT + 1));
+        for bytes in [
+            [full, vec![b' '; LIMIT + 1]].concat(),
+            [head(path, "content-length: 1073741824"), b"{".to_vec()].concat(),
+            chunked,
+        ] {
+            let reply = one_reply(&server, &bytes);
+            assert_eq!(reply.status, 413, "{path}: {}", reply.text());
+            let said = reply.json();
+            assert_eq!(
+                said.pointer(pointer).unwrap().to_string(),
+                value,
+                "{path}: {said}"
+            );
+            assert_eq!(server.get("/healthz").status, 200);
+        }
+    }
+}
+
+#[test]
+fn t22_chunks_without_end_are_cut_off() {
+    let server = server();
+    let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
+    for path in TAKERS.iter().chain(&["/nowhere", "/checkpoint"]) {
+        let mut stream = connect(server.address());
+        stream
+            .write_all(&head(path, "transfer-encoding: chunked"))
+            .unwrap();
+        let begun = Instant::now();
+        while stream.write_all(chunk.as_bytes()).is_ok() {
+            assert!(begun.elapsed() < PATIENCE, "{path} takes all that comes");
+        }
+    }
+}
+
+#[test]
+fn t21_a_header_or_a_body_that_does_not_come_ends_the_connection() {
+    let server = server();
+    for begun in [
+        "",
+        "G",
+        "GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ",
+    ] {
+        let mut stream = connect(server.address());
+        stream.write_all(begun.as_bytes()).unwrap();
+        let reply = read_to_end(stream);
+        assert!(
+            reply.is_empty() || reply.starts_with(b"HTTP/1.1 408"),
+            "{reply:?}"
+        );
+    }
+    for path in TAKERS {
+        for more in ["content-length: 10", "transfer-encoding: chunked"] {
+            let reply = one_reply(&server, &head(path, more));
+            assert_eq!(reply.status, 408, "{path}: {}", reply.text());
+        }
+    }
+}
+
+#[test]
+fn t21_many_who_say_nothing_do_not_keep_an_honest_one_out() {
+    let server = server();
+    let silent: Vec<_> = (0..200)
+        .map(|_| {
+            let mut stream = connect(server.address());
+            stream
+                .write_all(b"POST /signet/v1/verify HTTP/1.1\r\nhost: a\r\n")
+                .unwrap();
+            stream
+        })
+        .collect();
+
+    assert_eq!(server.get("/readyz").status, 200);
+
+    for mut stream in silent {
+        let mut reply = vec![];
+        // Closed or reset: it is over.
+        let _ = stream.read_to_end(&mut reply);
+        assert!(
+            reply.is_empty() || reply.starts_with(b"HTTP/1.1 408"),
+            "{reply:?}"
+        );
+    }
+}
+
+#[test]
+fn t27_heads_that_are_too_long_or_no_http_are_refused() {
+    let server = server();
+    let long = "a".repeat(200_000);
+    for bytes in [
+        format!("GET /{long} HTTP/1.1\r\nhost: a\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nhost: a\r\nx: {long}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(1000)),
+        "GET / HTTP/9.9\r\nhost: a\r\n\r\n".to_owned(),
+        "\u{16}\u{3}\u{1}\u{2}".repeat(100),
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nhost a\r\n\r\n".to_owned(),
+        "GET /\0 HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(),
+    ] {
+        let reply = exchange(connect(server.address()), bytes.as_bytes());
+        let refused = Reply::parse(&reply).is_none_or(|reply| (400..500).contains(&reply.status));
+        assert!(refused, "{}", String::from_utf8_lossy(&reply));
+    }
+    assert_eq!(server.send(&Request::get("/healthz")).status, 200);
+}

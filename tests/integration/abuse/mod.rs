@@ -1,0 +1,92 @@
+//! What strangers send: nothing of it may end in a 5xx, hold a connection, grow the metrics, or
+//! show in the log.
+
+mod bodies;
+mod documents;
+mod paths;
+mod traces;
+
+use serde_json::{Value, json};
+use signet::protocol::bytes::{Sha256, to_base64};
+use signet::protocol::keys::EphemeralKey;
+
+use crate::support::server::{Plan, TestServer};
+use crate::support::signing::{csr_request, entry_request, key_request, request_chain, sign};
+
+const EMAIL: &str = "someone@example.org";
+const CONTENT: &[u8] = b"what is signed";
+
+/// Every path that takes a JSON document.
+const SIGNING_CERT: &str = "/api/v2/signingCert";
+const ENTRIES: &str = "/api/v2/log/entries";
+const TIMESTAMP: &str = "/api/v1/timestamp";
+const VERIFY: &str = "/signet/v1/verify";
+
+/// A document that an instance accepts.
+struct Good {
+    path: &'static str,
+    document: Value,
+}
+
+/// An instance and a good document for each form of each API. Entries are in the log already.
+struct World {
+    server: TestServer,
+    token: String,
+    good: Vec<Good>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(toml: &str) -> Self {
+        let server = Plan::new().toml(toml).start();
+        let token = server.token(&server.account(EMAIL));
+        let good = good_documents(&server, &token);
+        Self {
+            server,
+            token,
+            good,
+        }
+    }
+}
+
+fn good_documents(server: &TestServer, token: &str) -> Vec<Good> {
+    let key = EphemeralKey::generate().unwrap();
+    let by_key = key_request(token, &key, EMAIL);
+    let leaf = request_chain(server, &by_key).remove(0);
+    let by_certificate = entry_request(CONTENT, &key.sign(CONTENT).unwrap(), &leaf);
+    let mut by_public_key = by_certificate.clone();
+    by_public_key["hashedRekordRequestV002"]["signature"]["verifier"] = json!({
+        "publicKey": { "rawBytes": to_base64(key.public_key().spki_der()) },
+        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+    });
+    for entry in [&by_certificate, &by_public_key] {
+        assert_eq!(server.post_json(ENTRIES, entry).status, 201);
+    }
+    let bundle = sign(server, token, EMAIL, CONTENT).to_json();
+    let question = json!({
+        "bundle": serde_json::from_str::<Value>(&bundle).unwrap(),
+        "artifact": { "sha256": Sha256::of(CONTENT).to_hex() },
+        "identities": [{ "issuer": server.url(), "subject": EMAIL }],
+    });
+    let timestamp = json!({
+        "artifactHash": to_base64(&[7; 32]),
+        "hashAlgorithm": "sha256",
+        "certificates": true,
+        "nonce": 77,
+        "tsaPolicyOID": "1.3.6.1.4.1.57264.2",
+    });
+    let by_csr = csr_request(token, &rcgen::KeyPair::generate().unwrap());
+    [
+        (SIGNING_CERT, by_key),
+        (SIGNING_CERT, by_csr),
+        (ENTRIES, by_certificate),
+        (ENTRIES, by_public_key),
+        (TIMESTAMP, timestamp),
+        (VERIFY, question),
+    ]
+    .map(|(path, document)| Good { path, document })
+    .into()
+}

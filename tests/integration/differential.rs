@@ -1,0 +1,303 @@
+//! This verifier and another one, `sigstore-verify`, over thousands of bundles that were changed in
+//! one place: neither may accept what changes the meaning, and they must agree. Where they do not, the
+//! specification decides, and [`DIFFERENCES`] says how.
+
+mod differences;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::Value;
+use signet::adapters::system::SystemClock;
+use signet::protocol::bundle::{
+    Artifact, Authentic, Bundle, Expectation, TrustedRoot, Verified, verify,
+};
+use signet::protocol::keys::PublicKey;
+use signet::protocol::policy::{IdentityMatcher, Policy};
+use signet::protocol::time::Clock;
+use sigstore_verify::trust_root::TrustedRoot as TheirTrustedRoot;
+use sigstore_verify::types::{Bundle as TheirBundle, DerPublicKey};
+use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, Verifier};
+
+use differences::{DIFFERENCES, Difference};
+
+use crate::conformance::{Case, Signer, cases};
+use crate::support::mutate::{Mutation, Mutator};
+use crate::support::server::TestServer;
+use crate::support::signing;
+
+/// A good bundle with everything that both verifiers need.
+struct Subject {
+    name: String,
+    document: Value,
+    artifact: Vec<u8>,
+    ours: (TrustedRoot, Expectation),
+    theirs: (Verifier, Policies),
+}
+
+enum Policies {
+    Identity(VerificationPolicy),
+    Key(PublicKeyVerificationPolicy),
+}
+
+impl Subject {
+    fn new(name: &str, bundle: &[u8], artifact: Vec<u8>, trust: &[u8], signer: &Signer) -> Self {
+        let trust_text = std::str::from_utf8(trust).unwrap();
+        let theirs = TheirTrustedRoot::from_json(trust_text).unwrap();
+        let (expectation, policy) = match signer {
+            Signer::Identity { issuer, subject } => {
+                let matcher = IdentityMatcher::exact(issuer, subject).unwrap();
+                (
+                    Expectation::Identity(Policy::any_of([matcher]).unwrap()),
+                    Policies::Identity(VerificationPolicy::new(subject, issuer)),
+                )
+            }
+            Signer::Key(pem) => {
+                let key = DerPublicKey::from_pem(pem).unwrap();
+                (
+                    Expectation::Key(PublicKey::from_pem(pem).unwrap()),
+                    Policies::Key(PublicKeyVerificationPolicy::new(key)),
+                )
+            }
+        };
+        Self {
+            name: name.to_owned(),
+            document: serde_json::from_slice(bundle).unwrap(),
+            artifact,
+            ours: (TrustedRoot::from_json(trust).unwrap(), expectation),
+            theirs: (Verifier::new(&theirs).unwrap(), policy),
+        }
+    }
+
+    fn our_verdict(&self, json: &str) -> Result<Verified, String> {
+        let bundle =
+            Bundle::from_json(json.as_bytes()).map_err(|error| format!("form: {error}"))?;
+        let (trust, expectation) = &self.ours;
+        let artifact = Artifact::from_bytes(&self.artifact);
+        verify(&bundle, &artifact, expectation, trust, SystemClock.now())
+            .map_err(|refused| format!("{}: {refused}", refused.reason.code()))
+    }
+
+    fn their_verdict(&self, json: &str) -> Result<(), String> {
+        let bundle = TheirBundle::from_json(json).map_err(|error| format!("form: {error}"))?;
+        let (verifier, policy) = &self.theirs;
+        let artifact = self.artifact.as_slice();
+        match policy {
+            Policies::Identity(policy) => verifier.verify(artifact, &bundle, policy),
+            Policies::Key(policy) => verifier.verify(artifact, &bundle, policy),
+        }
+        .map(drop)
+        .map_err(|error| error.to_string())
+    }
+}
+
+/// What a verified bundle says, apart from how much evidence it has: signer, artifact, statement.
+fn meaning(verified: &Verified) -> String {
+    let Parts { statement, .. } = Parts::of(verified.authentic());
+    format!(
+        "{:?} {:?} {statement:?}",
+        verified.signer(),
+        verified.authentic().artifact()
+    )
+}
+
+/// The parts of the evidence that a change may take away but not alter or add to.
+struct Parts {
+    statement: Option<(String, Option<String>)>,
+    evidence: HashSet<String>,
+}
+
+impl Parts {
+    fn of(authentic: &Authentic) -> Self {
+        let statement = authentic.statement().map(|statement| {
+            (
+                statement.predicate_type().to_owned(),
+                statement.predicate().map(str::to_owned),
+            )
+        });
+        let times = authentic.times().iter().map(|time| format!("{time:?}"));
+        // A promise alone proves the entry in no tree: that is less, and nothing else.
+        let entries = authentic.entries().iter().map(|entry| {
+            let mut entry = entry.clone();
+            entry.tree_size = None;
+            format!("{entry:?}")
+        });
+        let trees = authentic
+            .entries()
+            .iter()
+            .filter_map(|entry| Some(format!("{} in {}", entry.index, entry.tree_size?)));
+        Self {
+            statement,
+            evidence: times.chain(entries).chain(trees).collect(),
+        }
+    }
+}
+
+struct Tally {
+    tried: AtomicUsize,
+    accepted: AtomicUsize,
+}
+
+/// What is wrong with the verdicts on one change, and which difference explains them.
+fn judge(
+    subject: &Subject,
+    good: &Verified,
+    change: &Mutation,
+    tally: &Tally,
+) -> Result<Option<&'static str>, String> {
+    tally.tried.fetch_add(1, Ordering::Relaxed);
+    let ours = subject.our_verdict(&change.json);
+    if let Ok(verified) = &ours {
+        tally.accepted.fetch_add(1, Ordering::Relaxed);
+        let (was, is) = (Parts::of(good.authentic()), Parts::of(verified.authentic()));
+        // Without its promise an entry's only index is the one in its proof.
+        let same =
+            is.evidence.is_subset(&was.evidence) || change.place.ends_with("/inclusionPromise");
+        if meaning(verified) != meaning(good) || !same {
+            return Err("accepted with another meaning".to_owned());
+        }
+    }
+    let ours = ours.map(drop);
+    let theirs = subject.their_verdict(&change.json);
+    if ours.is_ok() == theirs.is_ok() {
+        return Ok(None);
+    }
+    let explained = DIFFERENCES
+        .iter()
+        .find(|difference| difference.explains(change, &ours, &theirs));
+    match explained {
+        Some(difference) => Ok(Some(difference.name)),
+        None => Err(format!("this one: {ours:?}, the other one: {theirs:?}")),
+    }
+}
+
+fn public_subjects() -> Vec<Subject> {
+    cases()
+        .into_iter()
+        .filter(Case::must_pass)
+        .filter_map(|case| {
+            let name = case.name.clone();
+            let trust = case.trust_json();
+            let text = std::str::from_utf8(&trust).unwrap();
+            let readable = TheirTrustedRoot::from_json(text)
+                .map_err(|error| error.to_string())
+                .and_then(|root| Verifier::new(&root).map_err(|error| error.to_string()));
+            if let Err(error) = readable {
+                println!("{name}: the other verifier does not take the trust root: {error}");
+                return None;
+            }
+            let signer = case.signer();
+            Some(Subject::new(
+                &name,
+                &case.bundle(),
+                case.artifact(),
+                &trust,
+                &signer,
+            ))
+        })
+        .collect()
+}
+
+/// What this server makes: a certificate, a Rekor v2 entry and a timestamp.
+fn own_subjects() -> Vec<Subject> {
+    const SUBJECT: &str = "build@example.com";
+    let server = TestServer::start();
+    let account = server.account(SUBJECT);
+    let token = server.token(&account);
+    let trust = server.get("/trust/trusted_root.json").body;
+    let signer = Signer::Identity {
+        issuer: server.url().to_owned(),
+        subject: SUBJECT.to_owned(),
+    };
+    let subjects = [b"one".as_slice(), b"two"].map(|content| {
+        let bundle = signing::sign(&server, &token, SUBJECT, content).to_json();
+        let name = format!("own {}", String::from_utf8_lossy(content));
+        Subject::new(&name, bundle.as_bytes(), content.to_vec(), &trust, &signer)
+    });
+    drop(server.stop());
+    subjects.into()
+}
+
+#[test]
+fn two_verifiers_agree_on_thousands_of_changed_bundles() {
+    let mut subjects = own_subjects();
+    subjects.extend(public_subjects());
+    let tally = Tally {
+        tried: AtomicUsize::new(0),
+        accepted: AtomicUsize::new(0),
+    };
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut wrong = Vec::new();
+        let mut met: BTreeMap<&str, usize> = BTreeMap::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(subject) = subjects.get(number) else {
+                return (wrong, met);
+            };
+            let other = &subjects[(number + 1) % subjects.len()];
+            let good = subject
+                .our_verdict(&subject.document.to_string())
+                .unwrap_or_else(|error| panic!("{}: {error}", subject.name));
+            if let Err(error) = subject.their_verdict(&subject.document.to_string()) {
+                println!("{}: the other verifier refuses it: {error}", subject.name);
+                wrong.push(format!("{}: unchanged: {error}", subject.name));
+                continue;
+            }
+            let seed = 0x5165_7400 + u64::try_from(number).unwrap();
+            for change in Mutator::new(&subject.document, &other.document, seed).run() {
+                match judge(subject, &good, &change, &tally) {
+                    Ok(None) => {}
+                    Ok(Some(name)) => *met.entry(name).or_default() += 1,
+                    Err(what) => {
+                        let Mutation {
+                            place, what: how, ..
+                        } = &change;
+                        wrong.push(format!("{}: {place}: {how}: {what}", subject.name));
+                    }
+                }
+            }
+        }
+    };
+    let mut wrong = Vec::new();
+    let mut met: BTreeMap<&str, usize> = BTreeMap::new();
+    thread::scope(|scope| {
+        let threads = [scope.spawn(work), scope.spawn(work)];
+        for thread in threads {
+            let (these, differences) = thread.join().unwrap();
+            wrong.extend(these);
+            for (name, count) in differences {
+                *met.entry(name).or_default() += count;
+            }
+        }
+    });
+
+    let tried = tally.tried.into_inner();
+    println!(
+        "{tried} changes, {} of them harmless",
+        tally.accepted.into_inner()
+    );
+    for (name, count) in &met {
+        println!("{count} × {name}");
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        tried >= 1000 * subjects.len().min(5),
+        "only {tried} changes"
+    );
+    if subjects.len() > 2 {
+        assert!(tried >= 5000, "only {tried} changes");
+        for Difference { name, .. } in DIFFERENCES {
+            assert!(
+                met.contains_key(name),
+                "no change meets the difference {name:?} any more"
+            );
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The life of a signature over a whole instance: certificate, timestamp, log entry, verdict.
+
+use serde_json::{Value, json};
+use signet::adapters::system::SystemClock;
+use signet::protocol::bundle::TrustedRoot;
+use signet::protocol::bytes::{from_base64, to_base64};
+use signet::protocol::keys::EphemeralKey;
+use signet::protocol::time::Clock as _;
+use signet::protocol::x509::{Certificate, verify_path, verify_scts};
+
+use crate::support::server::TestServer;
+use crate::support::signing::{
+    csr_request, entry_request, key_request, request_chain, request_timestamp, sign, verify,
+};
+
+const EMAIL: &str = "build@example.com";
+const CONTENT: &[u8] = b"what is signed";
+
+fn trust_of(server: &TestServer) -> TrustedRoot {
+    TrustedRoot::from_json(&server.get("/trust/trusted_root.json").body).unwrap()
+}
+
+/// Checks what every certificate of an instance must have, by its trust root alone.
+fn check_chain(server: &TestServer, chain: &[Certificate]) {
+    let trust = trust_of(server);
+    let [authority] = trust.authorities.as_slice() else {
+        panic!("one authority");
+    };
+    let (leaf, above) = chain.split_first().unwrap();
+    assert_eq!(
+        above, authority.chain,
+        "the chain is the trust root's, in its order"
+    );
+    let path = verify_path(leaf, authority, SystemClock.now()).unwrap();
+    let scts = verify_scts(leaf, &path, &trust.ct_logs).unwrap();
+    assert_eq!(scts.len(), 1);
+    assert_eq!(leaf.subject_name().unwrap().as_str(), EMAIL);
+    assert_eq!(leaf.oidc_issuer(), Some(server.url()));
+    assert!(leaf.subject_is_empty());
+}
+
+#[test]
+fn a_key_proved_over_the_address_or_over_the_subject_is_certified() {
+    let server = TestServer::start();
+    let account = server.account(EMAIL);
+    let token = server.token(&account);
+    for challenge in [EMAIL, &account.client_id] {
+        let key = EphemeralKey::generate().unwrap();
+
+        let chain = request_chain(&server, &key_request(&token, &key, challenge));
+
+        assert_eq!(chain[0].public_key(), key.public_key());
+        check_chain(&server, &chain);
+    }
+}
+
+#[test]
+fn a_signing_request_is_certified() {
+    let server = TestServer::start();
+    let token = server.token(&server.account(EMAIL));
+    let key = rcgen::KeyPair::generate().unwrap();
+
+    let chain = request_chain(&server, &csr_request(&token, &key));
+
+    assert_eq!(chain[0].public_key().raw(), key.public_key_raw());
+    check_chain(&server, &chain);
+}
+
+#[test]
+fn a_proof_over_another_name_or_by_another_key_is_refused() {
+    let server = TestServer::start();
+    let token = server.token(&server.account(EMAIL));
+    let (key, other) = (
+        EphemeralKey::generate().unwrap(),
+        EphemeralKey::generate().unwrap(),
+    );
+    let over_another_name = key_request(&token, &key, "other@example.com");
+    let mut by_another_key = key_request(&token, &key, EMAIL);
+    by_another_key["publicKeyRequest"]["publicKey"]["content"] = json!(other.public_key().to_pem());
+    for request in [over_another_name, by_another_key] {
+        let reply = server.post_json("/api/v2/signingCert", &request);
+
+        assert_eq!(reply.status, 400);
+        let said = reply.json();
+        assert_eq!(said["code"], 3);
+        assert_eq!(
+            said["message"],
+            "The signature supplied in the request could not be verified"
+        );
+    }
+}
+
+#[test]
+fn a_bundle_is_verified_by_the_endpoint_and_nobody_elses_is() {
+    let server = TestServer::start();
+    let token = server.token(&server.account(EMAIL));
+    let bundle: Value =
+        serde_json::from_str(&sign(&server, &token, EMAIL, CONTENT).to_json()).unwrap();
+
+    let (status, verdict) = verify(&server, &bundle, CONTENT, EMAIL);
+
+    assert_eq!(status, 200, "{verdict}");
+    assert_eq!(verdict["verified"], true);
+    assert_eq!(
+        verdict["identity"],
+        json!({"issuer": server.url(), "subject": EMAIL})
+    );
+    assert_eq!(verdict["times"].as_array().unwrap().len(), 1);
+    assert_eq!(verdict["log_entries"][0]["index"], 0);
+    for (content, subject, code) in [
+        (&b"what was not signed"[..], EMAIL, "artifact-mismatch"),
+        (CONTENT, "other@example.com", "identity-denied"),
+    ] {
+        let (status, verdict) = verify(&server, &bundle, content, subject);
+        assert_eq!(status, 422, "{verdict}");
+        assert_eq!(verdict["verified"], false);
+        assert_eq!(verdict["code"], code);
+    }
+    let (status, problem) = verify(&server, &json!({"mediaType": "x"}), CONTENT, EMAIL);
+    assert_eq!(status, 400);
+    assert_eq!(problem["type"], "urn:signet:problem:not-a-bundle");
+}
+
+/// Flips a bit in a member in base64: in its middle or, where that holds certificates that nobody
+/// has to look at, near its end.
+fn flip(bundle: &Value, pointer: &str) -> Value {
+    let mut bundle = bundle.clone();
+    let member = bundle
+        .pointer_mut(pointer)
+        .unwrap_or_else(|| panic!("{pointer}"));
+    let mut bytes = from_base64(member.as_str().unwrap()).unwrap();
+    let at = if pointer.ends_with("/signedTimestamp") {
+        bytes.len() - 10
+    } else {
+        bytes.len() / 2
+    };
+    bytes[at] ^= 1;
+    *member = json!(to_base64(&bytes));
+    bundle
+}
+
+#[test]
+fn a_bit_flipped_anywhere_that_counts_is_refused_with_a_stable_code() {
+    let server = TestServer::start();
+    let token = server.token(&server.account(EMAIL));
+    // Two entries before it, so that the inclusion proof has something in it.
+    for content in [b"a", b"b"] {
+        sign(&server, &token, EMAIL, content);
+    }
+    let bundle = sign(&server, &token, EMAIL, CONTENT).to_json();
+    let bundle: Value = serde_json::from_str(&bundle).unwrap();
+    assert_eq!(verify(&server, &bundle, CONTENT, EMAIL).0, 200);
+    for pointer in [
+        "/messageSignature/signature",
+        "/messageSignature/messageDigest/digest",
+        "/verificationMaterial/certificate/rawBytes",
+        "/verificationMaterial/tlogEntries/0/canonicalizedBody",
+        "/verificationMaterial/tlogEntries/0/inclusionProof/rootHash",
+        "/verificationMaterial/tlogEntries/0/inclusionProof/hashes/0",
+        "/verificationMaterial/tlogEntries/0/logId/keyId",
+        "/verificationMaterial/timestampVerificationData/rfc3161Timestamps/0/signedTimestamp",
+    ] {
+        let (status, verdict) = verify(&server, &flip(&bundle, pointer), CONTENT, EMAIL);
+
+        assert!(matches!(status, 400 | 422), "{pointer}: {verdict}");
+        if status == 422 {
+            assert!(
+                verdict["code"].is_string() && verdict["reason"].is_string(),
+                "{verdict}"
+            );
+        } else {
+            assert_eq!(
+                verdict["type"], "urn:signet:problem:not-a-bundle",
+                "{pointer}"
+            );
+        }
+    }
+}
+
+#[test]
+fn t10_what_was_signed_before_a_restart_verifies_after_it_and_the_log_goes_on() {
+    let server = TestServer::start();
+    let account = server.account(EMAIL);
+    let bundle = sign(&server, &server.token(&account), EMAIL, CONTENT).to_json();
+    let bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let (url, trust) = (
+        server.url().to_owned(),
+        server.get("/trust/trusted_root.json").body,
+    );
+
+    let server = server.restart();
+
+    assert_eq!(server.url(), url);
+    assert_eq!(server.get("/trust/trusted_root.json").body, trust);
+    assert_eq!(verify(&server, &bundle, CONTENT, EMAIL).0, 200);
+    let later = sign(&server, &server.token(&account), EMAIL, b"signed later");
+    assert_eq!(later.entries()[0].index, 1);
+    let later: Value = serde_json::from_str(&later.to_json()).unwrap();
+    assert_eq!(verify(&server, &later, b"signed later", EMAIL).0, 200);
+}
+
+#[test]
+fn t05_submissions_of_one_entry_at_once_get_one_place() {
+    let server = TestServer::start();
+    let token = server.token(&server.account(EMAIL));
+    let key = EphemeralKey::generate().unwrap();
+    let chain = request_chain(&server, &key_request(&token, &key, EMAIL));
+    let request = entry_request(CONTENT, &key.sign(CONTENT).unwrap(), &chain[0]);
+
+    let replies: Vec<_> = std::thread::scope(|scope| {
+        let post = || server.post_json("/api/v2/log/entries", &request);
+        let posting: Vec<_> = (0..100).map(|_| scope.spawn(post)).collect();
+        posting
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+
+    let created = replies.iter().filter(|reply| reply.status == 201).count();
+    assert_eq!(created, 1);
+    for reply in replies.iter().filter(|reply| reply.status != 201) {
+        assert_eq!(reply.status, 409, "{}", reply.text());
+        assert_eq!(reply.header("x-log-index"), Some("0"));
+    }
+    let checkpoint = server.get("/checkpoint").text();
+    assert_eq!(checkpoint.lines().nth(1), Some("1"));
+}
+
+/// The other signature that holds wherever this one does: (r, n − s) for (r, s).
+fn twin(signature: &[u8]) -> Vec<u8> {
+    const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    let integer = |at: usize| {
+        let length = usize::from(signature[at + 1]);
+        (&signature[at + 2..at + 2 + length], at + 2 + length)
+    };
+    let (r, next) = integer(2);
+    let (s, _) = integer(next);
+    let order = hex::decode(ORDER).unwrap();
+    let mut rest = [
+        vec![0; 32_usize.saturating_sub(s.len())],
+        s[s.len().saturating_sub(32)..].to_vec(),
+    ]
+    .concat();
+    let mut borrowed = false;
+    for (digit, whole) in rest.iter_mut().zip(&order).rev() {
+        let (less, first) = whole.overflowing_sub(*digit);
+        let (less, second) = less.overflowing_sub(u8::from(borrowed));
+        (*digit, borrowed) = (less, first || second);
+    }
+    let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+    let mut s = rest[zeros..].to_vec();
+    if s[0] >= 0x80 {
+        s.insert(0, 0);
+    }
+    let lengths = [r.len(), s.len()].map(|length| u8::try_from(length).unwrap());
+    let content = [&[2, lengths[0]], r, &[2, lengths[1]], &s].concat();
+    [&[0x30, u8::try_from(content.len()).unwrap()], &content[..]].concat()
+}
+
+#[test]
+fn t48_the_twin_of_a_signature_is_an_entry_of_its_own_and_does_not_fit_the_old_one() {
+    let server = TestServer::start();
+    let token = server.token(&server.account(EMAIL));
+    let bundle = sign(&server, &token, EMAIL, CONTENT).to_json();
+    let mut bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let leaf = &bundle["verificationMaterial"]["certificate"]["rawBytes"];
+    let leaf = Certificate::from_der(&from_base64(leaf.as_str().unwrap()).unwrap()).unwrap();
+    let signature = bundle.pointer_mut("/messageSignature/signature").unwrap();
+    let other = twin(&from_base64(signature.as_str().unwrap()).unwrap());
+    assert!(leaf.public_key().verify_message(CONTENT, &other).is_ok());
+
+    let entry = server.post_json(
+        "/api/v2/log/entries",
+        &entry_request(CONTENT, &other, &leaf),
+    );
+    *signature = json!(to_base64(&other));
+    let (status, verdict) = verify(&server, &bundle, CONTENT, EMAIL);
+
+    assert_eq!(entry.status, 201, "{}", entry.text());
+    assert_eq!(status, 422, "{verdict}");
+    // Both the timestamp and the entry are for the other one.
+    assert!(verdict["code"].is_string());
+}
+
+#[test]
+fn timestamps_verify_by_the_trust_root_and_no_two_are_alike() {
+    use signet::protocol::bytes::HashAlgorithm;
+    use signet::protocol::tsp::{TimestampRequest, verify_reply};
+
+    let server = TestServer::start();
+    let request = TimestampRequest::new(
+        HashAlgorithm::Sha256.digest(b"a signature"),
+        Some(0x5157_7171),
+        true,
+    );
+    let replies = [(); 2].map(|()| request_timestamp(&server, b"a signature"));
+
+    assert_ne!(replies[0], replies[1]);
+    for reply in &replies {
+        verify_reply(reply, &request, &trust_of(&server).timestamp_authorities).unwrap();
+    }
+}

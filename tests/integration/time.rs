@@ -1,0 +1,82 @@
+//! Time that goes back, and time that has gone by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use signet::protocol::bytes::to_base64;
+use signet::protocol::keys::EphemeralKey;
+
+use crate::support::clock::TestClock;
+use crate::support::server::Plan;
+use crate::support::signing::{key_request, request_chain};
+
+const EMAIL: &str = "build@example.com";
+const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+
+fn timestamp_query() -> serde_json::Value {
+    json!({"artifactHash": to_base64(&[7; 32]), "hashAlgorithm": "sha256"})
+}
+
+#[test]
+fn t45_authorities_that_have_ended_issue_nothing_and_say_so() {
+    let clock = Arc::new(TestClock::default());
+    let server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
+    let account = server.account(EMAIL);
+    let key = EphemeralKey::generate().unwrap();
+    request_chain(&server, &key_request(&server.token(&account), &key, EMAIL));
+    assert_eq!(server.get("/readyz").status, 200);
+
+    clock.advance(YEAR * 30);
+
+    let ready = server.get("/readyz");
+    assert_eq!(ready.status, 503);
+    assert_eq!(
+        ready.json()["parts"]["certificate-authority"]["state"],
+        "failed"
+    );
+    assert_eq!(
+        ready.json()["parts"]["timestamp-authority"]["state"],
+        "failed"
+    );
+    let request = key_request(&server.token(&account), &key, EMAIL);
+    let refused = server.post_json("/api/v2/signingCert", &request);
+    assert!(refused.status >= 500, "{}", refused.text());
+    assert_eq!(
+        refused.json()["message"],
+        "error communicating with CA backend"
+    );
+    let refused = server.post_json("/api/v1/timestamp", &timestamp_query());
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert_eq!(server.get("/checkpoint").status, 200);
+}
+
+#[test]
+fn timestamps_never_go_back_not_even_over_a_restart() {
+    let clock = Arc::new(TestClock::default());
+    let server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
+    clock.advance(Duration::from_secs(3600));
+    let ask = |server: &crate::support::server::TestServer| {
+        server.post_json("/api/v1/timestamp", &timestamp_query())
+    };
+    assert_eq!(ask(&server).status, 200);
+
+    let earlier = Arc::new(TestClock::default());
+    let server = server
+        .stop()
+        .clock(Arc::<TestClock>::clone(&earlier))
+        .start();
+
+    let refused = ask(&server);
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let ready = server.get("/readyz");
+    assert_eq!(ready.status, 503);
+    assert_eq!(
+        ready.json()["parts"]["timestamp-authority"]["state"],
+        "failed"
+    );
+    earlier.advance(Duration::from_secs(3600));
+    assert_eq!(ask(&server).status, 200);
+    assert_eq!(server.get("/readyz").status, 200);
+}

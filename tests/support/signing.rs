@@ -1,0 +1,94 @@
+//! A signer that is not the program's: every request is written out, as another client sends it.
+
+use rcgen::CertificateParams;
+use serde_json::{Value, json};
+use signet::protocol::bundle::Bundle;
+use signet::protocol::bytes::{Digest, HashAlgorithm, Sha256, to_base64};
+use signet::protocol::keys::EphemeralKey;
+use signet::protocol::tsp::TimestampRequest;
+use signet::protocol::x509::Certificate;
+
+use super::http::Request;
+use super::server::TestServer;
+
+/// The body of a request for a certificate by key, with a proof over this challenge.
+pub fn key_request(token: &str, key: &EphemeralKey, challenge: &str) -> Value {
+    let proof = key.sign(challenge.as_bytes()).unwrap();
+    json!({
+        "credentials": { "oidcIdentityToken": token },
+        "publicKeyRequest": {
+            "publicKey": { "algorithm": "ECDSA", "content": key.public_key().to_pem() },
+            "proofOfPossession": to_base64(&proof),
+        },
+    })
+}
+
+/// The body of a request for a certificate by signing request.
+pub fn csr_request(token: &str, key: &rcgen::KeyPair) -> Value {
+    let request = CertificateParams::default().serialize_request(key).unwrap();
+    json!({
+        "credentials": { "oidcIdentityToken": token },
+        "certificateSigningRequest": to_base64(request.pem().unwrap().as_bytes()),
+    })
+}
+
+/// The body of a submission to the signature log.
+pub fn entry_request(content: &[u8], signature: &[u8], leaf: &Certificate) -> Value {
+    json!({"hashedRekordRequestV002": {
+        "digest": to_base64(Sha256::of(content).as_bytes()),
+        "signature": {
+            "content": to_base64(signature),
+            "verifier": {
+                "x509Certificate": { "rawBytes": to_base64(leaf.der()) },
+                "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+            },
+        },
+    }})
+}
+
+/// The chain that a certificate request is answered with, the leaf first.
+pub fn request_chain(server: &TestServer, request: &Value) -> Vec<Certificate> {
+    let reply = server.post_json("/api/v2/signingCert", request).success();
+    let chain = &reply["signedCertificateEmbeddedSct"]["chain"]["certificates"];
+    let pem = |certificate: &Value| Certificate::from_pem(certificate.as_str().unwrap()).unwrap();
+    chain.as_array().unwrap().iter().map(pem).collect()
+}
+
+/// A timestamp over a signature, as the server sent it.
+pub fn request_timestamp(server: &TestServer, signature: &[u8]) -> Vec<u8> {
+    let imprint = HashAlgorithm::Sha256.digest(signature);
+    let query = TimestampRequest::new(imprint, Some(0x5157_7171), true).to_der();
+    let kind = "application/timestamp-query";
+    let reply = server.send(&Request::post("/api/v1/timestamp", kind, query));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(
+        reply.header("content-type"),
+        Some("application/timestamp-reply")
+    );
+    reply.body
+}
+
+/// Signs some content as the bearer of the token and gives the bundle.
+pub fn sign(server: &TestServer, token: &str, challenge: &str, content: &[u8]) -> Bundle {
+    let key = EphemeralKey::generate().unwrap();
+    let chain = request_chain(server, &key_request(token, &key, challenge));
+    let leaf = chain.first().unwrap();
+    let signature = key.sign(content).unwrap();
+    let timestamp = request_timestamp(server, &signature);
+    let submission = entry_request(content, &signature, leaf);
+    let entry = server.post_json("/api/v2/log/entries", &submission);
+    assert_eq!(entry.status, 201, "{}", entry.text());
+    let digest = Digest::from(Sha256::of(content));
+    Bundle::for_message(leaf, digest, signature, &entry.body, timestamp).unwrap()
+}
+
+/// The verification endpoint's answer about a bundle.
+pub fn verify(server: &TestServer, bundle: &Value, content: &[u8], subject: &str) -> (u16, Value) {
+    let question = json!({
+        "bundle": bundle,
+        "artifact": { "sha256": Sha256::of(content).to_hex() },
+        "identities": [{ "issuer": server.url(), "subject": subject }],
+    });
+    let reply = server.post_json("/signet/v1/verify", &question);
+    (reply.status, reply.json())
+}
