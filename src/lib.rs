@@ -6,6 +6,8 @@
 //! - [`services`] are the use cases. Each owns its errors and declares the ports it needs.
 //! - [`adapters`] translate: HTTP, the command line, storage, keys on disk, the system clock.
 //!
+//! [`verify`] is the verifier as a library, for programs that link this crate.
+//!
 //! `app` alone knows all of them and wires one into the other.
 //! `ARCHITECTURE.md` tells the life of a signature through these rooms.
 
@@ -14,3 +16,4 @@ pub mod app;
 pub mod config;
 pub mod protocol;
 pub mod services;
+pub mod verify;

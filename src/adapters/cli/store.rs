@@ -1,5 +1,6 @@
 //! `signet fsck` and `signet rebuild`: the store of a server that is stopped.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -19,13 +20,13 @@ use crate::services::log::HeadSigner;
 pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
     let dir = &settings.server.data_dir;
-    storage::require_store(dir).map_err(failed)?;
+    require_store(dir)?;
     let signers = KeyStore::open(dir)
         .map_err(anyhow::Error::from)
         .and_then(|keys| LogSigners::load(&keys).map_err(anyhow::Error::from))
         .context("the keys of the logs")?;
     let signers: [Arc<dyn HeadSigner>; 2] = [Arc::new(signers.ct), Arc::new(signers.log)];
-    let report = storage::fsck(dir, &signers).map_err(failed)?;
+    let report = storage::fsck(dir, &signers).map_err(not_opened)?;
     print_result(report.to_string().trim_end()).context("standard output cannot be written")?;
     if report.is_clean() {
         return Ok(());
@@ -42,7 +43,8 @@ pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
 /// The configuration, or a journal that cannot be read.
 pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
-    let sizes = storage::rebuild(&settings.server.data_dir).map_err(failed)?;
+    require_store(&settings.server.data_dir)?;
+    let sizes = storage::rebuild(&settings.server.data_dir).map_err(not_opened)?;
     let mut output = Output::stderr();
     output.success("the state is built anew; the old one is beside it");
     for (log, size) in sizes {
@@ -54,8 +56,13 @@ pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A directory without a store is a mistyped name sooner than a damaged store.
+fn require_store(dir: &Path) -> Result<(), Failure> {
+    storage::require_store(dir).map_err(|error| Failure::failed(error.into()))
+}
+
 /// A full disk, or a server that has the store open, are no damage.
-fn failed(error: OpenError) -> Failure {
+fn not_opened(error: OpenError) -> Failure {
     if error.is_damage() {
         damaged(error.into())
     } else {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, Resource, ResponseError, web};
 use serde::de::DeserializeOwned;
 
@@ -51,6 +51,10 @@ impl ErrorForm for Gateway {
 #[derive(Clone, Copy)]
 struct PathLimit(usize);
 
+/// The largest body that the server takes anywhere, in bytes: `limits.body_bytes`.
+#[derive(Clone, Copy)]
+pub struct ServerLimit(pub usize);
+
 /// Gives a path a smaller limit than `limits.body_bytes`: whoever may ask for it unknown and
 /// unproven should not fill the memory with what no honest request is as long as.
 pub fn with_limit(path: Resource, bytes: usize) -> Resource {
@@ -91,11 +95,11 @@ impl<F: ErrorForm> FromRequest for Body<F> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bytes = web::Bytes::from_request(request, payload);
-        let limit = request.app_data::<PathLimit>().copied();
+        let limits = Limits::of(request);
         Box::pin(async move {
             let bytes = bytes
                 .await
-                .map_err(|error| unreadable::<F>(&error, limit))?;
+                .map_err(|error| unreadable::<F>(&error, &limits))?;
             Ok(Self {
                 bytes,
                 form: PhantomData,
@@ -104,17 +108,45 @@ impl<F: ErrorForm> FromRequest for Body<F> {
     }
 }
 
-fn unreadable<F: ErrorForm>(
-    error: &actix_web::Error,
-    limit: Option<PathLimit>,
-) -> actix_web::Error {
+/// What a request's length is held against.
+struct Limits {
+    path: Option<PathLimit>,
+    /// Whether the server would have taken a body of the length that was announced.
+    fits_the_server: bool,
+}
+
+impl Limits {
+    fn of(request: &HttpRequest) -> Self {
+        let announced = request.headers().get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let server = request.app_data::<ServerLimit>();
+        Self {
+            path: request.app_data::<PathLimit>().copied(),
+            fits_the_server: announced
+                .zip(server)
+                .is_some_and(|(length, ServerLimit(limit))| length <= *limit),
+        }
+    }
+
+    /// Longer than the server takes: 413. Longer only than any request of this path can be: that is
+    /// no such request, 400.
+    const fn status(&self) -> StatusCode {
+        if self.path.is_some() && self.fits_the_server {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+    }
+}
+
+fn unreadable<F: ErrorForm>(error: &actix_web::Error, limits: &Limits) -> actix_web::Error {
     let too_large = matches!(error.as_error(), Some(PayloadError::Overflow))
         || error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE;
     let error = if too_large {
         F::error(
-            StatusCode::PAYLOAD_TOO_LARGE,
+            limits.status(),
             "body-too-large",
-            match limit {
+            match limits.path {
                 Some(PathLimit(bytes)) => format!("the body is larger than {bytes} bytes"),
                 None => "the body is larger than limits.body_bytes allows".to_owned(),
             },

@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::body::ServerLimit;
 use super::metrics::Metrics;
 use super::request::{Surroundings, surround};
 use crate::adapters::keystore::{KeyStoreError, read_secret_file};
@@ -152,6 +153,7 @@ pub async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerError> {
         App::new()
             .app_data(surroundings.clone())
             .app_data(web::PayloadConfig::new(body_bytes))
+            .app_data(ServerLimit(body_bytes))
             .configure(|cfg| routes.iter().for_each(|routes| routes(cfg)))
             .wrap(from_fn(surround))
             // Clients put slashes at the end of paths that have none.

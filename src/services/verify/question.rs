@@ -19,10 +19,6 @@ pub struct Question {
 }
 
 /// Who must have signed.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each question, and it is passed by reference"
-)]
 #[derive(Clone, Debug)]
 pub enum Demand {
     /// One whom the caller expects, in the only bundle

@@ -38,10 +38,6 @@ impl Difference {
 
 use Verdict::{RefusedHere, RefusedThere};
 
-const fn any(_: &Mutation) -> bool {
-    true
-}
-
 fn is_in_token(change: &Mutation) -> bool {
     change.place.contains("/signedTimestamp!")
 }

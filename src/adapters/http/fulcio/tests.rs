@@ -311,7 +311,7 @@ fn every_refusal_has_the_status_of_the_contract() {
     let overloaded = CtError::Append(AppendError::Overloaded);
     assert_eq!(status(IssueError::Log(overloaded)), 503);
     let read_only = CtError::Append(AppendError::ReadOnly { missing: 1 });
-    assert_eq!(status(IssueError::Log(read_only)), 500);
+    assert_eq!(status(IssueError::Log(read_only)), 503);
     assert_eq!(status(IssueError::NoRandomness), 500);
     let token = |error: TokenError| GatewayError::from(error).status_code().as_u16();
     assert_eq!(token(TokenError::NotCompact), 400);

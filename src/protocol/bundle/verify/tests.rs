@@ -1,6 +1,7 @@
 //! Each test breaks one thing of a good bundle and names the refusal.
 
 mod forms;
+mod strictness;
 
 use std::time::Duration;
 

@@ -88,7 +88,7 @@ fn what_is_no_policy_is_refused() {
     is_refused("{", "", "EOF");
     is_refused(
         r#"{"identities": [], "identities": []}"#,
-        "identities",
+        "",
         "duplicate field",
     );
     is_refused(
