@@ -5,30 +5,22 @@
 
 use const_oid::ObjectIdentifier;
 
-/// The longest number, in bytes: one of 32 bits.
-const MAX_NUMBER_LENGTH: usize = 5;
+/// The longest number, in bytes of seven bits. const-oid has 32 bits for a number, but takes only
+/// some of those that have more than 28.
+const MAX_NUMBER_LENGTH: usize = 4;
 
 /// Reads the content of a DER OBJECT IDENTIFIER; none unless each number has its shortest form and
-/// at most 32 bits.
+/// at most 28 bits.
 pub(super) fn parse_content(content: &[u8]) -> Option<ObjectIdentifier> {
+    let is_number = |bytes: &[u8]| bytes.len() <= MAX_NUMBER_LENGTH && bytes.first() != Some(&0x80);
+    // X.690 §8.19.2: the last byte of each number is the one without the highest bit.
     content
         .split_inclusive(|byte| *byte < 0x80)
         .all(is_number)
         .then(|| ObjectIdentifier::from_bytes(content).ok())?
 }
 
-/// Whether these bytes are one number of an identifier (X.690 §8.19.2).
-fn is_number(bytes: &[u8]) -> bool {
-    let fits = match bytes.first() {
-        // Five bytes hold 35 bits, of which the three highest must be zero.
-        Some(first) if bytes.len() == MAX_NUMBER_LENGTH => *first < 0x90,
-        Some(_) => bytes.len() < MAX_NUMBER_LENGTH,
-        None => false,
-    };
-    fits && bytes.first() != Some(&0x80)
-}
-
-/// Reads `1.3.6.1.4.1`: numbers without signs or leading zeros, of at most 32 bits, that take three
+/// Reads `1.3.6.1.4.1`: numbers without signs or leading zeros, of at most 28 bits, that take three
 /// bytes at least in DER.
 pub(super) fn parse_text(text: &str) -> Option<ObjectIdentifier> {
     let mut numbers = text.split('.').map(parse_number);
@@ -76,7 +68,7 @@ mod tests {
             // const-oid 0.9.6 writes these numbers wrong.
             ("1.3.128", "2b8100"),
             ("1.3.16384", "2b818000"),
-            ("1.3.4294967295", "2b8fffffff7f"),
+            ("1.3.268435455", "2bffffff7f"),
         ] {
             let content = hex::decode(content).unwrap();
             let parsed = parse_text(text);
@@ -95,7 +87,7 @@ mod tests {
             "2b80",
             "2b8001",
             "2b81",
-            "2b9080808000",
+            "2b8180808000",
             // 2³⁵ + 10, of which const-oid keeps the 10.
             "2b81808080800a",
         ] {
@@ -120,6 +112,7 @@ mod tests {
             "3.1.1",
             "1.3.+1",
             "1.3.-1",
+            "1.3.268435456",
             "1.3.4294967296",
             "1.3.99999999999999999999",
             "1.3. 1",
