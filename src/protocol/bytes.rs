@@ -254,6 +254,19 @@ pub fn from_base64url(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
     general_purpose::URL_SAFE_NO_PAD.decode(text)
 }
 
+/// The longest text in which one PEM block is looked for, in bytes.
+pub const MAX_PEM_LENGTH: usize = 64 * 1024;
+
+/// Reads the one PEM block of a text (RFC 7468 §2), if it has one of these labels. Text around the
+/// block is passed over; a second block is not.
+pub fn from_pem(text: &str, labels: &[&str]) -> Option<Vec<u8>> {
+    if text.len() > MAX_PEM_LENGTH {
+        return None;
+    }
+    let [block] = <[pem::Pem; 1]>::try_from(pem::parse_many(text).ok()?).ok()?;
+    labels.contains(&block.tag()).then(|| block.into_contents())
+}
+
 /// Bytes that are base64 text in JSON: written with padding, read strictly.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Base64(pub Vec<u8>);
@@ -321,6 +334,27 @@ mod tests {
             assert_eq!(from_base64_lenient(text).unwrap(), [0xfb, 0xff]);
         }
         from_base64_lenient("-/8=").unwrap_err();
+    }
+
+    #[test]
+    fn a_text_with_two_pem_blocks_means_neither() {
+        let block = |label: &str| format!("-----BEGIN {label}-----\nYQ==\n-----END {label}-----\n");
+        let (one, other) = (block("ONE"), block("OTHER"));
+        let read = |text: &str| from_pem(text, &["ONE", "NEW ONE"]);
+
+        assert_eq!(read(&one).unwrap(), b"a");
+        assert_eq!(read(&format!("Subject: x\n{one}\n")).unwrap(), b"a");
+        let padded = " ".repeat(MAX_PEM_LENGTH);
+        for text in [
+            String::new(),
+            other.clone(),
+            format!("{one}{one}"),
+            format!("{one}{other}"),
+            format!("{one}{padded}"),
+            one.replace("END ONE", "END OTHER"),
+        ] {
+            assert_eq!(read(&text), None, "{text}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub use verify::{
 };
 
 use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256, WrongDigestLength};
+use crate::protocol::json;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::x509::Certificate;
 use dsse::Envelope;
@@ -160,7 +161,7 @@ impl Bundle {
         if json.len() > MAX_BUNDLE_LENGTH {
             return Err(BundleError::TooLarge(json.len()));
         }
-        let wire: wire::Bundle = serde_json::from_slice(json).map_err(|error| {
+        let wire: wire::Bundle = json::from_slice(json).map_err(|error| {
             if is_cosign_detached(json) {
                 BundleError::CosignDetached
             } else {
@@ -185,7 +186,7 @@ impl Bundle {
         timestamp: Vec<u8>,
     ) -> Result<Self, BundleError> {
         let entry: wire::TransparencyLogEntry =
-            serde_json::from_slice(entry).map_err(BundleError::Json)?;
+            json::from_slice(entry).map_err(BundleError::Json)?;
         Ok(Self {
             version: BundleVersion::V0_3,
             material: SigningMaterial::Certificate(certificate.der().to_vec()),

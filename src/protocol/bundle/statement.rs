@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::artifact::{algorithm_named, short_name};
 use super::proto_json::at_most;
 use crate::protocol::bytes::{Digest, HashAlgorithm};
+use crate::protocol::json;
 
 /// The payload type of statements in DSSE envelopes.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -79,7 +80,7 @@ impl Statement {
     /// See [`StatementError`].
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
         serde_json::from_slice::<UniqueMembers>(payload).map_err(StatementError::Json)?;
-        let wire: WireStatement = serde_json::from_slice(payload).map_err(StatementError::Json)?;
+        let wire: WireStatement = json::from_slice(payload).map_err(StatementError::Json)?;
         if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {
             return Err(StatementError::Type);
         }

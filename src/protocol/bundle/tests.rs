@@ -51,6 +51,25 @@ fn what_is_read_is_written_again() {
 }
 
 #[test]
+fn messages_written_as_lists_and_names_written_as_objects_are_refused() {
+    let bytes = serde_json::json!({"rawBytes": "AQI="});
+    let certificate = |value| with("/verificationMaterial/certificate", value);
+    assert!(read(&certificate(bytes)).is_ok());
+    assert!(read(&certificate(serde_json::json!(["AQI="]))).is_err());
+
+    let hash = "/messageSignature/messageDigest/algorithm";
+    assert!(read(&with(hash, serde_json::json!({"SHA2_256": null}))).is_err());
+    let all = sample();
+    let members = [
+        "mediaType",
+        "verificationMaterial",
+        "messageSignature",
+        "dsseEnvelope",
+    ];
+    assert!(read(&members.map(|name| all[name].clone()).to_vec().into()).is_err());
+}
+
+#[test]
 fn each_media_type_is_known_by_its_spelling() {
     for (media_type, version) in [
         (

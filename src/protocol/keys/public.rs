@@ -11,7 +11,7 @@ use spki::SubjectPublicKeyInfo;
 
 use super::digest_signature::{self, CheckedKey};
 use super::{KeyAlgorithm, KeyDetails};
-use crate::protocol::bytes::{Digest, Sha256};
+use crate::protocol::bytes::{Digest, Sha256, from_pem};
 
 /// A public key of an accepted kind, checked to be a good one.
 #[derive(Clone)]
@@ -80,11 +80,7 @@ impl PublicKey {
     /// # Errors
     /// As [`Self::from_spki_der`]; also where there is not exactly one such block.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let block = pem::parse(text).map_err(|_| KeyError::Malformed)?;
-        if block.tag() != "PUBLIC KEY" {
-            return Err(KeyError::Malformed);
-        }
-        Self::from_spki_der(block.contents())
+        Self::from_spki_der(&from_pem(text, &["PUBLIC KEY"]).ok_or(KeyError::Malformed)?)
     }
 
     /// The key as DER SubjectPublicKeyInfo, as it was read.
@@ -263,11 +259,18 @@ fn algorithm_of(
     match oid {
         rfc5912::ID_EC_PUBLIC_KEY => {
             let curve = parameters.and_then(|p| p.decode_as::<ObjectIdentifier>().ok());
-            match curve {
-                Some(rfc5912::SECP_256_R_1) => Ok(KeyAlgorithm::P256),
-                Some(rfc5912::SECP_384_R_1) => Ok(KeyAlgorithm::P384),
-                Some(rfc5912::SECP_521_R_1) => Ok(KeyAlgorithm::P521),
-                _ => Err(KeyError::Unsupported),
+            let (algorithm, size) = match curve {
+                Some(rfc5912::SECP_256_R_1) => (KeyAlgorithm::P256, 65),
+                Some(rfc5912::SECP_384_R_1) => (KeyAlgorithm::P384, 97),
+                Some(rfc5912::SECP_521_R_1) => (KeyAlgorithm::P521, 133),
+                _ => return Err(KeyError::Unsupported),
+            };
+            // SPEC RFC 5480 §2.2: the uncompressed form. aws-lc would also take a compressed point
+            // and a whole SubjectPublicKeyInfo, which ring and other readers refuse.
+            if raw.first() == Some(&4) && raw.len() == size {
+                Ok(algorithm)
+            } else {
+                Err(KeyError::Malformed)
             }
         }
         rfc8410::ID_ED_25519 if parameters.is_none() => Ok(KeyAlgorithm::Ed25519),
@@ -289,5 +292,45 @@ fn rsa_algorithm(raw: &[u8]) -> Result<KeyAlgorithm, KeyError> {
         384 => Ok(KeyAlgorithm::Rsa3072),
         512 => Ok(KeyAlgorithm::Rsa4096),
         _ => Err(KeyError::Weak),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SigningKey, signing::p256_spki};
+    use super::*;
+
+    fn read_point(point: &[u8]) -> Result<PublicKey, KeyError> {
+        PublicKey::from_spki_der(&p256_spki(point).unwrap())
+    }
+
+    #[test]
+    fn a_point_is_read_in_its_uncompressed_form_alone() {
+        let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+        let key = key.public_key();
+        let point = key.raw();
+        let parity = point[64] & 1;
+        let compressed = [&[2 | parity], &point[1..33]].concat();
+        let hybrid = [&[6 | parity], &point[1..]].concat();
+        let mut elsewhere = point.to_vec();
+        elsewhere[64] ^= 1;
+
+        assert_eq!(read_point(point).as_ref(), Ok(key));
+        for other in [&compressed, &hybrid, key.spki_der(), &point[..64], &[]] {
+            assert_eq!(read_point(other), Err(KeyError::Malformed));
+        }
+        assert_eq!(read_point(&elsewhere), Err(KeyError::Weak));
+    }
+
+    #[test]
+    fn a_text_with_two_keys_is_refused() {
+        let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
+        let pem = key.public_key().to_pem();
+
+        assert_eq!(PublicKey::from_pem(&pem).as_ref(), Ok(key.public_key()));
+        assert_eq!(
+            PublicKey::from_pem(&pem.repeat(2)),
+            Err(KeyError::Malformed)
+        );
     }
 }

@@ -28,6 +28,9 @@ pub enum PolicyFault {
     /// Fewer or more than allowed
     #[error("must have {0} to {1} entries")]
     Count(usize, usize),
+    /// More regular expressions than are compiled for one policy
+    #[error("a policy must have at most {0} patterns")]
+    Patterns(usize),
     /// Empty, or over its limit
     #[error("must have 1 to {0} bytes")]
     TextLength(usize),

@@ -8,13 +8,16 @@ mod signers;
 
 use std::collections::BTreeMap;
 
-use super::document::{PolicyDocument, ThresholdTable};
+use super::document::{ClaimTable, IdentityTable, PolicyDocument, ThresholdTable};
 use super::error::{PolicyError, PolicyFault};
 use super::{MAX_BUNDLES, Policy, Threshold};
 use crate::protocol::bytes::Sha256;
 
 /// The most identities, groups, deny rules and sets of thresholds that a policy may have.
 const MAX_ENTRIES: usize = 1000;
+/// The most patterns in a policy, besides those of its condition. Whoever asks for a verification may
+/// bring a policy along, and each pattern may take 128 KiB.
+const MAX_PATTERNS: usize = 128;
 /// The longest text in a policy, in bytes, unless its key has a limit of its own.
 const MAX_TEXT: usize = 2048;
 
@@ -28,6 +31,9 @@ impl PolicyDocument {
             text("description", description)?;
         }
         count("identities", self.identities.len())?;
+        if self.patterns() > MAX_PATTERNS {
+            return Err(PolicyError::whole(PolicyFault::Patterns(MAX_PATTERNS)));
+        }
         let members = identities::check(&self.identities)?;
         let groups = identities::check_groups(&self.groups, &members)?;
         let find =
@@ -42,6 +48,26 @@ impl PolicyDocument {
         };
         signers::check(&policy, &alternatives)?;
         Ok(policy)
+    }
+
+    /// How many patterns there are, besides those of the condition.
+    fn patterns(&self) -> usize {
+        let named = |one: &IdentityTable| {
+            let names = [&one.issuer_pattern, &one.subject_pattern];
+            let claims = one.claims.values();
+            let claims = claims.filter(|claim| matches!(claim, ClaimTable::Pattern(_)));
+            names
+                .into_iter()
+                .flatten()
+                .count()
+                .saturating_add(claims.count())
+        };
+        let denied = self
+            .deny
+            .iter()
+            .filter(|rule| rule.subject_pattern.is_some());
+        let counts = self.identities.iter().map(named);
+        counts.fold(denied.count(), usize::saturating_add)
     }
 
     /// The sets of thresholds, each with where it stands; one of everybody where none are written.

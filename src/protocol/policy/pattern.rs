@@ -6,7 +6,7 @@ use regex::{Regex, RegexBuilder};
 pub const MAX_PATTERN_LENGTH: usize = 1024;
 
 /// The most memory that a compiled pattern, and its cache while matching, may take, in bytes.
-const MAX_COMPILED_SIZE: usize = 1 << 20;
+const MAX_COMPILED_SIZE: usize = 128 << 10;
 
 /// A regular expression that matches a text as a whole or not at all.
 #[derive(Clone, Debug)]

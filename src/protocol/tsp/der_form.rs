@@ -6,6 +6,8 @@
 
 use const_oid::ObjectIdentifier;
 
+use crate::protocol::oid;
+
 pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
@@ -99,7 +101,7 @@ impl<'a> Fields<'a> {
 
     /// The next element, an OBJECT IDENTIFIER.
     pub(super) fn oid(&mut self) -> Result<ObjectIdentifier, Malformed> {
-        ObjectIdentifier::from_bytes(self.take(OBJECT_IDENTIFIER)?).map_err(|_| Malformed)
+        oid::parse_content(self.take(OBJECT_IDENTIFIER)?).ok_or(Malformed)
     }
 
     /// A BOOLEAN DEFAULT FALSE: absent or TRUE, for DER leaves defaults out (X.690 §11.5).

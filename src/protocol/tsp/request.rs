@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::der_form::{self, Fields, Malformed};
 use super::{PkiFailure, hash_oid, known_hash};
 use crate::protocol::bytes::{Digest, HashAlgorithm, ProtoBytes, WrongDigestLength};
+use crate::protocol::oid;
 
 /// The longest DER request that is read, in bytes. A real one has about 60.
 pub const MAX_DER_REQUEST: usize = 1024;
@@ -118,7 +119,7 @@ impl TimestampRequest {
         let imprint = fields.element(der_form::SEQUENCE)?;
         let policy = fields
             .optional(der_form::OBJECT_IDENTIFIER)?
-            .map(|bytes| ObjectIdentifier::from_bytes(bytes).map_err(|_| RequestError::Policy))
+            .map(|bytes| oid::parse_content(bytes).ok_or(RequestError::Policy))
             .transpose()?;
         let nonce = fields.optional_integer()?;
         let wants_certificate = fields.default_false()?;
@@ -156,7 +157,7 @@ impl TimestampRequest {
         let digest = Digest::new(algorithm, request.artifact_hash.0)?;
         let policy = request
             .tsa_policy_oid
-            .map(|oid| ObjectIdentifier::new(&oid).map_err(|_| RequestError::Policy))
+            .map(|oid| oid::parse_text(&oid).ok_or(RequestError::Policy))
             .transpose()?;
         let nonce = request
             .nonce

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use const_oid::ObjectIdentifier;
 use der::asn1::IntRef;
 use der::{Decode, Encode};
-use x509_cert::name::RdnSequence;
 
 use super::extensions::Extensions;
+use super::names::parse_name;
 use super::signature::SignatureAlgorithm;
 use super::tbs::{RawCertificate, RawTbs};
 use crate::protocol::bytes::Sha256;
@@ -90,9 +90,9 @@ impl Certificate {
             return Err(CertificateError::AlgorithmMismatch);
         }
         let subject = fields.subject.to_der().map_err(malformed)?;
-        let subject_name = RdnSequence::from_der(&subject).map_err(malformed)?;
+        let subject_name = parse_name(&subject).ok_or(CertificateError::Malformed)?;
         let issuer = fields.issuer.to_der().map_err(malformed)?;
-        RdnSequence::from_der(&issuer).map_err(malformed)?;
+        parse_name(&issuer).ok_or(CertificateError::Malformed)?;
         let serial: IntRef<'_> = fields.serial.decode_as().map_err(malformed)?;
         let algorithm = raw.signature_algorithm.to_der().map_err(malformed)?;
         let parts = Parts {

@@ -4,12 +4,13 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5280, rfc5912};
 use der::asn1::{OctetStringRef, Utf8StringRef};
 use der::{Decode, Encode};
-use x509_cert::ext::pkix::name::{GeneralName, GeneralNames};
-use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
 use super::certificate::CertificateError;
+use super::names::{parse_authority_key_id, parse_one_name};
 use super::tbs::{RawExtension, RawTbs};
-use crate::protocol::identity::{EmailAddress, SubjectName, SubjectUri};
+use crate::protocol::identity::SubjectName;
+use crate::protocol::oid;
 
 /// The precertificate poison (RFC 6962 §3.1)
 pub const POISON: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.3");
@@ -61,17 +62,19 @@ impl Extensions {
         let mut extensions = Self::default();
         for raw in tbs.extensions() {
             let raw: RawExtension<'_> = raw.decode_as().map_err(|_| CertificateError::Malformed)?;
-            if extensions.find(raw.id).is_some() {
-                return Err(CertificateError::DuplicateExtension(raw.id));
+            // An identifier in a second form would be a way around the comparison below.
+            let id = oid::parse_content(raw.id.as_bytes()).ok_or(CertificateError::Malformed)?;
+            if extensions.find(id).is_some() {
+                return Err(CertificateError::DuplicateExtension(id));
             }
             let extension = Extension {
-                id: raw.id,
+                id,
                 critical: raw.critical,
                 value: raw.value.as_bytes().to_vec(),
             };
             extensions
                 .read(&extension)
-                .ok_or(CertificateError::Extension(raw.id))?;
+                .ok_or(CertificateError::Extension(id))?;
             extensions.all.push(extension);
         }
         Ok(extensions)
@@ -101,16 +104,10 @@ impl Extensions {
                 self.subject_key_id = Some(id.as_bytes().to_vec());
             }
             rfc5280::ID_CE_AUTHORITY_KEY_IDENTIFIER => {
-                let id = AuthorityKeyIdentifier::from_der(value).ok()?;
-                self.authority_key_id = id.key_identifier.map(|id| id.as_bytes().to_vec());
+                self.authority_key_id = parse_authority_key_id(value)?;
             }
             rfc5280::ID_CE_SUBJECT_ALT_NAME => {
-                let names = GeneralNames::from_der(value).ok()?;
-                // SPEC RFC 5280 §4.2.1.6: SIZE (1..MAX).
-                if names.is_empty() {
-                    return None;
-                }
-                self.subject_name = the_one_name(&names);
+                self.subject_name = parse_one_name(value)?;
             }
             _ => {}
         }
@@ -214,21 +211,6 @@ pub const TIME_STAMPING: ObjectIdentifier = rfc5912::ID_KP_TIME_STAMPING;
 /// The identifier of Fulcio's extension with this number.
 pub(super) fn fulcio_id(number: u8) -> Option<ObjectIdentifier> {
     FULCIO.push_arc(u32::from(number)).ok()
-}
-
-fn the_one_name(names: &[GeneralName]) -> Option<SubjectName> {
-    let [name] = names else {
-        return None;
-    };
-    match name {
-        GeneralName::Rfc822Name(email) => EmailAddress::new(email.as_str())
-            .ok()
-            .map(SubjectName::Email),
-        GeneralName::UniformResourceIdentifier(uri) => {
-            SubjectUri::new(uri.as_str()).ok().map(SubjectName::Uri)
-        }
-        _ => None,
-    }
 }
 
 /// A DER UTF8String.

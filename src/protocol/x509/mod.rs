@@ -4,6 +4,7 @@
 mod certificate;
 pub mod chain;
 pub mod extensions;
+mod names;
 pub mod profile;
 pub mod request;
 pub mod sct;

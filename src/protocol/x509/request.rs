@@ -4,6 +4,7 @@ use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, Encode, Sequence};
 
 use super::signature::SignatureAlgorithm;
+use crate::protocol::bytes::from_pem;
 use crate::protocol::keys::{KeyError, PublicKey};
 
 /// A public key whose owner was seen to hold the private half.
@@ -54,12 +55,10 @@ struct RawRequestInfo<'a> {
 /// # Errors
 /// See [`PossessionError`].
 pub fn verify_request(pem: &str) -> Result<ProvenKey, PossessionError> {
-    let block = pem::parse(pem).map_err(|_| PossessionError::Request)?;
-    if !["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"].contains(&block.tag()) {
-        return Err(PossessionError::Request);
-    }
+    let labels = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
+    let der = from_pem(pem, &labels).ok_or(PossessionError::Request)?;
     let malformed = |_| PossessionError::Request;
-    let raw = RawRequest::from_der(block.contents()).map_err(malformed)?;
+    let raw = RawRequest::from_der(&der).map_err(malformed)?;
     let info: RawRequestInfo<'_> = raw.info.decode_as().map_err(malformed)?;
     if info.version != 0 {
         return Err(PossessionError::Request);

@@ -8,6 +8,7 @@ use der::asn1::{BitStringRef, Null};
 use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use crate::protocol::bytes::Sha256;
+use crate::protocol::json;
 use crate::protocol::keys::{KeyDetails, KeyError, PublicKey};
 use crate::protocol::note::KeyId;
 use crate::protocol::time::{UnixTime, Validity};
@@ -85,8 +86,7 @@ impl TrustedRoot {
         if json.len() > MAX_TRUSTED_ROOT_LENGTH {
             return Err(TrustedRootError::TooLarge(json.len()));
         }
-        let document: wire::TrustedRoot =
-            serde_json::from_slice(json).map_err(TrustedRootError::Json)?;
+        let document: wire::TrustedRoot = json::from_slice(json).map_err(TrustedRootError::Json)?;
         Self::try_from(document)
     }
 

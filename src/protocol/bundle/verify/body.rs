@@ -16,6 +16,7 @@ use crate::protocol::bundle::LogEntry;
 use crate::protocol::bundle::dsse::Envelope;
 use crate::protocol::bytes::{Base64, Digest, Sha256, from_base64, to_base64};
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::json;
 use crate::protocol::keys::KeyDetails;
 
 /// Checks that the entry is for what the bundle holds. Returns how the log says that it verified
@@ -143,8 +144,7 @@ impl Entry<'_> {
 
     /// Reads the body; its own kind and version must be those that the bundle names.
     fn spec<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        let body: Body<T> =
-            serde_json::from_slice(&self.entry.body).map_err(|_| self.malformed())?;
+        let body: Body<T> = json::from_slice(&self.entry.body).map_err(|_| self.malformed())?;
         if body.kind != self.entry.kind || body.api_version != self.entry.version {
             return Err(self.malformed());
         }

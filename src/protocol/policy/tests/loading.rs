@@ -369,3 +369,24 @@ fn a_deny_rule_names_one_thing_and_a_window_that_exists() {
         is_refused(&deny(rule), at, says);
     }
 }
+
+#[test]
+fn the_patterns_of_a_policy_are_bounded_in_number_and_size() {
+    let of = |count: usize| {
+        let one = |number| {
+            format!(
+                "[[identities]]\nissuer_pattern = 'https://.*'\nsubject_pattern = 'a{number}@.*'\n"
+            )
+        };
+        (0..count).map(one).collect::<String>()
+    };
+    let more = "[[deny]]\nsubject_pattern = '.*@x'\n";
+
+    assert!(Policy::parse(&of(64)).is_ok());
+    is_refused(&of(65), "", "at most 128 patterns");
+    is_refused(&format!("{}{more}", of(64)), "", "at most 128 patterns");
+    let words = "[[identities]]\nissuer = 'https://idp.example'\nsubject_pattern = '\\w+@\\w+'\n";
+    assert!(Policy::parse(words).is_ok());
+    let large = "[[identities]]\nissuer = 'https://idp.example'\nsubject_pattern = '\\pL{20}'\n";
+    is_refused(large, "identities[0].subject_pattern", "size limit");
+}

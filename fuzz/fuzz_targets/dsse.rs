@@ -1,0 +1,90 @@
+//! The pre-authentication encoding has one reading, and a statement names only what it spells out.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use signet::protocol::bundle::dsse::{Envelope, pre_authentication_encoding};
+use signet::protocol::bundle::statement::{MAX_SUBJECTS, Statement};
+use signet::protocol::bundle::{Artifact, Bundle, Content};
+use signet::protocol::bytes::{HashAlgorithm, to_base64};
+use signet_fuzz::{ARTIFACT, BUNDLE, SIGNED};
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(statement) = Statement::parse(data) {
+        check_statement(data, &statement);
+    }
+    let (head, payload) = data.split_at(data.len().min(data.first().copied().unwrap_or(0).into()));
+    let payload_type = String::from_utf8_lossy(head);
+    let encoding = pre_authentication_encoding(&payload_type, payload);
+    assert_eq!(
+        read_encoding(&encoding),
+        Some((payload_type.as_bytes(), payload))
+    );
+    if payload.len() < 4096 {
+        check_envelope(&payload_type, payload);
+    }
+});
+
+fn check_statement(data: &[u8], statement: &Statement) {
+    let value: serde_json::Value = serde_json::from_slice(data).expect("a statement is JSON");
+    let subjects = value["subject"].as_array().expect("subjects are a list");
+    assert!((1..=MAX_SUBJECTS).contains(&subjects.len()));
+    assert_eq!(value["predicateType"], statement.predicate_type());
+    let spelled = |algorithm: HashAlgorithm, content: &[u8]| {
+        let digest = hex::encode(algorithm.digest(content).as_bytes());
+        value.to_string().to_ascii_lowercase().contains(&digest)
+    };
+    for content in [ARTIFACT, b"another file"] {
+        if statement.names(&Artifact::from_bytes(content)) {
+            assert!(
+                statement
+                    .hash_algorithms()
+                    .any(|algorithm| spelled(algorithm, content))
+            );
+        }
+    }
+    assert!(
+        !statement.names(&Artifact::from_bytes(data)),
+        "no statement holds its own digest"
+    );
+    let _ = statement.names(&SIGNED);
+}
+
+/// DSSE protocol: `DSSEv1 SP len(type) SP type SP len(payload) SP payload`, and nothing behind it.
+fn read_encoding(encoding: &[u8]) -> Option<(&[u8], &[u8])> {
+    fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+        let space = bytes.iter().position(|byte| *byte == b' ')?;
+        let length: usize = std::str::from_utf8(&bytes[..space]).ok()?.parse().ok()?;
+        bytes[space + 1..].split_at_checked(length)
+    }
+    let (payload_type, rest) = part(encoding.strip_prefix(b"DSSEv1 ")?)?;
+    let (payload, rest) = part(rest.strip_prefix(b" ")?)?;
+    rest.is_empty().then_some((payload_type, payload))
+}
+
+/// An envelope in a bundle comes out as it went in.
+fn check_envelope(payload_type: &str, payload: &[u8]) {
+    let mut bundle: serde_json::Value = serde_json::from_slice(BUNDLE).expect("the seed is JSON");
+    let members = bundle.as_object_mut().expect("a bundle is an object");
+    members.remove("messageSignature");
+    members.insert(
+        "dsseEnvelope".to_owned(),
+        serde_json::json!({
+            "payload": to_base64(payload),
+            "payloadType": payload_type,
+            "signatures": [{"sig": "AAAA"}],
+        }),
+    );
+    let bundle = Bundle::from_json(bundle.to_string().as_bytes()).expect("a bundle in form");
+    let Content::Envelope(Envelope {
+        payload: read,
+        payload_type: read_type,
+        signatures,
+    }) = bundle.content()
+    else {
+        panic!("the bundle has an envelope");
+    };
+    assert_eq!(
+        (read.as_slice(), read_type.as_str(), signatures.len()),
+        (payload, payload_type, 1)
+    );
+}

@@ -1,0 +1,50 @@
+//! An entry has one canonical body, a request comes back as it was sent, and only the signature
+//! that was made is admitted.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use signet::adapters::wire::rekor::CreateEntryRequest;
+use signet::protocol::entry::{MAX_BODY, UnverifiedHashedRekord};
+use signet_fuzz::WORLD;
+
+static KNOWN: LazyLock<UnverifiedHashedRekord> = LazyLock::new(|| {
+    let body = &WORLD.bundle.entries()[0].body;
+    UnverifiedHashedRekord::parse_body(body).expect("the seed is an entry")
+});
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(entry) = UnverifiedHashedRekord::parse_body(data) {
+        assert!(data.len() <= MAX_BODY);
+        assert_eq!(entry.canonical_body(), data);
+        check(&entry);
+    }
+    let Ok(request) = serde_json::from_slice::<CreateEntryRequest>(data) else {
+        return;
+    };
+    if let Ok(entry) = UnverifiedHashedRekord::try_from(request) {
+        let body = entry.canonical_body();
+        if body.len() <= MAX_BODY {
+            assert_eq!(
+                UnverifiedHashedRekord::parse_body(&body).as_ref(),
+                Ok(&entry)
+            );
+        }
+        let written = serde_json::to_vec(&CreateEntryRequest::from(&entry)).expect("plain JSON");
+        let again: CreateEntryRequest = serde_json::from_slice(&written).expect("our own JSON");
+        assert_eq!(UnverifiedHashedRekord::try_from(again).as_ref(), Ok(&entry));
+        check(&entry);
+    }
+});
+
+fn check(entry: &UnverifiedHashedRekord) {
+    if let Ok(admitted) = entry.verify() {
+        assert_eq!(admitted.body(), entry.canonical_body());
+        assert_eq!(
+            entry.digest, KNOWN.digest,
+            "a signature over another digest"
+        );
+        assert_eq!(entry.key_details, KNOWN.key_details);
+    }
+}

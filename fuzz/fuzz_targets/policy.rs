@@ -1,0 +1,99 @@
+//! A policy means the same in TOML and JSON, and silence, order and repetition permit nothing.
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use signet::protocol::bundle::Artifact;
+use signet::protocol::bytes::Sha256;
+use signet::protocol::keys::KeyDetails;
+use signet::protocol::policy::{
+    ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, Identity, KeyEvidence,
+    MAX_BUNDLES, PolicyDocument, SctEvidence, StatementEvidence, TimeEvidence, TimeKind,
+};
+use signet::protocol::time::UnixTime;
+
+static EVIDENCE: LazyLock<[Evidence; 2]> = LazyLock::new(|| {
+    // The interpreter's own panics are caught where it is called, and are no findings here.
+    std::panic::set_hook(Box::new(|panic| {
+        let here = panic
+            .location()
+            .is_some_and(|place| !place.file().contains("/registry/"));
+        if here {
+            eprintln!("{panic}");
+        }
+    }));
+    ["ada@example.com", "bob@example.com"].map(signed_by)
+});
+
+fuzz_target!(|text: &str| {
+    let [ada, bob] = &*EVIDENCE;
+    let Ok(document) = PolicyDocument::parse(text) else {
+        return;
+    };
+    let written = serde_json::to_string(&document).expect("a document has text keys");
+    let again = PolicyDocument::parse(&written).expect("what was written is a document");
+    assert_eq!(serde_json::to_string(&again).ok(), Some(written));
+    let policy = document.check();
+    assert_eq!(again.check(), policy);
+    let Ok(policy) = policy else {
+        return;
+    };
+    let accepts = |evidence: &[&Evidence]| {
+        let evidence: Vec<_> = evidence.iter().map(|one| Evidence::clone(one)).collect();
+        policy.decide(&evidence).is_ok()
+    };
+    assert!(!accepts(&[]), "silence is permission");
+    assert_eq!(
+        accepts(&[ada, bob]),
+        accepts(&[bob, ada]),
+        "the order decides"
+    );
+    assert_eq!(accepts(&[ada, ada]), accepts(&[ada]), "one counts twice");
+    assert!(!accepts(&vec![ada; MAX_BUNDLES + 1]));
+});
+
+fn signed_by(subject: &str) -> Evidence {
+    let own = Sha256::of(subject.as_bytes());
+    let authority = "https://tsa.example".to_owned();
+    let log = "https://log.example".to_owned();
+    let time = UnixTime::from_seconds(1_795_177_800);
+    Evidence {
+        certificate: Some(CertificateEvidence {
+            identity: Identity {
+                issuer: "https://idp.example".to_owned(),
+                subject: subject.to_owned(),
+            },
+            serial: own.as_bytes()[..16].to_vec(),
+            fingerprint: Sha256::of_parts(&[b"certificate", subject.as_bytes()]),
+            authority: Sha256::of(b"authority"),
+            claims: BTreeMap::from([("source_repository_ref", "refs/heads/main".to_owned())]),
+            scts: vec![SctEvidence {
+                log_id: own,
+                log: log.clone(),
+                time,
+            }],
+        }),
+        key: KeyEvidence {
+            fingerprint: own,
+            details: KeyDetails::EcdsaP256Sha256,
+        },
+        artifact: ArtifactDigest::all_of(&Artifact::from_bytes(b"artifact")),
+        times: vec![TimeEvidence {
+            time,
+            source: TimeKind::Timestamp,
+            authority,
+        }],
+        entries: vec![EntryEvidence {
+            log_id: Sha256::of(log.as_bytes()),
+            log,
+            index: subject.bytes().map(u64::from).sum(),
+            kind: "hashedrekord".to_owned(),
+        }],
+        statement: Some(StatementEvidence {
+            predicate_type: "https://slsa.dev/provenance/v1".to_owned(),
+            predicate: serde_json::json!({"builder": {"id": "x"}, "list": [1, 2.5, null, true]}),
+        }),
+    }
+}

@@ -1,0 +1,42 @@
+//! A list of SCTs is written as it was read, and only the log's own promise verifies.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use signet::protocol::x509::sct::{
+    PrecertEntry, SignedCertificateTimestamp, encode_sct_list, parse_sct_list,
+};
+use signet_fuzz::WORLD;
+
+const LIST: &[u8] = include_bytes!("../seeds/sct/list");
+
+static PROMISED: LazyLock<(PrecertEntry, SignedCertificateTimestamp)> = LazyLock::new(|| {
+    let issuer = &WORLD.trust.authorities[0].chain[0];
+    let entry = PrecertEntry::rebuilt_from(&WORLD.leaf, issuer).expect("the leaf has a list");
+    let mut list = parse_sct_list(LIST).expect("the seed is a list");
+    (entry, list.remove(0))
+});
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(scts) = parse_sct_list(data) else {
+        return;
+    };
+    if !scts.is_empty() {
+        let written = encode_sct_list(&scts).expect("what was read fits");
+        assert_eq!(parse_sct_list(&written).as_ref(), Ok(&scts));
+        // SCTs of other versions are left out, and then the list is shorter.
+        assert!(written == data || written.len() < data.len());
+    }
+    let (entry, promised) = &*PROMISED;
+    let key = &WORLD.trust.ct_logs[0].key;
+    for sct in &scts {
+        if sct.verify(key, entry).is_ok() {
+            // The log's ID is not signed; the key decides.
+            assert_eq!(
+                (sct.time, &sct.extensions),
+                (promised.time, &promised.extensions)
+            );
+        }
+    }
+});

@@ -1,0 +1,71 @@
+//! A trust root survives its own JSON form, keeps its limits, and vouches only for what it lists.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use signet::protocol::bundle::{TrustedRoot, trusted_root::wire, verify};
+use signet::protocol::x509::Certificate;
+use signet_fuzz::{SIGNED, WORLD};
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(root) = TrustedRoot::from_json(data) else {
+        return;
+    };
+    let read: wire::TrustedRoot = serde_json::from_slice(data).expect("it was read before");
+    let written = serde_json::to_vec(&read).expect("it has text keys");
+    let again = TrustedRoot::from_json(&written).expect("what was written is a trust root");
+    assert_eq!(format!("{again:?}"), format!("{root:?}"));
+    check_limits(&root);
+    check_verdict(&root);
+});
+
+fn check_limits(root: &TrustedRoot) {
+    let lists = [root.logs.len(), root.authorities.len(), root.ct_logs.len()];
+    assert!(
+        lists
+            .into_iter()
+            .chain([root.timestamp_authorities.len()])
+            .all(|n| n <= 256)
+    );
+    let chains = root.authorities.iter().map(|one| &one.chain);
+    for chain in chains.chain(root.timestamp_authorities.iter().map(|one| &one.chain)) {
+        assert!((1..=10).contains(&chain.len()));
+    }
+    for log in &root.logs {
+        assert_eq!(
+            root.log(log.id.as_bytes()).map(|found| found.id),
+            Some(log.id)
+        );
+    }
+}
+
+/// The seed's signature verifies only if the root lists the parties that vouch for it.
+fn check_verdict(root: &TrustedRoot) {
+    let world = &*WORLD;
+    if verify(&world.bundle, &SIGNED, &world.expectation, root, world.now).is_err() {
+        return;
+    }
+    let known = &world.trust;
+    let has = |chain: &[Certificate], of: &[Certificate]| {
+        let anchor = of.last().expect("chains are not empty");
+        chain
+            .iter()
+            .any(|one| one.public_key() == anchor.public_key() || of.contains(one))
+    };
+    assert!(root.logs.iter().any(|log| log.key == known.logs[0].key));
+    assert!(
+        root.ct_logs
+            .iter()
+            .any(|log| log.key == known.ct_logs[0].key)
+    );
+    assert!(
+        root.authorities
+            .iter()
+            .any(|one| has(&one.chain, &known.authorities[0].chain))
+    );
+    let stamps = &known.timestamp_authorities[0].chain;
+    assert!(
+        root.timestamp_authorities
+            .iter()
+            .any(|one| has(&one.chain, stamps))
+    );
+}
