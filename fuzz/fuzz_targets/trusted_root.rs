@@ -31,9 +31,13 @@ fn check_limits(root: &TrustedRoot) {
         assert!((1..=10).contains(&chain.len()));
     }
     for log in &root.logs {
-        assert_eq!(
-            root.log(log.id.as_bytes()).map(|found| found.id),
-            Some(log.id)
+        assert!(
+            root.logs_with(log.id.as_bytes())
+                .any(|found| found.key == log.key)
+        );
+        assert!(
+            root.logs_with(log.id.as_bytes())
+                .all(|found| found.id == log.id)
         );
     }
 }
