@@ -1,41 +1,38 @@
 //! The composition root: settings and a data directory in, a running service out. It alone knows
 //! every layer, and no other code asks which implementation stands behind a port.
 
+mod error;
+mod issuers;
 mod material;
 mod routes;
 
 use std::sync::Arc;
 
-use thiserror::Error;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use crate::adapters::admin::{AdminError, AdminSocket};
+use crate::adapters::admin::AdminSocket;
 use crate::adapters::http::metrics::Metrics;
 use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
 use crate::adapters::keystore::KeyStore;
-use crate::adapters::outbound::oidc::{
-    EndpointError, EndpointSettings, FetchLimits, HttpKeySource,
-};
-use crate::adapters::storage::{self, OpenError, Storage};
+use crate::adapters::storage::{self, Storage};
 use crate::adapters::system::random_bytes;
-use crate::config::{IssuerSettings, PolicySettings, Settings};
-use crate::protocol::identity::{IssuerUrl, NameError};
-use crate::protocol::policy::{Policy, PolicyError};
+use crate::config::{PolicySettings, Settings};
+use crate::protocol::policy::Policy;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
 use crate::services::ca::CertificateAuthority;
 use crate::services::ctlog::{CtHeadSigner, CtLog};
-use crate::services::issuer::{EmbeddedIssuer, IssuerKeyError};
+use crate::services::issuer::EmbeddedIssuer;
 use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
-use crate::services::oidc::{
-    IdentityVerifier, IssuerSettingError, KeyPolicy, KeySource, TrustedIssuer,
-};
+use crate::services::oidc::IdentityVerifier;
 use crate::services::rekor::{CheckpointSigner, SignatureLog};
-use crate::services::timestamp::{OpenFloorError, TimestampAuthority};
-use crate::services::trust::{Anchors, TrustDocuments, TrustError};
+use crate::services::timestamp::TimestampAuthority;
+use crate::services::trust::{Anchors, TrustDocuments};
 use crate::services::verify::{NamedPolicies, Verifier};
 
+pub use error::StartError;
+use issuers::{embedded_issuer, issuer_urls, trusted_issuers};
 use material::Instance;
 pub use material::{LogSigners, Material, MaterialError};
 
@@ -59,107 +56,6 @@ pub struct App {
     verifier: Arc<Verifier>,
     anchors: Anchors,
     clock: Arc<dyn Clock>,
-}
-
-/// Why an instance does not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// Keys, certificates and names
-    #[error(transparent)]
-    Material(#[from] MaterialError),
-    /// The store
-    #[error(transparent)]
-    Storage(#[from] OpenError),
-    /// A log did not come up from the store
-    #[error("the {0} does not start: {1}")]
-    Log(LogId, #[source] crate::services::log::StartError),
-    /// Accounts
-    #[error("accounts: {0}")]
-    Accounts(#[from] AccountError),
-    /// The timestamp authority
-    #[error("timestamp authority: {0}")]
-    Timestamps(#[from] OpenFloorError),
-    /// The embedded issuer
-    #[error("embedded issuer: {0}")]
-    Issuer(#[from] IssuerKeyError),
-    /// The public URL cannot be an issuer
-    #[error("server.public_url cannot be an issuer: it {0}")]
-    IssuerName(#[from] NameError),
-    /// An issuer's settings
-    #[error("issuer {url}: {source}")]
-    TrustedIssuer {
-        /// The issuer.
-        url: String,
-        /// What is wrong.
-        source: IssuerSettingError,
-    },
-    /// An issuer that cannot be reached as it is configured
-    #[error("issuer {url}: {source}")]
-    Endpoint {
-        /// The issuer.
-        url: String,
-        /// What is wrong.
-        source: EndpointError,
-    },
-    /// A policy's file
-    #[error("policy {name}: {file} cannot be read: {source}")]
-    PolicyFile {
-        /// The policy's name.
-        name: String,
-        /// The file.
-        file: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A policy that is not accepted
-    #[error("policy {name}: {file}: {source}")]
-    Policy {
-        /// The policy's name.
-        name: String,
-        /// The file.
-        file: String,
-        /// What is wrong.
-        source: PolicyError,
-    },
-    /// An issuer's CA file
-    #[error("issuer {url}: ca_file {file} cannot be read: {source}")]
-    CaFile {
-        /// The issuer.
-        url: String,
-        /// The file.
-        file: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The trust documents
-    #[error("trust documents: {0}")]
-    Trust(#[from] TrustError),
-    /// The HTTP server
-    #[error(transparent)]
-    Server(#[from] ServerError),
-    /// The socket for the command line
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-    /// The counters
-    #[error("metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
-}
-
-impl StartError {
-    /// Whether the store itself is at fault, which has an exit status of its own: starting again
-    /// does not help.
-    pub const fn is_storage(&self) -> bool {
-        match self {
-            Self::Storage(error) => error.is_damage(),
-            Self::Log(_, error) => error.is_damage(),
-            _ => false,
-        }
-    }
-
-    /// Whether a file that the configuration names is at fault.
-    pub const fn is_configuration(&self) -> bool {
-        matches!(self, Self::PolicyFile { .. } | Self::Policy { .. })
-    }
 }
 
 /// An instance that answers requests.
@@ -416,94 +312,6 @@ fn anchors(settings: &Settings, material: &Material) -> Anchors {
         tsa_chain: material.tsa.chain().to_vec(),
         start: material.instance.created().before(TRUST_MARGIN),
     }
-}
-
-fn issuer_urls(settings: &Settings) -> Vec<String> {
-    let embedded = settings
-        .accounts
-        .enabled
-        .then(|| settings.server.public_url.as_str());
-    let configured = settings.issuers.iter().map(|issuer| issuer.url.as_str());
-    embedded
-        .into_iter()
-        .chain(configured)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn embedded_issuer(
-    settings: &Settings,
-    key: crate::protocol::keys::SigningKey,
-    accounts: &Arc<Accounts>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<EmbeddedIssuer>, StartError> {
-    if !settings.accounts.enabled {
-        return Ok(None);
-    }
-    let url = IssuerUrl::new(settings.server.public_url.as_str())?;
-    let random = || random_bytes().ok();
-    Ok(Some(EmbeddedIssuer::new(
-        url,
-        key,
-        Arc::clone(accounts),
-        Arc::clone(clock),
-        random,
-    )?))
-}
-
-fn trusted_issuers(
-    settings: &Settings,
-    embedded: Option<&EmbeddedIssuer>,
-    clock: &Arc<dyn Clock>,
-) -> Result<IdentityVerifier, StartError> {
-    let mut source = HttpKeySource::new(FetchLimits::default());
-    let mut issuers = Vec::new();
-    if let Some(embedded) = embedded {
-        let url = settings.server.public_url.as_str().to_owned();
-        let trusted = embedded.as_trusted();
-        issuers.push(trusted.map_err(|source| StartError::TrustedIssuer { url, source })?);
-    }
-    for issuer in &settings.issuers {
-        issuers.push(trusted_issuer(issuer)?);
-        let ca_pem = read_ca_file(issuer)?;
-        let endpoint = EndpointSettings {
-            ca_pem,
-            key_hosts: issuer.key_hosts.clone(),
-        };
-        let url = issuer.url.as_str().to_owned();
-        source
-            .add(&issuer.url, endpoint)
-            .map_err(|source| StartError::Endpoint { url, source })?;
-    }
-    let source: Arc<dyn KeySource> = Arc::new(source);
-    Ok(IdentityVerifier::new(
-        issuers,
-        KeyPolicy::default(),
-        &source,
-        Arc::clone(clock),
-    ))
-}
-
-fn trusted_issuer(issuer: &IssuerSettings) -> Result<TrustedIssuer, StartError> {
-    let (url, audience) = (issuer.url.clone(), issuer.audience.as_str());
-    TrustedIssuer::new(url, audience, issuer.subject.clone()).map_err(|source| {
-        StartError::TrustedIssuer {
-            url: issuer.url.to_string(),
-            source,
-        }
-    })
-}
-
-fn read_ca_file(issuer: &IssuerSettings) -> Result<Option<Vec<u8>>, StartError> {
-    let Some(file) = &issuer.ca_file else {
-        return Ok(None);
-    };
-    let read = std::fs::read(file).map_err(|source| StartError::CaFile {
-        url: issuer.url.to_string(),
-        file: file.display().to_string(),
-        source,
-    });
-    read.map(Some)
 }
 
 /// Reads and checks every named policy: a server does not start with one that it cannot judge by.

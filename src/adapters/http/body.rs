@@ -41,6 +41,7 @@ impl ErrorForm for Gateway {
     fn error(status: StatusCode, _slug: &'static str, detail: String) -> GatewayError {
         let code = match status {
             StatusCode::PAYLOAD_TOO_LARGE => GrpcCode::ResourceExhausted,
+            StatusCode::NOT_FOUND => GrpcCode::NotFound,
             _ => GrpcCode::InvalidArgument,
         };
         GatewayError::new(status, code, detail)

@@ -23,6 +23,7 @@ use futures_util::{FutureExt as _, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Instrument as _;
 
+use super::body::{ErrorForm as _, Gateway, Ours};
 use super::metrics::{Metrics, method_label};
 use super::problem::{GatewayError, Problem};
 use crate::adapters::system::random_bytes;
@@ -164,23 +165,27 @@ fn panicked() -> Problem {
     )
 }
 
-/// Gives the framework's own errors the form of a problem document, and tells a client whose body
-/// never came that it was too slow.
+/// Gives the framework's own errors the form that the path's clients know, and tells a client whose
+/// body never came that it was too slow.
 fn in_our_form(response: ServiceResponse, late: bool) -> ServiceResponse {
     let status = response.status();
-    let problem = if late && status.is_client_error() {
-        Problem::new(
+    let (status, slug, detail) = if late && status.is_client_error() {
+        (
             StatusCode::REQUEST_TIMEOUT,
             "body-too-slow",
             "the body did not come within server.body_timeout_seconds and a second for each 64 KiB",
         )
     } else if is_the_frameworks(&response) {
         let (slug, detail) = slug_of(status);
-        Problem::new(status, slug, detail)
+        (status, slug, detail)
     } else {
         return response;
     };
-    let mut ours = problem.error_response();
+    let mut ours = if response.request().path().starts_with(FOREIGN_APIS) {
+        Gateway::error(status, slug, detail.to_owned()).error_response()
+    } else {
+        Ours::error(status, slug, detail.to_owned()).error_response()
+    };
     for (name, value) in response.headers() {
         if name != CONTENT_TYPE {
             ours.headers_mut().append(name.clone(), value.clone());
@@ -188,6 +193,9 @@ fn in_our_form(response: ServiceResponse, late: bool) -> ServiceResponse {
     }
     response.into_response(ours)
 }
+
+/// Where Fulcio's, Rekor's and the timestamp authority's clients ask.
+const FOREIGN_APIS: &str = "/api/";
 
 fn is_the_frameworks(response: &ServiceResponse) -> bool {
     let status = response.status();
