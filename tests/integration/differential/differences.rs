@@ -56,6 +56,12 @@ pub const DIFFERENCES: &[Difference] = &[
         verdict: RefusedHere(&["unknown field"]),
         of_kind: |change| change.what.contains("unknown member") || change.what.contains("renamed"),
     },
+    // Proto3 JSON writes a message as an object; a list is the form of repeated fields alone.
+    Difference {
+        name: "a list stands for a message",
+        verdict: RefusedHere(&["invalid type: sequence"]),
+        of_kind: |change| change.what == "an empty list",
+    },
     // bundle.proto: media_type is how a reader knows the rules; there is no default.
     Difference {
         name: "the media type is missing",
