@@ -147,12 +147,6 @@ impl<W: Write> Output<W> {
         self.write(&format!("{mark} {}", clean(text)));
     }
 
-    /// Something that is worth knowing and stops nothing.
-    pub fn warning(&mut self, text: impl Display) {
-        let mark = self.paint(YELLOW, "warning:");
-        self.write(&format!("{mark} {}", clean(text)));
-    }
-
     /// The heading of a block of lines.
     pub fn heading(&mut self, text: impl Display) {
         let text = self.paint(BOLD, &clean(text));
@@ -187,7 +181,6 @@ impl<W: Write> Output<W> {
 
 const RED: &str = "31";
 const GREEN: &str = "32";
-const YELLOW: &str = "33";
 const BOLD: &str = "1";
 const DIM: &str = "2";
 

@@ -5,14 +5,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 use zeroize::Zeroizing;
+
+use crate::protocol::bytes::to_base64;
+use crate::services::issuer::TOKEN_PATH;
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -94,12 +95,12 @@ impl CertificateRequest<'_> {
     fn body(&self) -> Value {
         match self {
             Self::SigningRequest { pem } => {
-                json!({ "certificateSigningRequest": STANDARD.encode(pem) })
+                json!({ "certificateSigningRequest": to_base64(pem.as_bytes()) })
             }
             Self::Key { pem, proof } => json!({
                 "publicKeyRequest": {
                     "publicKey": { "content": pem },
-                    "proofOfPossession": STANDARD.encode(proof),
+                    "proofOfPossession": to_base64(proof),
                 }
             }),
         }
@@ -228,7 +229,7 @@ impl InstanceClient {
         let what = "an identity token";
         let request = self
             .http
-            .post(self.at("/oauth2/token"))
+            .post(self.at(TOKEN_PATH))
             .basic_auth(client_id, Some(client_secret))
             .header(
                 CONTENT_TYPE,

@@ -8,6 +8,8 @@ mod build;
 mod name;
 mod unsigned;
 
+use std::time::Duration;
+
 use const_oid::db::rfc5280;
 use der::Encode;
 use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, SanType};
@@ -48,6 +50,18 @@ pub struct Lifetime {
     pub not_before: UnixTime,
     /// The last second.
     pub not_after: UnixTime,
+}
+
+impl Lifetime {
+    /// How long an authority that is made at `now` lasts: ten years of 365.25 days.
+    pub fn of_new_authority(now: UnixTime) -> Self {
+        const TEN_YEARS: Duration = Duration::from_secs(315_576_000);
+        let not_before = now.floor_to_second();
+        Self {
+            not_before,
+            not_after: not_before.after(TEN_YEARS),
+        }
+    }
 }
 
 /// Who issues, as a certificate names it: the exact subject and key identifier of the authority.

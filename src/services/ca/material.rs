@@ -1,7 +1,5 @@
 //! The authority's certificates and its issuing key, checked together before anything is issued.
 
-use std::time::Duration;
-
 use zeroize::Zeroizing;
 
 use crate::protocol::keys::{KeyAlgorithm, SigningKey, SigningKeyError};
@@ -11,9 +9,6 @@ use crate::protocol::x509::profile::{
     SerialNumber, authority_certificate,
 };
 use crate::protocol::x509::{Certificate, Purpose, extensions};
-
-/// How long a generated authority lasts: ten years of 365.25 days.
-const AUTHORITY_LIFETIME: Duration = Duration::from_secs(315_576_000);
 
 /// A certificate authority that may issue: every check of [`CaMaterial::new`] has passed.
 #[derive(Debug)]
@@ -100,10 +95,7 @@ impl CaMaterial {
         now: UnixTime,
         serials: [SerialNumber; 2],
     ) -> Result<GeneratedCa, MaterialError> {
-        let lifetime = Lifetime {
-            not_before: now.floor_to_second(),
-            not_after: now.floor_to_second().after(AUTHORITY_LIFETIME),
-        };
+        let lifetime = Lifetime::of_new_authority(now);
         let [root_serial, serial] = serials;
         let (root_key, root_pkcs8) = SigningKey::generate(KeyAlgorithm::P384)?;
         let root = authority_certificate(&AuthorityProfile {

@@ -1,7 +1,5 @@
 //! What the authority signs with: a key and its certificates, checked together.
 
-use std::time::Duration;
-
 use zeroize::Zeroizing;
 
 use crate::protocol::keys::{KeyAlgorithm, SigningKey, SigningKeyError};
@@ -12,9 +10,6 @@ use crate::protocol::x509::profile::{
     SerialNumber, authority_certificate, timestamping_certificate,
 };
 use crate::protocol::x509::{Certificate, PathError, Purpose, verify_chain};
-
-/// How long a generated authority lasts: ten years of 365.25 days.
-const AUTHORITY_LIFETIME: Duration = Duration::from_secs(315_576_000);
 
 /// A key and the chain of its certificate, which fit each other and the purpose.
 #[derive(Debug)]
@@ -89,10 +84,7 @@ impl TsaMaterial {
         now: UnixTime,
         serials: [SerialNumber; 2],
     ) -> Result<GeneratedTsa, MaterialError> {
-        let lifetime = Lifetime {
-            not_before: now.floor_to_second(),
-            not_after: now.floor_to_second().after(AUTHORITY_LIFETIME),
-        };
+        let lifetime = Lifetime::of_new_authority(now);
         let [root_serial, serial] = serials;
         let (root_key, root_pkcs8) = SigningKey::generate(KeyAlgorithm::P384)?;
         let root = authority_certificate(&AuthorityProfile {
