@@ -95,6 +95,15 @@ impl Reader {
     pub(super) fn index_of(&self, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, ReadError> {
         Ok(self.state.index_of(self.id, leaf_hash)?)
     }
+
+    pub(super) fn search(
+        &self,
+        key: &Sha256,
+        before: LeafIndex,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, ReadError> {
+        Ok(self.state.search(self.id, key, before, limit)?)
+    }
 }
 
 impl From<StateError> for ReadError {
