@@ -2,11 +2,12 @@
 
 use super::super::hashedrekord::MAX_BODY;
 use super::TooManyTerms;
+use super::envelope::{EnvelopeError, MAX_SIGNATURES};
 use super::verifier::VerifierError;
 use crate::protocol::keys::SignatureInvalid;
 
 /// The kinds that are offered, for messages.
-pub(super) const OFFERED: &str = "hashedrekord 0.0.1";
+pub(super) const OFFERED: &str = "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2";
 
 /// Why JSON is not a proposed entry.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,21 @@ pub enum EntryError {
         #[source]
         source: VerifierError,
     },
+    /// The envelope is not one that can be read
+    #[error("{field}: {source}")]
+    Envelope {
+        /// The member's path in the spec.
+        field: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: EnvelopeError,
+    },
+    /// More keys than an envelope may have signatures
+    #[error("spec.proposedContent.verifiers has {0} elements; the limit is {MAX_SIGNATURES}")]
+    TooManyVerifiers(usize),
+    /// A signature of the envelope that none of the keys made
+    #[error("the envelope has a signature that none of the keys sent with it made")]
+    UnverifiedSignature,
     /// The log has a digest and not the message, and so Ed25519 must be Ed25519ph
     #[error("data.hash: Ed25519 keys sign a sha512 digest here (Ed25519ph)")]
     Ed25519Digest,
@@ -71,6 +87,11 @@ impl EntryError {
     /// Says which member holds the key.
     pub(super) const fn verifier(field: &'static str) -> impl Fn(VerifierError) -> Self {
         move |source| Self::Verifier { field, source }
+    }
+
+    /// Says which member holds the envelope.
+    pub(super) const fn envelope(field: &'static str) -> impl Fn(EnvelopeError) -> Self {
+        move |source| Self::Envelope { field, source }
     }
 
     /// Says which member holds the signature.

@@ -5,18 +5,27 @@
 //! that a client sends and the log does not keep, such as a payload, end there.
 
 mod body;
+mod dsse;
+mod envelope;
 mod error;
 mod hash;
 mod hashedrekord;
+mod intoto_v001;
+mod intoto_v002;
 mod names;
 mod proposal;
+mod statement;
 mod verifier;
 
+pub use envelope::{EnvelopeError, MAX_SIGNATURES};
 pub use error::{EntryError, ProposalError};
-pub use verifier::VerifierError;
+pub use verifier::{MAX_CHAIN, VerifierError};
 
 use super::search::{SearchTerm, SearchTerms, TooManyTerms};
+use dsse::Dsse;
 use hashedrekord::HashedRekord;
+use intoto_v001::IntotoV001;
+use intoto_v002::IntotoV002;
 
 /// What a client proposes; nothing of it was verified.
 #[derive(Clone, Debug)]
@@ -26,6 +35,9 @@ pub struct ProposedEntry(Proposal);
 #[derive(Clone, Debug)]
 enum Proposal {
     HashedRekord(HashedRekord),
+    Dsse(Dsse),
+    IntotoV001(IntotoV001),
+    IntotoV002(IntotoV002),
 }
 
 /// An entry whose signatures were verified, in canonical form.
@@ -45,6 +57,9 @@ impl ProposedEntry {
         Ok(Self(
             match (head.kind.as_str(), head.api_version.as_str()) {
                 ("hashedrekord", "0.0.1") => Proposal::HashedRekord(proposal::read_spec(json)?),
+                ("dsse", "0.0.1") => Proposal::Dsse(proposal::read_spec(json)?),
+                ("intoto", "0.0.1") => Proposal::IntotoV001(proposal::read_spec(json)?),
+                ("intoto", "0.0.2") => Proposal::IntotoV002(proposal::read_spec(json)?),
                 _ => return Err(head.refusal()),
             },
         ))
@@ -59,6 +74,9 @@ impl ProposedEntry {
         let mut terms = SearchTerms::default();
         let body = match &self.0 {
             Proposal::HashedRekord(entry) => entry.admit(&mut terms)?,
+            Proposal::Dsse(entry) => entry.admit(&mut terms)?,
+            Proposal::IntotoV001(entry) => entry.admit(&mut terms)?,
+            Proposal::IntotoV002(entry) => entry.admit(&mut terms)?,
         };
         Ok(AdmittedEntry {
             body,
@@ -74,6 +92,9 @@ impl ProposedEntry {
     pub fn canonical_body(&self) -> Result<Vec<u8>, EntryError> {
         match &self.0 {
             Proposal::HashedRekord(entry) => entry.canonical_body(),
+            Proposal::Dsse(entry) => entry.canonical_body(),
+            Proposal::IntotoV001(entry) => entry.canonical_body(),
+            Proposal::IntotoV002(entry) => entry.canonical_body(),
         }
     }
 }
@@ -97,3 +118,5 @@ impl AdmittedEntry {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

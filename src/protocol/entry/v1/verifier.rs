@@ -124,6 +124,21 @@ impl Verifier {
         self.key.verify_prehashed(digest, signature)
     }
 
+    /// Verifies over a message, with the hash of the key's kind, or else with SHA-256.
+    pub(super) fn verify_message(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        let result = self.key.verify_message(message, signature);
+        let sha256 = HashAlgorithm::Sha256;
+        if result.is_ok() || self.algorithm().hash() == sha256 {
+            return result;
+        }
+        self.key
+            .verify_prehashed(&sha256.digest(message), signature)
+    }
+
     /// Adds what the verifier can be found by: its canonical form and every name of the leaf.
     pub(super) fn add_terms(&self, terms: &mut SearchTerms) -> Result<(), TooManyTerms> {
         let pem = self.canonical_pem();
