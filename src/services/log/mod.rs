@@ -401,6 +401,15 @@ impl Log {
         self.handle.reader.search(key, before, limit)
     }
 
+    /// The hash of a published leaf. Blocks on storage.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn leaf_hash(&self, index: LeafIndex) -> Result<Sha256, ReadError> {
+        self.published(index.get().saturating_add(1))?;
+        self.handle.reader.leaf_hash(index)
+    }
+
     /// The hashes of a tile of which the published tree has every hash. Blocks on storage.
     ///
     /// # Errors
