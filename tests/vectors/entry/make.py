@@ -271,10 +271,87 @@ def envelopes(folder):
     )
 
 
+def rekord(name, form, key, stored_key, sign, stored, names=()):
+    """A case whose signature `sign` makes, and whose canonical form `stored` computes."""
+    signature, forged = sign(ARTIFACT), sign(b"another artifact")
+    spec = lambda signature, key, data: {
+        "signature": {"format": form, "content": b64(signature), "publicKey": {"content": b64(key)}},
+        "data": data,
+    }
+    hashed = {"hash": digest(ARTIFACT)}
+    content = {"content": b64(ARTIFACT)}
+    write(
+        f"rekord-{name}", "rekord", "0.0.1",
+        spec(signature, key, {**hashed, **content}), spec(forged, key, content),
+        spec(stored(signature), stored_key, hashed),
+        [f"sha256:{sha256(ARTIFACT)}"], [stored_key], names,
+    )
+
+
+def wrapped(data, label):
+    text = b64(data)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
+
+
+def unwrapped(text):
+    lines = [line for line in text.decode().splitlines() if line and not line.startswith("-")]
+    return base64.b64decode("".join(lines))
+
+
+def rekords(folder):
+    folder = pathlib.Path(folder)
+    edwards = Signer(folder, ed25519.Ed25519PrivateKey.generate())
+    rekord("x509-ed25519", "x509", edwards.pem.rstrip(), edwards.pem, edwards.sign, bytes)
+    leaf = Signer(folder, ec.generate_private_key(ec.SECP256R1()))
+    root = ec.generate_private_key(ec.SECP256R1())
+    cert = certificate("", "root", leaf.key, root, False, [x509.RFC822Name("ci@example.com")])
+    rekord("x509-certificate", "x509", cert, cert, leaf.sign, bytes, ["ci@example.com"])
+
+    for name, options, function in [
+        ("ed25519", ["-t", "ed25519"], "sha512"),
+        ("rsa", ["-t", "rsa", "-b", "3072"], "sha256"),
+        ("ecdsa", ["-t", "ecdsa", "-b", "384"], "sha512"),
+        ("p521", ["-t", "ecdsa", "-b", "521"], "sha512"),
+    ]:
+        key = folder / name
+        run("ssh-keygen", "-q", *options, "-N", "", "-C", "a comment", "-f", str(key))
+        line = key.with_suffix(".pub").read_bytes()
+        bare = b" ".join(line.split()[:2]) + b"\n"
+        sign = lambda data: run(
+            "ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-O", f"hashalg={function}", "-f", str(key),
+            stdin=data,
+        )
+        canonical = lambda signature: wrapped(unwrapped(signature), "SSH SIGNATURE")
+        rekord(f"ssh-{name}", "ssh", b"# a key\n" + line, bare, sign, canonical)
+
+    public, secret = str(folder / "minisign.pub"), str(folder / "minisign.key")
+    run("minisign", "-G", "-W", "-p", public, "-s", secret)
+    key = pathlib.Path(public).read_bytes()
+    line = key.split(b"\n")[1]
+    canonical = lambda signature: b"untrusted comment:\n" + signature.split(b"\n")[1]
+
+    def minisign(*options):
+        def sign(data):
+            message = folder / "message"
+            message.write_bytes(data)
+            run("minisign", "-S", "-W", *options, "-s", secret, "-m", str(message))
+            return (folder / "message.minisig").read_bytes()
+
+        return sign
+
+    rekord("minisign", "minisign", key, line, minisign("-H"), canonical)
+    plain = minisign("-l")
+    rekord("minisign-plain", "minisign", line, line, plain, canonical)
+    two_lines = lambda data: b"\n".join(plain(data).split(b"\n")[:2]) + b"\n"
+    rekord("signify", "minisign", key, line, two_lines, canonical)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         hashedrekord(folder)
         envelopes(folder)
+        rekords(folder)
 
 
 main()

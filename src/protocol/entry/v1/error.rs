@@ -3,11 +3,13 @@
 use super::super::hashedrekord::MAX_BODY;
 use super::TooManyTerms;
 use super::envelope::{EnvelopeError, MAX_SIGNATURES};
+use super::pki::PkiError;
 use super::verifier::VerifierError;
 use crate::protocol::keys::SignatureInvalid;
 
 /// The kinds that are offered, for messages.
-pub(super) const OFFERED: &str = "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2";
+pub(super) const OFFERED: &str =
+    "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2, rekord 0.0.1";
 
 /// Why JSON is not a proposed entry.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,18 @@ pub enum EntryError {
         #[source]
         source: VerifierError,
     },
+    /// A key or signature is not one of its format
+    #[error("{field}: {source}")]
+    Pki {
+        /// The member's path in the spec.
+        field: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: PkiError,
+    },
+    /// The hash that was sent is not the content's
+    #[error("spec.data.hash is not the SHA-256 of spec.data.content")]
+    DataHash,
     /// The envelope is not one that can be read
     #[error("{field}: {source}")]
     Envelope {
@@ -87,6 +101,11 @@ impl EntryError {
     /// Says which member holds the key.
     pub(super) const fn verifier(field: &'static str) -> impl Fn(VerifierError) -> Self {
         move |source| Self::Verifier { field, source }
+    }
+
+    /// Says which member holds the key or signature.
+    pub(super) const fn pki(field: &'static str) -> impl Fn(PkiError) -> Self {
+        move |source| Self::Pki { field, source }
     }
 
     /// Says which member holds the envelope.

@@ -25,7 +25,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str); 8] = cases![
+const CASES: [(&str, &str); 17] = cases![
     "hashedrekord-key",
     "hashedrekord-rsa-sha512",
     "hashedrekord-p521-sha384",
@@ -34,6 +34,15 @@ const CASES: [(&str, &str); 8] = cases![
     "dsse",
     "intoto-0.0.1",
     "intoto-0.0.2",
+    "rekord-x509-ed25519",
+    "rekord-x509-certificate",
+    "rekord-ssh-ed25519",
+    "rekord-ssh-rsa",
+    "rekord-ssh-ecdsa",
+    "rekord-ssh-p521",
+    "rekord-minisign",
+    "rekord-minisign-plain",
+    "rekord-signify",
 ];
 
 fn each_case() -> impl Iterator<Item = (&'static str, Case)> {
