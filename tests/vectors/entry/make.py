@@ -347,11 +347,58 @@ def rekords(folder):
     rekord("signify", "minisign", key, line, two_lines, canonical)
 
 
+def rfc3161(folder):
+    folder = pathlib.Path(folder)
+    config = folder / "tsa.cnf"
+    config.write_text(f"""
+[req]
+distinguished_name = name
+prompt = no
+x509_extensions = extensions
+[name]
+CN = tsa
+[extensions]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = critical, timeStamping
+[tsa]
+default_tsa = authority
+[authority]
+serial = {folder}/serial
+crypto_device = builtin
+default_policy = 1.2.3.4
+digests = sha256
+signer_digest = sha256
+ess_cert_id_alg = sha256
+""")
+    key, cert = str(folder / "tsa.key"), str(folder / "tsa.pem")
+    request, response = str(folder / "request.tsq"), str(folder / "response.tsr")
+    artifact = folder / "artifact"
+    artifact.write_bytes(ARTIFACT)
+    run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-days", "3650", "-config", str(config), "-keyout", key, "-out", cert,
+    )
+    run("openssl", "ts", "-query", "-data", str(artifact), "-sha256", "-cert", "-out", request)
+    run(
+        "openssl", "ts", "-reply", "-config", str(config), "-section", "authority",
+        "-queryfile", request, "-signer", cert, "-inkey", key, "-out", response,
+    )
+    content = pathlib.Path(response).read_bytes()
+    forged = content[:-1] + bytes([content[-1] ^ 1])
+    spec = lambda content: {"tsr": {"content": b64(content)}}
+    write(
+        "rfc3161", "rfc3161", "0.0.1", spec(content), spec(forged), spec(content),
+        [f"sha256:{sha256(content)}"],
+    )
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         hashedrekord(folder)
         envelopes(folder)
         rekords(folder)
+        rfc3161(folder)
 
 
 main()

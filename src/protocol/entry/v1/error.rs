@@ -4,12 +4,14 @@ use super::super::hashedrekord::MAX_BODY;
 use super::TooManyTerms;
 use super::envelope::{EnvelopeError, MAX_SIGNATURES};
 use super::pki::PkiError;
+use super::rfc3161::MAX_TIMESTAMP;
 use super::verifier::VerifierError;
 use crate::protocol::keys::SignatureInvalid;
+use crate::protocol::tsp::TimestampError;
 
 /// The kinds that are offered, for messages.
 pub(super) const OFFERED: &str =
-    "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2, rekord 0.0.1";
+    "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2, rekord 0.0.1, rfc3161 0.0.1";
 
 /// Why JSON is not a proposed entry.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +91,12 @@ pub enum EntryError {
         #[source]
         source: SignatureInvalid,
     },
+    /// The timestamp response does not hold
+    #[error("spec.tsr.content: {0}")]
+    Timestamp(#[from] TimestampError),
+    /// More bytes than a timestamp response may have here
+    #[error("spec.tsr.content has {0} bytes; the limit is {MAX_TIMESTAMP}")]
+    TimestampLength(usize),
     /// More than the index holds for one entry
     #[error(transparent)]
     TooManyTerms(#[from] TooManyTerms),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::protocol::bytes::Sha256;
+use crate::protocol::tsp::TimestampError;
 
 #[derive(Deserialize)]
 struct Case {
@@ -25,7 +26,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str); 17] = cases![
+const CASES: [(&str, &str); 18] = cases![
     "hashedrekord-key",
     "hashedrekord-rsa-sha512",
     "hashedrekord-p521-sha384",
@@ -43,6 +44,7 @@ const CASES: [(&str, &str); 17] = cases![
     "rekord-minisign",
     "rekord-minisign-plain",
     "rekord-signify",
+    "rfc3161",
 ];
 
 fn each_case() -> impl Iterator<Item = (&'static str, Case)> {
@@ -95,7 +97,9 @@ fn an_entry_whose_signature_is_for_something_else_is_refused() {
         assert!(
             matches!(
                 error,
-                EntryError::Signature { .. } | EntryError::UnverifiedSignature
+                EntryError::Signature { .. }
+                    | EntryError::UnverifiedSignature
+                    | EntryError::Timestamp(TimestampError::Signature)
             ),
             "{name}: {error}"
         );
