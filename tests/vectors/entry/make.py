@@ -347,6 +347,73 @@ def rekords(folder):
     rekord("signify", "minisign", key, line, two_lines, canonical)
 
 
+def crc24(data):
+    crc = 0xB704CE
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc = (crc << 1) ^ (0x1864CFB if crc & 0x800000 else 0)
+    return (crc & 0xFFFFFF).to_bytes(3, "big")
+
+
+def armored(data, label):
+    """As Go's armor.Encode writes it."""
+    text = b64(data)
+    lines = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+    begin, end = f"-----BEGIN {label}-----", f"-----END {label}-----"
+    return f"{begin}\n\n{lines}\n={b64(crc24(data))}\n{end}".encode()
+
+
+def new_headers(packets):
+    """gpg writes the old format of headers, Go's serializer the new one."""
+    out = b""
+    while packets:
+        tag, kind = (packets[0] >> 2) & 15, packets[0] & 3
+        size = [1, 2, 4][kind]
+        length = int.from_bytes(packets[1 : 1 + size], "big")
+        body, packets = packets[1 + size :][:length], packets[1 + size + length :]
+        header = bytes([0xC0 | tag])
+        if length < 192:
+            header += bytes([length])
+        elif length < 8384:
+            header += (length - 192 + (192 << 8)).to_bytes(2, "big")
+        else:
+            header += b"\xff" + length.to_bytes(4, "big")
+        out += header + body
+    return out
+
+
+def pgp(folder):
+    for name, primary, usage, subkey, names, armor in [
+        ("ed25519", "ed25519", "sign", None, ["Alice <Alice@example.com>", "al@example.org"], True),
+        ("rsa", "rsa3072", "sign", None, ["No address"], False),
+        ("p384-subkey", "nistp256", "cert", "nistp384/ecdsa", ["Bob (ci) <bob@example.com>"], False),
+    ]:
+        home = pathlib.Path(folder) / f"gpg-{name}"
+        home.mkdir(mode=0o700)
+
+        def gpg(*args, stdin=None):
+            return run(
+                "gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback",
+                "--passphrase", "", *args, stdin=stdin,
+            )
+
+        gpg("--quick-gen-key", names[0], primary, usage, "5y")
+        listing = gpg("--list-keys", "--with-colons").decode().splitlines()
+        fingerprint = next(line.split(":")[9] for line in listing if line.startswith("fpr"))
+        for more in names[1:]:
+            gpg("--quick-add-uid", fingerprint, more)
+        if subkey:
+            gpg("--quick-add-key", fingerprint, subkey, "sign", "1y")
+        stored = armored(new_headers(gpg("--export")), "PGP PUBLIC KEY BLOCK")
+        form = ["--armor"] if armor else []
+        sign = lambda data: gpg("--detach-sign", *form, stdin=data)
+        canonical = bytes if armor else lambda data: armored(data, "PGP SIGNATURE")
+        emails = [text.split("<")[-1].rstrip(">") for text in names if "@" in text]
+        rekord(f"pgp-{name}", "pgp", gpg("--export", *form), stored, sign, canonical, emails)
+        run("gpgconf", "--kill", "all", env={"GNUPGHOME": str(home)})
+
+
 def rfc3161(folder):
     folder = pathlib.Path(folder)
     config = folder / "tsa.cnf"
@@ -398,6 +465,7 @@ def main():
         hashedrekord(folder)
         envelopes(folder)
         rekords(folder)
+        pgp(folder)
         rfc3161(folder)
 
 

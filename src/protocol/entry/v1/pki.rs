@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::search::{SearchTerm, SearchTerms, TooManyTerms};
 use super::minisign::{MinisignError, MinisignKey};
+use super::pgp::{PgpError, PgpKey};
 use super::ssh::{SshError, SshKey};
 use super::verifier::{Verifier, VerifierError};
 use crate::protocol::bytes::MAX_PEM_LENGTH;
@@ -23,6 +24,8 @@ pub enum PkiFormat {
     Ssh,
     /// minisign's and signify's files
     Minisign,
+    /// OpenPGP, armored or binary
+    Pgp,
 }
 
 /// Why bytes are no key or signature of a format.
@@ -43,6 +46,9 @@ pub enum PkiError {
     /// Of the minisign format
     #[error(transparent)]
     Minisign(#[from] MinisignError),
+    /// Of the pgp format
+    #[error(transparent)]
+    Pgp(#[from] PgpError),
 }
 
 /// A key of some format.
@@ -84,6 +90,7 @@ pub(super) fn read_key(format: PkiFormat, bytes: &[u8]) -> Result<Box<dyn Key>, 
         PkiFormat::X509 => Box::new(Verifier::from_pem(bytes)?),
         PkiFormat::Ssh => Box::new(SshKey::read(bytes)?),
         PkiFormat::Minisign => Box::new(MinisignKey::read(bytes)?),
+        PkiFormat::Pgp => Box::new(PgpKey::read(bytes)?),
     })
 }
 

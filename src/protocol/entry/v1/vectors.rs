@@ -26,7 +26,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str); 18] = cases![
+const CASES: [(&str, &str); 21] = cases![
     "hashedrekord-key",
     "hashedrekord-rsa-sha512",
     "hashedrekord-p521-sha384",
@@ -44,6 +44,9 @@ const CASES: [(&str, &str); 18] = cases![
     "rekord-minisign",
     "rekord-minisign-plain",
     "rekord-signify",
+    "rekord-pgp-ed25519",
+    "rekord-pgp-rsa",
+    "rekord-pgp-p384-subkey",
     "rfc3161",
 ];
 
