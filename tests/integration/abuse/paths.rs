@@ -4,7 +4,7 @@ use super::{ENTRIES, SIGNING_CERT, TIMESTAMP, VERIFY, World};
 use crate::support::http::Request;
 
 /// Everything that is served, one path for each pattern.
-pub const ROUTES: [&str; 31] = [
+pub const ROUTES: [&str; 33] = [
     "/",
     "/signet.css",
     "/healthz",
@@ -15,6 +15,8 @@ pub const ROUTES: [&str; 31] = [
     "/oauth2/jwks",
     "/oauth2/token",
     SIGNING_CERT,
+    "/api/v1/signingCert",
+    "/api/v1/rootCert",
     "/api/v2/trustBundle",
     "/api/v2/configuration",
     "/ct/ct/v1/get-sth",
