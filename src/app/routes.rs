@@ -12,7 +12,8 @@ use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
 use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
-    closed, ct, discovery, fulcio, health, issuer, metrics, rekor, tiles, timestamp, trust, verify,
+    closed, ct, discovery, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles, timestamp,
+    trust, verify,
 };
 use crate::adapters::web;
 use crate::services::log::{Health, LogId};
@@ -48,6 +49,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             .configure(fulcio::configure)
             .configure(ct::configure)
             .configure(rekor::configure)
+            .configure(rekor_v1::configure)
             .configure(tiles::configure)
             .configure(timestamp::configure)
             .configure(trust::configure)
@@ -75,6 +77,7 @@ fn services(cfg: &mut ServiceConfig, app: &App) {
         .app_data(Data::from(Arc::clone(&app.authority)))
         .app_data(Data::from(Arc::clone(&app.certificates)))
         .app_data(Data::from(Arc::clone(&app.signatures)))
+        .app_data(Data::from(Arc::clone(&app.signatures_v1)))
         .app_data(Data::from(Arc::clone(&app.timestamps)))
         .app_data(Data::from(Arc::clone(&app.trust)))
         .app_data(Data::from(Arc::clone(&app.verifier)));

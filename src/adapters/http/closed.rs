@@ -1,11 +1,11 @@
 //! What a signature log that is closed answers to those who would add an entry. Reads go on.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, ContentType, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, HttpResponseBuilder};
-use serde_json::json;
 
+use super::problem::OpenApiError;
 use crate::services::rekor::{Dialect, OpenDialects};
 
 /// Takes the place of the write routes of every dialect that is not open. It must be called before
@@ -21,26 +21,18 @@ pub fn configure(cfg: &mut ServiceConfig, open: OpenDialects) {
     }
 }
 
-/// Rekor v1's error: `{"code","message"}`.
-async fn refuse_v1() -> HttpResponse {
-    not_allowed("GET, HEAD").json(json!({
-        "code": StatusCode::METHOD_NOT_ALLOWED.as_u16(),
-        "message": MESSAGE,
-    }))
+async fn refuse_v1() -> Result<HttpResponse, OpenApiError> {
+    let refusal = OpenApiError::new(StatusCode::METHOD_NOT_ALLOWED, MESSAGE);
+    Err(refusal.header(ALLOW, HeaderValue::from_static("GET, OPTIONS")))
 }
 
 /// A frozen Rekor v2 log answers in plain text, unlike with its other errors.
 async fn refuse_v2() -> HttpResponse {
-    not_allowed("")
+    HttpResponse::MethodNotAllowed()
+        // SPEC RFC 9110 §10.2.1: an empty value says that no method is allowed.
+        .insert_header((ALLOW, ""))
         .content_type(ContentType::plaintext())
         .body(MESSAGE)
-}
-
-fn not_allowed(methods: &'static str) -> HttpResponseBuilder {
-    let mut response = HttpResponse::MethodNotAllowed();
-    // SPEC RFC 9110 §10.2.1: an empty value says that no method is allowed.
-    response.insert_header((ALLOW, HeaderValue::from_static(methods)));
-    response
 }
 
 const MESSAGE: &str = "this log is frozen: it can be read, and new entries go to the log that the \
@@ -81,7 +73,7 @@ mod tests {
         let (read, ..) = answer(open, TestRequest::get().uri(path)).await;
         let (other, ..) = answer(open, TestRequest::post().uri("/api/v2/log/entries")).await;
 
-        assert_eq!((status, allow.as_deref()), (405, Some("GET, HEAD")));
+        assert_eq!((status, allow.as_deref()), (405, Some("GET, OPTIONS")));
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["code"], 405);
         assert!(body["message"].as_str().unwrap().contains("frozen"));
