@@ -172,11 +172,10 @@ fn log_gauges(app: &Arc<App>) -> Gauging {
 fn discovery(app: &App) -> Discovery {
     let server = &app.settings.server;
     let unnamed = server.is_unnamed().then(|| {
-        let address = server.listen;
         let url = &server.public_url;
         format!(
-            "Its operator has not set server.public_url, so clients are told {url}, which is each \
-             client's own machine, although the server listens on {address}."
+            "server.public_url is not set: clients are told {url}, which on every machine is that \
+             machine itself. The operator should set it before anything is signed."
         )
     });
     Discovery::new(Facts {
