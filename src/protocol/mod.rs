@@ -16,4 +16,5 @@ mod oid;
 pub mod policy;
 pub mod time;
 pub mod tsp;
+pub mod tuf;
 pub mod x509;
