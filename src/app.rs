@@ -5,13 +5,14 @@ mod error;
 mod issuers;
 mod material;
 mod routes;
+mod trust;
 
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use crate::adapters::admin::AdminSocket;
+use crate::adapters::admin::{AdminSocket, Desk};
 use crate::adapters::http::metrics::Metrics;
 use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
 use crate::adapters::keystore::KeyStore;
@@ -28,6 +29,8 @@ use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entri
 use crate::services::oidc::IdentityVerifier;
 use crate::services::rekor::{CheckpointSigner, SignatureLog};
 use crate::services::timestamp::TimestampAuthority;
+use crate::services::trust::renewal::Keeper;
+use crate::services::trust::repository::TrustRepository;
 use crate::services::trust::{Anchors, TrustDocuments};
 use crate::services::verify::{NamedPolicies, Verifier};
 
@@ -53,6 +56,7 @@ pub struct App {
     accounts: Arc<Accounts>,
     issuer: Option<Arc<EmbeddedIssuer>>,
     trust: Arc<TrustDocuments>,
+    repository: Arc<TrustRepository>,
     verifier: Arc<Verifier>,
     anchors: Anchors,
     clock: Arc<dyn Clock>,
@@ -63,7 +67,8 @@ pub struct Serving {
     /// The instance
     pub app: Arc<App>,
     http: Running,
-    admin: JoinHandle<()>,
+    /// What goes on beside the answering of requests
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl App {
@@ -102,6 +107,7 @@ impl App {
         let issuer = embedded_issuer(&settings, issuer, &accounts, &clock)?;
         let identities = trusted_issuers(&settings, issuer.as_ref(), &clock)?;
         let trust = Arc::new(TrustDocuments::new(&anchors)?);
+        let repository = trust::open_repository(&storage, &settings, &clock, &anchors, &trust)?;
         let verifier = Verifier::new(Arc::clone(trust.root()), Arc::clone(&clock));
         Ok(Self {
             verifier: Arc::new(verifier.with_policies(policies)),
@@ -117,6 +123,7 @@ impl App {
             certificates,
             accounts,
             trust,
+            repository: Arc::new(repository),
             anchors,
             clock,
         })
@@ -129,6 +136,9 @@ impl App {
     /// TLS files, sockets or threads.
     pub async fn serve(self, bound: Bound) -> Result<Serving, StartError> {
         let app = Arc::new(self);
+        let mut keeper = Keeper::new(Arc::clone(&app.repository));
+        // Told by the keeper and by readiness; signatures are made and verified without it.
+        let _ = keeper.renew();
         let metrics = Arc::new(Metrics::new()?);
         let tls = app
             .settings
@@ -145,8 +155,12 @@ impl App {
         };
         let admin = AdminSocket::bind(&app.settings.server.data_dir)?;
         let http = server::start(bound, shell).await?;
-        let admin = tokio::spawn(admin.serve(Arc::clone(&app.accounts)));
-        Ok(Serving { app, http, admin })
+        let desk = Desk {
+            accounts: Arc::clone(&app.accounts),
+            trust: Arc::clone(&app.repository),
+        };
+        let tasks = [tokio::spawn(admin.serve(desk)), tokio::spawn(keeper.keep())];
+        Ok(Serving { app, http, tasks })
     }
 
     /// The accounts of the embedded issuer.
@@ -157,6 +171,11 @@ impl App {
     /// The trust documents.
     pub const fn trust(&self) -> &Arc<TrustDocuments> {
         &self.trust
+    }
+
+    /// The TUF repository.
+    pub const fn repository(&self) -> &Arc<TrustRepository> {
+        &self.repository
     }
 
     /// The settings that the instance runs with.
@@ -193,7 +212,7 @@ impl Serving {
     /// # Errors
     /// The server failed.
     pub async fn until(self, stopping: impl Future<Output = ()>) -> Result<Ending, ServerError> {
-        let Self { app, http, admin } = self;
+        let Self { app, http, tasks } = self;
         let mut ending = Ending::Asked;
         let stop = async {
             tokio::select! {
@@ -202,7 +221,9 @@ impl Serving {
             }
         };
         http.serve_until(stop).await?;
-        admin.abort();
+        for task in tasks {
+            task.abort();
+        }
         for (_, _, log) in app.logs() {
             log.drain().await;
             if log.health() == Health::Failed {

@@ -23,8 +23,8 @@ pub use metadata::{
     Custom, FileRef, Metadata, Role, SigstoreCustom, Snapshot, TargetFile, Targets, Timestamp,
     Version,
 };
-pub use root::{MAX_ROOT_KEYS, RoleKeys, Roles, Root, RootRules, VerifyError};
-pub use signed::{MetadataError, Signed};
+pub use root::{MAX_ROOT_KEYS, RoleKeys, Roles, Root, RootRules, RuleError, VerifyError};
+pub use signed::{MetadataError, SignError, Signed, SuccessionError};
 pub use trusted_set::{TrustedSet, UpdateError};
 
 /// The specification that the metadata follows, as it stands in them.
