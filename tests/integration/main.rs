@@ -16,4 +16,5 @@ mod support;
 mod tampering;
 mod time;
 mod tls;
+mod tuf;
 mod verification;
