@@ -16,9 +16,14 @@ use crate::protocol::bytes::{Base64, Sha256, to_base64};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Dsse {
     proposed_content: ProposedContent,
-    /// Members of the logged form. Go's clients send `null` for the list that they leave empty.
+    /// Members of the logged form. Go's clients send `null` for the list that they leave empty, and
+    /// sigstore-python for all three.
     #[serde(rename = "signatures", default)]
     _signatures: Option<[IgnoredAny; 0]>,
+    #[serde(rename = "envelopeHash", default)]
+    _envelope_hash: (),
+    #[serde(rename = "payloadHash", default)]
+    _payload_hash: (),
 }
 
 #[derive(Clone, Debug, Deserialize)]
