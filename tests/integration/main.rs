@@ -4,6 +4,7 @@
 mod abuse;
 mod conformance;
 mod differential;
+mod discovery;
 mod identity;
 mod issuers;
 mod metrics;
@@ -17,4 +18,5 @@ mod support;
 mod tampering;
 mod time;
 mod tls;
+mod tuf;
 mod verification;
