@@ -94,8 +94,8 @@ impl App {
             (LogId::RekorV1, log_v1, settings.log.pool_entries),
         ];
         let [ct_log, signature_log, signature_log_v1] = start_logs(&storage, &clock, signers)?;
-        let roots = vec![ca.root().clone()];
-        let certificates = Arc::new(CtLog::new(ct_log.clone(), &ct, roots, Arc::clone(&clock)));
+        let certificates = CtLog::new(ct_log.clone(), &ct, ca.chain().to_vec());
+        let certificates = Arc::new(certificates);
         let authority = CertificateAuthority::new(
             ca,
             Arc::<CtLog>::clone(&certificates),

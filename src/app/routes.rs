@@ -11,7 +11,7 @@ use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
 use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
-    ct, fulcio, health, issuer, metrics, rekor, tiles, timestamp, trust, verify,
+    ct, ct_tiles, fulcio, health, issuer, metrics, rekor, tiles, timestamp, trust, verify,
 };
 use crate::adapters::web::{self, Document, FrontPage, KeyIdentity};
 use crate::services::log::Health;
@@ -42,6 +42,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             .configure(web::configure)
             .configure(fulcio::configure)
             .configure(ct::configure)
+            .configure(ct_tiles::configure)
             .configure(rekor::configure)
             .configure(tiles::configure)
             .configure(timestamp::configure)

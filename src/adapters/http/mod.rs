@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod ct;
+pub mod ct_tiles;
 pub mod fulcio;
 pub mod health;
 pub mod issuer;
