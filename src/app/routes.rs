@@ -12,8 +12,8 @@ use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
 use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
-    closed, ct, discovery, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles, timestamp,
-    trust, tuf, verify,
+    closed, ct, ct_tiles, discovery, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles,
+    timestamp, trust, tuf, verify,
 };
 use crate::adapters::web;
 use crate::services::log::{Health, LogId};
@@ -49,6 +49,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             .configure(web::configure)
             .configure(fulcio::configure)
             .configure(ct::configure)
+            .configure(ct_tiles::configure)
             .configure(rekor::configure)
             .configure(rekor_v1::configure)
             .configure(tiles::configure)

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod closed;
 pub mod ct;
+pub mod ct_tiles;
 pub mod discovery;
 pub mod fulcio;
 pub mod health;
