@@ -4,6 +4,7 @@
 mod abuse;
 mod conformance;
 mod differential;
+mod grpc;
 mod identity;
 mod issuers;
 mod metrics;

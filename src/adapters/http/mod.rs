@@ -3,6 +3,7 @@
 pub mod body;
 pub mod ct;
 pub mod fulcio;
+pub mod grpc;
 pub mod health;
 pub mod issuer;
 pub mod metrics;
