@@ -57,7 +57,7 @@ fn fields(mut message: &[u8]) -> Vec<(u8, &[u8])> {
 }
 
 /// What is in the one field of this number.
-fn only<'a>(number: u8, message: &'a [u8]) -> &'a [u8] {
+fn only(number: u8, message: &[u8]) -> &[u8] {
     match fields(message).as_slice() {
         [(found, content)] if *found == number => content,
         other => panic!("not field {number} alone: {other:?}"),
