@@ -4,6 +4,7 @@
 mod abuse;
 mod conformance;
 mod differential;
+mod discovery;
 mod grpc;
 mod identity;
 mod issuers;
@@ -11,6 +12,7 @@ mod metrics;
 mod policies;
 mod program;
 mod readonly;
+mod rekor_v1;
 mod signing;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,12 +1,16 @@
 //! Entries of the signature log: from a submission to the canonical bytes that are hashed and
-//! served (the Rekor v2 dialect; RFC 8785). Pure: no I/O, no clock.
+//! served (RFC 8785), in the dialects of Rekor v2 and, under [`v1`], of Rekor v1. Pure: no I/O, no
+//! clock.
 
 mod dsse;
 mod hashedrekord;
+mod search;
+pub mod v1;
 mod verifier;
 
 pub use dsse::{Dsse, DsseError, DsseVerifier, MAX_SIGNATURES, UnverifiedDsse};
 pub use hashedrekord::{BodyError, EntryError, HashedRekord, MAX_BODY, UnverifiedHashedRekord};
+pub use search::{MAX_TERMS, NoHash, SearchTerm, TooManyTerms};
 pub use verifier::{RawVerifier, VerifierError};
 
 /// An entry in the v2 dialect, whose signatures were not checked.

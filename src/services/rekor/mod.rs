@@ -1,11 +1,13 @@
 //! The signature log: admits entries whose signature holds, and answers with the proof that they
 //! are in the tree.
 
+mod dialect;
 mod signer;
 pub mod v1;
 
 use std::sync::Arc;
 
+pub use dialect::{Dialect, OpenDialects};
 pub use signer::CheckpointSigner;
 
 use crate::protocol::bytes::Sha256;
@@ -72,7 +74,7 @@ impl SignatureLog {
         let body = entry.into_body();
         let leaf = Leaf {
             data: body.clone(),
-            extra: Vec::new(),
+            ..Leaf::default()
         };
         let appended = self.log.append(leaf).await?;
         Ok(LoggedEntry {
