@@ -169,6 +169,7 @@ impl App {
             limits: app.settings.limits.clone(),
             tls,
             routes: routes::all(&app, &metrics),
+            grpc: routes::grpc(&app),
             metrics,
         };
         let admin = AdminSocket::bind(&app.settings.server.data_dir)?;

@@ -7,6 +7,7 @@ use actix_web::web::{Data, ServiceConfig};
 use super::App;
 use crate::adapters::http::discovery::{Discovery, Facts};
 use crate::adapters::http::fulcio::{ConfiguredIssuer, FulcioConfiguration};
+use crate::adapters::http::grpc::Method;
 use crate::adapters::http::health::{PartState, Readiness};
 use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
@@ -23,9 +24,7 @@ use crate::services::trust::renewal::RepositoryHealth;
 
 /// The routes of an instance and the data that their handlers take.
 pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
-    let configuration = Data::new(FulcioConfiguration {
-        issuers: app.identities.issuers().map(configured_issuer).collect(),
-    });
+    let configuration = Data::new(fulcio_configuration(app));
     let readiness = Data::new(readiness(app));
     let discovery = Data::new(discovery(app));
     let intake = Data::new(intake(app));
@@ -64,6 +63,17 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             cfg.configure(metrics::configure);
         }
     })]
+}
+
+/// What is served as gRPC.
+pub(super) fn grpc(app: &App) -> Vec<Method> {
+    fulcio::grpc::methods(&app.identities, &app.authority, &fulcio_configuration(app))
+}
+
+fn fulcio_configuration(app: &App) -> FulcioConfiguration {
+    FulcioConfiguration {
+        issuers: app.identities.issuers().map(configured_issuer).collect(),
+    }
 }
 
 fn intake(app: &App) -> Intake {

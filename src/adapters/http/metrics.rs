@@ -11,6 +11,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::fulcio::grpc::CREATE_SIGNING_CERTIFICATE;
 use super::problem::Problem;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tuf::Role;
@@ -160,7 +161,8 @@ impl Metrics {
     /// which route's success is whose work.
     fn count_work(&self, route: &str, status: StatusCode) {
         match (route, status.as_u16()) {
-            ("/api/v2/signingCert", 200) => {
+            ("/api/v2/signingCert" | CREATE_SIGNING_CERTIFICATE, 200)
+            | ("/api/v1/signingCert", 201) => {
                 self.certificates.inc();
                 // No certificate leaves before its precertificate is in the log.
                 self.entry_appended(LogId::Ct);
@@ -344,6 +346,9 @@ mod tests {
         for (route, status) in [
             ("/api/v2/signingCert", 200),
             ("/api/v2/signingCert", 400),
+            ("/api/v1/signingCert", 201),
+            (CREATE_SIGNING_CERTIFICATE, 200),
+            (CREATE_SIGNING_CERTIFICATE, 400),
             ("/api/v2/log/entries", 201),
             ("/api/v2/log/entries", 201),
             ("/api/v2/log/entries", 409),
@@ -361,9 +366,9 @@ mod tests {
 
         let text = rendered(&metrics);
         for line in [
-            "signet_certificates_issued_total 1",
+            "signet_certificates_issued_total 3",
             "signet_timestamps_issued_total 1",
-            "signet_log_entries_appended_total{log=\"ct\"} 1",
+            "signet_log_entries_appended_total{log=\"ct\"} 3",
             "signet_log_entries_appended_total{log=\"rekor-v2\"} 2",
             "signet_log_entries_appended_total{log=\"rekor-v1\"} 1",
             "signet_verifications_total{outcome=\"refused\"} 1",

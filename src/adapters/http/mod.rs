@@ -6,6 +6,7 @@ pub mod ct;
 pub mod ct_tiles;
 pub mod discovery;
 pub mod fulcio;
+pub mod grpc;
 pub mod health;
 pub mod issuer;
 pub mod metrics;
