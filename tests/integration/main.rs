@@ -11,6 +11,7 @@ mod metrics;
 mod policies;
 mod program;
 mod readonly;
+mod rekor_v1;
 mod signing;
 #[path = "../support/mod.rs"]
 mod support;
