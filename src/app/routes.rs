@@ -213,8 +213,7 @@ fn discovery(app: &App) -> Discovery {
         anchors: &app.anchors,
         documents: &app.trust,
         embedded_issuer: app.issuer.as_ref().map(|_| server.public_url.as_str()),
-        // The one place where the TUF repository comes in: TrustRepository::initial_root_hash().
-        initial_root: None,
+        initial_root: app.repository.initial_root_hash(),
         serves_metrics: app.settings.telemetry.metrics,
         warnings: unnamed.into_iter().collect(),
     })
