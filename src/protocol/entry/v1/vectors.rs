@@ -188,7 +188,7 @@ fn damaged(entry: &RawValue, edits: &[(usize, u8)]) -> String {
                 };
                 for (place, byte) in edits {
                     let length = bytes.len().max(1);
-                    if let Some(old) = bytes.get_mut(place % length) {
+                    if let Some(old) = bytes.get_mut(place.rem_euclid(length)) {
                         *old = *byte;
                     }
                 }
