@@ -254,6 +254,16 @@ def make_rest(url, token):
         seed("csr", f"{kind}.pem", made.stdout)
 
 
+def make_entries_v1():
+    """Entries of Rekor v1, which the server need not sign: those of the test vectors."""
+    for name in (
+        "hashedrekord-key", "hashedrekord-certificate", "dsse", "intoto-0.0.1", "intoto-0.0.2",
+        "rekord-ssh-ed25519", "rekord-minisign", "rekord-pgp-p384-subkey", "rfc3161",
+    ):
+        vector = HERE.parent / "tests/vectors/entry" / f"{name}.json"
+        seed("entry_v1", f"{name}.json", compact(json.loads(vector.read_text())["proposed"]))
+
+
 def main():
     signet = Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parent / "target/release/signet").resolve()
     shutil.rmtree(SEEDS, ignore_errors=True)
@@ -271,6 +281,7 @@ def main():
             make_requests(url)
             make_rest(url, token)
             make_policies()
+            make_entries_v1()
         finally:
             server.terminate()
             server.wait()
