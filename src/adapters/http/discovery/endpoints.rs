@@ -73,6 +73,8 @@ const PLACES: &[Place] = &[
     post(FULCIO, "/api/v2/signingCert"),
     get(FULCIO, "/api/v2/trustBundle"),
     get(FULCIO, "/api/v2/configuration"),
+    post(FULCIO, "/api/v1/signingCert"),
+    get(FULCIO, "/api/v1/rootCert"),
     post(REKOR_V2, "/api/v2/log/entries").needs(Feature::RekorV2),
     get(REKOR_V2, "/api/v2/checkpoint"),
     get(REKOR_V2, "/api/v2/tile/{level}/{tile}"),
