@@ -3,6 +3,7 @@
 pub mod body;
 pub mod closed;
 pub mod ct;
+pub mod ct_tiles;
 pub mod discovery;
 pub mod fulcio;
 pub mod grpc;
@@ -18,4 +19,5 @@ pub mod server;
 pub mod tiles;
 pub mod timestamp;
 pub mod trust;
+pub mod tuf;
 pub mod verify;

@@ -73,7 +73,7 @@ impl From<RekorError> for GatewayError {
                 unavailable().header(RETRY_AFTER, HeaderValue::from(1))
             }
             // An operator must act first, so no moment to come back can be named.
-            RekorError::Append(AppendError::ReadOnly { .. }) => unavailable(),
+            RekorError::Append(AppendError::ReadOnly { .. } | AppendError::Full) => unavailable(),
         }
     }
 }
