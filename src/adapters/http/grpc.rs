@@ -310,6 +310,8 @@ fn percent_encoded(message: &str) -> String {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::adapters::http::metrics::Metrics;
 
@@ -329,6 +331,18 @@ mod tests {
             (b"\x01\0\0\0\x03abc", GrpcCode::Unimplemented),
         ] {
             assert_eq!(read(body).unwrap_err().code(), code, "{body:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_of_a_body_is_the_body_without_its_prefix(
+            body in prop::collection::vec(any::<u8>(), 0..64),
+        ) {
+            if let Ok(message) = message_in(Bytes::from(body.clone())) {
+                let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+                prop_assert_eq!([&[0], &length[..], &message].concat(), body);
+            }
         }
     }
 

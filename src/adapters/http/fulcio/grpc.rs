@@ -211,3 +211,51 @@ impl From<&ConfiguredIssuer> for OidcIssuer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A request with a key, written out: a token, a key of kind 2 (ECDSA), and a proof.
+    const BY_KEY: &[u8] =
+        b"\x0a\x05\x0a\x03jwt\x12\x0e\x0a\x07\x08\x02\x12\x03pem\x12\x03\x01\x02\x03";
+
+    fn read(message: &[u8]) -> Result<CreateSigningCertificateRequest, prost::DecodeError> {
+        CreateSigningCertificateRequest::decode(message)
+    }
+
+    #[test]
+    fn both_forms_of_a_key_are_read_and_the_last_one_counts() {
+        let request = read(BY_KEY).unwrap();
+        assert_eq!(request.credentials.unwrap().oidc_identity_token, "jwt");
+        let Ok(KeyRequest::PublicKey { key, proof }) = key_of(request.key) else {
+            panic!("not read as a public key");
+        };
+        assert_eq!((key.as_str(), proof.as_slice()), ("pem", &[1, 2, 3][..]));
+
+        // Protocol Buffers: of the members of a oneof, the last one on the wire stays.
+        let request = read(&[BY_KEY, b"\x1a\x03csr"].concat()).unwrap();
+        let Ok(KeyRequest::SigningRequest { pem }) = key_of(request.key) else {
+            panic!("not read as a signing request");
+        };
+        assert_eq!(pem, "csr");
+        assert!(key_of(read(b"").unwrap().key).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_is_too_odd_to_be_read_or_refused(
+            place in 0..BY_KEY.len(),
+            piece in prop::collection::vec(any::<u8>(), 0..8),
+        ) {
+            let (before, after) = BY_KEY.split_at(place);
+            let message = [before, &piece, after].concat();
+            if let Ok(request) = read(&message) {
+                let again = read(&request.encode_to_vec()).unwrap();
+                prop_assert_eq!(again.encode_to_vec(), request.encode_to_vec());
+            }
+        }
+    }
+}
