@@ -176,7 +176,7 @@ async fn a_leaf_without_the_extension_is_served_as_it_is() {
     };
     let leaf = Leaf {
         data: entry.leaf(NOW, &[]).unwrap(),
-        extra: precert_chain_entry(&[9], &[ca.root.clone()]).unwrap(),
+        extra: precert_chain_entry(&[9], [&ca.root]).unwrap(),
         keys: Vec::new(),
     };
     log.log.append(leaf.clone()).await.unwrap();
