@@ -136,8 +136,8 @@ async fn retrieve(
     body: Body<OpenApi>,
 ) -> Result<HttpResponse, OpenApiError> {
     let query: SearchLogQuery = read_json(body.bytes())?;
-    if query.len() > MAX_WANTED {
-        return Err(V1Error::TooManyWanted(query.len()).into());
+    if query.count() > MAX_WANTED {
+        return Err(V1Error::TooManyWanted(query.count()).into());
     }
     let find = move || Ok::<_, OpenApiError>(log.entries(&Vec::<Wanted>::try_from(query)?)?);
     let found = on_blocking_thread(find).await?;

@@ -220,7 +220,7 @@ impl TryFrom<SearchLogQuery> for Vec<Wanted> {
 
 impl SearchLogQuery {
     /// How many entries are asked for.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         let length = |list: Option<usize>| list.unwrap_or_default();
         length(self.entry_uuids.as_ref().map(Vec::len))
             .saturating_add(length(self.entries.as_ref().map(Vec::len)))
