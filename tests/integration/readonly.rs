@@ -14,7 +14,9 @@ use signet::protocol::x509::Certificate;
 use crate::support::clock::TestClock;
 use crate::support::http::Request;
 use crate::support::server::{Account, Plan, TestServer};
-use crate::support::signing::{entry_request, key_request, request_chain, sign, verify};
+use crate::support::signing::{
+    entry_request, entry_v1_request, key_request, request_chain, sign, verify,
+};
 
 const EMAIL: &str = "build@example.com";
 
@@ -93,6 +95,7 @@ fn an_old_journal_is_read_and_never_written() {
         "/checkpoint",
         "/tile/entries/000.p/1",
         "/tile/0/000.p/1",
+        "/api/v1/log",
         "/ct/ct/v1/get-sth",
         "/ct/ct/v1/get-entries?start=0&end=0",
         "/trust/trusted_root.json",
@@ -110,6 +113,13 @@ fn an_old_journal_is_read_and_never_written() {
     assert_eq!(entry.status, 503, "{}", entry.text());
     assert_eq!(entry.json()["code"], 14);
     assert!(entry.text().contains("12 entries"), "{}", entry.text());
+
+    let entry = server.post_json(
+        "/api/v1/log/entries",
+        &entry_v1_request(b"fourth", &signature, &leaf),
+    );
+    assert_eq!(entry.status, 503, "{}", entry.text());
+    assert_eq!(entry.json()["code"], 503);
 
     let token = server.token(&account);
     let wanted = key_request(&token, &EphemeralKey::generate().unwrap(), EMAIL);

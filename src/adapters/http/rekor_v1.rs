@@ -67,14 +67,20 @@ async fn create_entry(
     log: web::Data<SignatureLogV1>,
     body: Body<OpenApi>,
 ) -> Result<HttpResponse, OpenApiError> {
-    let proposed = ProposedEntry::parse(body.bytes())
-        .map_err(|error| refusal::of_proposal(&error, body.bytes()))?;
-    let admit = move || Ok(proposed.admit()?);
-    // A quick check costs less than changing threads.
-    let admitted = if body.bytes().len() > QUICK_PROPOSAL {
-        on_blocking_thread(admit).await?
+    let json = body.bytes().clone();
+    let is_quick = json.len() <= QUICK_PROPOSAL;
+    let admit = move || {
+        let proposed = ProposedEntry::parse(&json);
+        let proposed = proposed.map_err(|error| refusal::of_proposal(&error, &json))?;
+        proposed
+            .admit()
+            .map_err(V1Error::from)
+            .map_err(OpenApiError::from)
+    };
+    let admitted = if is_quick {
+        admit()?
     } else {
-        admit().map_err(|error: V1Error| OpenApiError::from(error))?
+        on_blocking_thread(admit).await?
     };
     let logged = log.append(admitted).await?;
     let id = logged.id.to_string();
@@ -85,9 +91,9 @@ async fn create_entry(
         .json(LogEntry(&logged)))
 }
 
-/// A proposal of at most as many bytes is checked at once: it holds few signatures, and no payload
-/// that takes long to hash.
-const QUICK_PROPOSAL: usize = 16 * 1024;
+/// The longest proposal, in bytes, that is checked at once, which then costs less than changing
+/// threads: it holds few signatures and keys, and nothing that takes long to hash.
+const QUICK_PROPOSAL: usize = 8 * 1024;
 
 /// A path, not a URL: clients put their base before it.
 fn entry_path(id: &str) -> String {
@@ -130,11 +136,11 @@ async fn retrieve(
     body: Body<OpenApi>,
 ) -> Result<HttpResponse, OpenApiError> {
     let query: SearchLogQuery = read_json(body.bytes())?;
-    if query.len() > MAX_WANTED {
-        return Err(V1Error::TooManyWanted(query.len()).into());
+    if query.count() > MAX_WANTED {
+        return Err(V1Error::TooManyWanted(query.count()).into());
     }
-    let wanted = Vec::<Wanted>::try_from(query)?;
-    let found = on_blocking_thread(move || log.entries(&wanted)).await?;
+    let find = move || Ok::<_, OpenApiError>(log.entries(&Vec::<Wanted>::try_from(query)?)?);
+    let found = on_blocking_thread(find).await?;
     let entries: Vec<_> = found.iter().map(LogEntry).collect();
     Ok(fresh().json(entries))
 }
@@ -144,8 +150,9 @@ async fn search(
     log: web::Data<SignatureLogV1>,
     body: Body<OpenApi>,
 ) -> Result<HttpResponse, OpenApiError> {
-    let query = Query::try_from(read_json::<SearchIndex>(body.bytes())?)?;
-    let found = on_blocking_thread(move || log.search(&query)).await?;
+    let query: SearchIndex = read_json(body.bytes())?;
+    let find = move || Ok::<_, OpenApiError>(log.search(&Query::try_from(query)?)?);
+    let found = on_blocking_thread(find).await?;
     let names: Vec<_> = found.iter().map(ToString::to_string).collect();
     Ok(fresh().json(names))
 }
@@ -188,11 +195,15 @@ fn fresh() -> actix_web::HttpResponseBuilder {
 }
 
 /// Checks signatures and reads storage off the threads that serve connections.
-async fn on_blocking_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, V1Error> + Send + 'static,
-) -> Result<T, OpenApiError> {
+async fn on_blocking_thread<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, OpenApiError>
+where
+    T: Send + 'static,
+    E: Into<OpenApiError> + Send + 'static,
+{
     match web::block(work).await {
-        Ok(result) => Ok(result?),
+        Ok(result) => result.map_err(E::into),
         Err(_) => Err(OpenApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the server is shutting down",

@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::protocol::bytes::{ProtoBytes, Sha256, to_base64};
-use crate::protocol::entry::v1::{ProposalError, ProposedEntry};
+use crate::protocol::entry::v1::{PkiError, PkiFormat, ProposalError, ProposedEntry};
 use crate::protocol::entry::{NoHash, SearchTerm};
-use crate::protocol::keys::PublicKey;
-use crate::protocol::x509::Certificate;
 use crate::services::log::SignedHead;
 use crate::services::rekor::v1::{
     Consistency, EntryName, LoggedEntry, NotAnEntryName, Operator, Query, TreeId, Wanted,
@@ -155,20 +153,15 @@ struct QueriedKey {
 
 impl QueriedKey {
     fn term(self) -> Result<SearchTerm, RequestError> {
-        let content = self.content.ok_or(RequestError::NoKey)?.0;
-        match self.format.as_str() {
-            "x509" => {
-                let pem = std::str::from_utf8(&content).map_err(|_| RequestError::Key)?;
-                let pem = match Certificate::from_pem(pem) {
-                    Ok(certificate) => certificate.to_pem(),
-                    Err(_) => PublicKey::from_pem(pem)
-                        .map_err(|_| RequestError::Key)?
-                        .to_pem(),
-                };
-                Ok(SearchTerm::public_key(pem.as_bytes()))
-            }
-            _ => Err(RequestError::KeyFormat),
-        }
+        let format = match self.format.as_str() {
+            "x509" => PkiFormat::X509,
+            "pgp" => PkiFormat::Pgp,
+            "minisign" => PkiFormat::Minisign,
+            "ssh" => PkiFormat::Ssh,
+            _ => return Err(RequestError::KeyFormat),
+        };
+        let content = self.content.ok_or(RequestError::NoKey)?;
+        Ok(SearchTerm::from_key_query(format, &content.0)?)
     }
 }
 
@@ -203,8 +196,8 @@ pub enum RequestError {
     #[error("publicKey.content is required: the key itself in base64; nothing is fetched by URL")]
     NoKey,
     /// Not a key of that format
-    #[error("publicKey.content is not a key or certificate of that format")]
-    Key,
+    #[error("publicKey.content: {0}")]
+    Key(#[from] PkiError),
 }
 
 impl TryFrom<SearchLogQuery> for Vec<Wanted> {
@@ -227,7 +220,7 @@ impl TryFrom<SearchLogQuery> for Vec<Wanted> {
 
 impl SearchLogQuery {
     /// How many entries are asked for.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         let length = |list: Option<usize>| list.unwrap_or_default();
         length(self.entry_uuids.as_ref().map(Vec::len))
             .saturating_add(length(self.entries.as_ref().map(Vec::len)))

@@ -43,7 +43,7 @@ impl From<RequestError> for OpenApiError {
         let fault = match &error {
             // Inside of a body that was read, everything is JSON.
             RequestError::Proposal(proposal) => return of_proposal(proposal, b"{}"),
-            RequestError::Key => return Self::new(StatusCode::BAD_REQUEST, error),
+            RequestError::Key(_) => return Self::new(StatusCode::BAD_REQUEST, error),
             RequestError::Name(_) | RequestError::Hash(_) => SchemaFault::Pattern,
             RequestError::Email => SchemaFault::Type,
             RequestError::Subject => SchemaFault::TooLong,

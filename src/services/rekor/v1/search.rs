@@ -6,7 +6,7 @@ use crate::protocol::entry::SearchTerm;
 use crate::protocol::merkle::LeafIndex;
 
 /// The most entries that one search finds: the newest ones.
-pub const MAX_FOUND: usize = 10_000;
+pub const MAX_FOUND: usize = 1_000;
 
 /// The most places that a search for entries with several terms at once looks at.
 const MAX_STEPS: usize = 20_000;
