@@ -22,11 +22,11 @@ use crate::protocol::policy::Policy;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
 use crate::services::ca::CertificateAuthority;
-use crate::services::ctlog::{CtHeadSigner, CtLog};
+use crate::services::ctlog::CtLog;
 use crate::services::issuer::EmbeddedIssuer;
 use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
 use crate::services::oidc::IdentityVerifier;
-use crate::services::rekor::{CheckpointSigner, SignatureLog};
+use crate::services::rekor::SignatureLog;
 use crate::services::timestamp::TimestampAuthority;
 use crate::services::trust::{Anchors, TrustDocuments};
 use crate::services::verify::{NamedPolicies, Verifier};
@@ -45,6 +45,7 @@ pub struct App {
     storage: Storage,
     ct_log: Log,
     signature_log: Log,
+    signature_log_v1: Log,
     identities: Arc<IdentityVerifier>,
     authority: Arc<CertificateAuthority>,
     certificates: Arc<CtLog>,
@@ -81,11 +82,18 @@ impl App {
             tsa,
             ct,
             log,
+            log_v1,
             issuer,
             ..
         } = material;
         let log_id = *log.note_key().hash();
-        let [ct_log, signature_log] = start_logs(&settings, &storage, &clock, &ct, log)?;
+        let (log, log_v1) = (Arc::new(log), Arc::new(log_v1));
+        let signers: [(LogId, Arc<dyn HeadSigner>, usize); 3] = [
+            (LogId::Ct, Arc::new(ct.clone()), settings.ctlog.pool_entries),
+            (LogId::RekorV2, log, settings.log.pool_entries),
+            (LogId::RekorV1, log_v1, settings.log.pool_entries),
+        ];
+        let [ct_log, signature_log, signature_log_v1] = start_logs(&storage, &clock, signers)?;
         let roots = vec![ca.root().clone()];
         let certificates = Arc::new(CtLog::new(ct_log.clone(), &ct, roots, Arc::clone(&clock)));
         let authority = CertificateAuthority::new(
@@ -114,6 +122,7 @@ impl App {
             storage,
             ct_log,
             signature_log,
+            signature_log_v1,
             certificates,
             accounts,
             trust,
@@ -170,14 +179,16 @@ impl App {
         tokio::select! {
             () = self.ct_log.failed() => {}
             () = self.signature_log.failed() => {}
+            () = self.signature_log_v1.failed() => {}
             () = self.storage.failed() => {}
         }
     }
 
-    fn logs(&self) -> [(&'static str, LogId, &Log); 2] {
+    fn logs(&self) -> [(&'static str, LogId, &Log); 3] {
         [
             ("ct-log", LogId::Ct, &self.ct_log),
             ("signature-log", LogId::RekorV2, &self.signature_log),
+            ("signature-log-v1", LogId::RekorV1, &self.signature_log_v1),
         ]
     }
 }
@@ -252,45 +263,42 @@ fn open_directory(settings: &Settings, now: UnixTime) -> Result<(Storage, Materi
     // Only now that the store is held is nobody else at work in the directory.
     keys.remove_leftovers().map_err(MaterialError::from)?;
     if !storage.is_new() {
-        Material::require_complete(&keys, settings.ca.own.is_some())?;
+        let has_v1 = storage.parts().journal.tail(LogId::RekorV1).last.is_some();
+        Material::require_complete(&keys, settings.ca.own.is_some(), has_v1)?;
     }
     let material = Material::load_or_create(&keys, settings, &storage.journal_id(), now)?;
     Ok((storage, material))
 }
 
-/// Starts the certificate log and the signature log. One journal serves both, and the ledger; so
-/// where it is an old copy for one of them it is one for all, and nothing is written: that would be
+/// Starts the logs, each with its signer and how many entries may wait. One journal serves them
+/// all, and the ledger; so where it is an old copy for one of them it is one for all, and nothing is written: that would be
 /// lost when the right one comes back.
 fn start_logs(
-    settings: &Settings,
     storage: &Storage,
     clock: &Arc<dyn Clock>,
-    ct: &CtHeadSigner,
-    log: CheckpointSigner,
-) -> Result<[Log; 2], StartError> {
-    let ct: Arc<dyn HeadSigner> = Arc::new(ct.clone());
-    let log: Arc<dyn HeadSigner> = Arc::new(log);
-    let missing: Vec<_> = [(LogId::Ct, &ct), (LogId::RekorV2, &log)]
-        .into_iter()
-        .filter_map(|(id, signer)| {
-            Some((id, missing_entries(id, signer.as_ref(), &storage.parts())?))
+    signers: [(LogId, Arc<dyn HeadSigner>, usize); 3],
+) -> Result<[Log; 3], StartError> {
+    let missing: Vec<_> = signers
+        .iter()
+        .filter_map(|(id, signer, _)| {
+            Some((
+                *id,
+                missing_entries(*id, signer.as_ref(), &storage.parts())?,
+            ))
         })
         .collect();
     if !missing.is_empty() {
         storage.hold(missing);
     }
-    let start = |id, signer, pool_entries| {
+    let [ct, v2, v1] = signers.map(|(id, signer, pool_entries)| {
         let limits = Limits {
             pool_entries,
             ..Limits::default()
         };
         Log::start(id, signer, Arc::clone(clock), storage.parts(), limits)
             .map_err(|error| StartError::Log(id, error))
-    };
-    Ok([
-        start(LogId::Ct, ct, settings.ctlog.pool_entries)?,
-        start(LogId::RekorV2, log, settings.log.pool_entries)?,
-    ])
+    });
+    Ok([ct?, v2?, v1?])
 }
 
 /// The accounts of a store.
@@ -309,6 +317,7 @@ fn anchors(settings: &Settings, material: &Material) -> Anchors {
         ca_chain: material.ca.chain().to_vec(),
         ct_key: material.ct.head_key().key().clone(),
         log_key: material.log.note_key().clone(),
+        log_v1_key: material.log_v1.note_key().clone(),
         tsa_chain: material.tsa.chain().to_vec(),
         start: material.instance.created().before(TRUST_MARGIN),
     }

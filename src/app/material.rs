@@ -123,23 +123,29 @@ pub struct Material {
     pub tsa: TsaMaterial,
     /// The certificate log's signer.
     pub ct: CtHeadSigner,
-    /// The signature log's signer.
+    /// The signer of the signature log in the v2 dialect.
     pub log: CheckpointSigner,
+    /// The signer of the signature log in the v1 dialect.
+    pub log_v1: CheckpointSigner,
     /// The embedded issuer's key.
     pub issuer: SigningKey,
 }
 
-/// The signers of both logs, which offline commands check heads with.
+/// The signers of all logs, which offline commands check heads with.
 pub struct LogSigners {
     /// The certificate log's signer.
     pub ct: CtHeadSigner,
-    /// The signature log's signer.
+    /// The signer of the signature log in the v2 dialect.
     pub log: CheckpointSigner,
+    /// The signer of the signature log in the v1 dialect; none where an earlier release made the
+    /// instance and this one has not started with it yet.
+    pub log_v1: Option<CheckpointSigner>,
 }
 
 const INSTANCE: &str = "instance.json";
 const CT_KEY: &str = "ct.key.pem";
 const LOG_KEY: &str = "log.key.pem";
+const LOG_V1_KEY: &str = "log-v1.key.pem";
 const ISSUER_KEY: &str = "issuer.key.pem";
 
 /// The files of one authority.
@@ -204,7 +210,7 @@ impl Instance {
         let wanted = Self::of(settings, journal, now);
         let Some(made) = Self::load(store)? else {
             // It is written before any key; so keys without it have signed for a lost history.
-            if store.has(CT_KEY)? || store.has(LOG_KEY)? {
+            if store.has(CT_KEY)? || store.has(LOG_KEY)? || store.has(LOG_V1_KEY)? {
                 return Err(MaterialError::Lost(INSTANCE));
             }
             let json = serde_json::to_vec_pretty(&wanted).map_err(MaterialError::Instance)?;
@@ -228,12 +234,20 @@ impl Material {
     /// Refuses a key store that lacks what was there when the logs were started, which is when all
     /// of it had been made. Otherwise a lost file would quietly be made anew, and a lost chain have
     /// its authority's keys replaced. Root keys may be kept elsewhere; `own_ca` says that the
-    /// certificate authority's files are.
+    /// certificate authority's files are. `has_v1` says that the journal has a log in the v1
+    /// dialect, which instances of the first releases have not.
     ///
     /// # Errors
     /// [`MaterialError::Lost`], or the directory cannot be read.
-    pub fn require_complete(store: &KeyStore, own_ca: bool) -> Result<(), MaterialError> {
+    pub fn require_complete(
+        store: &KeyStore,
+        own_ca: bool,
+        has_v1: bool,
+    ) -> Result<(), MaterialError> {
         let mut needed = vec![INSTANCE, CT_KEY, LOG_KEY, ISSUER_KEY];
+        if has_v1 {
+            needed.push(LOG_V1_KEY);
+        }
         needed.extend([TSA_FILES.key, TSA_FILES.chain]);
         let mut has_ca = false;
         for name in [CA_FILES.root_key, CA_FILES.key, CA_FILES.chain] {
@@ -264,7 +278,7 @@ impl Material {
         let instance = Instance::load_or_create(store, settings, journal, now)?;
         let ct = store.load_or_create_key(CT_KEY, KeyAlgorithm::P256)?;
         let log = store.load_or_create_key(LOG_KEY, KeyAlgorithm::Ed25519)?;
-        let signers = LogSigners::new(&instance, ct, log)?;
+        let log_v1 = store.load_or_create_key(LOG_V1_KEY, KeyAlgorithm::P256)?;
         let ca = match &settings.ca.own {
             Some(own) => load_own_ca(own)?,
             None => load_or_create_ca(store, settings, now)?,
@@ -272,8 +286,9 @@ impl Material {
         Ok(Self {
             ca,
             tsa: load_or_create_tsa(store, settings, now)?,
-            ct: signers.ct,
-            log: signers.log,
+            ct: ct_signer(&instance, ct)?,
+            log: log_signer(&instance, log, CheckpointSigner::v2)?,
+            log_v1: log_signer(&instance, log_v1, CheckpointSigner::v1)?,
             issuer: store.load_or_create_key_with(ISSUER_KEY, || {
                 issuer::generate_key().map_err(MaterialError::from)
             })?,
@@ -290,21 +305,36 @@ impl LogSigners {
     pub fn load(store: &KeyStore) -> Result<Self, MaterialError> {
         let instance = Instance::load(store)?.ok_or(MaterialError::NoInstance(INSTANCE))?;
         let key = |name| store.load_key(name)?.ok_or(MaterialError::NoInstance(name));
-        Self::new(&instance, key(CT_KEY)?, key(LOG_KEY)?)
-    }
-
-    fn new(instance: &Instance, ct: SigningKey, log: SigningKey) -> Result<Self, MaterialError> {
-        let named = |name: &str| {
-            let name = name.to_owned();
-            move |source| MaterialError::LogName { name, source }
-        };
+        let log_v1 = store.load_key(LOG_V1_KEY)?;
         Ok(Self {
-            ct: CtHeadSigner::new(&instance.ct_origin, Arc::new(ct))
-                .map_err(named(&instance.ct_origin))?,
-            log: CheckpointSigner::new(log, &instance.log_origin)
-                .map_err(named(&instance.log_origin))?,
+            ct: ct_signer(&instance, key(CT_KEY)?)?,
+            log: log_signer(&instance, key(LOG_KEY)?, CheckpointSigner::v2)?,
+            log_v1: log_v1
+                .map(|key| log_signer(&instance, key, CheckpointSigner::v1))
+                .transpose()?,
         })
     }
+}
+
+fn ct_signer(instance: &Instance, key: SigningKey) -> Result<CtHeadSigner, MaterialError> {
+    let name = &instance.ct_origin;
+    CtHeadSigner::new(name, Arc::new(key)).map_err(|source| MaterialError::LogName {
+        name: name.clone(),
+        source,
+    })
+}
+
+/// Both signature logs have one name; clients tell them apart by their keys.
+fn log_signer(
+    instance: &Instance,
+    key: SigningKey,
+    dialect: fn(SigningKey, &str) -> Result<CheckpointSigner, NoteError>,
+) -> Result<CheckpointSigner, MaterialError> {
+    let name = &instance.log_origin;
+    dialect(key, name).map_err(|source| MaterialError::LogName {
+        name: name.clone(),
+        source,
+    })
 }
 
 fn load_or_create_ca(
@@ -402,10 +432,11 @@ fn serials() -> Result<[SerialNumber; 2], NoRandomness> {
 mod tests {
     use super::*;
 
-    const NEEDED: [&str; 8] = [
+    const NEEDED: [&str; 9] = [
         INSTANCE,
         CT_KEY,
         LOG_KEY,
+        LOG_V1_KEY,
         ISSUER_KEY,
         TSA_FILES.key,
         TSA_FILES.chain,
@@ -425,11 +456,11 @@ mod tests {
     #[test]
     fn nothing_that_was_signed_with_is_made_anew() {
         let (_folder, whole) = store_with(NEEDED);
-        Material::require_complete(&whole, false).unwrap();
+        Material::require_complete(&whole, false, true).unwrap();
         for lost in NEEDED {
             let (_folder, store) = store_with(NEEDED.into_iter().filter(|name| *name != lost));
 
-            let refused = Material::require_complete(&store, false);
+            let refused = Material::require_complete(&store, false, true);
 
             assert!(
                 matches!(refused, Err(MaterialError::Lost(name)) if name == lost),
@@ -440,9 +471,16 @@ mod tests {
 
     #[test]
     fn a_certificate_authority_of_the_owners_has_no_files_here() {
-        let (_folder, store) = store_with(NEEDED.into_iter().take(6));
+        let (_folder, store) = store_with(NEEDED.into_iter().take(7));
 
-        Material::require_complete(&store, true).unwrap();
-        Material::require_complete(&store, false).unwrap();
+        Material::require_complete(&store, true, true).unwrap();
+        Material::require_complete(&store, false, true).unwrap();
+    }
+
+    #[test]
+    fn an_instance_of_an_earlier_release_has_no_key_of_a_log_that_it_never_had() {
+        let (_folder, store) = store_with(NEEDED.into_iter().filter(|name| *name != LOG_V1_KEY));
+
+        Material::require_complete(&store, false, false).unwrap();
     }
 }

@@ -175,7 +175,7 @@ fn front_page(app: &App) -> FrontPage {
     }
 }
 
-const DOCUMENTS: [(&str, &str); 7] = [
+const DOCUMENTS: [(&str, &str); 8] = [
     (
         "Client trust configuration",
         "/trust/client_trust_config.json",
@@ -184,6 +184,7 @@ const DOCUMENTS: [(&str, &str); 7] = [
     ("Signing configuration", "/trust/signing_config.v0.2.json"),
     ("Certificate authority (PEM)", "/trust/fulcio-chain.pem"),
     ("Certificate log (PEM)", "/trust/ctlog.pem"),
-    ("Signature log (PEM)", "/trust/rekor-v2.pem"),
+    ("Signature log v1 (PEM)", "/trust/rekor-v1.pem"),
+    ("Signature log v2 (PEM)", "/trust/rekor-v2.pem"),
     ("Timestamp authority (PEM)", "/trust/tsa-chain.pem"),
 ];

@@ -25,8 +25,11 @@ pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
         .map_err(anyhow::Error::from)
         .and_then(|keys| LogSigners::load(&keys).map_err(anyhow::Error::from))
         .context("the keys of the logs")?;
-    let signers: [Arc<dyn HeadSigner>; 2] = [Arc::new(signers.ct), Arc::new(signers.log)];
-    let report = storage::fsck(dir, &signers).map_err(not_opened)?;
+    let mut known: Vec<Arc<dyn HeadSigner>> = vec![Arc::new(signers.ct), Arc::new(signers.log)];
+    if let Some(signer) = signers.log_v1 {
+        known.push(Arc::new(signer));
+    }
+    let report = storage::fsck(dir, &known).map_err(not_opened)?;
     print_result(report.to_string().trim_end()).context("standard output cannot be written")?;
     if report.is_clean() {
         return Ok(());
@@ -49,7 +52,7 @@ pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     output.success("the state is built anew; the old one is beside it");
     for (log, size) in sizes {
         output.field(
-            &format!("{log:<15}"),
+            &format!("{log:<16}"),
             format_args!("{} entries", size.get()),
         );
     }

@@ -243,6 +243,7 @@ const fn log_label(log: LogId) -> &'static str {
     match log {
         LogId::Ct => "ct",
         LogId::RekorV2 => "rekor-v2",
+        LogId::RekorV1 => "rekor-v1",
     }
 }
 

@@ -22,6 +22,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
     mount(cfg, "/trust/fulcio-chain.pem", PEM_CHAIN, |d| &d.ca_chain);
     mount(cfg, "/trust/ctlog.pem", PEM_KEY, |d| &d.ct_key);
     mount(cfg, "/trust/rekor-v2.pem", PEM_KEY, |d| &d.log_key);
+    mount(cfg, "/trust/rekor-v1.pem", PEM_KEY, |d| &d.log_v1_key);
     mount(cfg, "/trust/tsa-chain.pem", PEM_CHAIN, |d| &d.tsa_chain);
 }
 
@@ -86,6 +87,7 @@ mod tests {
         let ca = TestAuthority::new("CA");
         let (ct_key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
         let (log_key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
+        let (log_v1_key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
         let chain = vec![ca.intermediate, ca.root];
         TrustDocuments::new(&Anchors {
             public_url: "http://localhost:8477".to_owned(),
@@ -94,6 +96,7 @@ mod tests {
             ca_chain: chain.clone(),
             ct_key: ct_key.public_key().clone(),
             log_key: NoteKey::new("localhost", log_key.public_key().clone()).unwrap(),
+            log_v1_key: NoteKey::new("localhost", log_v1_key.public_key().clone()).unwrap(),
             tsa_chain: chain,
             start: UnixTime::from_seconds(0),
         })
@@ -114,6 +117,7 @@ mod tests {
             ("/trust/fulcio-chain.pem", PEM_CHAIN),
             ("/trust/ctlog.pem", PEM_KEY),
             ("/trust/rekor-v2.pem", PEM_KEY),
+            ("/trust/rekor-v1.pem", PEM_KEY),
             ("/trust/tsa-chain.pem", PEM_CHAIN),
         ] {
             let request = TestRequest::get().uri(path).to_request();

@@ -72,7 +72,21 @@ pub fn sign_checkpoint(
     size: TreeSize,
     root: &Sha256,
 ) -> Result<String, SigningFailed> {
-    let text = text(note_key.name(), size, root);
+    sign_checkpoint_of(note_key.name(), key, note_key, size, root)
+}
+
+/// Signs a checkpoint whose origin is not the key's name: Rekor v1 puts a tree ID behind it.
+///
+/// # Errors
+/// There was no randomness.
+pub fn sign_checkpoint_of(
+    origin: &str,
+    key: &SigningKey,
+    note_key: &NoteKey,
+    size: TreeSize,
+    root: &Sha256,
+) -> Result<String, SigningFailed> {
+    let text = text(origin, size, root);
     let signature = key.sign(text.as_bytes())?;
     Ok(signed::compose(
         &text,

@@ -9,7 +9,7 @@ mod key;
 mod signed;
 mod tree_head;
 
-pub use checkpoint::{Checkpoint, sign_checkpoint};
+pub use checkpoint::{Checkpoint, sign_checkpoint, sign_checkpoint_of};
 pub use key::{KeyId, NoteKey};
 pub use signed::{MAX_NOTE_BYTES, MAX_SIGNATURES, UnverifiedNote};
 pub use tree_head::{SignedTreeHead, TreeHeadKey};

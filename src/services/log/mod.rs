@@ -38,17 +38,20 @@ pub enum LogId {
     Ct,
     /// The signature log in the Rekor v2 dialect
     RekorV2,
+    /// The signature log in the Rekor v1 dialect
+    RekorV1,
 }
 
 impl LogId {
     /// Every log there is.
-    pub const ALL: [Self; 2] = [Self::Ct, Self::RekorV2];
+    pub const ALL: [Self; 3] = [Self::Ct, Self::RekorV2, Self::RekorV1];
 
     /// The number that stands in stored records.
     pub const fn number(self) -> u8 {
         match self {
             Self::Ct => 1,
             Self::RekorV2 => 2,
+            Self::RekorV1 => 3,
         }
     }
 
@@ -62,7 +65,8 @@ impl fmt::Display for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Ct => "certificate log",
-            Self::RekorV2 => "signature log",
+            Self::RekorV2 => "signature log v2",
+            Self::RekorV1 => "signature log v1",
         })
     }
 }

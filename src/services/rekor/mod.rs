@@ -2,6 +2,7 @@
 //! are in the tree.
 
 mod signer;
+pub mod v1;
 
 use std::sync::Arc;
 

@@ -1,51 +1,75 @@
-//! How the signature log signs its heads: as C2SP checkpoints, under its own name.
+//! How the signature logs sign their heads: as C2SP checkpoints, under their own name.
 
+use super::v1::TreeId;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
-use crate::protocol::note::{Checkpoint, NoteError, NoteKey, UnverifiedNote, sign_checkpoint};
+use crate::protocol::note::{Checkpoint, NoteError, NoteKey, UnverifiedNote, sign_checkpoint_of};
 use crate::protocol::time::UnixTime;
 use crate::services::log::HeadSigner;
 
-/// The log's key and the name it signs under, which is also its origin.
+/// A log's key, the name it signs under, and its origin.
 #[derive(Debug)]
 pub struct CheckpointSigner {
     key: SigningKey,
     note_key: NoteKey,
+    origin: String,
 }
 
 impl CheckpointSigner {
-    /// A signer under this name, the host name of the log's URL.
+    /// A signer in the Rekor v2 dialect under this name, the host name of the log's URL, which is
+    /// also the origin.
     ///
     /// # Errors
     /// A name that a note cannot carry.
-    pub fn new(key: SigningKey, name: &str) -> Result<Self, NoteError> {
+    pub fn v2(key: SigningKey, name: &str) -> Result<Self, NoteError> {
         let note_key = NoteKey::new(name, key.public_key().clone())?;
-        Ok(Self { key, note_key })
+        Ok(Self {
+            key,
+            origin: name.to_owned(),
+            note_key,
+        })
+    }
+
+    /// A signer in the Rekor v1 dialect, whose origin has the log's tree ID behind the name.
+    ///
+    /// # Errors
+    /// A name that a note cannot carry.
+    pub fn v1(key: SigningKey, name: &str) -> Result<Self, NoteError> {
+        let note_key = NoteKey::new(name, key.public_key().clone())?;
+        let tree_id = TreeId::of(note_key.key());
+        Ok(Self {
+            key,
+            origin: format!("{name} - {tree_id}"),
+            note_key,
+        })
     }
 
     /// The public half with the name; its hash is the log's identity.
     pub const fn note_key(&self) -> &NoteKey {
         &self.note_key
     }
+
+    /// The key itself: a v1 log signs its promises with it too.
+    pub const fn key(&self) -> &SigningKey {
+        &self.key
+    }
 }
 
 impl HeadSigner for CheckpointSigner {
     fn origin(&self) -> &str {
-        self.note_key.name()
+        &self.origin
     }
 
     fn sign(&self, size: TreeSize, root: &Sha256, _: UnixTime) -> Result<String, SigningFailed> {
-        sign_checkpoint(&self.key, &self.note_key, size, root)
+        sign_checkpoint_of(&self.origin, &self.key, &self.note_key, size, root)
     }
 
     fn recognises(&self, note: &str, size: TreeSize, root: &Sha256) -> bool {
         let opened = UnverifiedNote::parse(note)
             .and_then(|note| Checkpoint::open(&note, self.note_key.id(), self.note_key.key()));
         opened.is_ok_and(|checkpoint| {
-            checkpoint.origin == self.origin()
-                && checkpoint.size == size
-                && checkpoint.root == *root
+            checkpoint.origin == self.origin && checkpoint.size == size && checkpoint.root == *root
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::services::log::{HeadSigner, Limits, LogId, Parts};
 /// A signature log in memory, and its signer.
 pub(crate) fn memory_log() -> (SignatureLog, Arc<CheckpointSigner>) {
     let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
-    let signer = Arc::new(CheckpointSigner::new(key, "rekor.example").unwrap());
+    let signer = Arc::new(CheckpointSigner::v2(key, "rekor.example").unwrap());
     let log = Log::start(
         LogId::RekorV2,
         Arc::clone(&signer) as Arc<dyn HeadSigner>,

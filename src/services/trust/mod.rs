@@ -34,8 +34,10 @@ pub struct Anchors {
     pub ca_chain: Vec<Certificate>,
     /// The key of the log of certificates.
     pub ct_key: PublicKey,
-    /// The key of the signature log and its name.
+    /// The key of the signature log in the v2 dialect, and its name.
     pub log_key: NoteKey,
+    /// The key of the signature log in the v1 dialect, and its name.
+    pub log_v1_key: NoteKey,
     /// The timestamp authority, its leaf first, the root last.
     pub tsa_chain: Vec<Certificate>,
     /// From when on all of them are trusted: before the first signature, with a margin.
@@ -81,8 +83,10 @@ pub struct TrustDocuments {
     pub ca_chain: Document,
     /// The certificate log's key, PEM
     pub ct_key: Document,
-    /// The signature log's key, PEM
+    /// The key of the signature log in the v2 dialect, PEM
     pub log_key: Document,
+    /// The key of the signature log in the v1 dialect, PEM
+    pub log_v1_key: Document,
     /// The timestamp authority's chain, PEM
     pub tsa_chain: Document,
     root: Arc<TrustedRoot>,
@@ -110,6 +114,7 @@ impl TrustDocuments {
             ca_chain: Document::pem_chain(&anchors.ca_chain),
             ct_key: Document::new(anchors.ct_key.to_pem()),
             log_key: Document::new(anchors.log_key.key().to_pem()),
+            log_v1_key: Document::new(anchors.log_v1_key.key().to_pem()),
             tsa_chain: Document::pem_chain(&anchors.tsa_chain),
             root: Arc::new(root),
         })
@@ -202,10 +207,13 @@ fn trusted_root(anchors: &Anchors, origin: &str) -> wire::TrustedRoot {
         valid_for: valid_for.clone(),
         operator: None,
     };
-    let (ct_key, log_key) = (&anchors.ct_key, &anchors.log_key);
+    let ct_key = &anchors.ct_key;
+    let signature_log = |key: &NoteKey| log(origin.to_owned(), key.key(), key.hash());
     wire::TrustedRoot {
         media_type: MEDIA_TYPE.to_owned(),
-        tlogs: vec![log(origin.to_owned(), log_key.key(), log_key.hash())],
+        tlogs: [&anchors.log_v1_key, &anchors.log_key]
+            .map(signature_log)
+            .into(),
         certificate_authorities: vec![authority(origin.to_owned(), &anchors.ca_chain)],
         ctlogs: vec![log(format!("{origin}/ct"), ct_key, &ct_key.fingerprint())],
         timestamp_authorities: vec![authority(timestamp_url(origin), &anchors.tsa_chain)],

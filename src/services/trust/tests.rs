@@ -10,6 +10,7 @@ fn anchors() -> Anchors {
     let tsa = TestAuthority::new("TSA");
     let generate = |algorithm| SigningKey::generate(algorithm).unwrap().0;
     let log_key = generate(KeyAlgorithm::Ed25519).public_key().clone();
+    let log_v1_key = generate(KeyAlgorithm::P256).public_key().clone();
     Anchors {
         public_url: "https://sign.example:8477".to_owned(),
         operator: "example".to_owned(),
@@ -17,6 +18,7 @@ fn anchors() -> Anchors {
         ca_chain: vec![ca.intermediate, ca.root],
         ct_key: generate(KeyAlgorithm::P256).public_key().clone(),
         log_key: NoteKey::new("sign.example", log_key).unwrap(),
+        log_v1_key: NoteKey::new("sign.example", log_v1_key).unwrap(),
         tsa_chain: vec![tsa.signed_leaf(), tsa.intermediate, tsa.root],
         start: UnixTime::from_rfc3339("2026-01-01T00:00:00Z").unwrap(),
     }
@@ -58,13 +60,17 @@ fn the_trusted_root_has_exactly_the_members_that_clients_know() {
     };
     let url = "https://sign.example:8477";
     let (ct_key, log_key) = (&anchors.ct_key, &anchors.log_key);
+    let log_v1_key = &anchors.log_v1_key;
     let details = "PKIX_ECDSA_P256_SHA_256";
     let ca_name = json!({"organization": "Test", "commonName": "CA"});
     let no_name = json!({"organization": "", "commonName": ""});
     let timestamps = "https://sign.example:8477/api/v1/timestamp";
     let expected = json!({
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-        "tlogs": [log(url, log_key.key(), "PKIX_ED25519", log_key.hash())],
+        "tlogs": [
+            log(url, log_v1_key.key(), details, log_v1_key.hash()),
+            log(url, log_key.key(), "PKIX_ED25519", log_key.hash())
+        ],
         "certificateAuthorities": [authority(url, ca_name, &anchors.ca_chain)],
         "ctlogs": [log(&format!("{url}/ct"), ct_key, details, &ct_key.fingerprint())],
         "timestampAuthorities": [authority(timestamps, no_name, &anchors.tsa_chain)]
@@ -111,7 +117,8 @@ fn our_own_verifier_believes_what_is_published() {
     let documents = TrustDocuments::new(&anchors).unwrap();
 
     let root = documents.root();
-    assert_eq!(&root.logs[0].id, anchors.log_key.hash());
+    assert_eq!(&root.logs[0].id, anchors.log_v1_key.hash());
+    assert_eq!(&root.logs[1].id, anchors.log_key.hash());
     assert_eq!(root.ct_logs[0].key, anchors.ct_key);
     assert_eq!(
         root.authorities[0].chain[1].der(),
