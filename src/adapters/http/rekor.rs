@@ -45,7 +45,8 @@ impl From<RekorError> for GatewayError {
             )
         };
         match error {
-            RekorError::Entry(_) | RekorError::Append(AppendError::TooLarge(_)) => {
+            RekorError::Entry(_)
+            | RekorError::Append(AppendError::TooLarge(_) | AppendError::TooManyKeys(_)) => {
                 Self::new(StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument, &message)
             }
             RekorError::Append(AppendError::Duplicate(index)) => {

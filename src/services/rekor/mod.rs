@@ -65,7 +65,7 @@ impl SignatureLog {
         let body = entry.into_body();
         let leaf = Leaf {
             data: body.clone(),
-            extra: Vec::new(),
+            ..Leaf::default()
         };
         let appended = self.log.append(leaf).await?;
         Ok(LoggedEntry {
