@@ -320,9 +320,10 @@ pub fn open_accounts(storage: &Storage, clock: Arc<dyn Clock>) -> Result<Account
 
 fn anchors(settings: &Settings, material: &Material) -> Anchors {
     Anchors {
-        public_url: settings.server.public_url.as_str().to_owned(),
+        public_url: settings.server.public_url.origin().clone(),
         operator: settings.trust.operator.clone(),
         issuers: issuer_urls(settings),
+        dialects: settings.log.dialects,
         ca_chain: material.ca.chain().to_vec(),
         ct_key: material.ct.head_key().key().clone(),
         log_key: material.log.note_key().clone(),

@@ -166,7 +166,7 @@ fn front_page(app: &App) -> FrontPage {
         certificate_keys("Timestamp authority's root", &anchors.tsa_chain),
     ];
     FrontPage {
-        public_url: anchors.public_url.clone(),
+        public_url: anchors.public_url.to_string(),
         version: env!("CARGO_PKG_VERSION"),
         keys: keys.into_iter().flatten().collect(),
         documents: DOCUMENTS
