@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::bytes::{Base64, Sha256};
+use crate::protocol::tsp::TimestampError;
 
 #[derive(Deserialize)]
 struct Case {
@@ -25,7 +26,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str); 8] = cases![
+const CASES: [(&str, &str); 21] = cases![
     "hashedrekord-key",
     "hashedrekord-rsa-sha512",
     "hashedrekord-p521-sha384",
@@ -34,6 +35,19 @@ const CASES: [(&str, &str); 8] = cases![
     "dsse",
     "intoto-0.0.1",
     "intoto-0.0.2",
+    "rekord-x509-ed25519",
+    "rekord-x509-certificate",
+    "rekord-ssh-ed25519",
+    "rekord-ssh-rsa",
+    "rekord-ssh-ecdsa",
+    "rekord-ssh-p521",
+    "rekord-minisign",
+    "rekord-minisign-plain",
+    "rekord-signify",
+    "rekord-pgp-ed25519",
+    "rekord-pgp-rsa",
+    "rekord-pgp-p384-subkey",
+    "rfc3161",
 ];
 
 fn each_case() -> impl Iterator<Item = (&'static str, Case)> {
@@ -86,9 +100,69 @@ fn an_entry_whose_signature_is_for_something_else_is_refused() {
         assert!(
             matches!(
                 error,
-                EntryError::Signature { .. } | EntryError::UnverifiedSignature
+                EntryError::Signature { .. }
+                    | EntryError::UnverifiedSignature
+                    | EntryError::Timestamp(TimestampError::Signature)
             ),
             "{name}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_query_for_the_key_finds_the_entry() {
+    #[derive(Deserialize)]
+    struct Proposed {
+        spec: Spec,
+    }
+    #[derive(Deserialize)]
+    struct Spec {
+        signature: SignatureOf,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct SignatureOf {
+        format: Option<PkiFormat>,
+        public_key: KeyOf,
+    }
+    #[derive(Deserialize)]
+    struct KeyOf {
+        content: Base64,
+    }
+
+    let mut count = 0;
+    for (name, case) in each_case() {
+        let Ok(proposed) = serde_json::from_str::<Proposed>(case.proposed.get()) else {
+            continue;
+        };
+        let signature = proposed.spec.signature;
+        let format = signature.format.unwrap_or(PkiFormat::X509);
+        let query = SearchTerm::from_key_query(format, &signature.public_key.content.0).unwrap();
+
+        let entry = parse(&case.proposed).admit().unwrap();
+        assert!(entry.search_terms().contains(&query), "{name}");
+        count += 1;
+    }
+    assert_eq!(count, 17);
+}
+
+#[test]
+fn what_no_log_should_take_is_refused_for_its_own_reason() {
+    #[derive(Deserialize)]
+    struct Refused {
+        name: String,
+        says: String,
+        proposed: Box<RawValue>,
+    }
+
+    let json = include_str!("../../../../tests/vectors/entry/refused.json");
+    for case in serde_json::from_str::<Vec<Refused>>(json).unwrap() {
+        let error = parse(&case.proposed).admit().unwrap_err().to_string();
+        assert!(error.contains(&case.says), "{}: {error}", case.name);
+        assert!(
+            error.starts_with("spec.signature."),
+            "{}: {error}",
+            case.name
         );
     }
 }
