@@ -94,6 +94,15 @@ token() {
     jq -r .id_token
 }
 
+# statement: an in-toto statement about $artifact with the predicate of predicate.json, as a file.
+statement() {
+  jq -c --arg digest "$(sha256sum "$artifact" | cut -d' ' -f1)" \
+    '{_type: "https://in-toto.io/Statement/v1", subject: [{name: "artifact", digest: {sha256: $digest}}],
+      predicateType: "https://slsa.dev/provenance/v1", predicate: .}' \
+    "$here/predicate.json" >"$pass/statement.json"
+  printf '%s\n' "$pass/statement.json"
+}
+
 # flip_signature BUNDLE OUT: the same bundle with one bit of its signature flipped.
 flip_signature() {
   python3 - "$1" "$2" <<'PY'
