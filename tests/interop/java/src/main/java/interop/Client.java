@@ -1,5 +1,6 @@
 package interop;
 
+import dev.sigstore.AlgorithmRegistry.SigningAlgorithm;
 import dev.sigstore.KeylessSigner;
 import dev.sigstore.KeylessVerifier;
 import dev.sigstore.SigningConfigProvider;
@@ -87,6 +88,7 @@ final class Client {
     return KeylessSigner.builder()
         .trustedRootProvider(trustedRoot())
         .signingConfigProvider(signingConfig())
+        .signingAlgorithm(SigningAlgorithm.PKIX_ECDSA_P256_SHA_256)
         .enableRekorV2(option("--rekor").equals("2"))
         .forceCredentialProviders(OidcClients.of(TokenStringOidcClient.from(option("--token"))))
         .build();
