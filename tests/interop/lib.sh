@@ -75,8 +75,18 @@ clean() {
 }
 
 # offer NAME KIND BUNDLE ARTIFACT: a bundle that every client shall verify after the restart. KIND
-# is blob or attestation, then the dialect of its log entry: blob-v1, attestation-v2, …
-offer() { [ ! -s "$3" ] || printf '%s\t%s\t%s\t%s\n' "$@" >>"$pass/bundles.tsv"; }
+# is blob or attestation, then the dialect of its log entry: blob-v1, attestation-v2, … What names
+# one dialect and carries an entry of the other, or none, is a failure.
+offer() {
+  local dialect
+  [ -s "$3" ] || return 0
+  dialect=$(jq -r '.verificationMaterial.tlogEntries | if length != 1 then "none"
+    elif .[0].inclusionPromise.signedEntryTimestamp then "v1" else "v2" end' "$3")
+  case $2 in
+    *-"$dialect" | *-"$dialect"-*) printf '%s\t%s\t%s\t%s\n' "$@" >>"$pass/bundles.tsv" ;;
+    *) record run "$1 has an entry of the dialect that it names" FAIL ;;
+  esac
+}
 
 # each_bundle FUNCTION: calls FUNCTION NAME KIND BUNDLE ARTIFACT for every bundle on offer.
 each_bundle() {
@@ -168,13 +178,27 @@ go_install() {
   name=${wanted%@*}
   name=${name##*/}
   stamp=$cache/go/bin/$name.version
-  need go
+  need go || return
   if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     mkdir -p "$cache/go/bin"
-    go_cached flock "$cache/go/lock" go install -ldflags='-s -w' "$wanted"
+    go_cached flock "$cache/go/lock" go install -ldflags='-s -w' "$wanted" || return
     printf '%s' "$wanted" >"$stamp"
   fi
   printf '%s\n' "$wanted"
+}
+
+# go_build FOLDER PACKAGE NAME: builds a program from the module in FOLDER, whose go.sum pins it, into
+# $cache/go/bin/NAME, unless it is there from the same sources.
+go_build() {
+  local wanted stamp=$cache/go/bin/$3.version
+  need go || return
+  wanted=$(find "$1" -name '*.go' -o -name 'go.*' -type f | sort | xargs sha256sum | sha256sum | cut -c1-16)
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+    mkdir -p "$cache/go/bin"
+    (cd "$1" && go_cached flock "$cache/go/lock" go build -mod=readonly -ldflags='-s -w' \
+      -o "$cache/go/bin/$3" "$2") || return
+    printf '%s' "$wanted" >"$stamp"
+  fi
 }
 
 # go_cached COMMAND…: with the caches of Go below $cache.
@@ -265,8 +289,9 @@ fetch_trust() {
   done
   curl -fs "$url/tuf/root.json" -o "$trust/root.json" || rm -f "$trust/root.json"
   for dialect in 1 2; do
-    jq --argjson v "$dialect" '.rekorTlogUrls |= map(select(.majorApiVersion == $v))' \
-      "$trust/signing_config.v0.2.json" >"$trust/signing_config.v$dialect.json"
+    jq -e --argjson v "$dialect" '.rekorTlogUrls |= map(select(.majorApiVersion == $v))
+      | if .rekorTlogUrls == [] then false else . end' "$trust/signing_config.v0.2.json" \
+      >"$trust/signing_config.v$dialect.json" || rm "$trust/signing_config.v$dialect.json"
   done
 }
 
