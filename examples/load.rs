@@ -4,6 +4,7 @@
 //! ```text
 //! cargo run --release --example load -- --url http://localhost:8477 --token "$TOKEN" \
 //!     --pid "$(pidof signet)" append certificate timestamp read
+//! cargo run --release --example load -- --token "$TOKEN" --dialect v1 append search-hash search-email
 //! ```
 //!
 //! Each client is one keep-alive connection that sends its next request when the last is answered.
@@ -42,9 +43,20 @@ struct Options {
     /// How long each workload runs
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// In which Rekor dialect entries are appended
+    #[arg(long, value_enum, default_value_t = Dialect::V2)]
+    dialect: Dialect,
     /// What to drive, one after the other
     #[arg(default_values = ["append", "certificate", "timestamp", "read"])]
     workloads: Vec<Workload>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Dialect {
+    /// Entries with a promise and a search index
+    V1,
+    /// Entries in tiles
+    V2,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -57,12 +69,19 @@ enum Workload {
     Timestamp,
     /// Checkpoints and tiles
     Read,
+    /// Searches of the v1 log for one artifact's digest
+    SearchHash,
+    /// Searches of the v1 log for the signer's e-mail address, which every entry here has
+    SearchEmail,
 }
 
 /// What every client needs to make its requests.
 struct Material {
     key: SigningKey,
+    dialect: Dialect,
+    subject: String,
     certificate_request: String,
+    certificate_pem: String,
     certificate_der: String,
     timestamp_request: Vec<u8>,
 }
@@ -80,7 +99,10 @@ async fn run(options: &Options) -> Result<()> {
         .url
         .strip_prefix("http://")
         .context("only http:// is driven")?;
-    let material = Arc::new(prepare(address, &options.token).await?);
+    let material = Arc::new(prepare(address, options).await?);
+    if matches!(options.dialect, Dialect::V1) {
+        append_known(address, &material).await?;
+    }
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -101,7 +123,22 @@ async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-async fn prepare(address: &str, token: &str) -> Result<Material> {
+/// Appends the entry that is searched for.
+async fn append_known(address: &str, material: &Material) -> Result<()> {
+    let mut connection = Connection::open(address).await?;
+    let body = entry_v1(material, KNOWN)?;
+    let request = connection.prepare("POST", "/api/v1/log/entries", JSON, body.as_bytes());
+    let (status, reply) = connection.send(&request).await?;
+    ensure!(
+        status == 201,
+        "no entry: {status} {}",
+        String::from_utf8_lossy(&reply)
+    );
+    Ok(())
+}
+
+async fn prepare(address: &str, options: &Options) -> Result<Material> {
+    let token = &options.token;
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256)?;
     let payload = token.split('.').nth(1).context("the token is no JWT")?;
     let claims: Value = serde_json::from_slice(&from_base64url(payload)?)?;
@@ -137,8 +174,11 @@ async fn prepare(address: &str, token: &str) -> Result<Material> {
         .and_then(Value::as_str)
         .context("no leaf in the reply")?;
     Ok(Material {
+        subject: subject.to_owned(),
+        dialect: options.dialect,
         key,
         certificate_request,
+        certificate_pem: to_base64(leaf.as_bytes()),
         certificate_der: to_base64(pem::parse(leaf)?.contents()),
         timestamp_request: timestamp_request(&Sha256::of(b"load")),
     })
@@ -218,15 +258,26 @@ impl Workload {
     const fn success(self) -> u16 {
         match self {
             Self::Append => 201,
-            Self::Certificate | Self::Timestamp | Self::Read => 200,
+            Self::Certificate
+            | Self::Timestamp
+            | Self::Read
+            | Self::SearchHash
+            | Self::SearchEmail => 200,
         }
     }
 
     fn request(self, connection: &Connection, material: &Material) -> Result<Vec<u8>> {
         Ok(match self {
             Self::Append => {
-                let body = entry(material)?;
-                connection.prepare("POST", "/api/v2/log/entries", JSON, body.as_bytes())
+                let mut message = [0; 32];
+                SystemRandom::new()
+                    .fill(&mut message)
+                    .map_err(|_| anyhow::anyhow!("no randomness"))?;
+                let (path, body) = match material.dialect {
+                    Dialect::V1 => ("/api/v1/log/entries", entry_v1(material, &message)?),
+                    Dialect::V2 => ("/api/v2/log/entries", entry_v2(material, &message)?),
+                };
+                connection.prepare("POST", path, JSON, body.as_bytes())
             }
             Self::Certificate => {
                 let body = material.certificate_request.as_bytes();
@@ -242,17 +293,35 @@ impl Workload {
                 )
             }
             Self::Read => connection.prepare("GET", "/api/v2/checkpoint", JSON, &[]),
+            Self::SearchHash => {
+                let body = json!({ "hash": Sha256::of(KNOWN).to_hex() }).to_string();
+                connection.prepare("POST", SEARCH, JSON, body.as_bytes())
+            }
+            Self::SearchEmail => {
+                let body = json!({ "email": material.subject }).to_string();
+                connection.prepare("POST", SEARCH, JSON, body.as_bytes())
+            }
         })
     }
 }
 
-fn entry(material: &Material) -> Result<String> {
-    let mut message = [0; 32];
-    SystemRandom::new()
-        .fill(&mut message)
-        .map_err(|_| anyhow::anyhow!("no randomness"))?;
-    let signature = to_base64(&material.key.sign(&message)?);
-    let digest = to_base64(Sha256::of(&message).as_bytes());
+/// What the first entry in the v1 dialect is over, so that it can be searched for.
+const KNOWN: &[u8] = b"an artifact that is searched for";
+
+const SEARCH: &str = "/api/v1/index/retrieve";
+
+fn entry_v1(material: &Material, message: &[u8]) -> Result<String> {
+    let signature = to_base64(&material.key.sign(message)?);
+    let digest = Sha256::of(message).to_hex();
+    let certificate = &material.certificate_pem;
+    Ok(format!(
+        r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":{{"algorithm":"sha256","value":"{digest}"}}}},"signature":{{"content":"{signature}","publicKey":{{"content":"{certificate}"}}}}}}}}"#
+    ))
+}
+
+fn entry_v2(material: &Material, message: &[u8]) -> Result<String> {
+    let signature = to_base64(&material.key.sign(message)?);
+    let digest = to_base64(Sha256::of(message).as_bytes());
     let certificate = &material.certificate_der;
     Ok(format!(
         r#"{{"hashedRekordRequestV002":{{"digest":"{digest}","signature":{{"content":"{signature}","verifier":{{"x509Certificate":{{"rawBytes":"{certificate}"}},"keyDetails":"PKIX_ECDSA_P256_SHA_256"}}}}}}}}"#

@@ -26,7 +26,8 @@ use crate::services::ctlog::CtLog;
 use crate::services::issuer::EmbeddedIssuer;
 use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
 use crate::services::oidc::IdentityVerifier;
-use crate::services::rekor::SignatureLog;
+use crate::services::rekor::v1::SignatureLogV1;
+use crate::services::rekor::{CheckpointSigner, SignatureLog};
 use crate::services::timestamp::TimestampAuthority;
 use crate::services::trust::{Anchors, TrustDocuments};
 use crate::services::verify::{NamedPolicies, Verifier};
@@ -50,6 +51,7 @@ pub struct App {
     authority: Arc<CertificateAuthority>,
     certificates: Arc<CtLog>,
     signatures: Arc<SignatureLog>,
+    signatures_v1: Arc<SignatureLogV1>,
     timestamps: Arc<TimestampAuthority>,
     accounts: Arc<Accounts>,
     issuer: Option<Arc<EmbeddedIssuer>>,
@@ -91,9 +93,15 @@ impl App {
         let signers: [(LogId, Arc<dyn HeadSigner>, usize); 3] = [
             (LogId::Ct, Arc::new(ct.clone()), settings.ctlog.pool_entries),
             (LogId::RekorV2, log, settings.log.pool_entries),
-            (LogId::RekorV1, log_v1, settings.log.pool_entries),
+            (
+                LogId::RekorV1,
+                Arc::<CheckpointSigner>::clone(&log_v1),
+                settings.log.pool_entries,
+            ),
         ];
         let [ct_log, signature_log, signature_log_v1] = start_logs(&storage, &clock, signers)?;
+        let signatures_v1 =
+            SignatureLogV1::new(signature_log_v1.clone(), log_v1, Arc::clone(&clock));
         let roots = vec![ca.root().clone()];
         let certificates = Arc::new(CtLog::new(ct_log.clone(), &ct, roots, Arc::clone(&clock)));
         let authority = CertificateAuthority::new(
@@ -114,6 +122,7 @@ impl App {
         Ok(Self {
             verifier: Arc::new(verifier.with_policies(policies)),
             signatures: Arc::new(SignatureLog::new(signature_log.clone(), log_id)),
+            signatures_v1: Arc::new(signatures_v1),
             authority: Arc::new(authority),
             timestamps: Arc::new(timestamps),
             identities: Arc::new(identities),
@@ -311,9 +320,10 @@ pub fn open_accounts(storage: &Storage, clock: Arc<dyn Clock>) -> Result<Account
 
 fn anchors(settings: &Settings, material: &Material) -> Anchors {
     Anchors {
-        public_url: settings.server.public_url.as_str().to_owned(),
+        public_url: settings.server.public_url.origin().clone(),
         operator: settings.trust.operator.clone(),
         issuers: issuer_urls(settings),
+        dialects: settings.log.dialects,
         ca_chain: material.ca.chain().to_vec(),
         ct_key: material.ct.head_key().key().clone(),
         log_key: material.log.note_key().clone(),

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use signet::adapters::wire::rekor::CreateEntryRequest;
-use signet::protocol::entry::{MAX_BODY, UnverifiedHashedRekord};
+use signet::protocol::entry::{MAX_BODY, UnverifiedEntry, UnverifiedHashedRekord};
 use signet_fuzz::WORLD;
 
 static KNOWN: LazyLock<UnverifiedHashedRekord> = LazyLock::new(|| {
@@ -23,20 +23,31 @@ fuzz_target!(|data: &[u8]| {
     let Ok(request) = serde_json::from_slice::<CreateEntryRequest>(data) else {
         return;
     };
-    if let Ok(entry) = UnverifiedHashedRekord::try_from(request) {
-        let body = entry.canonical_body();
-        if body.len() <= MAX_BODY {
-            assert_eq!(
-                UnverifiedHashedRekord::parse_body(&body).as_ref(),
-                Ok(&entry)
-            );
+    match UnverifiedEntry::try_from(request) {
+        Ok(UnverifiedEntry::HashedRekord(entry)) => check_request(&entry),
+        Ok(UnverifiedEntry::Dsse(entry)) => {
+            assert!(entry.verify().is_err(), "a signature that nobody made");
         }
-        let written = serde_json::to_vec(&CreateEntryRequest::from(&entry)).expect("plain JSON");
-        let again: CreateEntryRequest = serde_json::from_slice(&written).expect("our own JSON");
-        assert_eq!(UnverifiedHashedRekord::try_from(again).as_ref(), Ok(&entry));
-        check(&entry);
+        Err(_) => {}
     }
 });
+
+fn check_request(entry: &UnverifiedHashedRekord) {
+    let body = entry.canonical_body();
+    if body.len() <= MAX_BODY {
+        assert_eq!(
+            UnverifiedHashedRekord::parse_body(&body).as_ref(),
+            Ok(entry)
+        );
+    }
+    let written = serde_json::to_vec(&CreateEntryRequest::from(entry)).expect("plain JSON");
+    let again: CreateEntryRequest = serde_json::from_slice(&written).expect("our own JSON");
+    assert_eq!(
+        UnverifiedEntry::try_from(again),
+        Ok(UnverifiedEntry::HashedRekord(entry.clone()))
+    );
+    check(entry);
+}
 
 fn check(entry: &UnverifiedHashedRekord) {
     if let Ok(admitted) = entry.verify() {

@@ -13,18 +13,15 @@ use crate::services::account::Accounts;
 use crate::services::issuer::EmbeddedIssuer;
 use crate::services::oidc::{IdentityVerifier, KeyPolicy, KeySource, TrustedIssuer};
 
-/// Every issuer whose tokens are accepted, the embedded one first.
+/// Every issuer whose tokens are accepted: first those where people sign in, in the order of the
+/// settings, and last the embedded one, which knows machines alone.
 pub(super) fn issuer_urls(settings: &Settings) -> Vec<String> {
     let embedded = settings
         .accounts
         .enabled
         .then(|| settings.server.public_url.as_str());
     let configured = settings.issuers.iter().map(|issuer| issuer.url.as_str());
-    embedded
-        .into_iter()
-        .chain(configured)
-        .map(str::to_owned)
-        .collect()
+    configured.chain(embedded).map(str::to_owned).collect()
 }
 
 /// The embedded issuer, if the settings want one.

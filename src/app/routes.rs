@@ -11,7 +11,7 @@ use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
 use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
-    ct, fulcio, health, issuer, metrics, rekor, tiles, timestamp, trust, verify,
+    ct, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles, timestamp, trust, verify,
 };
 use crate::adapters::web::{self, Document, FrontPage, KeyIdentity};
 use crate::services::log::Health;
@@ -43,6 +43,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             .configure(fulcio::configure)
             .configure(ct::configure)
             .configure(rekor::configure)
+            .configure(rekor_v1::configure)
             .configure(tiles::configure)
             .configure(timestamp::configure)
             .configure(trust::configure)
@@ -70,6 +71,7 @@ fn services(cfg: &mut ServiceConfig, app: &App) {
         .app_data(Data::from(Arc::clone(&app.authority)))
         .app_data(Data::from(Arc::clone(&app.certificates)))
         .app_data(Data::from(Arc::clone(&app.signatures)))
+        .app_data(Data::from(Arc::clone(&app.signatures_v1)))
         .app_data(Data::from(Arc::clone(&app.timestamps)))
         .app_data(Data::from(Arc::clone(&app.trust)))
         .app_data(Data::from(Arc::clone(&app.verifier)));
@@ -164,7 +166,7 @@ fn front_page(app: &App) -> FrontPage {
         certificate_keys("Timestamp authority's root", &anchors.tsa_chain),
     ];
     FrontPage {
-        public_url: anchors.public_url.clone(),
+        public_url: anchors.public_url.to_string(),
         version: env!("CARGO_PKG_VERSION"),
         keys: keys.into_iter().flatten().collect(),
         documents: DOCUMENTS

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::error::Refusal;
-use super::server::is_loopback;
 use crate::protocol::identity::IssuerUrl;
+use crate::protocol::origin::Origin;
 use crate::services::oidc::{IssuerKind, SubjectDomain};
 
 /// One `[[issuers]]` table as it is written.
@@ -128,7 +128,8 @@ impl IssuerTable {
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
-        let safe = url.scheme() == "https" || is_loopback(&url);
+        let safe =
+            Origin::of(&self.url).is_some_and(|origin| origin.is_https() || origin.is_loopback());
         (plain && safe).then_some(issuer).ok_or_else(refused)
     }
 

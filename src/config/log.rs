@@ -1,24 +1,29 @@
-//! `[log]`: the signature log, and the storage that all logs share.
+//! `[log]`: the signature logs, and the storage that all logs share.
 
 use serde::Deserialize;
 
 use super::error::{Refusal, count_within, within};
+use crate::services::rekor::{Dialect, OpenDialects};
 
 /// `[log]` as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogTable {
     origin: String,
+    rekor_v1: bool,
+    rekor_v2: bool,
     pool_entries: u64,
     segment_bytes: u64,
     cache_bytes: u64,
 }
 
-/// The signature log's name, and the sizes of journal and state.
+/// The signature logs' name and dialects, and the sizes of journal and state.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
     /// The first line of every checkpoint
     pub origin: String,
+    /// The dialects in which new entries are taken
+    pub dialects: OpenDialects,
     /// Entries that may wait for a place in the log
     pub pool_entries: usize,
     /// When the journal begins another file
@@ -46,8 +51,20 @@ impl LogTable {
                 "1 to 255 printable ASCII characters without spaces and plus signs",
             ));
         }
+        let dialects = OpenDialects::new(|dialect| match dialect {
+            Dialect::V1 => self.rekor_v1,
+            Dialect::V2 => self.rekor_v2,
+        });
+        let dialects = dialects.ok_or_else(|| {
+            Refusal::contradiction(
+                "log.rekor_v2",
+                "log.rekor_v1 is false as well, and then nothing could be signed: one of the two \
+                 must be true",
+            )
+        })?;
         Ok(LogSettings {
             origin,
+            dialects,
             pool_entries: count_within("log.pool_entries", self.pool_entries, 16..=1_000_000)?,
             segment_bytes: within("log.segment_bytes", self.segment_bytes, 1 << 20..=1 << 32)?,
             cache_bytes: within("log.cache_bytes", self.cache_bytes, 1 << 20..=1 << 36)?,

@@ -127,7 +127,7 @@ fn check(tables: Tables) -> Result<Settings, Refusal> {
     let accounts = tables.accounts.check();
     let embedded = accounts.enabled.then(|| server.public_url.as_str());
     let issuers = issuers::check_all(tables.issuers, embedded)?;
-    let host = server.public_url.host();
+    let host = server.public_url.host().to_owned();
     Ok(Settings {
         issuers,
         accounts,

@@ -1,14 +1,14 @@
 //! `[server]`: where the server listens and what it is called.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use url::{Host, Url};
 
 use super::error::{Refusal, count_within, within};
+use crate::protocol::origin::Origin;
 
 /// `[server]` as it is written.
 #[derive(Deserialize)]
@@ -47,6 +47,14 @@ pub struct ServerSettings {
     pub keep_alive: Duration,
     /// How long requests in flight may take to end when the server stops
     pub shutdown: Duration,
+}
+
+impl ServerSettings {
+    /// Whether other machines reach the server, and nobody said what they call it: the trust
+    /// documents then send them to themselves.
+    pub fn is_unnamed(&self) -> bool {
+        !self.public_url.chosen && !self.listen.ip().is_loopback()
+    }
 }
 
 impl ServerTable {
@@ -116,12 +124,13 @@ impl ServerTable {
         const KEY: &str = "server.public_url";
         if self.public_url.is_empty() {
             let scheme = if encrypted { "https" } else { "http" };
+            let local = format!("{scheme}://localhost:{}", listen.port());
             return Ok(PublicUrl {
-                text: format!("{scheme}://localhost:{}", listen.port()),
+                origin: Origin::of(&local).expect("a scheme, a host and a port are an origin"),
                 chosen: false,
             });
         }
-        let url = PublicUrl::parse(&self.public_url).ok_or_else(|| {
+        let origin = Origin::parse(&self.public_url).ok_or_else(|| {
             Refusal::not_accepted(
                 KEY,
                 &self.public_url,
@@ -129,95 +138,65 @@ impl ServerTable {
                  no slash at the end, no user name",
             )
         })?;
-        if encrypted && !url.is_https() {
+        if encrypted && !origin.is_https() {
             return Err(Refusal::contradiction(
                 KEY,
                 "TLS is configured, so it must begin with https://",
             ));
         }
-        if !url.is_https() && !url.is_loopback() && !self.insecure_http {
+        if !origin.is_https() && !origin.is_loopback() && !self.insecure_http {
             return Err(Refusal::contradiction(
                 KEY,
                 "plain http:// is for localhost, unless server.insecure_http = true",
             ));
         }
-        Ok(url)
+        Ok(PublicUrl {
+            origin,
+            chosen: true,
+        })
     }
 }
 
-/// What clients call this server: `scheme://host[:port]`, never with a path or a slash at the end.
+/// What clients call this server, and whether anyone chose it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
-    text: String,
+    origin: Origin,
     chosen: bool,
 }
 
 impl PublicUrl {
-    fn parse(text: &str) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
-        let bare = matches!(url.scheme(), "http" | "https")
-            && url.host().is_some()
-            // Byte for byte the same: no path, no user, no default port, no upper case.
-            && url.as_str().strip_suffix('/') == Some(text);
-        let plain = url.username().is_empty() && url.password().is_none();
-        (bare && plain && url.path() == "/" && url.query().is_none()).then(|| Self {
-            text: text.to_owned(),
-            chosen: true,
-        })
+    /// The URL as an origin.
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The URL, without a slash at the end.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.origin.as_str()
     }
 
     /// The host alone, without port; an IPv6 address has its brackets.
-    pub fn host(&self) -> String {
-        self.url()
-            .and_then(|url| url.host_str().map(str::to_owned))
-            .unwrap_or_default()
+    pub fn host(&self) -> &str {
+        self.origin.host()
     }
 
     /// The URL of an absolute path on this server.
     pub fn join(&self, path: &str) -> String {
-        format!("{}{path}", self.text)
+        self.origin.join(path)
     }
 
     /// Takes the port that the system chose, where nobody named a public URL and port 0 was asked
     /// for.
     pub fn adopt_port(&mut self, port: u16) {
-        if !self.chosen
-            && let Some(bare) = self.text.strip_suffix(":0")
-        {
-            self.text = format!("{bare}:{port}");
+        let text = self.as_str().strip_suffix(":0").filter(|_| !self.chosen);
+        if let Some(origin) = text.and_then(|bare| Origin::of(&format!("{bare}:{port}"))) {
+            self.origin = origin;
         }
-    }
-
-    fn is_https(&self) -> bool {
-        self.text.starts_with("https://")
-    }
-
-    fn is_loopback(&self) -> bool {
-        self.url().is_some_and(|url| is_loopback(&url))
-    }
-
-    fn url(&self) -> Option<Url> {
-        Url::parse(&self.text).ok()
-    }
-}
-
-/// Whether a URL's host is this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
     }
 }
 
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.origin.fmt(f)
     }
 }

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use super::*;
 use crate::services::oidc::{IssuerKind, SubjectDomain};
+use crate::services::rekor::OpenDialects;
 
 fn with_text(text: &str) -> Result<Settings, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
@@ -230,6 +231,46 @@ fn a_public_url_is_scheme_and_host_and_nothing_else() {
     ] {
         assert!(!accepted(url), "{url}");
     }
+}
+
+#[test]
+fn a_server_that_others_reach_needs_a_name_of_its_own() {
+    let unnamed = |text: &str| with_text(text).unwrap().server.is_unnamed();
+    let reachable = "[server]\nlisten = \"0.0.0.0:80\"\ninsecure_http = true\n";
+
+    assert!(unnamed(reachable));
+    assert!(!unnamed(&format!(
+        "{reachable}public_url = \"https://a.example\"\n"
+    )));
+    assert!(!unnamed(&format!(
+        "{reachable}public_url = \"http://localhost\"\n"
+    )));
+    assert!(!unnamed(""));
+}
+
+#[test]
+fn the_public_url_that_nobody_chose_leaves_out_the_default_port() {
+    let text =
+        "[server]\nlisten = \"127.0.0.1:443\"\n[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n";
+
+    assert_eq!(
+        with_text(text).unwrap().server.public_url.as_str(),
+        "https://localhost"
+    );
+}
+
+#[test]
+fn one_dialect_of_the_signature_log_at_least_is_open() {
+    let dialects = |text: &str| with_text(text).unwrap().log.dialects;
+
+    assert_eq!(dialects(""), OpenDialects::Both);
+    assert_eq!(dialects("[log]\nrekor_v1 = false\n"), OpenDialects::V2);
+    assert_eq!(dialects("[log]\nrekor_v2 = false\n"), OpenDialects::V1);
+    let told = message(with_text("[log]\nrekor_v1 = false\nrekor_v2 = false\n"));
+    assert!(
+        told.contains("log.rekor_v1") && told.contains("log.rekor_v2"),
+        "{told}"
+    );
 }
 
 #[test]

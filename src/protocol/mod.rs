@@ -13,6 +13,7 @@ pub mod keys;
 pub mod merkle;
 pub mod note;
 mod oid;
+pub mod origin;
 pub mod policy;
 pub mod time;
 pub mod tsp;

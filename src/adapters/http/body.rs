@@ -10,7 +10,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, Resource, ResponseError, web};
 use serde::de::DeserializeOwned;
 
-use super::problem::{GatewayError, GrpcCode, Problem};
+use super::problem::{GatewayError, GrpcCode, OpenApiError, Problem};
 
 /// How an API says that a body cannot be read.
 pub trait ErrorForm: 'static {
@@ -26,6 +26,9 @@ pub struct Ours;
 
 /// Fulcio's and Rekor v2's APIs: the grpc-gateway envelope.
 pub struct Gateway;
+
+/// Rekor v1's API: go-openapi's form.
+pub struct OpenApi;
 
 impl ErrorForm for Ours {
     type Error = Problem;
@@ -45,6 +48,14 @@ impl ErrorForm for Gateway {
             _ => GrpcCode::InvalidArgument,
         };
         GatewayError::new(status, code, detail)
+    }
+}
+
+impl ErrorForm for OpenApi {
+    type Error = OpenApiError;
+
+    fn error(status: StatusCode, _slug: &'static str, detail: String) -> OpenApiError {
+        OpenApiError::new(status, detail)
     }
 }
 

@@ -12,21 +12,13 @@ use crate::services::ctlog::{CtError, CtLog, LogEntry};
 
 /// Mounts the endpoints below the log's base URL.
 pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/ct/ct/v1/get-sth", web::get().to(get_sth))
-        .route("/ct/ct/v1/get-entries", web::get().to(get_entries))
-        .route(
-            "/ct/ct/v1/get-sth-consistency",
-            web::get().to(get_sth_consistency),
-        )
-        .route(
-            "/ct/ct/v1/get-proof-by-hash",
-            web::get().to(get_proof_by_hash),
-        )
-        .route(
-            "/ct/ct/v1/get-entry-and-proof",
-            web::get().to(get_entry_and_proof),
-        )
-        .route("/ct/ct/v1/get-roots", web::get().to(get_roots));
+    let read = |name: &str| web::resource(format!("/ct/ct/v1/{name}"));
+    cfg.service(read("get-sth").get(get_sth))
+        .service(read("get-entries").get(get_entries))
+        .service(read("get-sth-consistency").get(get_sth_consistency))
+        .service(read("get-proof-by-hash").get(get_proof_by_hash))
+        .service(read("get-entry-and-proof").get(get_entry_and_proof))
+        .service(read("get-roots").get(get_roots));
 }
 
 #[derive(Serialize)]

@@ -24,8 +24,8 @@ const MAX_REQUEST_LENGTH: usize = 16 * 1024;
 
 /// Adds the issuer's routes. Handlers need `web::Data<EmbeddedIssuer>`.
 pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route(DISCOVERY_PATH, web::get().to(discovery))
-        .route(JWKS_PATH, web::get().to(jwks))
+    cfg.service(web::resource(DISCOVERY_PATH).get(discovery))
+        .service(web::resource(JWKS_PATH).get(jwks))
         .service(
             with_limit(web::resource(TOKEN_PATH), MAX_REQUEST_LENGTH).route(web::post().to(token)),
         );

@@ -154,6 +154,7 @@ impl Metrics {
                 self.entry_appended(LogId::Ct);
             }
             ("/api/v2/log/entries", 201) => self.entry_appended(LogId::RekorV2),
+            ("/api/v1/log/entries", 201) => self.entry_appended(LogId::RekorV1),
             ("/api/v1/timestamp" | "/api/v1/timestamp/api/v1/timestamp", 200) => {
                 self.timestamps.inc();
             }
@@ -324,6 +325,9 @@ mod tests {
             ("/api/v2/log/entries", 201),
             ("/api/v2/log/entries", 201),
             ("/api/v2/log/entries", 409),
+            ("/api/v1/log/entries", 201),
+            ("/api/v1/log/entries", 409),
+            ("/api/v1/log/entries", 200),
             ("/api/v1/timestamp", 200),
             ("/api/v1/timestamp", 503),
             ("/signet/v1/verify", 422),
@@ -339,6 +343,7 @@ mod tests {
             "signet_timestamps_issued_total 1",
             "signet_log_entries_appended_total{log=\"ct\"} 1",
             "signet_log_entries_appended_total{log=\"rekor-v2\"} 2",
+            "signet_log_entries_appended_total{log=\"rekor-v1\"} 1",
             "signet_verifications_total{outcome=\"refused\"} 1",
             "signet_panics_total 1",
         ] {

@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod multipart;
 pub mod problem;
 pub mod rekor;
+pub mod rekor_v1;
 pub mod request;
 pub mod server;
 pub mod tiles;

@@ -1,5 +1,6 @@
-//! Every HTTP error that Signet answers with, in the two forms that clients know: RFC 9457 problem
-//! documents on our own API, and the grpc-gateway envelope on Fulcio's and Rekor v2's.
+//! Every HTTP error that Signet answers with, in the three forms that clients know: RFC 9457 problem
+//! documents on our own API, the grpc-gateway envelope on Fulcio's and Rekor v2's, and go-openapi's
+//! on Rekor v1's.
 
 use std::fmt;
 
@@ -127,6 +128,98 @@ impl ResponseError for GatewayError {
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), value.clone()));
         }
+        response
+            .content_type("application/json")
+            .body(body.to_string())
+    }
+}
+
+/// An error on Rekor v1's API: `{"code":<number>,"message":"…"}`, or no body at all.
+#[derive(Debug)]
+pub struct OpenApiError {
+    status: StatusCode,
+    code: u16,
+    message: Option<String>,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+}
+
+/// What a request has that its schema does not allow, by go-openapi's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaFault {
+    /// Not of the type, or not of its format
+    Type = 601,
+    /// Missing
+    Required = 602,
+    /// Too long a text
+    TooLong = 603,
+    /// Not of the pattern
+    Pattern = 605,
+    /// Not one of the values
+    Enum = 606,
+    /// Below the least value
+    Minimum = 609,
+    /// More than the most elements
+    MaxItems = 611,
+}
+
+impl OpenApiError {
+    /// An error whose code is its HTTP status.
+    pub fn new(status: StatusCode, message: impl fmt::Display) -> Self {
+        Self {
+            status,
+            code: status.as_u16(),
+            message: Some(message.to_string()),
+            headers: Vec::new(),
+        }
+    }
+
+    /// 422: the request breaks its schema.
+    pub fn schema(fault: SchemaFault, message: impl fmt::Display) -> Self {
+        Self {
+            code: fault as u16,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+        }
+    }
+
+    /// 404, without a body as Rekor answers it.
+    pub const fn not_found() -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: 404,
+            message: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Adds a response header, `location` or `retry-after` for example.
+    #[must_use]
+    pub fn header(mut self, name: header::HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl fmt::Display for OpenApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message.as_deref().unwrap_or("not found");
+        write!(f, "{}: {message}", self.code)
+    }
+}
+
+impl ResponseError for OpenApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        let Some(message) = &self.message else {
+            return response.finish();
+        };
+        let body = json!({ "code": self.code, "message": message });
         response
             .content_type("application/json")
             .body(body.to_string())

@@ -7,13 +7,13 @@ use actix_web::{HttpResponse, web};
 use super::body::{Body, Gateway};
 use super::problem::{GatewayError, GrpcCode};
 use crate::adapters::wire::rekor::{CreateEntryRequest, SubmissionError, TransparencyLogEntry};
-use crate::protocol::entry::UnverifiedHashedRekord;
+use crate::protocol::entry::UnverifiedEntry;
 use crate::services::log::AppendError;
 use crate::services::rekor::{RekorError, SignatureLog};
 
 /// Registers the routes; the service is taken from the application's data.
 pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/api/v2/log/entries", web::post().to(create_entry));
+    cfg.service(web::resource("/api/v2/log/entries").post(create_entry));
 }
 
 async fn create_entry(
@@ -21,10 +21,7 @@ async fn create_entry(
     body: Body<Gateway>,
 ) -> Result<HttpResponse, GatewayError> {
     let request: CreateEntryRequest = body.json()?;
-    let entry = UnverifiedHashedRekord::try_from(request)?
-        .verify()
-        .map_err(RekorError::from)?;
-    let logged = log.append(entry).await?;
+    let logged = log.submit(UnverifiedEntry::try_from(request)?).await?;
     Ok(HttpResponse::Created().json(TransparencyLogEntry::from(&logged)))
 }
 
@@ -45,7 +42,9 @@ impl From<RekorError> for GatewayError {
             )
         };
         match error {
-            RekorError::Entry(_) | RekorError::Append(AppendError::TooLarge(_)) => {
+            RekorError::Entry(_)
+            | RekorError::Dsse(_)
+            | RekorError::Append(AppendError::TooLarge(_) | AppendError::TooManyKeys(_)) => {
                 Self::new(StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument, &message)
             }
             RekorError::Append(AppendError::Duplicate(index)) => {

@@ -23,9 +23,9 @@ use futures_util::{FutureExt as _, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Instrument as _;
 
-use super::body::{ErrorForm as _, Gateway, Ours};
+use super::body::{ErrorForm as _, Gateway, OpenApi, Ours};
 use super::metrics::{Metrics, method_label};
-use super::problem::{GatewayError, Problem};
+use super::problem::{GatewayError, OpenApiError, Problem};
 use crate::adapters::system::random_bytes;
 
 /// What the server does around every handler; `web::Data` of each application.
@@ -181,7 +181,10 @@ fn in_our_form(response: ServiceResponse, late: bool) -> ServiceResponse {
     } else {
         return response;
     };
-    let mut ours = if response.request().path().starts_with(FOREIGN_APIS) {
+    let path = response.request().path();
+    let mut ours = if REKOR_V1.iter().any(|base| path.starts_with(base)) {
+        OpenApi::error(status, slug, detail.to_owned()).error_response()
+    } else if path.starts_with(FOREIGN_APIS) {
         Gateway::error(status, slug, detail.to_owned()).error_response()
     } else {
         Ours::error(status, slug, detail.to_owned()).error_response()
@@ -197,6 +200,9 @@ fn in_our_form(response: ServiceResponse, late: bool) -> ServiceResponse {
 /// Where Fulcio's, Rekor's and the timestamp authority's clients ask.
 const FOREIGN_APIS: &str = "/api/";
 
+/// Where, of these, Rekor v1's ask.
+const REKOR_V1: [&str; 2] = ["/api/v1/log", "/api/v1/index/"];
+
 fn is_the_frameworks(response: &ServiceResponse) -> bool {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -206,6 +212,7 @@ fn is_the_frameworks(response: &ServiceResponse) -> bool {
         Some(error) => {
             error.as_error::<Problem>().is_none()
                 && error.as_error::<GatewayError>().is_none()
+                && error.as_error::<OpenApiError>().is_none()
                 && is_plain_or_none(response.headers())
         }
         None => {

@@ -25,10 +25,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         let path = with_limit(web::resource(path), MAX_REQUEST_LENGTH);
         cfg.service(path.route(web::post().to(stamp)));
     }
-    cfg.route(
-        "/api/v1/timestamp/certchain",
-        web::get().to(certificate_chain),
-    );
+    cfg.service(web::resource("/api/v1/timestamp/certchain").get(certificate_chain));
 }
 
 async fn stamp(

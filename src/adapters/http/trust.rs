@@ -1,46 +1,140 @@
 //! `GET /trust/…`: the trust documents at stable addresses.
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::problem::Problem;
+use crate::services::rekor::Dialect;
 use crate::services::trust::{Document, TrustDocuments};
 
 const JSON: &str = "application/json";
 const PEM_KEY: &str = "application/x-pem-file";
 const PEM_CHAIN: &str = "application/pem-certificate-chain";
 
-/// Mounts the documents.
-pub fn configure(cfg: &mut ServiceConfig) {
-    mount(cfg, "/trust/trusted_root.json", JSON, |d| &d.trusted_root);
-    mount(cfg, "/trust/signing_config.v0.2.json", JSON, |d| {
-        &d.signing_config
-    });
-    mount(cfg, "/trust/client_trust_config.json", JSON, |d| {
-        &d.client_trust_config
-    });
-    mount(cfg, "/trust/fulcio-chain.pem", PEM_CHAIN, |d| &d.ca_chain);
-    mount(cfg, "/trust/ctlog.pem", PEM_KEY, |d| &d.ct_key);
-    mount(cfg, "/trust/rekor-v2.pem", PEM_KEY, |d| &d.log_key);
-    mount(cfg, "/trust/rekor-v1.pem", PEM_KEY, |d| &d.log_v1_key);
-    mount(cfg, "/trust/tsa-chain.pem", PEM_CHAIN, |d| &d.tsa_chain);
+/// A document, its address and its kind.
+#[derive(Clone, Copy)]
+pub struct Published {
+    /// What it is, for people
+    pub title: &'static str,
+    /// Its absolute path
+    pub path: &'static str,
+    content_type: &'static str,
+    choose: fn(&TrustDocuments) -> Option<&Document>,
 }
 
-fn mount(
-    cfg: &mut ServiceConfig,
-    path: &str,
-    content_type: &'static str,
-    choose: fn(&TrustDocuments) -> &Document,
-) {
+impl Published {
+    /// The document, if this instance has it.
+    pub fn of<'a>(&self, documents: &'a TrustDocuments) -> Option<&'a Document> {
+        (self.choose)(documents)
+    }
+}
+
+/// Every document that may be published.
+pub const PUBLISHED: [Published; 12] = [
+    Published {
+        title: "Client trust configuration",
+        path: "/trust/client_trust_config.json",
+        content_type: JSON,
+        choose: |documents| Some(&documents.client_trust_config),
+    },
+    Published {
+        title: "Trusted root",
+        path: "/trust/trusted_root.json",
+        content_type: JSON,
+        choose: |documents| Some(&documents.trusted_root),
+    },
+    Published {
+        title: "Signing configuration",
+        path: "/trust/signing_config.v0.2.json",
+        content_type: JSON,
+        choose: |documents| Some(&documents.signing_config),
+    },
+    Published {
+        title: "Client trust configuration, Rekor v1 alone",
+        path: "/trust/client_trust_config_rekor_v1.json",
+        content_type: JSON,
+        choose: |documents| Some(&documents.of_dialect(Dialect::V1)?.client_trust_config),
+    },
+    Published {
+        title: "Client trust configuration, Rekor v2 alone",
+        path: "/trust/client_trust_config_rekor_v2.json",
+        content_type: JSON,
+        choose: |documents| Some(&documents.of_dialect(Dialect::V2)?.client_trust_config),
+    },
+    Published {
+        title: "Signing configuration, Rekor v1 alone",
+        path: "/trust/signing_config_rekor_v1.v0.2.json",
+        content_type: JSON,
+        choose: |documents| Some(&documents.of_dialect(Dialect::V1)?.signing_config),
+    },
+    Published {
+        title: "Signing configuration, Rekor v2 alone",
+        path: "/trust/signing_config_rekor_v2.v0.2.json",
+        content_type: JSON,
+        choose: |documents| Some(&documents.of_dialect(Dialect::V2)?.signing_config),
+    },
+    Published {
+        title: "Certificate authority (PEM)",
+        path: "/trust/fulcio-chain.pem",
+        content_type: PEM_CHAIN,
+        choose: |documents| Some(&documents.ca_chain),
+    },
+    Published {
+        title: "Certificate log (PEM)",
+        path: "/trust/ctlog.pem",
+        content_type: PEM_KEY,
+        choose: |documents| Some(&documents.ct_key),
+    },
+    Published {
+        title: "Signature log v1 (PEM)",
+        path: "/trust/rekor-v1.pem",
+        content_type: PEM_KEY,
+        choose: |documents| Some(&documents.log_v1_key),
+    },
+    Published {
+        title: "Signature log v2 (PEM)",
+        path: "/trust/rekor-v2.pem",
+        content_type: PEM_KEY,
+        choose: |documents| Some(&documents.log_key),
+    },
+    Published {
+        title: "Timestamp authority (PEM)",
+        path: "/trust/tsa-chain.pem",
+        content_type: PEM_CHAIN,
+        choose: |documents| Some(&documents.tsa_chain),
+    },
+];
+
+/// Mounts the documents.
+pub fn configure(cfg: &mut ServiceConfig) {
+    for published in PUBLISHED {
+        mount(cfg, published);
+    }
+}
+
+fn mount(cfg: &mut ServiceConfig, published: Published) {
     let handler = move |request: HttpRequest, documents: Data<TrustDocuments>| {
-        let response = serve(choose(&documents), content_type, request.headers());
+        let response = published
+            .of(&documents)
+            .map(|document| serve(document, published.content_type, request.headers()))
+            .ok_or_else(not_open);
         std::future::ready(response)
     };
     cfg.service(
-        web::resource(path)
+        web::resource(published.path)
             .route(web::get().to(handler))
             .route(web::head().to(handler)),
     );
+}
+
+fn not_open() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "dialect-closed",
+        "this server takes no new entries in that dialect, so there is no configuration to write in it",
+    )
 }
 
 /// Clients keep the document and ask whether it is still the same (RFC 9110 §13.1.2).
@@ -73,61 +167,61 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::App;
     use actix_web::test::{TestRequest, call_service, init_service, read_body};
-    use actix_web::{App, http::StatusCode};
 
     use super::*;
-    use crate::protocol::keys::{KeyAlgorithm, SigningKey};
-    use crate::protocol::note::NoteKey;
-    use crate::protocol::time::UnixTime;
-    use crate::protocol::x509::testing::TestAuthority;
+    use crate::services::rekor::OpenDialects;
     use crate::services::trust::Anchors;
+    use crate::services::trust::tests::anchors;
 
     fn documents() -> TrustDocuments {
-        let ca = TestAuthority::new("CA");
-        let (ct_key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
-        let (log_key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
-        let (log_v1_key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
-        let chain = vec![ca.intermediate, ca.root];
-        TrustDocuments::new(&Anchors {
-            public_url: "http://localhost:8477".to_owned(),
-            operator: "example".to_owned(),
-            issuers: vec!["http://localhost:8477".to_owned()],
-            ca_chain: chain.clone(),
-            ct_key: ct_key.public_key().clone(),
-            log_key: NoteKey::new("localhost", log_key.public_key().clone()).unwrap(),
-            log_v1_key: NoteKey::new("localhost", log_v1_key.public_key().clone()).unwrap(),
-            tsa_chain: chain,
-            start: UnixTime::from_seconds(0),
-        })
-        .unwrap()
+        TrustDocuments::new(&anchors()).unwrap()
     }
 
     #[actix_web::test]
     async fn each_document_has_its_address_and_type() {
+        let documents = documents();
         let app = App::new()
-            .app_data(Data::new(documents()))
+            .app_data(Data::new(documents.clone()))
             .configure(configure);
         let app = init_service(app).await;
 
-        for (path, content_type) in [
-            ("/trust/trusted_root.json", JSON),
-            ("/trust/signing_config.v0.2.json", JSON),
-            ("/trust/client_trust_config.json", JSON),
-            ("/trust/fulcio-chain.pem", PEM_CHAIN),
-            ("/trust/ctlog.pem", PEM_KEY),
-            ("/trust/rekor-v2.pem", PEM_KEY),
-            ("/trust/rekor-v1.pem", PEM_KEY),
-            ("/trust/tsa-chain.pem", PEM_CHAIN),
+        for published in PUBLISHED {
+            let request = TestRequest::get().uri(published.path).to_request();
+            let response = call_service(&app, request).await;
+            assert_eq!(response.status(), StatusCode::OK, "{}", published.path);
+            assert_eq!(
+                response.headers().get(header::CONTENT_TYPE).unwrap(),
+                published.content_type
+            );
+            let expected = published.of(&documents).unwrap();
+            assert_eq!(*read_body(response).await, *expected.bytes);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_dialect_that_is_closed_has_no_configuration_to_write_in_it() {
+        let anchors = Anchors {
+            dialects: OpenDialects::V2,
+            ..anchors()
+        };
+        let documents = TrustDocuments::new(&anchors).unwrap();
+        let app = App::new()
+            .app_data(Data::new(documents))
+            .configure(configure);
+        let app = init_service(app).await;
+
+        for (path, status) in [
+            ("/trust/signing_config_rekor_v1.v0.2.json", 404),
+            ("/trust/client_trust_config_rekor_v1.json", 404),
+            ("/trust/signing_config_rekor_v2.v0.2.json", 200),
+            ("/trust/client_trust_config_rekor_v2.json", 200),
+            ("/trust/rekor-v1.pem", 200),
         ] {
             let request = TestRequest::get().uri(path).to_request();
             let response = call_service(&app, request).await;
-            assert_eq!(response.status(), StatusCode::OK, "{path}");
-            assert_eq!(
-                response.headers().get(header::CONTENT_TYPE).unwrap(),
-                content_type
-            );
-            assert!(!read_body(response).await.is_empty());
+            assert_eq!(response.status().as_u16(), status, "{path}");
         }
     }
 

@@ -10,7 +10,8 @@ use super::journal::record::{Fact, table_number};
 use super::journal::{Entry, FileJournal};
 use super::sled::SledState;
 use super::{OpenError, Options, open_parts, require_store};
-use crate::protocol::merkle::{Frontier, leaf_hash};
+use crate::protocol::bytes::Sha256;
+use crate::protocol::merkle::{Frontier, LeafIndex, leaf_hash};
 use crate::services::ledger::Table;
 use crate::services::log::port::{
     Batch, Committed, Journal as _, JournalError, RowExtension, State as _,
@@ -83,6 +84,16 @@ pub enum Difference {
         log: LogId,
         /// The entry.
         index: u64,
+    },
+    /// An entry is not found by one of its search keys
+    #[error("{log}: entry {index} is not found by its search key {key}")]
+    SearchKey {
+        /// Which log.
+        log: LogId,
+        /// The entry.
+        index: u64,
+        /// The key.
+        key: Sha256,
     },
     /// The state has more, or less, than the journal accounts for
     #[error("{log}: the state has {actual} {what} where {expected} are due")]
@@ -227,6 +238,8 @@ struct Audit<'a> {
 struct Seen {
     frontier: Frontier,
     heads: u64,
+    /// How many search keys the leaves that the state has reached have together.
+    keys: u64,
     /// The state's head; entries beyond it are not expected there.
     state: Option<SignedHead>,
 }
@@ -249,6 +262,7 @@ impl Audit<'_> {
                 let seen = Seen {
                     frontier: Frontier::empty(),
                     heads: 0,
+                    keys: 0,
                     state,
                 };
                 self.logs.insert(log, seen);
@@ -287,6 +301,23 @@ impl Audit<'_> {
             if stored.ok().as_deref() != Some(&[*place]) {
                 self.report.add(Difference::Place { log, index });
             }
+        }
+        for (index, leaf) in (start..).zip(&batch.leaves) {
+            self.keys(log, index, &leaf.keys);
+        }
+    }
+
+    fn keys(&mut self, log: LogId, index: u64, keys: &[Sha256]) {
+        for key in keys {
+            let found = self.state.has_key(log, key, LeafIndex::new(index));
+            if found != Ok(true) {
+                let key = *key;
+                self.report.add(Difference::SearchKey { log, index, key });
+            }
+        }
+        if let Some(seen) = self.logs.get_mut(&log) {
+            let count = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+            seen.keys = seen.keys.saturating_add(count);
         }
     }
 
@@ -341,17 +372,17 @@ impl Audit<'_> {
             .iter()
             .map(|(log, seen)| {
                 let state = seen.state.as_ref().map_or(0, |head| head.size.get());
-                (*log, seen.frontier.size().get(), state)
+                (*log, seen.frontier.size().get(), state, seen.keys)
             })
             .collect();
-        for (log, size, state) in sizes {
+        for (log, size, state, keys) in sizes {
             if state > size {
                 self.report.add(Difference::Head { log, size: state });
             } else {
                 if state < size {
                     self.report.behind.push((log, size.saturating_sub(state)));
                 }
-                self.counts(log, state);
+                self.counts(log, state, keys);
             }
         }
         let (wanted, _) = journal.facts();
@@ -363,16 +394,16 @@ impl Audit<'_> {
         }
     }
 
-    fn counts(&mut self, log: LogId, size: u64) {
+    fn counts(&mut self, log: LogId, size: u64, keys: u64) {
         for row in 0..8_u8 {
-            let (rows, places, indices) = self.state.count(log, row);
             let hashes = size.checked_shr(u32::from(row) * 8).unwrap_or(0);
-            self.count(log, "chunks of hashes", rows, hashes.div_ceil(64));
-            if row == 0 {
-                self.count(log, "chunks of places", places, size.div_ceil(64));
-                self.count(log, "index records", indices, size);
-            }
+            let chunks = self.state.count_row(log, row);
+            self.count(log, "chunks of hashes", chunks, hashes.div_ceil(64));
         }
+        let [places, indices, found] = self.state.count(log);
+        self.count(log, "chunks of places", places, size.div_ceil(64));
+        self.count(log, "index records", indices, size);
+        self.count(log, "search records", found, keys);
     }
 
     fn count(&mut self, log: LogId, what: &'static str, actual: usize, expected: u64) {

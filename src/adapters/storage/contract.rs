@@ -16,8 +16,15 @@ fn leaves(from: u64, to: u64) -> Vec<Leaf> {
         .map(|i| Leaf {
             data: format!("leaf {i}").into_bytes(),
             extra: i.to_be_bytes().to_vec(),
+            keys: keys(i).to_vec(),
         })
         .collect()
+}
+
+/// The search keys of a leaf: one that every third leaf has, and one of its own.
+fn keys(index: u64) -> [Sha256; 2] {
+    let third = Sha256::of(&[u8::try_from(index % 3).unwrap()]);
+    [third, Sha256::of(&index.to_be_bytes())]
 }
 
 fn head(size: u64, root: Sha256) -> SignedHead {
@@ -101,6 +108,9 @@ fn change(from: u64, to: u64, frontier: &mut Frontier) -> StateChange {
         start: TreeSize::new(from),
         rows,
         places: (from..to).map(place).collect(),
+        keys: (from..to)
+            .flat_map(|i| keys(i).map(|key| (key, LeafIndex::new(i))))
+            .collect(),
         head: head(to, frontier.root()),
         end: JournalEnd {
             segment: 1,
@@ -139,12 +149,41 @@ fn a_state_keeps_the_promises_of_its_port(state: &dyn State) {
     assert_eq!(state.index_of(LogId::Ct, &hash(0)), Ok(None));
     assert_eq!(state.head(LogId::Ct), Ok(None));
 
+    a_state_finds_leaves_by_their_search_keys(state);
+
     let anew = change(0, 10, &mut Frontier::empty());
     state.apply(log, &anew).unwrap();
     assert_eq!(state.head(log).unwrap().unwrap().0.size.get(), 10);
     assert_eq!(state.index_of(log, &hash(11)), Ok(None));
     state.hashes(log, 0, 0..11).unwrap_err();
     state.hashes(log, 1, 0..1).unwrap_err();
+    assert_eq!(found(state, 0, 700, 99), [9, 6, 3, 0]);
+}
+
+/// The leaves of which the first search key is that of leaf `of`.
+fn found(state: &dyn State, of: u64, before: u64, limit: usize) -> Vec<u64> {
+    let [key, _] = keys(of);
+    let found = state.search(LogId::RekorV2, &key, LeafIndex::new(before), limit);
+    found.unwrap().into_iter().map(LeafIndex::get).collect()
+}
+
+/// Of 700 leaves.
+fn a_state_finds_leaves_by_their_search_keys(state: &dyn State) {
+    assert_eq!(found(state, 0, 700, 2), [699, 696]);
+    assert_eq!(found(state, 1, 7, 99), [4, 1]);
+    assert_eq!(found(state, 2, u64::MAX, 1), [698]);
+    assert_eq!(found(state, 2, 2, 1), [0; 0]);
+    assert_eq!(found(state, 0, 700, 0), [0; 0]);
+    assert_eq!(found(state, 0, 700, 999).len(), 234);
+    for index in [0, 63, 64, 300, 699] {
+        let [_, own] = keys(index);
+        let all = LeafIndex::new(u64::MAX);
+        let found = state.search(LogId::RekorV2, &own, all, 9);
+        assert_eq!(found, Ok(vec![LeafIndex::new(index)]));
+        assert_eq!(state.search(LogId::Ct, &own, all, 9), Ok(Vec::new()));
+        let unknown = state.search(LogId::RekorV2, &Sha256::of(b"?"), all, 9);
+        assert_eq!(unknown, Ok(Vec::new()));
+    }
 }
 
 fn a_ledger_keeps_the_promises_of_its_port(ledger: &dyn Ledger) {

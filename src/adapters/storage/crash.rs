@@ -14,15 +14,18 @@ use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
-use crate::protocol::merkle::{leaf_hash, verify_consistency};
+use crate::protocol::bytes::Sha256;
+use crate::protocol::merkle::{LeafIndex, leaf_hash, verify_consistency};
 use crate::services::log::tests::{TestClock, TestSigner, assert_included, leaf};
-use crate::services::log::{AppendError, Health, Limits, Log, SignedHead, StartError};
+use crate::services::log::{AppendError, Health, Leaf, Limits, Log, SignedHead, StartError};
 
 /// A store, and what its clients remember of it.
 struct Store {
     dir: TempDir,
     signer: Arc<TestSigner>,
     options: Options,
+    /// How a leaf is made of its text.
+    leaf: fn(&str) -> Leaf,
     acknowledged: Vec<(String, u64)>,
     heads: Vec<Arc<SignedHead>>,
 }
@@ -33,6 +36,7 @@ impl Store {
             dir: tempfile::tempdir().unwrap(),
             signer: TestSigner::new("log.example"),
             options: Options::default(),
+            leaf: found_leaf,
             acknowledged: Vec::new(),
             heads: Vec::new(),
         }
@@ -79,7 +83,8 @@ impl Store {
         let texts: Vec<_> = (0..count)
             .map(|i| format!("{:>bytes$}", self.acknowledged.len() + i))
             .collect();
-        let answers = join_all(texts.iter().map(|text| log.append(leaf(text)))).await;
+        let leaves = texts.iter().map(|text| (self.leaf)(text));
+        let answers = join_all(leaves.map(|leaf| log.append(leaf))).await;
         for (text, answer) in texts.into_iter().zip(answers) {
             let appended = answer.unwrap();
             assert_included(text.as_bytes(), &appended);
@@ -117,7 +122,12 @@ impl Store {
         for (text, index) in &self.acknowledged {
             let found = log.index_of(&leaf_hash(text.as_bytes())).unwrap();
             assert_eq!(found.map(|index| index.get()), Some(*index));
-            assert_eq!(log.leaves(*index..index + 1).unwrap(), [leaf(text)]);
+            let expected = (self.leaf)(text);
+            for key in &expected.keys {
+                let found = log.search(key, None, usize::MAX).unwrap();
+                assert!(found.contains(&LeafIndex::new(*index)), "{text}");
+            }
+            assert_eq!(log.leaves(*index..index + 1).unwrap(), [expected]);
         }
     }
 
@@ -129,6 +139,13 @@ impl Store {
         copy_files(&self.journal(), &to);
         copy
     }
+}
+
+/// A leaf with two search keys: one that others have too, and one of its own.
+fn found_leaf(text: &str) -> Leaf {
+    let mut keys = vec![Sha256::of(b"everyone's"), Sha256::of(text.as_bytes())];
+    keys.sort_unstable();
+    Leaf { keys, ..leaf(text) }
 }
 
 fn copy_files(from: &Path, to: &Path) {
@@ -176,7 +193,7 @@ async fn two_logs_and_the_ledger_share_a_journal_over_many_segments() {
     let ledger = storage.ledger();
     for i in 0..30_u8 {
         let text = format!("{i:>200}");
-        let (a, b) = tokio::join!(log.append(leaf(&text)), ct.append(leaf(&text)));
+        let (a, b) = tokio::join!(log.append(found_leaf(&text)), ct.append(leaf(&text)));
         ledger.put(Table::Account, &[i % 7], &[i]).unwrap();
         store.acknowledged.push((text, a.unwrap().index.get()));
         b.unwrap();

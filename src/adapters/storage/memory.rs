@@ -1,6 +1,6 @@
 //! Journal, state and ledger in memory: for tests, and the plainest reading of what the ports ask.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::{ControlFlow, Range};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -104,6 +104,7 @@ struct LogState {
     rows: BTreeMap<u8, Vec<Sha256>>,
     places: Vec<Place>,
     indices: HashMap<Sha256, LeafIndex>,
+    keys: BTreeSet<(Sha256, LeafIndex)>,
 }
 
 fn slice<T: Clone>(items: Option<&Vec<T>>, range: Range<u64>) -> Result<Vec<T>, StateError> {
@@ -142,6 +143,7 @@ impl State for MemoryState {
         }
         log.places.truncate(usize_of(change.start.get()));
         log.places.extend_from_slice(&change.places);
+        log.keys.extend(change.keys.iter().copied());
         log.head = Some((change.head.clone(), change.end));
         Ok(())
     }
@@ -161,6 +163,21 @@ impl State for MemoryState {
         Ok(logs
             .get(&log)
             .and_then(|log| log.indices.get(leaf_hash).copied()))
+    }
+
+    fn search(
+        &self,
+        log: LogId,
+        key: &Sha256,
+        before: LeafIndex,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, StateError> {
+        let logs = lock(&self.logs);
+        let range = (*key, LeafIndex::new(0))..(*key, before);
+        Ok(logs.get(&log).map_or_else(Vec::new, |log| {
+            let found = log.keys.range(range).rev().take(limit);
+            found.map(|(_, index)| *index).collect()
+        }))
     }
 }
 

@@ -2,11 +2,13 @@
 
 #[path = "../../../migrations/m0001_initial_layout.rs"]
 mod m0001_initial_layout;
+#[path = "../../../migrations/m0002_search_index.rs"]
+mod m0002_search_index;
 
 use super::sled::key;
 
 /// The version of the state that this release writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A step: the version it leads to, what it does, and the doing.
 struct Step {
@@ -15,11 +17,18 @@ struct Step {
     up: fn(&::sled::Db) -> ::sled::Result<()>,
 }
 
-const STEPS: [Step; 1] = [Step {
-    version: 1,
-    sentence: m0001_initial_layout::SENTENCE,
-    up: m0001_initial_layout::up,
-}];
+const STEPS: [Step; 2] = [
+    Step {
+        version: 1,
+        sentence: m0001_initial_layout::SENTENCE,
+        up: m0001_initial_layout::up,
+    },
+    Step {
+        version: 2,
+        sentence: m0002_search_index::SENTENCE,
+        up: m0002_search_index::up,
+    },
+];
 
 /// Why a state is not at this release's version.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +101,7 @@ mod tests {
         db.insert(key::VERSION, &(VERSION + 1).to_be_bytes())
             .unwrap();
         let error = migrate(&db).unwrap_err();
-        assert!(matches!(error, MigrateError::Newer { found: 2, .. }));
+        assert!(matches!(error, MigrateError::Newer { found: 3, .. }));
         assert_eq!(version(&db).unwrap(), VERSION + 1);
     }
 

@@ -1,10 +1,12 @@
 //! Rekor v2's messages in proto3 JSON (`dev.sigstore.rekor.v2`, `dev.sigstore.rekor.v1`).
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::protocol::bundle::dsse::{Envelope, EnvelopeSignature};
 use crate::protocol::bytes::{ProtoBytes, to_base64};
-use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::entry::{
+    DsseVerifier, EntryError, RawVerifier, UnverifiedDsse, UnverifiedEntry, UnverifiedHashedRekord,
+};
 use crate::protocol::keys::KeyDetails;
 use crate::services::rekor::LoggedEntry;
 
@@ -19,13 +21,36 @@ pub struct CreateEntryRequest {
         skip_serializing_if = "Option::is_none"
     )]
     hashed_rekord: Option<HashedRekordRequest>,
-    /// A dsse 0.0.2, which is not offered
+    /// A dsse 0.0.2, which our own client does not send
     #[serde(
         rename = "dsseRequestV002",
         alias = "dsse_request_v002",
         skip_serializing
     )]
-    dsse: Option<IgnoredAny>,
+    dsse: Option<DsseRequest>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DsseRequest {
+    envelope: DsseEnvelope,
+    verifiers: Vec<Verifier>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DsseEnvelope {
+    payload: ProtoBytes,
+    #[serde(rename = "payloadType", alias = "payload_type")]
+    payload_type: String,
+    signatures: Vec<DsseSignature>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DsseSignature {
+    sig: ProtoBytes,
+    keyid: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -99,43 +124,79 @@ impl From<&UnverifiedHashedRekord> for CreateEntryRequest {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmissionError {
     /// Neither kind, or both
-    #[error("the request must have one member, hashedRekordRequestV002")]
+    #[error("the request must have one member, hashedRekordRequestV002 or dsseRequestV002")]
     NoEntry,
-    /// A kind that is not taken
-    #[error(
-        "dsseRequestV002 is not offered; log a DSSE envelope by hashedRekordRequestV002 \
-         with the digest of its pre-authentication encoding"
-    )]
-    Dsse,
     /// Neither a certificate nor a key, or both
-    #[error("signature.verifier must have one of x509Certificate and publicKey")]
+    #[error("every verifier must have one of x509Certificate and publicKey")]
     Verifier,
     /// An entry whose parts do not fit
     #[error(transparent)]
     Entry(#[from] EntryError),
 }
 
-impl TryFrom<CreateEntryRequest> for UnverifiedHashedRekord {
+impl TryFrom<CreateEntryRequest> for UnverifiedEntry {
     type Error = SubmissionError;
 
     fn try_from(request: CreateEntryRequest) -> Result<Self, SubmissionError> {
-        let entry = match (request.hashed_rekord, request.dsse) {
-            (Some(entry), None) => entry,
-            (None, Some(_)) => return Err(SubmissionError::Dsse),
-            (None, None) | (Some(_), Some(_)) => return Err(SubmissionError::NoEntry),
-        };
-        let verifier = entry.signature.verifier;
-        let raw = match (verifier.x509_certificate, verifier.public_key) {
-            (Some(certificate), None) => RawVerifier::Certificate(certificate.raw_bytes.0),
-            (None, Some(key)) => RawVerifier::PublicKey(key.raw_bytes.0),
-            (None, None) | (Some(_), Some(_)) => return Err(SubmissionError::Verifier),
-        };
+        match (request.hashed_rekord, request.dsse) {
+            (Some(entry), None) => Ok(Self::HashedRekord(entry.try_into()?)),
+            (None, Some(entry)) => Ok(Self::Dsse(entry.try_into()?)),
+            (None, None) | (Some(_), Some(_)) => Err(SubmissionError::NoEntry),
+        }
+    }
+}
+
+impl TryFrom<HashedRekordRequest> for UnverifiedHashedRekord {
+    type Error = SubmissionError;
+
+    fn try_from(entry: HashedRekordRequest) -> Result<Self, SubmissionError> {
+        let key_details = entry.signature.verifier.key_details;
         Ok(Self::new(
             entry.digest.0,
             entry.signature.content.0,
-            raw,
-            verifier.key_details,
+            entry.signature.verifier.raw()?,
+            key_details,
         )?)
+    }
+}
+
+impl TryFrom<DsseRequest> for UnverifiedDsse {
+    type Error = SubmissionError;
+
+    fn try_from(entry: DsseRequest) -> Result<Self, SubmissionError> {
+        let signature = |one: DsseSignature| EnvelopeSignature {
+            signature: one.sig.0,
+            key_id: one.keyid,
+        };
+        let verifier = |one: Verifier| {
+            let key_details = one.key_details;
+            let raw = one.raw()?;
+            Ok(DsseVerifier { raw, key_details })
+        };
+        let envelope = entry.envelope;
+        Ok(Self {
+            envelope: Envelope {
+                payload: envelope.payload.0,
+                payload_type: envelope.payload_type,
+                signatures: envelope.signatures.into_iter().map(signature).collect(),
+            },
+            verifiers: entry
+                .verifiers
+                .into_iter()
+                .map(verifier)
+                .collect::<Result<_, SubmissionError>>()?,
+        })
+    }
+}
+
+impl Verifier {
+    /// Exactly one of the two.
+    fn raw(self) -> Result<RawVerifier, SubmissionError> {
+        match (self.x509_certificate, self.public_key) {
+            (Some(certificate), None) => Ok(RawVerifier::Certificate(certificate.raw_bytes.0)),
+            (None, Some(key)) => Ok(RawVerifier::PublicKey(key.raw_bytes.0)),
+            (None, None) | (Some(_), Some(_)) => Err(SubmissionError::Verifier),
+        }
     }
 }
 
@@ -189,7 +250,7 @@ impl From<&LoggedEntry> for TransparencyLogEntry {
                 key_id: to_base64(entry.log_key_id.as_bytes()),
             },
             kind_version: KindVersion {
-                kind: "hashedrekord",
+                kind: entry.kind,
                 version: "0.0.2",
             },
             integrated_time: "0",

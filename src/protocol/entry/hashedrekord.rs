@@ -4,23 +4,12 @@ mod body;
 
 use body::Body;
 
+use super::verifier::{RawVerifier, VerifierError};
 use crate::protocol::bytes::{Digest, WrongDigestLength, to_base64};
-use crate::protocol::keys::{
-    KeyAlgorithm, KeyDetails, KeyError, PublicKey, SignatureInvalid, SignatureValid,
-};
-use crate::protocol::x509::{Certificate, CertificateError};
+use crate::protocol::keys::{KeyAlgorithm, KeyDetails, SignatureInvalid, SignatureValid};
 
 /// The longest body, in bytes: entry bundles carry a 16-bit length (C2SP tlog-tiles).
 pub const MAX_BODY: usize = 65_535;
-
-/// What verifies the signature, as it was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RawVerifier {
-    /// A DER certificate
-    Certificate(Vec<u8>),
-    /// A DER SubjectPublicKeyInfo
-    PublicKey(Vec<u8>),
-}
 
 /// The parts of a hashedrekord, whose signature was not checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,25 +47,9 @@ pub enum EntryError {
     /// There is no signature
     #[error("signature.content is empty")]
     NoSignature,
-    /// Not a certificate that can be read
-    #[error("signature.verifier.x509Certificate.rawBytes: {0}")]
-    Certificate(#[from] CertificateError),
-    /// An authority's certificate signs certificates, not artifacts
-    #[error("signature.verifier.x509Certificate.rawBytes: a certificate authority's certificate")]
-    NotALeaf,
-    /// Not a key that is accepted
-    #[error("signature.verifier.publicKey.rawBytes: {0}")]
-    Key(#[from] KeyError),
-    /// Details of another key than the one that was sent
-    #[error("keyDetails is {declared}, and the key is {}; use {expected}", .key.name())]
-    KeyDetails {
-        /// What was sent.
-        declared: KeyDetails,
-        /// What kind of key there is.
-        key: KeyAlgorithm,
-        /// What goes with it.
-        expected: KeyDetails,
-    },
+    /// The certificate or key is not accepted
+    #[error("signature.verifier.{0}")]
+    Verifier(#[from] VerifierError),
     /// The signature is not one over this digest with this key
     #[error("signature.content: {0}")]
     Signature(#[from] SignatureInvalid),
@@ -144,31 +117,20 @@ impl UnverifiedHashedRekord {
     /// The canonical body (RFC 8785): its members are fixed and every value is base64 or a name of
     /// the registry, so that it is written straight out, in order and without an escape.
     pub fn canonical_body(&self) -> Vec<u8> {
-        let (kind, raw) = match &self.verifier {
-            RawVerifier::Certificate(der) => ("x509Certificate", der),
-            RawVerifier::PublicKey(spki) => ("publicKey", spki),
-        };
         let algorithm = self.digest.algorithm().registry_name();
         let digest = to_base64(self.digest.as_bytes());
-        let signature = to_base64(&self.signature);
-        let details = self.key_details.registry_name();
-        let raw = to_base64(raw);
-        // Keys in ascending order: keyDetails, publicKey, x509Certificate.
+        let signature = self
+            .verifier
+            .canonical_signature(self.key_details, &self.signature);
         [
             r#"{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"#,
             r#""algorithm":""#,
             algorithm,
             r#"","digest":""#,
             &digest,
-            r#""},"signature":{"content":""#,
+            r#""},"signature":"#,
             &signature,
-            r#"","verifier":{"keyDetails":""#,
-            details,
-            r#"",""#,
-            kind,
-            r#"":{"rawBytes":""#,
-            &raw,
-            r#""}}}}}}"#,
+            "}}}",
         ]
         .concat()
         .into_bytes()
@@ -187,32 +149,12 @@ impl UnverifiedHashedRekord {
         if body.len() > MAX_BODY {
             return Err(EntryError::TooLarge(body.len()));
         }
-        let signature = match &self.verifier {
-            RawVerifier::Certificate(der) => {
-                let certificate = Certificate::from_der(der)?;
-                if certificate.extensions().is_ca() {
-                    return Err(EntryError::NotALeaf);
-                }
-                self.verify_with(certificate.public_key())?
-            }
-            RawVerifier::PublicKey(spki) => self.verify_with(&PublicKey::from_spki_der(spki)?)?,
-        };
+        let key = self.verifier.key(self.key_details, loggable_details)?;
+        let signature = key.verify_digest(&self.digest, &self.signature)?;
         Ok(HashedRekord {
             body,
             _signature: signature,
         })
-    }
-
-    fn verify_with(&self, key: &PublicKey) -> Result<SignatureValid, EntryError> {
-        let expected = loggable_details(key.algorithm());
-        if self.key_details != expected {
-            return Err(EntryError::KeyDetails {
-                declared: self.key_details,
-                key: key.algorithm(),
-                expected,
-            });
-        }
-        Ok(key.verify_digest(&self.digest, &self.signature)?)
     }
 }
 
@@ -228,8 +170,7 @@ impl HashedRekord {
     }
 }
 
-/// The one form of details under which a key of this kind is logged. Clients rebuild the body from
-/// the key alone, so there can be only one.
+/// The details under which a key of this kind is logged: those that go with a digest.
 const fn loggable_details(key: KeyAlgorithm) -> KeyDetails {
     match key {
         KeyAlgorithm::Ed25519 => KeyDetails::Ed25519Ph,

@@ -1,8 +1,62 @@
 //! Entries of the signature log: from a submission to the canonical bytes that are hashed and
-//! served (the Rekor v2 dialect; RFC 8785). Pure: no I/O, no clock.
+//! served (RFC 8785), in the dialects of Rekor v2 and, under [`v1`], of Rekor v1. Pure: no I/O, no
+//! clock.
 
+mod dsse;
 mod hashedrekord;
+mod search;
+pub mod v1;
+mod verifier;
 
-pub use hashedrekord::{
-    BodyError, EntryError, HashedRekord, MAX_BODY, RawVerifier, UnverifiedHashedRekord,
-};
+pub use dsse::{Dsse, DsseError, DsseVerifier, MAX_SIGNATURES, UnverifiedDsse};
+pub use hashedrekord::{BodyError, EntryError, HashedRekord, MAX_BODY, UnverifiedHashedRekord};
+pub use search::{MAX_TERMS, NoHash, SearchTerm, TooManyTerms};
+pub use verifier::{RawVerifier, VerifierError};
+
+/// An entry in the v2 dialect, whose signatures were not checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnverifiedEntry {
+    /// hashedrekord 0.0.2
+    HashedRekord(UnverifiedHashedRekord),
+    /// dsse 0.0.2
+    Dsse(UnverifiedDsse),
+}
+
+/// An entry in the v2 dialect, whose every signature was verified.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// hashedrekord 0.0.2
+    HashedRekord(HashedRekord),
+    /// dsse 0.0.2
+    Dsse(Dsse),
+}
+
+impl Entry {
+    /// The kind as the log names it; its version is always 0.0.2.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::HashedRekord(_) => "hashedrekord",
+            Self::Dsse(_) => "dsse",
+        }
+    }
+
+    /// The canonical body: what is hashed, kept and served.
+    pub fn into_body(self) -> Vec<u8> {
+        match self {
+            Self::HashedRekord(entry) => entry.into_body(),
+            Self::Dsse(entry) => entry.into_body(),
+        }
+    }
+}
+
+impl From<HashedRekord> for Entry {
+    fn from(entry: HashedRekord) -> Self {
+        Self::HashedRekord(entry)
+    }
+}
+
+impl From<Dsse> for Entry {
+    fn from(entry: Dsse) -> Self {
+        Self::Dsse(entry)
+    }
+}

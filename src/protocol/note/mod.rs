@@ -1,4 +1,5 @@
-//! Signed notes and checkpoints (C2SP signed-note, tlog-checkpoint, static-ct-api).
+//! Signed notes and checkpoints (C2SP signed-note, tlog-checkpoint, static-ct-api), and the promises
+//! of Rekor v1.
 //! Pure: no I/O, no clock.
 //!
 //! A note is parsed into an [`UnverifiedNote`]; only opening it with a key yields a [`Checkpoint`]
@@ -6,11 +7,13 @@
 
 mod checkpoint;
 mod key;
+mod promise;
 mod signed;
 mod tree_head;
 
 pub use checkpoint::{Checkpoint, sign_checkpoint, sign_checkpoint_of};
 pub use key::{KeyId, NoteKey};
+pub use promise::EntryPromise;
 pub use signed::{MAX_NOTE_BYTES, MAX_SIGNATURES, UnverifiedNote};
 pub use tree_head::{SignedTreeHead, TreeHeadKey};
 

@@ -48,6 +48,7 @@ impl CtLog {
         let leaf = Leaf {
             data: precertificate.entry.leaf(time, &[])?,
             extra: precert_chain_entry(precertificate.der, precertificate.chain)?,
+            keys: Vec::new(),
         };
         let appended = self.log.append(leaf).await?;
         // CRASH: signed only now, so that no promise exists for an entry that could be lost.

@@ -72,12 +72,26 @@ impl fmt::Display for LogId {
 }
 
 /// What is appended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leaf {
     /// The canonical bytes that are hashed and served.
     pub data: Vec<u8>,
     /// Bytes kept beside the leaf and not hashed: a certificate log's `extra_data`.
     pub extra: Vec<u8>,
+    /// What the leaf is found by besides its hash, at most [`MAX_KEYS_PER_LEAF`]. They are not
+    /// hashed. A stored leaf has them in order, each once.
+    pub keys: Vec<Sha256>,
+}
+
+impl Leaf {
+    /// How many bytes it takes while it waits.
+    const fn weight(&self) -> usize {
+        let keys = size_of_val(self.keys.as_slice());
+        self.data
+            .len()
+            .saturating_add(self.extra.len())
+            .saturating_add(keys)
+    }
 }
 
 /// A signed tree head that is durable and published.
@@ -114,6 +128,9 @@ pub enum AppendError {
     /// Entry bundles carry a 16-bit length (C2SP tlog-tiles)
     #[error("the entry has {0} bytes; the limit is 65535")]
     TooLarge(usize),
+    /// A leaf's record in the journal is bounded, and so are its keys
+    #[error("the entry has {0} search keys; the limit is {MAX_KEYS_PER_LEAF}")]
+    TooManyKeys(usize),
     /// More leaves wait than the pool holds, or the disk has no room for them
     #[error("the log cannot take more entries at the moment; try again in a second")]
     Overloaded,
@@ -191,6 +208,9 @@ pub enum Health {
 /// The most leaves that one read returns.
 pub const MAX_LEAVES_PER_READ: u64 = 1024;
 
+/// The most search keys that a leaf may have.
+pub const MAX_KEYS_PER_LEAF: usize = 8192;
+
 /// A log that can be appended to and read. Cloning gives another handle to the same log.
 #[derive(Clone)]
 pub struct Log {
@@ -261,12 +281,17 @@ impl Log {
     ///
     /// # Errors
     /// See [`AppendError`].
-    pub async fn append(&self, leaf: Leaf) -> Result<Appended, AppendError> {
+    pub async fn append(&self, mut leaf: Leaf) -> Result<Appended, AppendError> {
         const LIMIT: usize = u16::MAX as usize;
         let largest = leaf.data.len().max(leaf.extra.len());
         if largest > LIMIT {
             return Err(AppendError::TooLarge(largest));
         }
+        if leaf.keys.len() > MAX_KEYS_PER_LEAF {
+            return Err(AppendError::TooManyKeys(leaf.keys.len()));
+        }
+        leaf.keys.sort_unstable();
+        leaf.keys.dedup();
         if let Health::ReadOnly { missing } = self.health() {
             return Err(AppendError::ReadOnly { missing });
         }
@@ -357,6 +382,32 @@ impl Log {
         let size = self.head().size;
         let index = self.handle.reader.index_of(leaf_hash)?;
         Ok(index.filter(|index| index.get() < size.get()))
+    }
+
+    /// The leaves that have this search key, the newest first, at most `limit` of them. With
+    /// `before`, only those that stand before it: the last index found leads to the next ones.
+    /// Blocks on storage.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn search(
+        &self,
+        key: &Sha256,
+        before: Option<LeafIndex>,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, ReadError> {
+        let published = LeafIndex::new(self.head().size.get());
+        let before = before.map_or(published, |before| before.min(published));
+        self.handle.reader.search(key, before, limit)
+    }
+
+    /// The hash of a published leaf. Blocks on storage.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn leaf_hash(&self, index: LeafIndex) -> Result<Sha256, ReadError> {
+        self.published(index.get().saturating_add(1))?;
+        self.handle.reader.leaf_hash(index)
     }
 
     /// The hashes of a tile of which the published tree has every hash. Blocks on storage.

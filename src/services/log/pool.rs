@@ -50,7 +50,7 @@ impl Pool {
         leaf: Leaf,
     ) -> Result<oneshot::Receiver<Result<Appended, AppendError>>, AppendError> {
         let hash = leaf_hash(&leaf.data);
-        let bytes = leaf.data.len().saturating_add(leaf.extra.len());
+        let bytes = leaf.weight();
         let (answer, receiver) = oneshot::channel();
         let mut inner = self.lock();
         if inner.closed {

@@ -136,6 +136,8 @@ pub struct StateChange {
     pub rows: Vec<RowExtension>,
     /// A place for each new leaf.
     pub places: Vec<Place>,
+    /// Each search key of a new leaf, with the leaf's index.
+    pub keys: Vec<(Sha256, LeafIndex)>,
     /// The head afterwards.
     pub head: SignedHead,
     /// The journal's position that the state has then caught up with.
@@ -180,4 +182,16 @@ pub trait State: Send + Sync {
     /// # Errors
     /// See [`StateError`].
     fn index_of(&self, log: LogId, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, StateError>;
+
+    /// The leaves before `before` that have a search key, the last first, at most `limit`.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    fn search(
+        &self,
+        log: LogId,
+        key: &Sha256,
+        before: LeafIndex,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, StateError>;
 }

@@ -92,8 +92,25 @@ impl Reader {
         ReadError::Storage
     }
 
+    pub(super) fn leaf_hash(&self, index: LeafIndex) -> Result<Sha256, ReadError> {
+        let leaf = NodeId {
+            level: 0,
+            index: index.get(),
+        };
+        Ok(self.node(leaf)?)
+    }
+
     pub(super) fn index_of(&self, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, ReadError> {
         Ok(self.state.index_of(self.id, leaf_hash)?)
+    }
+
+    pub(super) fn search(
+        &self,
+        key: &Sha256,
+        before: LeafIndex,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, ReadError> {
+        Ok(self.state.search(self.id, key, before, limit)?)
     }
 }
 

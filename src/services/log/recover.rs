@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::port::{Batch, Committed, JournalEnd, JournalError, StateChange, StateError};
 use super::read::Reader;
-use super::tree::extend;
+use super::tree::{extend, search_keys};
 use super::{LogId, SignedHead};
 use crate::protocol::merkle::{Frontier, leaf_hash};
 
@@ -225,6 +225,7 @@ impl CatchUp<'_> {
             start,
             rows: Vec::new(),
             places: Vec::new(),
+            keys: Vec::new(),
             head: batch.head.clone(),
             end: committed.end,
         });
@@ -236,6 +237,7 @@ impl CatchUp<'_> {
                 size: batch.head.size.get(),
             });
         }
+        change.keys.extend(search_keys(start, &batch.leaves));
         change.places.extend(committed.places);
         change.head = batch.head;
         change.end = committed.end;

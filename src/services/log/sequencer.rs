@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::pool::Waiting;
 use super::port::{Batch, JournalError, StateChange, StateError};
 use super::read::Reader;
-use super::tree::extend;
+use super::tree::{extend, search_keys};
 use super::{AppendError, Appended, HeadSigner, Health, Leaf, Shared, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningFailed;
@@ -113,13 +113,7 @@ impl Sequencer {
         let start = self.frontier.size();
         let leaves = sorted.fresh.iter_mut();
         let (hashes, leaves): (Vec<_>, Vec<_>) = leaves
-            .map(|waiting| {
-                let leaf = Leaf {
-                    data: std::mem::take(&mut waiting.leaf.data),
-                    extra: std::mem::take(&mut waiting.leaf.extra),
-                };
-                (waiting.hash, leaf)
-            })
+            .map(|waiting| (waiting.hash, std::mem::take(&mut waiting.leaf)))
             .unzip();
         match self.integrate(leaves, &hashes) {
             Ok(integrated) => {
@@ -189,6 +183,7 @@ impl Sequencer {
             start,
             rows,
             places: committed.places,
+            keys: search_keys(start, &batch.leaves).collect(),
             head: batch.head,
             end: committed.end,
         };

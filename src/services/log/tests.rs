@@ -73,6 +73,7 @@ pub(crate) fn leaf(text: &str) -> Leaf {
     Leaf {
         data: text.as_bytes().to_vec(),
         extra: format!("extra of {text}").into_bytes(),
+        keys: Vec::new(),
     }
 }
 
@@ -258,6 +259,62 @@ async fn a_full_pool_refuses_and_recovers() {
     log.append(leaf("fourth")).await.unwrap();
 }
 
+fn found_by(keys: &[&str], text: &str) -> Leaf {
+    Leaf {
+        keys: keys.iter().map(|key| Sha256::of(key.as_bytes())).collect(),
+        ..leaf(text)
+    }
+}
+
+fn search(log: &Log, key: &str, before: Option<u64>, limit: usize) -> Vec<u64> {
+    let key = Sha256::of(key.as_bytes());
+    let found = log.search(&key, before.map(LeafIndex::new), limit);
+    found.unwrap().into_iter().map(LeafIndex::get).collect()
+}
+
+#[tokio::test]
+async fn a_leaf_is_found_by_each_of_its_keys_the_newest_first() {
+    let parts = memory();
+    let signer = TestSigner::new("log.example");
+    let log = start(&signer, &parts).unwrap();
+    for i in 0..10 {
+        let own = format!("own {i}");
+        let leaf = found_by(&["all", &own, "all"], &i.to_string());
+        log.append(leaf).await.unwrap();
+    }
+    log.append(leaf("without keys")).await.unwrap();
+
+    assert_eq!(search(&log, "all", None, 4), [9, 8, 7, 6]);
+    assert_eq!(search(&log, "all", Some(6), 99), [5, 4, 3, 2, 1, 0]);
+    assert_eq!(search(&log, "own 3", Some(99), 99), [3]);
+    assert_eq!(search(&log, "nobody's", None, 99), [0; 0]);
+    let stored = log.leaves(3..4).unwrap().remove(0);
+    assert_eq!(stored.keys.len(), 2, "each once");
+    log.drain().await;
+
+    let state = Arc::new(MemoryState::default());
+    let journal = Arc::clone(&parts.journal);
+    let log = start(&signer, &Parts { journal, state }).unwrap();
+    assert_eq!(search(&log, "all", None, 4), [9, 8, 7, 6]);
+    assert_eq!(search(&log, "own 3", None, 99), [3]);
+}
+
+#[tokio::test]
+async fn too_many_search_keys_are_refused_with_their_number() {
+    let log = start(&TestSigner::new("log.example"), &memory()).unwrap();
+    let keys = |count: u32| (0..count).map(|i| Sha256::of(&i.to_be_bytes())).collect();
+    let with = |count| Leaf {
+        keys: keys(count),
+        ..leaf(&count.to_string())
+    };
+
+    log.append(with(8192)).await.unwrap();
+    let refused = log.append(with(8193)).await.unwrap_err();
+
+    assert_eq!(refused, AppendError::TooManyKeys(8193));
+    assert!(refused.to_string().contains("8192"));
+}
+
 async fn append(log: Log, text: &str) -> Result<Appended, AppendError> {
     log.append(leaf(text)).await
 }
@@ -416,6 +473,16 @@ impl State for Breaking {
     fn index_of(&self, log: LogId, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, StateError> {
         self.state.index_of(log, leaf_hash)
     }
+
+    fn search(
+        &self,
+        log: LogId,
+        key: &Sha256,
+        before: LeafIndex,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, StateError> {
+        self.state.search(log, key, before, limit)
+    }
 }
 
 #[tokio::test]
@@ -490,6 +557,7 @@ async fn a_state_that_is_lost_behind_or_wrong_is_made_anew() {
         start: TreeSize::EMPTY,
         rows: Vec::new(),
         places: Vec::new(),
+        keys: Vec::new(),
         head: (*head_with(&head, 31)).clone(),
         end,
     };
@@ -673,6 +741,7 @@ async fn a_state_that_claims_to_have_read_on_but_has_fewer_entries_is_made_anew(
         start: head.size,
         rows: Vec::new(),
         places: Vec::new(),
+        keys: Vec::new(),
         head,
         end: JournalEnd {
             segment: 9,

@@ -1,15 +1,17 @@
 //! The signature log: admits entries whose signature holds, and answers with the proof that they
 //! are in the tree.
 
+mod dialect;
 mod signer;
 pub mod v1;
 
 use std::sync::Arc;
 
+pub use dialect::{Dialect, OpenDialects};
 pub use signer::CheckpointSigner;
 
 use crate::protocol::bytes::Sha256;
-use crate::protocol::entry::{EntryError, HashedRekord};
+use crate::protocol::entry::{DsseError, Entry, EntryError, UnverifiedEntry};
 use crate::protocol::merkle::LeafIndex;
 use crate::services::log::{AppendError, Leaf, Log, SignedHead};
 
@@ -27,6 +29,8 @@ pub struct LoggedEntry {
     pub index: LeafIndex,
     /// The log's identity: the whole hash of its note key.
     pub log_key_id: Sha256,
+    /// The kind of entry; its version is 0.0.2.
+    pub kind: &'static str,
     /// The canonical body: what the leaf hash is of.
     pub body: Vec<u8>,
     /// The inclusion proof from the leaf to `head`.
@@ -41,6 +45,9 @@ pub enum RekorError {
     /// It is not one that is admitted
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// It is an envelope that is not admitted
+    #[error(transparent)]
+    Dsse(#[from] DsseError),
     /// The log did not take it
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -57,20 +64,34 @@ impl SignatureLog {
         &self.log
     }
 
+    /// Verifies every signature of an entry, logs it, and waits until it is durable and published.
+    ///
+    /// # Errors
+    /// It is not one that is admitted, or the log did not take it.
+    pub async fn submit(&self, entry: UnverifiedEntry) -> Result<LoggedEntry, RekorError> {
+        match entry {
+            UnverifiedEntry::HashedRekord(entry) => self.append(entry.verify()?).await,
+            UnverifiedEntry::Dsse(entry) => self.append(entry.verify()?).await,
+        }
+    }
+
     /// Logs a verified entry and waits until it is durable and published.
     ///
     /// # Errors
     /// The log did not take it: see [`AppendError`].
-    pub async fn append(&self, entry: HashedRekord) -> Result<LoggedEntry, RekorError> {
+    pub async fn append(&self, entry: impl Into<Entry>) -> Result<LoggedEntry, RekorError> {
+        let entry = entry.into();
+        let kind = entry.kind();
         let body = entry.into_body();
         let leaf = Leaf {
             data: body.clone(),
-            extra: Vec::new(),
+            ..Leaf::default()
         };
         let appended = self.log.append(leaf).await?;
         Ok(LoggedEntry {
             index: appended.index,
             log_key_id: self.key_id,
+            kind,
             body,
             proof: appended.proof,
             head: appended.head,

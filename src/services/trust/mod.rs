@@ -7,8 +7,6 @@ mod signing_config;
 
 use std::sync::Arc;
 
-use url::Url;
-
 use crate::protocol::bundle::trusted_root::wire::{
     self, Authority, Bytes, CertificateChain, DistinguishedName, LogId, TransparencyLog, TreeHash,
     ValidFor, X509Certificate,
@@ -17,19 +15,24 @@ use crate::protocol::bundle::trusted_root::{MEDIA_TYPE, TrustedRoot, TrustedRoot
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::note::NoteKey;
+use crate::protocol::origin::Origin;
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;
+use crate::services::rekor::{Dialect, OpenDialects};
 use signing_config::{ClientTrustConfig, SigningConfig};
 
 /// What the documents are made of: public values only.
 #[derive(Clone, Debug)]
 pub struct Anchors {
-    /// Where clients reach this instance: scheme, host and port, nothing more.
-    pub public_url: String,
+    /// Where clients reach this instance.
+    pub public_url: Origin,
     /// Who runs it, for people; clients count operators by this name.
     pub operator: String,
-    /// The issuers at which people and machines get their tokens, at least one.
+    /// The issuers at which people and machines get their tokens, at least one. Clients that must
+    /// choose take the first.
     pub issuers: Vec<String>,
+    /// The dialects in which signatures are logged; the keys of both logs are published anyway.
+    pub dialects: OpenDialects,
     /// The certificate authority, the issuing certificate first, the root last.
     pub ca_chain: Vec<Certificate>,
     /// The key of the log of certificates.
@@ -47,9 +50,6 @@ pub struct Anchors {
 /// Why no documents can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// Clients build on a bare origin
-    #[error("the public URL {0:?} must be http or https with host and port and nothing else")]
-    PublicUrl(String),
     /// Clients refuse a configuration without an issuer
     #[error("at least one OpenID Connect issuer is needed")]
     NoIssuer,
@@ -70,6 +70,17 @@ pub struct Document {
     pub tag: String,
 }
 
+/// What tells clients to write in one dialect, whichever they would choose.
+#[derive(Clone, Debug)]
+pub struct DialectDocuments {
+    /// The dialect
+    pub dialect: Dialect,
+    /// A signing configuration that names no other log
+    pub signing_config: Document,
+    /// The same with the trust root, which names both
+    pub client_trust_config: Document,
+}
+
 /// All published documents.
 #[derive(Clone, Debug)]
 pub struct TrustDocuments {
@@ -79,6 +90,8 @@ pub struct TrustDocuments {
     pub signing_config: Document,
     /// `client_trust_config.json`: the two in one
     pub client_trust_config: Document,
+    /// For clients that are to write in one dialect and no other: one for each that is open
+    pub one_dialect: Vec<DialectDocuments>,
     /// The certificate authority's chain, PEM
     pub ca_chain: Document,
     /// The certificate log's key, PEM
@@ -98,19 +111,32 @@ impl TrustDocuments {
     /// # Errors
     /// See [`TrustError`].
     pub fn new(anchors: &Anchors) -> Result<Self, TrustError> {
-        let origin = origin(&anchors.public_url)?;
         check_chains(anchors)?;
-        let trusted_root = trusted_root(anchors, &origin);
-        let signing_config = SigningConfig::new(anchors, &origin).ok_or(TrustError::NoIssuer)?;
+        if anchors.issuers.is_empty() {
+            return Err(TrustError::NoIssuer);
+        }
+        let trusted_root = trusted_root(anchors);
         let document = Document::json(&trusted_root);
         let root = TrustedRoot::from_json(&document.bytes).map_err(TrustError::Unreadable)?;
+        let signing = |dialects| {
+            let signing_config = SigningConfig::new(anchors, dialects);
+            let whole = ClientTrustConfig::new(&trusted_root, &signing_config);
+            (Document::json(&signing_config), Document::json(&whole))
+        };
+        let (signing_config, client_trust_config) = signing(anchors.dialects);
+        let one_dialect = anchors.dialects.iter().map(|dialect| {
+            let (signing_config, client_trust_config) = signing(dialect.into());
+            DialectDocuments {
+                dialect,
+                signing_config,
+                client_trust_config,
+            }
+        });
         Ok(Self {
+            one_dialect: one_dialect.collect(),
             trusted_root: document,
-            signing_config: Document::json(&signing_config),
-            client_trust_config: Document::json(&ClientTrustConfig::new(
-                &trusted_root,
-                &signing_config,
-            )),
+            signing_config,
+            client_trust_config,
             ca_chain: Document::pem_chain(&anchors.ca_chain),
             ct_key: Document::new(anchors.ct_key.to_pem()),
             log_key: Document::new(anchors.log_key.key().to_pem()),
@@ -118,6 +144,11 @@ impl TrustDocuments {
             tsa_chain: Document::pem_chain(&anchors.tsa_chain),
             root: Arc::new(root),
         })
+    }
+
+    /// What makes clients write in one dialect; none where it is not open.
+    pub fn of_dialect(&self, dialect: Dialect) -> Option<&DialectDocuments> {
+        self.one_dialect.iter().find(|one| one.dialect == dialect)
     }
 
     /// The trust root as a verifier reads it.
@@ -144,23 +175,6 @@ impl Document {
     }
 }
 
-/// Clients append paths of their own, and compare hosts: an origin without a slash, no path.
-fn origin(public_url: &str) -> Result<String, TrustError> {
-    let wrong = || TrustError::PublicUrl(public_url.to_owned());
-    let url = Url::parse(public_url).map_err(|_| wrong())?;
-    let bare = matches!(url.scheme(), "http" | "https")
-        && url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none();
-    if bare {
-        Ok(url.origin().ascii_serialization())
-    } else {
-        Err(wrong())
-    }
-}
-
 fn check_chains(anchors: &Anchors) -> Result<(), TrustError> {
     if anchors.ca_chain.is_empty() {
         return Err(TrustError::ShortChain("certificate authority's", 1));
@@ -171,7 +185,8 @@ fn check_chains(anchors: &Anchors) -> Result<(), TrustError> {
     Ok(())
 }
 
-fn trusted_root(anchors: &Anchors, origin: &str) -> wire::TrustedRoot {
+fn trusted_root(anchors: &Anchors) -> wire::TrustedRoot {
+    let origin = &anchors.public_url;
     let valid_for = ValidFor {
         start: anchors.start.to_rfc3339(),
         end: None,
@@ -208,22 +223,22 @@ fn trusted_root(anchors: &Anchors, origin: &str) -> wire::TrustedRoot {
         operator: None,
     };
     let ct_key = &anchors.ct_key;
-    let signature_log = |key: &NoteKey| log(origin.to_owned(), key.key(), key.hash());
+    let signature_log = |key: &NoteKey| log(origin.to_string(), key.key(), key.hash());
     wire::TrustedRoot {
         media_type: MEDIA_TYPE.to_owned(),
         tlogs: [&anchors.log_v1_key, &anchors.log_key]
             .map(signature_log)
             .into(),
-        certificate_authorities: vec![authority(origin.to_owned(), &anchors.ca_chain)],
-        ctlogs: vec![log(format!("{origin}/ct"), ct_key, &ct_key.fingerprint())],
+        certificate_authorities: vec![authority(origin.to_string(), &anchors.ca_chain)],
+        ctlogs: vec![log(origin.join("/ct"), ct_key, &ct_key.fingerprint())],
         timestamp_authorities: vec![authority(timestamp_url(origin), &anchors.tsa_chain)],
     }
 }
 
 /// Clients take the complete URL of the timestamp authority.
-fn timestamp_url(origin: &str) -> String {
-    format!("{origin}/api/v1/timestamp")
+fn timestamp_url(origin: &Origin) -> String {
+    origin.join("/api/v1/timestamp")
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,16 +5,20 @@ use crate::protocol::bytes::to_base64;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::x509::testing::TestAuthority;
 
-fn anchors() -> Anchors {
+pub(crate) fn anchors() -> Anchors {
     let ca = TestAuthority::new("CA");
     let tsa = TestAuthority::new("TSA");
     let generate = |algorithm| SigningKey::generate(algorithm).unwrap().0;
     let log_key = generate(KeyAlgorithm::Ed25519).public_key().clone();
     let log_v1_key = generate(KeyAlgorithm::P256).public_key().clone();
     Anchors {
-        public_url: "https://sign.example:8477".to_owned(),
+        public_url: Origin::parse("https://sign.example:8477").unwrap(),
         operator: "example".to_owned(),
-        issuers: vec!["https://sign.example:8477".to_owned()],
+        issuers: vec![
+            "https://login.example".to_owned(),
+            "https://sign.example:8477".to_owned(),
+        ],
+        dialects: OpenDialects::Both,
         ca_chain: vec![ca.intermediate, ca.root],
         ct_key: generate(KeyAlgorithm::P256).public_key().clone(),
         log_key: NoteKey::new("sign.example", log_key).unwrap(),
@@ -82,22 +86,26 @@ fn the_trusted_root_has_exactly_the_members_that_clients_know() {
 fn the_signing_configuration_names_each_service_as_clients_expect() {
     let documents = TrustDocuments::new(&anchors()).unwrap();
 
-    let service = |url: &str, version: u32| {
-        json!([{
+    let service = |url: &str, version: u32, start: &str| {
+        json!({
             "url": url,
             "majorApiVersion": version,
-            "validFor": {"start": "2026-01-01T00:00:00Z"},
+            "validFor": {"start": start},
             "operator": "example"
-        }])
+        })
     };
-    let url = "https://sign.example:8477";
+    let (url, timestamps) = (
+        "https://sign.example:8477",
+        "https://sign.example:8477/api/v1/timestamp",
+    );
+    let (newest, older) = ("2026-01-01T00:00:00Z", "2025-12-31T23:59:59Z");
     let expected = json!({
         "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
-        "caUrls": service(url, 1),
-        "oidcUrls": service(url, 1),
-        "rekorTlogUrls": service(url, 2),
+        "caUrls": [service(url, 1, newest)],
+        "oidcUrls": [service(url, 1, older), service("https://login.example", 1, newest)],
+        "rekorTlogUrls": [service(url, 1, newest), service(url, 2, older)],
         "rekorTlogConfig": {"selector": "ANY"},
-        "tsaUrls": service("https://sign.example:8477/api/v1/timestamp", 1),
+        "tsaUrls": [service(timestamps, 1, newest)],
         "tsaConfig": {"selector": "ANY"}
     });
     assert_eq!(parse(&documents.signing_config), expected);
@@ -109,6 +117,74 @@ fn the_signing_configuration_names_each_service_as_clients_expect() {
             "signingConfig": expected
         })
     );
+}
+
+/// Each client's rule for its log, told as in its own source, over the configuration's entries.
+#[test]
+fn each_client_comes_to_the_log_that_suits_it() {
+    let config = parse(&TrustDocuments::new(&anchors()).unwrap().signing_config);
+    let logs = config["rekorTlogUrls"].as_array().unwrap();
+    let version = |log: &Value| log["majorApiVersion"].as_u64().unwrap();
+    let start = |log: &Value| log["validFor"]["start"].as_str().unwrap().to_owned();
+
+    // sigstore-go, cosign, sigstore-python, sigstore-java with v2 enabled: the highest.
+    assert_eq!(logs.iter().map(version).max(), Some(2));
+    // sigstore-js: the newest start.
+    assert_eq!(
+        version(logs.iter().max_by_key(|log| start(log)).unwrap()),
+        1
+    );
+    assert_ne!(start(&logs[0]), start(&logs[1]));
+    // rekor-monitor: the last with the URL.
+    assert_eq!(logs.last().map(version), Some(2));
+}
+
+#[test]
+fn people_sign_in_at_the_first_issuer_whichever_rule_a_client_has() {
+    let config = parse(&TrustDocuments::new(&anchors()).unwrap().signing_config);
+    let issuers = config["oidcUrls"].as_array().unwrap();
+
+    // sigstore-python takes the last of one version, all others the newest start.
+    let last = issuers.last().unwrap();
+    let newest = issuers
+        .iter()
+        .max_by_key(|issuer| issuer["validFor"]["start"].as_str().unwrap());
+    assert_eq!(last["url"], "https://login.example");
+    assert_eq!(newest, Some(last));
+}
+
+#[test]
+fn a_configuration_of_one_dialect_names_its_log_and_the_trust_root_both() {
+    let documents = TrustDocuments::new(&anchors()).unwrap();
+    for (dialect, version) in [(Dialect::V1, 1), (Dialect::V2, 2)] {
+        let of_dialect = documents.of_dialect(dialect).unwrap();
+
+        let config = parse(&of_dialect.signing_config);
+        let logs = config["rekorTlogUrls"].as_array().unwrap();
+        assert_eq!(logs.len(), 1);
+        assert_eq!(logs[0]["majorApiVersion"], version);
+        let whole = parse(&of_dialect.client_trust_config);
+        assert_eq!(whole["signingConfig"], config);
+        assert_eq!(whole["trustedRoot"], parse(&documents.trusted_root));
+    }
+}
+
+#[test]
+fn a_log_that_is_closed_is_trusted_and_not_offered() {
+    let open = TrustDocuments::new(&anchors()).unwrap();
+    for (dialects, version) in [(OpenDialects::V1, 1), (OpenDialects::V2, 2)] {
+        let anchors = Anchors {
+            dialects,
+            ..anchors()
+        };
+        let documents = TrustDocuments::new(&anchors).unwrap();
+
+        let offered = parse(&documents.signing_config)["rekorTlogUrls"].clone();
+        assert_eq!(offered.as_array().unwrap().len(), 1);
+        assert_eq!(offered[0]["majorApiVersion"], version);
+        assert_eq!(documents.one_dialect.len(), 1);
+        assert_eq!(documents.root().logs.len(), open.root().logs.len());
+    }
 }
 
 #[test]
@@ -144,36 +220,6 @@ fn anchors_are_also_there_as_pem_in_the_order_of_their_chain() {
         &PublicKey::from_pem(&text(&documents.log_key)).unwrap(),
         anchors.log_key.key()
     );
-}
-
-#[test]
-fn a_public_url_is_a_bare_origin() {
-    for (url, origin) in [
-        ("http://localhost:8477", "http://localhost:8477"),
-        ("https://sign.example/", "https://sign.example"),
-        ("https://sign.example:443", "https://sign.example"),
-    ] {
-        let documents = TrustDocuments::new(&Anchors {
-            public_url: url.to_owned(),
-            ..anchors()
-        });
-        let root = parse(&documents.unwrap().trusted_root);
-        assert_eq!(root["tlogs"][0]["baseUrl"], origin);
-    }
-    for url in [
-        "https://x/path",
-        "https://u:p@x",
-        "ftp://x",
-        "x",
-        "https://x/?q",
-        "https://x/#f",
-    ] {
-        let error = TrustDocuments::new(&Anchors {
-            public_url: url.to_owned(),
-            ..anchors()
-        });
-        assert!(matches!(error, Err(TrustError::PublicUrl(_))), "{url}");
-    }
 }
 
 #[test]

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::super::tiles;
 use super::*;
+use crate::protocol::bundle::dsse::pre_authentication_encoding;
 use crate::protocol::bytes::{from_base64, to_base64};
-use crate::protocol::entry::{EntryError, RawVerifier};
+use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::services::rekor::tests::{memory_log, signed_entry};
 
@@ -108,6 +110,60 @@ async fn a_second_submission_answers_409_and_the_first_ones_place() {
     assert_eq!(problem["code"], 6);
     let message = problem["message"].as_str().unwrap();
     assert!(message.contains("already exists in the transparency log with index 0"));
+}
+
+/// An envelope as sigstore-js submits it, signed by a key of its own.
+fn envelope() -> Value {
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let (payload_type, payload) = ("application/vnd.in-toto+json", b"{}");
+    let message = pre_authentication_encoding(payload_type, payload);
+    json!({"dsseRequestV002": {
+        "envelope": {
+            "payload": to_base64(payload),
+            "payloadType": payload_type,
+            "signatures": [{"keyid": "", "sig": to_base64(&key.sign(&message).unwrap())}],
+        },
+        "verifiers": [{
+            "publicKey": {"rawBytes": to_base64(key.public_key().spki_der())},
+            "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+        }],
+    }})
+}
+
+#[actix_web::test]
+async fn an_envelope_is_logged_as_dsse_and_a_second_time_answers_409() {
+    let (log, _) = memory_log();
+    let request = envelope();
+
+    let response = call(&log, post(&request)).await;
+    let again = call(&log, post(&request)).await;
+
+    assert_eq!(response.status(), StatusCode::CREATED);
+    let reply: Value = serde_json::from_slice(&body(response)).unwrap();
+    assert_eq!(
+        reply["kindVersion"],
+        json!({"kind": "dsse", "version": "0.0.2"})
+    );
+    let canonical = from_base64(reply["canonicalizedBody"].as_str().unwrap()).unwrap();
+    let canonical: Value = serde_json::from_slice(&canonical).unwrap();
+    assert_eq!(canonical["kind"], "dsse");
+    assert_eq!(again.status(), StatusCode::CONFLICT);
+    assert_eq!(again.headers().get("x-log-index").unwrap(), "0");
+}
+
+#[actix_web::test]
+async fn an_envelope_whose_signature_does_not_hold_is_not_logged() {
+    let (log, _) = memory_log();
+    let mut request = envelope();
+    request["dsseRequestV002"]["envelope"]["payload"] = json!("W10=");
+
+    let response = call(&log, post(&request)).await;
+
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let problem: Value = serde_json::from_slice(&body(response)).unwrap();
+    let message = problem["message"].as_str().unwrap();
+    assert!(message.contains("envelope.signatures[0].sig"), "{message}");
+    assert_eq!(log.log().head().size.get(), 0);
 }
 
 #[actix_web::test]

@@ -184,6 +184,13 @@ async fn the_audit_names_what_the_state_has_wrong() {
     let hash = leaf_hash(store.acknowledged[9].0.as_bytes());
     db.remove([&[b'i', 2][..], hash.as_bytes()].concat())
         .unwrap();
+    let key = Sha256::of(store.acknowledged[11].0.as_bytes());
+    db.remove([&[b's', 2][..], key.as_bytes(), &11_u64.to_be_bytes()].concat())
+        .unwrap();
+    for stray in 0..2_u64 {
+        let key = [&[b's', 2][..], key.as_bytes(), &stray.to_be_bytes()].concat();
+        db.insert(key, &[]).unwrap();
+    }
     db.insert(
         [&[b't', 2, 0][..], &1_u64.to_be_bytes()].concat(),
         vec![0; 192],
@@ -199,6 +206,14 @@ async fn the_audit_names_what_the_state_has_wrong() {
     assert!(text.contains("entry 9 is not found by its hash"), "{text}");
     assert!(
         text.contains("row 0 of tiles is wrong at hash 64"),
+        "{text}"
+    );
+    assert!(
+        text.contains("entry 11 is not found by its search key"),
+        "{text}"
+    );
+    assert!(
+        text.contains("141 search records where 140 are due"),
         "{text}"
     );
     assert!(text.contains("69 index records where 70 are due"), "{text}");

@@ -260,6 +260,7 @@ fn writer(
         dir: dir.to_owned(),
         instance: header.instance,
         file,
+        format: header.format,
         end: found.end,
         first_record: found.first_record,
         tail,
@@ -314,7 +315,7 @@ mod tests {
             error,
             OpenError::Newer {
                 what: "journal",
-                found: 2,
+                found: 3,
                 ..
             }
         ));
@@ -353,6 +354,31 @@ mod tests {
         let bytes = std::fs::read(&segment).unwrap();
         assert!(written_again(), "killed before the heads were written");
         assert_eq!(std::fs::read(&segment).unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_an_earlier_release_began_is_read_and_the_next_batch_begins_a_segment() {
+        let dir = tempfile::tempdir().unwrap();
+        let header = Header {
+            format: 1,
+            instance: [1; 16],
+            segment: 1,
+            previous_length: 0,
+            facts: 0,
+            heads: Vec::new(),
+        };
+        segment::create(dir.path(), &header).unwrap();
+        let format_of = |number| segment::read_header(dir.path(), number).unwrap().0.format;
+
+        let mut journal = open(dir.path(), 1 << 20).unwrap();
+        assert_eq!(segment::list(dir.path()).unwrap(), [1]);
+        let (_, first) = journal.append(a_fact(1), |_, _| ()).unwrap();
+        let (_, second) = journal.append(a_fact(2), |_, _| ()).unwrap();
+
+        assert_eq!((first.segment, second.segment), (2, 2));
+        assert_eq!((format_of(1), format_of(2)), (1, FORMAT));
+        drop(journal);
+        open(dir.path(), 1 << 20).unwrap();
     }
 
     #[test]

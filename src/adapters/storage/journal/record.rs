@@ -8,6 +8,7 @@
 //! good record in a wrong place is a bad record.
 
 use crate::adapters::storage::codec::{Fields, put_counted, put_end, put_head};
+use crate::protocol::bytes::Sha256;
 use crate::services::ledger::Table;
 use crate::services::log::port::{JournalEnd, Place};
 use crate::services::log::{Leaf, LogId, SignedHead};
@@ -18,8 +19,8 @@ pub(super) const FRAME: usize = 9;
 /// No record has a longer payload; a length above it is damage, not a reason to allocate.
 pub(super) const MAX_PAYLOAD: u32 = 1 << 20;
 
-/// The version of the format that this release writes.
-pub(super) const FORMAT: u32 = 1;
+/// The version of the format that this release writes. Format 1 had no leaves with search keys.
+pub(super) const FORMAT: u32 = 2;
 
 /// A record's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,11 +108,15 @@ impl Draft {
     }
 
     pub(super) fn leaf(&mut self, log: LogId, index: u64, leaf: &Leaf) {
-        self.record(2, |out| {
+        let kind = if leaf.keys.is_empty() { 2 } else { 5 };
+        self.record(kind, |out| {
             out.push(log.number());
             out.extend_from_slice(&index.to_be_bytes());
             put_counted(out, &leaf.data);
             put_counted(out, &leaf.extra);
+            for key in &leaf.keys {
+                out.extend_from_slice(key.as_bytes());
+            }
         });
     }
 
@@ -202,12 +207,16 @@ pub(super) fn parse(segment: u32, offset: u32, record: &[u8]) -> Option<Record> 
     }
     let record = match kind {
         1 => Record::Header(parse_header(&mut fields)?),
-        2 => Record::Leaf {
+        2 | 5 => Record::Leaf {
             log: LogId::from_number(fields.u8()?)?,
             index: fields.u64()?,
             leaf: Leaf {
                 data: fields.counted()?.to_vec(),
                 extra: fields.counted()?.to_vec(),
+                keys: match kind {
+                    5 => parse_keys(&mut fields)?,
+                    _ => Vec::new(),
+                },
             },
         },
         3 => Record::Commit {
@@ -218,6 +227,15 @@ pub(super) fn parse(segment: u32, offset: u32, record: &[u8]) -> Option<Record> 
         _ => return None,
     };
     fields.is_done().then_some(record)
+}
+
+/// Reads search keys up to the record's end.
+fn parse_keys(fields: &mut Fields<'_>) -> Option<Vec<Sha256>> {
+    let mut keys = Vec::with_capacity(fields.0.len() / 32);
+    while !fields.is_done() {
+        keys.push(Sha256::from_bytes(fields.array()?));
+    }
+    Some(keys)
 }
 
 fn parse_header(fields: &mut Fields<'_>) -> Option<Header> {
@@ -258,7 +276,7 @@ fn parse_fact(fields: &mut Fields<'_>) -> Option<Fact> {
 pub(super) fn claimed_entry(record: &[u8]) -> Option<(LogId, u64)> {
     let mut fields = Fields(record);
     let _length_and_checksum = fields.u64()?;
-    if fields.u8()? != 2 {
+    if !matches!(fields.u8()?, 2 | 5) {
         return None;
     }
     Some((LogId::from_number(fields.u8()?)?, fields.u64()?))
@@ -269,10 +287,15 @@ mod tests {
     use super::*;
 
     fn leaf_record() -> Vec<u8> {
+        leaf_record_with(Vec::new())
+    }
+
+    fn leaf_record_with(keys: Vec<Sha256>) -> Vec<u8> {
         let mut draft = Draft::default();
         let leaf = Leaf {
             data: b"data".to_vec(),
             extra: b"extra".to_vec(),
+            keys,
         };
         draft.leaf(LogId::RekorV2, 7, &leaf);
         draft.finish(1, 100).unwrap().bytes
@@ -295,9 +318,30 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_and_every_other_length_is_noticed() {
-        let bytes = leaf_record();
+    fn a_leaf_with_search_keys_has_a_record_of_another_kind() {
+        let keys: Vec<_> = (0..8192_u16)
+            .map(|i| Sha256::of(&i.to_be_bytes()))
+            .collect();
 
+        let bytes = leaf_record_with(keys.clone());
+
+        assert_eq!((leaf_record()[8], bytes[8]), (2, 5));
+        let Some(Record::Leaf { leaf, .. }) = parse(1, 100, &bytes) else {
+            panic!("not a leaf");
+        };
+        assert_eq!(leaf.keys, keys);
+        assert!(payload_length(&bytes).is_some());
+        assert_eq!(claimed_entry(&bytes), Some((LogId::RekorV2, 7)));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_other_length_is_noticed() {
+        for bytes in [leaf_record(), leaf_record_with(vec![Sha256::of(b"key")])] {
+            notices_every_change(bytes);
+        }
+    }
+
+    fn notices_every_change(bytes: Vec<u8>) {
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
@@ -313,7 +357,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn whatever_lies_in_a_segment_is_read_without_panic(
-            kind in 0_u8..6, payload in proptest::collection::vec(0_u8.., 0..200),
+            kind in 0_u8..7, payload in proptest::collection::vec(0_u8.., 0..200),
         ) {
             // With a good checksum, so that the payload is really looked into.
             let mut draft = Draft::default();

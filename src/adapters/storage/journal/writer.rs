@@ -28,6 +28,8 @@ pub(super) struct Writer {
     pub(super) instance: [u8; 16],
     /// The last segment.
     pub(super) file: File,
+    /// The last segment's format, which an earlier release may have begun.
+    pub(super) format: u32,
     pub(super) end: JournalEnd,
     /// Where the last segment's first record behind its header begins.
     pub(super) first_record: u32,
@@ -70,7 +72,9 @@ impl Writer {
         self.check_room(length)?;
         let longer = self.end.offset.checked_add(length);
         let full = longer.is_none_or(|longer| longer > self.segment_bytes);
-        if full && self.end.offset > self.first_record {
+        // An earlier release must find out by the header that it cannot read on.
+        let outdated = self.format < FORMAT;
+        if outdated || (full && self.end.offset > self.first_record) {
             self.begin_segment()?;
         }
         let Laid { bytes, places } = draft
@@ -171,6 +175,7 @@ impl Writer {
         match segment::create(&self.dir, &header) {
             Ok((file, length)) => {
                 self.file = file;
+                self.format = FORMAT;
                 self.first_record = length;
                 self.end = JournalEnd {
                     segment: number,

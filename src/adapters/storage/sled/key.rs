@@ -2,6 +2,7 @@
 
 use crate::adapters::storage::journal::record::table_number;
 use crate::protocol::bytes::Sha256;
+use crate::protocol::merkle::LeafIndex;
 use crate::services::ledger::Table;
 use crate::services::log::LogId;
 
@@ -40,6 +41,16 @@ pub(super) fn places(log: LogId, chunk: u64) -> Vec<u8> {
 
 pub(super) fn index(log: LogId, leaf_hash: &Sha256) -> Vec<u8> {
     [&[b'i', log.number()][..], leaf_hash.as_bytes()].concat()
+}
+
+/// Every leaf that has a search key has a key that begins like this.
+pub(super) fn search(log: LogId, key: &Sha256) -> Vec<u8> {
+    [&[b's', log.number()][..], key.as_bytes()].concat()
+}
+
+/// A search key and a leaf that has it.
+pub(super) fn found(log: LogId, key: &Sha256, index: LeafIndex) -> Vec<u8> {
+    [&search(log, key), &index.get().to_be_bytes()[..]].concat()
 }
 
 pub(super) fn table(table: Table) -> [u8; 2] {

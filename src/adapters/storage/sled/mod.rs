@@ -94,14 +94,25 @@ impl SledState {
             .collect()
     }
 
-    /// How many keys a log has in a row of tiles, among the places, and in the index.
-    pub(super) fn count(&self, log: LogId, row: u8) -> (usize, usize, usize) {
-        let count = |prefix: &[u8]| self.db.scan_prefix(prefix).count();
-        (
-            count(&key::row(log, row)),
-            count(&key::prefix(b'p', log)),
-            count(&key::prefix(b'i', log)),
-        )
+    /// How many keys a log has in a row of tiles.
+    pub(super) fn count_row(&self, log: LogId, row: u8) -> usize {
+        self.db.scan_prefix(key::row(log, row)).count()
+    }
+
+    /// How many keys a log has among the places, in the index, and in the search index.
+    pub(super) fn count(&self, log: LogId) -> [usize; 3] {
+        (*b"pis").map(|family| self.db.scan_prefix(key::prefix(family, log)).count())
+    }
+
+    /// Whether a leaf is found by a search key.
+    pub(super) fn has_key(
+        &self,
+        log: LogId,
+        key: &Sha256,
+        index: LeafIndex,
+    ) -> Result<bool, StateError> {
+        let found = self.db.contains_key(key::found(log, key, index));
+        found.map_err(|e| failed(&e))
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
@@ -112,7 +123,7 @@ impl SledState {
     /// Forgets a log, its head first, so that a crash on the way leaves a log without one.
     fn clear(&self, log: LogId) -> Result<(), StateError> {
         self.db.remove(key::head(log)).map_err(|e| failed(&e))?;
-        for family in *b"tpi" {
+        for family in *b"tpis" {
             self.remove_prefix(&key::prefix(family, log))?;
         }
         Ok(())
@@ -244,6 +255,9 @@ impl State for SledState {
         }
         let places: Vec<_> = change.places.iter().map(|p| place_bytes(*p)).collect();
         self.extend(&mut batch, start, &places, |chunk| key::places(log, chunk))?;
+        for (key, index) in &change.keys {
+            batch.insert(key::found(log, key, *index), &[]);
+        }
         let mut head = vec![VALUE_VERSION];
         put_head(&mut head, &change.head);
         put_end(&mut head, change.end);
@@ -269,5 +283,26 @@ impl State for SledState {
         };
         let index = value.as_slice().try_into().map_err(|_| StateError)?;
         Ok(Some(LeafIndex::new(u64::from_be_bytes(index))))
+    }
+
+    fn search(
+        &self,
+        log: LogId,
+        key: &Sha256,
+        before: LeafIndex,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, StateError> {
+        let (first, end) = (
+            key::found(log, key, LeafIndex::new(0)),
+            key::found(log, key, before),
+        );
+        let found = self.db.range(first..end).keys().rev().take(limit);
+        found
+            .map(|key| {
+                let key = key.map_err(|e| failed(&e))?;
+                let index = key.last_chunk().ok_or(StateError)?;
+                Ok(LeafIndex::new(u64::from_be_bytes(*index)))
+            })
+            .collect()
     }
 }

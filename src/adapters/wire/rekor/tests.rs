@@ -24,7 +24,11 @@ fn submission() -> Value {
 fn read(value: &Value) -> Result<UnverifiedHashedRekord, String> {
     let request: CreateEntryRequest =
         serde_json::from_str(&value.to_string()).map_err(|error| error.to_string())?;
-    UnverifiedHashedRekord::try_from(request).map_err(|error| error.to_string())
+    match UnverifiedEntry::try_from(request) {
+        Ok(UnverifiedEntry::HashedRekord(entry)) => Ok(entry),
+        Ok(UnverifiedEntry::Dsse(_)) => panic!("a hashedrekord was sent"),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[test]
@@ -147,19 +151,101 @@ fn unknown_and_doubled_members_are_refused() {
 }
 
 #[test]
-fn dsse_and_pure_ed25519_are_refused_with_what_is_offered_instead() {
-    let error = read(&json!({"dsseRequestV002": {"envelope": {}}})).unwrap_err();
-    assert!(error.contains("hashedRekordRequestV002"));
+fn a_request_has_one_kind_and_pure_ed25519_is_refused_with_what_is_offered_instead() {
     let mut both = submission();
-    both["dsseRequestV002"] = json!({});
-    assert_eq!(
-        read(&both).unwrap_err(),
-        SubmissionError::NoEntry.to_string()
-    );
+    both["dsseRequestV002"] = envelope()["dsseRequestV002"].clone();
+    for request in [both, json!({})] {
+        let refusal = read(&request).unwrap_err();
+        assert_eq!(refusal, SubmissionError::NoEntry.to_string());
+    }
 
     let mut value = submission();
     value["hashedRekordRequestV002"]["signature"]["verifier"]["keyDetails"] = json!("PKIX_ED25519");
     assert!(read(&value).unwrap_err().contains("PKIX_ED25519_PH"));
+}
+
+fn envelope() -> Value {
+    json!({"dsseRequestV002": {
+        "envelope": {
+            "payload": "e30=",
+            "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{"sig": "c2ln", "keyid": ""}],
+        },
+        "verifiers": [{
+            "x509Certificate": {"rawBytes": "Y2VydA=="},
+            "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+        }],
+    }})
+}
+
+fn read_envelope(value: &Value) -> Result<UnverifiedDsse, String> {
+    let request: CreateEntryRequest =
+        serde_json::from_str(&value.to_string()).map_err(|error| error.to_string())?;
+    match UnverifiedEntry::try_from(request) {
+        Ok(UnverifiedEntry::Dsse(entry)) => Ok(entry),
+        Ok(UnverifiedEntry::HashedRekord(_)) => panic!("an envelope was sent"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn an_envelope_is_read_in_camel_and_in_snake_case() {
+    let camel = envelope();
+    let snake = camel
+        .to_string()
+        .replace("dsseRequestV002", "dsse_request_v002")
+        .replace("payloadType", "payload_type")
+        .replace("x509Certificate", "x509_certificate")
+        .replace("rawBytes", "raw_bytes")
+        .replace("keyDetails", "key_details");
+
+    let entry = read_envelope(&camel).unwrap();
+
+    assert_eq!(
+        read_envelope(&serde_json::from_str(&snake).unwrap()).as_ref(),
+        Ok(&entry)
+    );
+    assert_eq!(entry.envelope.payload, b"{}");
+    assert_eq!(entry.envelope.signatures[0].signature, b"sig");
+    assert_eq!(
+        entry.verifiers[0].raw,
+        RawVerifier::Certificate(b"cert".to_vec())
+    );
+}
+
+#[test]
+fn an_envelope_with_an_unknown_a_missing_or_a_doubtful_member_is_refused() {
+    let change = |pointer: &str, value: Value| {
+        let mut envelope = envelope();
+        *envelope.pointer_mut(pointer).unwrap() = value;
+        read_envelope(&envelope).unwrap_err()
+    };
+    let key = json!({"rawBytes": "a2V5"});
+    let both = json!({"x509Certificate": key, "publicKey": key, "keyDetails": "PKIX_ED25519"});
+    let neither = json!({"keyDetails": "PKIX_ED25519"});
+
+    for (pointer, value) in [
+        ("/dsseRequestV002", json!({})),
+        ("/dsseRequestV002/envelope", json!({"payload": "e30="})),
+        ("/dsseRequestV002/envelope/signatures", json!("c2ln")),
+        (
+            "/dsseRequestV002/envelope/signatures/0",
+            json!({"sig": "*"}),
+        ),
+        (
+            "/dsseRequestV002/envelope/signatures/0",
+            json!({"sig": "c2ln", "cert": ""}),
+        ),
+        ("/dsseRequestV002/verifiers/0", json!({"hint": ""})),
+    ] {
+        change(pointer, value);
+    }
+    for value in [both, neither] {
+        assert_eq!(
+            change("/dsseRequestV002/verifiers/0", value),
+            SubmissionError::Verifier.to_string()
+        );
+    }
 }
 
 #[test]
@@ -167,6 +253,7 @@ fn a_reply_has_every_member_and_its_numbers_are_strings() {
     let entry = LoggedEntry {
         index: LeafIndex::new(0),
         log_key_id: Sha256::from_bytes([1; 32]),
+        kind: "hashedrekord",
         body: b"{}".to_vec(),
         proof: Vec::new(),
         head: Arc::new(SignedHead {

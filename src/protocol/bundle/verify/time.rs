@@ -4,8 +4,9 @@ use super::form::Form;
 use super::trail::Trail;
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{LogEntry, TrustedLog, TrustedRoot};
-use crate::protocol::bytes::{Sha256, to_base64};
+use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SignatureValid;
+use crate::protocol::note::EntryPromise;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tsp;
 
@@ -142,9 +143,14 @@ fn promise_by(
     now: UnixTime,
 ) -> Result<EstablishedTime, Refusal> {
     let (index, log_url) = (entry.index, &log.base_url);
-    let signed = log
-        .key
-        .verify_message(promised_bytes(entry, log).as_bytes(), set)
+    let promise = EntryPromise {
+        body: &entry.body,
+        integrated_time: entry.integrated_time,
+        log_id: &log.id,
+        log_index: index,
+    };
+    let signed = promise
+        .verify(&log.key, set)
         .map_err(|_| Refusal::Promise {
             index,
             log: log_url.clone(),
@@ -161,16 +167,4 @@ fn promise_by(
         });
     }
     Ok(EstablishedTime::promised(at, log, signed))
-}
-
-/// The canonical JSON (RFC 8785) that a signed entry timestamp covers; base64 and hexadecimal
-/// have no character that JSON would escape.
-fn promised_bytes(entry: &LogEntry, log: &TrustedLog) -> String {
-    format!(
-        r#"{{"body":"{}","integratedTime":{},"logID":"{}","logIndex":{}}}"#,
-        to_base64(&entry.body),
-        entry.integrated_time,
-        log.id.to_hex(),
-        entry.index
-    )
 }

@@ -122,11 +122,11 @@ fn details_must_be_those_of_the_key() {
 
     assert_eq!(
         entry.verify().unwrap_err(),
-        EntryError::KeyDetails {
+        EntryError::Verifier(VerifierError::KeyDetails {
             declared: KeyDetails::RsaPkcs1v15_2048Sha256,
             key: KeyAlgorithm::P256,
             expected: KeyDetails::EcdsaP256Sha256,
-        }
+        })
     );
 }
 
@@ -159,7 +159,7 @@ fn a_key_in_the_certificates_place_is_refused() {
 
     assert!(matches!(
         entry.verify().unwrap_err(),
-        EntryError::Certificate(_)
+        EntryError::Verifier(VerifierError::Certificate(_))
     ));
 }
 
@@ -183,7 +183,10 @@ fn the_certificate_of_an_authority_is_refused_and_a_leafs_is_admitted() {
 
     verdict(rcgen::IsCa::NoCa).unwrap();
     let authority = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    assert_eq!(verdict(authority).unwrap_err(), EntryError::NotALeaf);
+    assert_eq!(
+        verdict(authority).unwrap_err(),
+        EntryError::Verifier(VerifierError::NotALeaf)
+    );
 }
 
 #[test]

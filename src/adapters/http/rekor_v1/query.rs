@@ -1,0 +1,90 @@
+//! The parameters of a query, by the rules of the API's schema.
+
+use std::collections::HashMap;
+
+use actix_web::{HttpRequest, web};
+
+use super::super::problem::{OpenApiError, SchemaFault};
+
+/// The parameters that a request has, each once.
+pub(super) struct QueryParameters(HashMap<String, String>);
+
+impl QueryParameters {
+    /// Reads them; those that no handler asks for are passed over.
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, OpenApiError> {
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string())
+            .map_err(|error| OpenApiError::schema(SchemaFault::Type, error))?
+            .into_inner();
+        let mut parameters = HashMap::new();
+        for (name, value) in pairs {
+            if let Some(first) = parameters.insert(name.clone(), value.clone())
+                && first != value
+            {
+                let message = format!("{name} is there twice, with different values");
+                return Err(OpenApiError::schema(SchemaFault::Type, message));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// A decimal number from `least` on, without sign, exponent or leading zeros. No log has as many
+    /// entries as 63 bits count.
+    pub(super) fn number(&self, name: &str, least: u64) -> Result<Option<u64>, OpenApiError> {
+        let Some(text) = self.given(name) else {
+            return Ok(None);
+        };
+        if let Some(digits) = text.strip_prefix('-')
+            && is_plain_number(digits)
+        {
+            return Err(below(name, least));
+        }
+        let number: Option<i64> = is_plain_number(text).then(|| text.parse().ok()).flatten();
+        let number = number.and_then(|number| u64::try_from(number).ok());
+        match number {
+            Some(number) if number < least => Err(below(name, least)),
+            Some(number) => Ok(Some(number)),
+            None => Err(OpenApiError::schema(
+                SchemaFault::Type,
+                format!(
+                    "{name} must be a decimal number from {least} to {}",
+                    i64::MAX
+                ),
+            )),
+        }
+    }
+
+    /// The tree that is meant, if one is named.
+    pub(super) fn tree_id(&self) -> Result<Option<u64>, OpenApiError> {
+        let Some(text) = self.given("treeID") else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) if is_plain_number(text) => Ok(Some(number)),
+            _ => Err(OpenApiError::schema(
+                SchemaFault::Pattern,
+                "treeID must be the decimal number of a log",
+            )),
+        }
+    }
+
+    fn given(&self, name: &str) -> Option<&str> {
+        let value = self.0.get(name)?;
+        (!value.is_empty()).then_some(value.as_str())
+    }
+}
+
+/// That a parameter is missing.
+pub(super) fn required(name: &str) -> OpenApiError {
+    OpenApiError::schema(SchemaFault::Required, format!("{name} is required"))
+}
+
+fn below(name: &str, least: u64) -> OpenApiError {
+    let message = format!("{name} must be at least {least}");
+    OpenApiError::schema(SchemaFault::Minimum, message)
+}
+
+fn is_plain_number(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text == "0" || !text.starts_with('0'))
+}

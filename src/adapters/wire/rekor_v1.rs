@@ -1,0 +1,270 @@
+//! Rekor v1's messages in JSON, as its OpenAPI document has them: numbers are numbers, hashes are
+//! hexadecimal, and only bodies and signatures are base64.
+
+use serde::de::IgnoredAny;
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::protocol::bytes::{ProtoBytes, Sha256, to_base64};
+use crate::protocol::entry::v1::{ProposalError, ProposedEntry};
+use crate::protocol::entry::{NoHash, SearchTerm};
+use crate::protocol::keys::PublicKey;
+use crate::protocol::x509::Certificate;
+use crate::services::log::SignedHead;
+use crate::services::rekor::v1::{
+    Consistency, EntryName, LoggedEntry, NotAnEntryName, Operator, Query, TreeId, Wanted,
+};
+
+/// `LogEntry`: an object whose one member is named by the entry's ID.
+pub struct LogEntry<'a>(pub &'a LoggedEntry);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Anonymous {
+    body: String,
+    integrated_time: u64,
+    #[serde(rename = "logID")]
+    log_id: String,
+    log_index: u64,
+    verification: Verification,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verification {
+    inclusion_proof: InclusionProof,
+    signed_entry_timestamp: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InclusionProof {
+    checkpoint: String,
+    hashes: Vec<String>,
+    log_index: u64,
+    root_hash: String,
+    tree_size: u64,
+}
+
+impl Serialize for LogEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&self.0.id.to_string(), &Anonymous::from(self.0))?;
+        map.end()
+    }
+}
+
+impl From<&LoggedEntry> for Anonymous {
+    fn from(entry: &LoggedEntry) -> Self {
+        // There is one tree, so an entry's position in it is its position in the log.
+        let log_index = entry.index.get();
+        Self {
+            body: to_base64(&entry.body),
+            integrated_time: entry.integrated_time,
+            log_id: entry.log_id.to_hex(),
+            log_index,
+            verification: Verification {
+                inclusion_proof: InclusionProof {
+                    checkpoint: entry.head.note.clone(),
+                    hashes: entry.proof.iter().map(Sha256::to_hex).collect(),
+                    log_index,
+                    root_hash: entry.head.root.to_hex(),
+                    tree_size: entry.head.size.get(),
+                },
+                signed_entry_timestamp: to_base64(&entry.promise),
+            },
+        }
+    }
+}
+
+/// `LogInfo`: the newest head. No tree was ever retired.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogInfo {
+    inactive_shards: [(); 0],
+    root_hash: String,
+    signed_tree_head: String,
+    #[serde(rename = "treeID")]
+    tree_id: String,
+    tree_size: u64,
+}
+
+impl LogInfo {
+    /// The log with this number and this newest head.
+    pub fn new(tree_id: TreeId, head: &SignedHead) -> Self {
+        Self {
+            inactive_shards: [],
+            root_hash: head.root.to_hex(),
+            signed_tree_head: head.note.clone(),
+            tree_id: tree_id.to_string(),
+            tree_size: head.size.get(),
+        }
+    }
+}
+
+/// `ConsistencyProof`. Its root is that of the newer tree; Rekor gives the newest tree's, with which
+/// a proof between two older ones could not be checked.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsistencyProof {
+    hashes: Vec<String>,
+    root_hash: String,
+}
+
+impl From<Consistency> for ConsistencyProof {
+    fn from(proof: Consistency) -> Self {
+        Self {
+            hashes: proof.hashes.iter().map(Sha256::to_hex).collect(),
+            root_hash: proof.root.to_hex(),
+        }
+    }
+}
+
+/// `SearchLogQuery`: the entries that are wanted, each by one of its names.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchLogQuery {
+    #[serde(rename = "entryUUIDs")]
+    entry_uuids: Option<Vec<String>>,
+    entries: Option<Vec<Box<RawValue>>>,
+    #[serde(rename = "logIndexes")]
+    log_indexes: Option<Vec<u64>>,
+}
+
+/// `SearchIndex`: what the entries that are searched for have.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SearchIndex {
+    email: Option<String>,
+    subject: Option<String>,
+    public_key: Option<QueriedKey>,
+    hash: Option<String>,
+    operator: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QueriedKey {
+    format: String,
+    content: Option<ProtoBytes>,
+    /// Nothing is fetched
+    #[serde(rename = "url")]
+    _url: Option<IgnoredAny>,
+}
+
+impl QueriedKey {
+    fn term(self) -> Result<SearchTerm, RequestError> {
+        let content = self.content.ok_or(RequestError::NoKey)?.0;
+        match self.format.as_str() {
+            "x509" => {
+                let pem = std::str::from_utf8(&content).map_err(|_| RequestError::Key)?;
+                let pem = match Certificate::from_pem(pem) {
+                    Ok(certificate) => certificate.to_pem(),
+                    Err(_) => PublicKey::from_pem(pem)
+                        .map_err(|_| RequestError::Key)?
+                        .to_pem(),
+                };
+                Ok(SearchTerm::public_key(pem.as_bytes()))
+            }
+            _ => Err(RequestError::KeyFormat),
+        }
+    }
+}
+
+/// The longest subject that is searched for, in characters.
+const MAX_SUBJECT: usize = 512;
+
+/// Why a request cannot be understood; the message begins with the member that is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Not a proposed entry
+    #[error(transparent)]
+    Proposal(#[from] ProposalError),
+    /// Not a name of an entry
+    #[error("entryUUIDs: {0}")]
+    Name(#[from] NotAnEntryName),
+    /// Not a digest
+    #[error(transparent)]
+    Hash(#[from] NoHash),
+    /// Not an e-mail address
+    #[error("email must be an e-mail address of at most {MAX_SUBJECT} characters")]
+    Email,
+    /// More than a subject has
+    #[error("subject has more than {MAX_SUBJECT} characters")]
+    Subject,
+    /// An operator that is not there
+    #[error("operator must be \"and\" or \"or\"")]
+    Operator,
+    /// Keys of this format are not indexed
+    #[error("publicKey.format must be x509, pgp, minisign or ssh")]
+    KeyFormat,
+    /// A key without the key
+    #[error("publicKey.content is required: the key itself in base64; nothing is fetched by URL")]
+    NoKey,
+    /// Not a key of that format
+    #[error("publicKey.content is not a key or certificate of that format")]
+    Key,
+}
+
+impl TryFrom<SearchLogQuery> for Vec<Wanted> {
+    type Error = RequestError;
+
+    fn try_from(query: SearchLogQuery) -> Result<Self, RequestError> {
+        let mut wanted = Self::new();
+        for name in query.entry_uuids.unwrap_or_default() {
+            wanted.push(Wanted::Name(EntryName::parse(&name)?));
+        }
+        for entry in query.entries.unwrap_or_default() {
+            let proposed = ProposedEntry::parse(entry.get().as_bytes())?;
+            wanted.push(Wanted::Proposal(Box::new(proposed)));
+        }
+        let indexes = query.log_indexes.unwrap_or_default();
+        wanted.extend(indexes.into_iter().map(Wanted::Index));
+        Ok(wanted)
+    }
+}
+
+impl SearchLogQuery {
+    /// How many entries are asked for.
+    pub fn len(&self) -> usize {
+        let length = |list: Option<usize>| list.unwrap_or_default();
+        length(self.entry_uuids.as_ref().map(Vec::len))
+            .saturating_add(length(self.entries.as_ref().map(Vec::len)))
+            .saturating_add(length(self.log_indexes.as_ref().map(Vec::len)))
+    }
+}
+
+impl TryFrom<SearchIndex> for Query {
+    type Error = RequestError;
+
+    /// What is empty is not searched for: clients write members that they do not use.
+    fn try_from(index: SearchIndex) -> Result<Self, RequestError> {
+        let mut terms = Vec::new();
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        if let Some(hash) = given(index.hash) {
+            terms.push(SearchTerm::from_hash_query(&hash)?);
+        }
+        if let Some(key) = index.public_key {
+            terms.push(key.term()?);
+        }
+        if let Some(email) = given(index.email) {
+            if !email.contains('@') || email.chars().count() > MAX_SUBJECT {
+                return Err(RequestError::Email);
+            }
+            terms.push(SearchTerm::name(&email));
+        }
+        if let Some(subject) = given(index.subject) {
+            if subject.chars().count() > MAX_SUBJECT {
+                return Err(RequestError::Subject);
+            }
+            terms.push(SearchTerm::name(&subject));
+        }
+        let operator = match given(index.operator).as_deref() {
+            None | Some("or") => Operator::Or,
+            Some("and") => Operator::And,
+            Some(_) => return Err(RequestError::Operator),
+        };
+        Ok(Self { terms, operator })
+    }
+}

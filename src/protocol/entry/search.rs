@@ -1,0 +1,223 @@
+//! What the search index knows an entry by, and what a query asks for (Rekor v1
+//! `/api/v1/index/retrieve`): both sides make the same terms.
+
+use std::collections::BTreeSet;
+
+use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256};
+
+/// The most terms that one entry may have.
+pub const MAX_TERMS: usize = 8_192;
+
+/// What an entry can be found by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SearchTerm {
+    /// The digest of an artifact, a payload, an envelope, or a subject of a statement
+    Digest {
+        /// The function's name in lower case, `sha256` and so on; statements name others too.
+        algorithm: String,
+        /// The digest in lower-case hexadecimal.
+        hex: String,
+    },
+    /// SHA-256 of the canonical form of the key or certificate that verifies the signature
+    PublicKey(Sha256),
+    /// A name of the signer, in lower case: an e-mail address, a URI, a user name, a host
+    Name(String),
+}
+
+/// Why a text asks for no digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "hash must be hexadecimal: 40, 64, 96 or 128 characters, or those behind \
+     sha1:, sha256:, sha384: or sha512:"
+)]
+pub struct NoHash;
+
+/// More terms than one entry may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the entry has more than {MAX_TERMS} digests and names to be found by, which is the limit")]
+pub struct TooManyTerms;
+
+impl SearchTerm {
+    /// A digest under any function's name.
+    pub fn named_digest(algorithm: &str, hex: &str) -> Self {
+        Self::Digest {
+            algorithm: algorithm.to_lowercase(),
+            hex: hex.to_lowercase(),
+        }
+    }
+
+    /// A SHA-256 digest.
+    pub fn sha256(digest: &Sha256) -> Self {
+        Self::Digest {
+            algorithm: SHA256.to_owned(),
+            hex: digest.to_hex(),
+        }
+    }
+
+    /// A signer's name: an e-mail address or another subject.
+    pub fn name(text: &str) -> Self {
+        Self::Name(text.to_lowercase())
+    }
+
+    /// The key or certificate with these canonical bytes.
+    pub fn public_key(canonical: &[u8]) -> Self {
+        Self::PublicKey(Sha256::of(canonical))
+    }
+
+    /// Reads a query's `hash`: `sha256:<hex>` and the like, or the hexadecimal alone, whose length
+    /// then tells the function.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn from_hash_query(text: &str) -> Result<Self, NoHash> {
+        let (named, hex) = match text.split_once(':') {
+            Some((name, hex)) => (Some(name), hex),
+            None => (None, text),
+        };
+        let by_length = match hex.len() {
+            40 => "sha1",
+            64 => SHA256,
+            96 => "sha384",
+            128 => "sha512",
+            _ => return Err(NoHash),
+        };
+        let name_fits = named.is_none_or(|name| name.eq_ignore_ascii_case(by_length));
+        if name_fits && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self::named_digest(by_length, hex))
+        } else {
+            Err(NoHash)
+        }
+    }
+
+    /// The key under which the index holds the term: SHA-256 over its normal form, each part with
+    /// its length before it, so that no two terms share one.
+    pub fn key(&self) -> Sha256 {
+        let (kind, first, second): (&[u8], &[u8], &[u8]) = match self {
+            Self::Digest { algorithm, hex } => (b"digest", algorithm.as_bytes(), hex.as_bytes()),
+            Self::PublicKey(hash) => (b"public key", hash.as_bytes(), b""),
+            Self::Name(name) => (b"name", name.as_bytes(), b""),
+        };
+        let length = |part: &[u8]| part.len().to_string();
+        let head = format!("signet search term\0{}\0{}\0", length(kind), length(first));
+        Sha256::of_parts(&[head.as_bytes(), kind, first, second])
+    }
+}
+
+impl From<&Digest> for SearchTerm {
+    fn from(digest: &Digest) -> Self {
+        let algorithm = match digest.algorithm() {
+            HashAlgorithm::Sha256 => SHA256,
+            HashAlgorithm::Sha384 => "sha384",
+            HashAlgorithm::Sha512 => "sha512",
+        };
+        Self::named_digest(algorithm, &hex::encode(digest.as_bytes()))
+    }
+}
+
+const SHA256: &str = "sha256";
+
+/// Terms as they are gathered: each once, and no more than the limit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SearchTerms(BTreeSet<SearchTerm>);
+
+impl SearchTerms {
+    /// Adds a term.
+    ///
+    /// # Errors
+    /// It would be one too many.
+    pub(super) fn add(&mut self, term: SearchTerm) -> Result<(), TooManyTerms> {
+        self.0.insert(term);
+        if self.0.len() > MAX_TERMS {
+            return Err(TooManyTerms);
+        }
+        Ok(())
+    }
+
+    /// Adds all of them.
+    ///
+    /// # Errors
+    /// They would be too many.
+    pub(super) fn extend(
+        &mut self,
+        terms: impl IntoIterator<Item = SearchTerm>,
+    ) -> Result<(), TooManyTerms> {
+        terms.into_iter().try_for_each(|term| self.add(term))
+    }
+
+    /// The terms in their order.
+    pub(super) fn into_vec(self) -> Vec<SearchTerm> {
+        self.0.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_and_an_entry_name_a_digest_alike() {
+        let digest = HashAlgorithm::Sha256.digest(b"abc");
+        let hex = hex::encode(digest.as_bytes());
+        let term = SearchTerm::from(&digest);
+
+        assert_eq!(term, SearchTerm::sha256(&Sha256::of(b"abc")));
+        for query in [
+            hex.clone(),
+            hex.to_uppercase(),
+            format!("sha256:{hex}"),
+            format!("SHA256:{}", hex.to_uppercase()),
+        ] {
+            assert_eq!(SearchTerm::from_hash_query(&query).as_ref(), Ok(&term));
+        }
+        let sha1 = SearchTerm::from_hash_query(&"0a".repeat(20)).unwrap();
+        assert_eq!(sha1, SearchTerm::named_digest("sha1", &"0A".repeat(20)));
+        for length in [48, 64] {
+            SearchTerm::from_hash_query(&"0a".repeat(length)).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_no_digest_is_refused() {
+        for text in [
+            String::new(),
+            "sha256:".to_owned(),
+            "0a".repeat(31),
+            "0g".repeat(32),
+            "é".repeat(32),
+            format!("sha512:{}", "0a".repeat(32)),
+            format!("md5:{}", "0a".repeat(32)),
+            format!("sha256:sha256:{}", "0a".repeat(32)),
+        ] {
+            assert_eq!(SearchTerm::from_hash_query(&text), Err(NoHash), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_two_terms_share_a_key() {
+        let hash = Sha256::of(b"x");
+        let terms = [
+            SearchTerm::sha256(&hash),
+            SearchTerm::PublicKey(hash),
+            SearchTerm::name(&hash.to_hex()),
+            SearchTerm::named_digest("a", "bc"),
+            SearchTerm::named_digest("ab", "c"),
+            SearchTerm::name("abc"),
+            SearchTerm::name(""),
+        ];
+
+        let keys: BTreeSet<Sha256> = terms.iter().map(SearchTerm::key).collect();
+        assert_eq!(keys.len(), terms.len());
+    }
+
+    #[test]
+    fn terms_are_kept_once_and_up_to_their_limit() {
+        let mut terms = SearchTerms::default();
+        for _ in 0..2 {
+            let names = (0..MAX_TERMS).map(|n| SearchTerm::name(&n.to_string()));
+            terms.extend(names).unwrap();
+        }
+
+        assert_eq!(terms.clone().into_vec().len(), MAX_TERMS);
+        assert_eq!(terms.add(SearchTerm::name("more")), Err(TooManyTerms));
+    }
+}

@@ -1,0 +1,56 @@
+//! The outside of a proposed entry, read before its kind is known, and the inside once it is.
+
+use serde::de::{self, DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+
+use super::error::ProposalError;
+use crate::protocol::json;
+
+/// Kind and version; the spec is passed over.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Head {
+    pub(super) api_version: String,
+    pub(super) kind: String,
+    #[serde(rename = "spec")]
+    _spec: IgnoredAny,
+}
+
+impl Head {
+    pub(super) fn read(json: &[u8]) -> Result<Self, ProposalError> {
+        Ok(json::from_slice::<Located<Self>>(json)?.0)
+    }
+
+    /// Why this kind in this version is refused.
+    pub(super) fn refusal(self) -> ProposalError {
+        const KINDS: [&str; 3] = ["hashedrekord", "dsse", "intoto"];
+        if KINDS.contains(&self.kind.as_str()) {
+            ProposalError::Version {
+                kind: self.kind,
+                version: self.api_version,
+            }
+        } else {
+            ProposalError::Kind { kind: self.kind }
+        }
+    }
+}
+
+/// Reads the spec of an entry whose head was read.
+pub(super) fn read_spec<T: DeserializeOwned>(json: &[u8]) -> Result<T, ProposalError> {
+    #[derive(Deserialize)]
+    struct Whole<T> {
+        spec: T,
+    }
+    Ok(json::from_slice::<Located<Whole<T>>>(json)?.0.spec)
+}
+
+/// A value whose errors name the member that they are about.
+struct Located<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_path_to_error::deserialize(deserializer)
+            .map(Self)
+            .map_err(|error| de::Error::custom(format!("{}: {}", error.path(), error.inner())))
+    }
+}

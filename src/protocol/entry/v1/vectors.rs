@@ -1,0 +1,94 @@
+//! Entries that other programs signed, with what Python says the log must write and find them by
+//! (`tests/vectors/entry`).
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::*;
+use crate::protocol::bytes::Sha256;
+
+#[derive(Deserialize)]
+struct Case {
+    proposed: Box<RawValue>,
+    forged: Box<RawValue>,
+    body: String,
+    digests: BTreeSet<String>,
+    keys: BTreeSet<String>,
+    names: BTreeSet<String>,
+}
+
+macro_rules! cases {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../../../tests/vectors/entry/", $name, ".json")))),+]
+    };
+}
+
+const CASES: [(&str, &str); 8] = cases![
+    "hashedrekord-key",
+    "hashedrekord-rsa-sha512",
+    "hashedrekord-p521-sha384",
+    "hashedrekord-certificate",
+    "hashedrekord-chain",
+    "dsse",
+    "intoto-0.0.1",
+    "intoto-0.0.2",
+];
+
+fn each_case() -> impl Iterator<Item = (&'static str, Case)> {
+    CASES
+        .into_iter()
+        .map(|(name, json)| (name, serde_json::from_str(json).unwrap()))
+}
+
+fn parse(json: &RawValue) -> ProposedEntry {
+    ProposedEntry::parse(json.get().as_bytes()).unwrap()
+}
+
+#[test]
+fn the_canonical_body_is_the_one_that_another_program_writes() {
+    for (name, case) in each_case() {
+        let proposed = parse(&case.proposed);
+        let entry = proposed
+            .admit()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+
+        let body = String::from_utf8(entry.body().to_vec()).unwrap();
+        assert_eq!(body, case.body, "{name}");
+        assert_eq!(proposed.canonical_body().unwrap(), entry.body(), "{name}");
+    }
+}
+
+#[test]
+fn an_entry_is_found_by_every_term_that_another_program_counts_and_no_other() {
+    for (name, case) in each_case() {
+        let digest = |text: &String| {
+            let (algorithm, hex) = text.split_once(':').unwrap();
+            SearchTerm::named_digest(algorithm, hex)
+        };
+        let key = |hex: &String| SearchTerm::PublicKey(Sha256::from_hex(hex).unwrap());
+        let digests = case.digests.iter().map(digest);
+        let keys = case.keys.iter().map(key);
+        let names = case.names.iter().map(|text| SearchTerm::name(text));
+        let expected: BTreeSet<SearchTerm> = digests.chain(keys).chain(names).collect();
+
+        let (_, terms) = parse(&case.proposed).admit().unwrap().into_parts();
+        assert_eq!(terms.len(), expected.len(), "{name}: {terms:?}");
+        assert_eq!(BTreeSet::from_iter(terms), expected, "{name}");
+    }
+}
+
+#[test]
+fn an_entry_whose_signature_is_for_something_else_is_refused() {
+    for (name, case) in each_case() {
+        let error = parse(&case.forged).admit().unwrap_err();
+        assert!(
+            matches!(
+                error,
+                EntryError::Signature { .. } | EntryError::UnverifiedSignature
+            ),
+            "{name}: {error}"
+        );
+    }
+}

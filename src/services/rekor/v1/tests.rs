@@ -1,0 +1,334 @@
+use super::*;
+use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
+use crate::protocol::bytes::to_base64;
+use crate::protocol::entry::v1::ProposedEntry;
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+use crate::protocol::merkle::{TreeSize, root_from_inclusion, verify_consistency};
+use crate::protocol::note::{Checkpoint, UnverifiedNote};
+use crate::protocol::time::UnixTime;
+use crate::services::log::tests::TestClock;
+use crate::services::log::{Limits, LogId, Parts};
+
+/// A v1 log in memory, what it is made of, and its clock.
+pub(crate) struct TestLog {
+    pub(crate) log: SignatureLogV1,
+    pub(crate) signer: Arc<CheckpointSigner>,
+    clock: Arc<TestClock>,
+    parts: Parts,
+}
+
+impl TestLog {
+    pub(crate) fn new() -> Self {
+        let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+        let signer = Arc::new(CheckpointSigner::v1(key, "rekor.example").unwrap());
+        let clock = Arc::new(TestClock::default());
+        clock.0.store(1_800_000_000_750, Ordering::Relaxed);
+        let parts = Parts {
+            journal: Arc::new(MemoryJournal::default()),
+            state: Arc::new(MemoryState::default()),
+        };
+        Self::over(signer, clock, parts)
+    }
+
+    fn over(signer: Arc<CheckpointSigner>, clock: Arc<TestClock>, parts: Parts) -> Self {
+        let log = Log::start(
+            LogId::RekorV1,
+            Arc::<CheckpointSigner>::clone(&signer),
+            Arc::<TestClock>::clone(&clock),
+            parts.clone(),
+            Limits::default(),
+        )
+        .unwrap();
+        let time = Arc::<TestClock>::clone(&clock);
+        Self {
+            log: SignatureLogV1::new(log, Arc::clone(&signer), time),
+            signer,
+            clock,
+            parts,
+        }
+    }
+
+    /// The same log again, over what was stored.
+    async fn restart(self) -> Self {
+        self.log.log.drain().await;
+        Self::over(self.signer, self.clock, self.parts)
+    }
+
+    fn set_clock(&self, seconds: u64) {
+        let millis = UnixTime::from_seconds(seconds).millis();
+        self.clock.0.store(millis, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn append(&self, proposal: &str) -> Result<LoggedEntry, V1Error> {
+        let proposed = ProposedEntry::parse(proposal.as_bytes()).unwrap();
+        self.log.append(proposed.admit()?).await
+    }
+
+    /// Everything that a client checks of an entry.
+    fn assert_holds(&self, entry: &LoggedEntry) {
+        let leaf = leaf_hash(&entry.body);
+        assert_eq!(entry.id, EntryId::new(self.log.tree_id(), leaf));
+        let place = entry.head.size.locate(entry.index).unwrap();
+        let root = root_from_inclusion(place, &leaf, &entry.proof);
+        assert_eq!(root, Ok(entry.head.root));
+        let key = self.signer.note_key();
+        let note = UnverifiedNote::parse(&entry.head.note).unwrap();
+        let checkpoint = Checkpoint::open(&note, key.id(), key.key()).unwrap();
+        assert_eq!(
+            checkpoint.origin,
+            format!("rekor.example - {}", self.log.tree_id())
+        );
+        assert_eq!(checkpoint.root, entry.head.root);
+        let promise = EntryPromise {
+            body: &entry.body,
+            integrated_time: entry.integrated_time,
+            log_id: &key.key().fingerprint(),
+            log_index: entry.index.get(),
+        };
+        assert!(promise.verify(key.key(), &entry.promise).is_ok());
+        assert_eq!(entry.log_id, key.key().fingerprint());
+    }
+
+    fn find(&self, operator: Operator, terms: &[SearchTerm]) -> Vec<EntryId> {
+        let query = Query {
+            terms: terms.to_vec(),
+            operator,
+        };
+        self.log.search(&query).unwrap()
+    }
+}
+
+/// A hashedrekord over an artifact, by this key.
+pub(crate) fn proposal(key: &SigningKey, artifact: &[u8]) -> String {
+    format!(
+        r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":{{"algorithm":"sha256","value":"{}"}}}},"signature":{{"content":"{}","publicKey":{{"content":"{}"}}}}}}}}"#,
+        Sha256::of(artifact).to_hex(),
+        to_base64(&key.sign(artifact).unwrap()),
+        to_base64(key.public_key().to_pem().as_bytes()),
+    )
+}
+
+pub(crate) fn new_key() -> SigningKey {
+    SigningKey::generate(KeyAlgorithm::P256).unwrap().0
+}
+
+fn key_term(key: &SigningKey) -> SearchTerm {
+    SearchTerm::public_key(key.public_key().to_pem().as_bytes())
+}
+
+fn name(entry: &LoggedEntry) -> Wanted {
+    Wanted::Name(EntryName::parse(&entry.id.to_string()).unwrap())
+}
+
+#[tokio::test]
+async fn an_entry_is_promised_proven_and_read_again_by_each_of_its_names() {
+    let test = TestLog::new();
+    let key = new_key();
+    let mut first = None;
+    for artifact in [b"one", b"two", b"six"] {
+        let proposal = proposal(&key, artifact);
+
+        let logged = test.append(&proposal).await.unwrap();
+
+        test.assert_holds(&logged);
+        assert_eq!(logged.integrated_time, 1_800_000_000);
+        first.get_or_insert((logged, proposal));
+    }
+    let (first, proposal) = first.unwrap();
+    let leaf = leaf_hash(&first.body).to_hex();
+    let proposed = ProposedEntry::parse(proposal.as_bytes()).unwrap();
+    for wanted in [
+        name(&first),
+        Wanted::Name(EntryName::parse(&leaf).unwrap()),
+        Wanted::Index(0),
+        Wanted::Proposal(Box::new(proposed)),
+    ] {
+        let read = test.log.entry(&wanted).unwrap().unwrap();
+
+        test.assert_holds(&read);
+        assert_eq!((read.id, &read.body), (first.id, &first.body));
+        assert_eq!(read.integrated_time, first.integrated_time);
+        assert_eq!(read.head.size, TreeSize::new(3));
+    }
+}
+
+#[tokio::test]
+async fn what_the_log_does_not_have_is_not_there() {
+    let test = TestLog::new();
+    let logged = test.append(&proposal(&new_key(), b"one")).await.unwrap();
+    let other_tree = EntryId::new(TreeId::of(new_key().public_key()), leaf_hash(&logged.body));
+    let unknown = ProposedEntry::parse(proposal(&new_key(), b"one").as_bytes()).unwrap();
+    let wanted = [
+        Wanted::Name(EntryName::parse(&other_tree.to_string()).unwrap()),
+        Wanted::Name(EntryName::parse(&"0".repeat(64)).unwrap()),
+        Wanted::Name(EntryName::parse(&"f".repeat(80)).unwrap()),
+        Wanted::Proposal(Box::new(unknown)),
+        Wanted::Index(1),
+        Wanted::Index(u64::MAX),
+    ];
+    for wanted in &wanted {
+        assert!(test.log.entry(wanted).unwrap().is_none(), "{wanted:?}");
+    }
+
+    let some: Vec<_> = wanted.into_iter().chain([Wanted::Index(0)]).collect();
+    let found = test.log.entries(&some).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].id, logged.id);
+    let many = vec![Wanted::Index(0); MAX_WANTED + 1];
+    assert_eq!(
+        test.log.entries(&many).unwrap_err(),
+        V1Error::TooManyWanted(11)
+    );
+}
+
+#[tokio::test]
+async fn the_same_entry_submitted_again_is_named_and_keeps_its_time() {
+    let test = TestLog::new();
+    let proposal = proposal(&new_key(), b"one");
+    let first = test.append(&proposal).await.unwrap();
+    test.set_clock(1_800_000_100);
+
+    let refused = test.append(&proposal).await.unwrap_err();
+
+    assert_eq!(refused, V1Error::Duplicate(first.id));
+    let read = test.log.entry(&name(&first)).unwrap().unwrap();
+    assert_eq!(read.integrated_time, first.integrated_time);
+    assert_eq!(test.log.head().size, TreeSize::new(1));
+}
+
+#[tokio::test]
+async fn the_log_s_time_does_not_go_back_across_restarts_either() {
+    let test = TestLog::new();
+    let key = new_key();
+    let first = test.append(&proposal(&key, b"one")).await.unwrap();
+    test.set_clock(1_700_000_000);
+
+    let second = test.append(&proposal(&key, b"two")).await.unwrap();
+    let test = test.restart().await;
+    let third = test.append(&proposal(&key, b"six")).await.unwrap();
+    test.set_clock(1_800_000_001);
+    let fourth = test.append(&proposal(&key, b"ten")).await.unwrap();
+
+    assert_eq!(first.integrated_time, 1_800_000_000);
+    assert_eq!(second.integrated_time, first.integrated_time);
+    assert_eq!(third.integrated_time, first.integrated_time);
+    assert_eq!(fourth.integrated_time, 1_800_000_001);
+}
+
+#[tokio::test]
+async fn a_restart_keeps_names_times_and_what_is_found() {
+    let test = TestLog::new();
+    let key = new_key();
+    let before = test.append(&proposal(&key, b"one")).await.unwrap();
+    test.set_clock(1_800_000_900);
+
+    let test = test.restart().await;
+
+    let after = test.log.entry(&Wanted::Index(0)).unwrap().unwrap();
+    test.assert_holds(&after);
+    assert_eq!(after.id, before.id);
+    assert_eq!(after.integrated_time, before.integrated_time);
+    assert_eq!(test.find(Operator::Or, &[key_term(&key)]), [before.id]);
+}
+
+#[tokio::test]
+async fn entries_are_found_by_any_and_by_all_of_what_they_have_the_newest_first() {
+    let test = TestLog::new();
+    let (alice, bob) = (new_key(), new_key());
+    let mut ids = Vec::new();
+    for (key, artifact) in [
+        (&alice, b"one"),
+        (&bob, b"one"),
+        (&alice, b"two"),
+        (&bob, b"two"),
+        (&alice, b"six"),
+    ] {
+        ids.push(test.append(&proposal(key, artifact)).await.unwrap().id);
+    }
+    let [one, two] = [b"one", b"two"].map(|text| SearchTerm::sha256(&Sha256::of(text)));
+    let (by_alice, by_bob) = (key_term(&alice), key_term(&bob));
+    let of = |places: &[usize]| -> Vec<_> { places.iter().map(|place| ids[*place]).collect() };
+
+    for (operator, terms, expected) in [
+        (Operator::Or, vec![by_alice.clone()], of(&[4, 2, 0])),
+        (Operator::And, vec![by_alice.clone()], of(&[4, 2, 0])),
+        (
+            Operator::Or,
+            vec![one.clone(), by_alice.clone()],
+            of(&[4, 2, 1, 0]),
+        ),
+        (Operator::And, vec![one.clone(), by_alice.clone()], of(&[0])),
+        (Operator::And, vec![by_bob.clone(), two.clone()], of(&[3])),
+        (
+            Operator::And,
+            vec![by_bob.clone(), by_bob.clone()],
+            of(&[3, 1]),
+        ),
+        (
+            Operator::And,
+            vec![by_alice.clone(), by_bob.clone()],
+            of(&[]),
+        ),
+        (Operator::And, vec![one.clone(), two.clone()], of(&[])),
+        (
+            Operator::Or,
+            vec![SearchTerm::name("nobody@example.com")],
+            of(&[]),
+        ),
+        (
+            Operator::And,
+            vec![by_alice.clone(), SearchTerm::name("nobody")],
+            of(&[]),
+        ),
+        (Operator::Or, vec![], of(&[])),
+        (Operator::And, vec![], of(&[])),
+    ] {
+        assert_eq!(
+            test.find(operator, &terms),
+            expected,
+            "{operator:?} {terms:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_tree_is_proven_to_begin_with_every_older_one() {
+    let test = TestLog::new();
+    let key = new_key();
+    let mut roots = Vec::new();
+    for number in 0..9_u8 {
+        let logged = test.append(&proposal(&key, &[number])).await.unwrap();
+        roots.push(logged.head.root);
+    }
+    let tree_id = u64::try_from(test.log.tree_id().get()).ok();
+
+    for last in 1..=9_u64 {
+        for first in 1..=last {
+            let proof = test.log.consistency(tree_id, first, last).unwrap();
+
+            let root = |size: u64| roots[usize::try_from(size).unwrap() - 1];
+            assert_eq!(proof.root, root(last));
+            assert_eq!(proof.hashes.is_empty(), first == last);
+            if first < last {
+                let (old, new) = (root(first), root(last));
+                verify_consistency(
+                    (TreeSize::new(first), &old),
+                    (TreeSize::new(last), &new),
+                    &proof.hashes,
+                )
+                .unwrap();
+            }
+        }
+    }
+    let refused = |tree, first, last| test.log.consistency(tree, first, last).unwrap_err();
+    assert_eq!(
+        refused(None, 3, 2),
+        V1Error::SizeOrder { first: 3, last: 2 }
+    );
+    for (first, last, name) in [(0, 1, "firstSize"), (1, 10, "lastSize")] {
+        assert_eq!(refused(None, first, last), V1Error::Size { name, size: 9 });
+    }
+    for other in [0, 1, u64::MAX] {
+        assert_eq!(refused(Some(other), 1, 2), V1Error::TreeId(other));
+    }
+}

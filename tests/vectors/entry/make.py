@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Makes the vectors of this folder anew, with fresh keys: proposed entries signed by openssl,
+ssh-keygen, minisign and gpg, and beside each what Python says the log must write and find it by.
+
+Needs those four programs and Python's `cryptography`.
+"""
+
+import base64
+import datetime
+import hashlib
+import ipaddress
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+HERE = pathlib.Path(__file__).parent
+ARTIFACT = b"an artifact\n"
+PEM, SPKI = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest(data):
+    return {"algorithm": "sha256", "value": sha256(data)}
+
+
+def run(*args, stdin=None, cwd=None, env=None):
+    env = {**os.environ, **(env or {})}
+    done = subprocess.run(args, input=stdin, capture_output=True, cwd=cwd, env=env)
+    if done.returncode != 0:
+        sys.exit(f"{args}: {done.stderr.decode()}")
+    return done.stdout
+
+
+def write(name, kind, version, proposed, forged, logged, artifacts=(), keys=(), names=()):
+    """One case: the body is written with Python's own sorting of members."""
+    entry = lambda spec: {"apiVersion": version, "kind": kind, "spec": spec}
+    body = json.dumps(entry(logged), sort_keys=True, separators=(",", ":"))
+    case = {
+        "proposed": entry(proposed),
+        "forged": entry(forged),
+        "body": body,
+        "digests": sorted(set(artifacts)),
+        "keys": sorted({sha256(key) for key in keys}),
+        "names": sorted({name.lower() for name in names}),
+    }
+    (HERE / f"{name}.json").write_text(json.dumps(case, indent=1) + "\n")
+
+
+def public_pem(key):
+    return key.public_key().public_bytes(PEM, SPKI)
+
+
+class Signer:
+    """A key that openssl signs with."""
+
+    def __init__(self, folder, key):
+        self.key = key
+        self.file = pathlib.Path(folder) / f"key-{os.urandom(4).hex()}.pem"
+        form = serialization.PrivateFormat.PKCS8
+        self.file.write_bytes(
+            key.private_bytes(PEM, form, serialization.NoEncryption())
+        )
+        self.pem = public_pem(key)
+
+    def sign(self, data, function="sha256"):
+        if isinstance(self.key, ed25519.Ed25519PrivateKey):
+            message = self.file.with_suffix(".msg")
+            message.write_bytes(data)
+            return run("openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(self.file), "-in", str(message))
+        return run("openssl", "dgst", f"-{function}", "-sign", str(self.file), stdin=data)
+
+
+def certificate(subject, issuer, key, issuer_key, ca, names=()):
+    name = lambda text: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    end = start + (datetime.timedelta(days=3650) if ca else datetime.timedelta(minutes=10))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name(subject))
+        .issuer_name(name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .add_extension(x509.BasicConstraints(ca, None), critical=True)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
+    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(PEM)
+
+
+def hashedrekord(folder):
+    def case(name, signer, pem, stored, function="sha256", names=()):
+        value = hashlib.new(function, ARTIFACT).hexdigest()
+        spec = lambda key, data: {
+            "signature": {"content": b64(signature), "publicKey": {"content": b64(key)}},
+            "data": {"hash": {"algorithm": function, "value": data}},
+        }
+        signature = signer.sign(ARTIFACT, function)
+        other = hashlib.new(function, b"another artifact").hexdigest()
+        write(
+            name, "hashedrekord", "0.0.1", spec(pem, value), spec(pem, other), spec(stored, value),
+            [f"{function}:{value}"], [stored], names,
+        )
+
+    p256 = Signer(folder, ec.generate_private_key(ec.SECP256R1()))
+    lines = p256.pem.decode().splitlines()
+    one_line = "\r\n".join([lines[0], "".join(lines[1:-1]), lines[-1]]).encode()
+    case("hashedrekord-key", p256, one_line, p256.pem)
+    rsa_key = Signer(folder, rsa.generate_private_key(65537, 2048))
+    case("hashedrekord-rsa-sha512", rsa_key, rsa_key.pem, rsa_key.pem, "sha512")
+    p521 = Signer(folder, ec.generate_private_key(ec.SECP521R1()))
+    case("hashedrekord-p521-sha384", p521, p521.pem, p521.pem, "sha384")
+
+    root, middle = (ec.generate_private_key(ec.SECP384R1()) for _ in range(2))
+    leaf = Signer(folder, ec.generate_private_key(ec.SECP384R1()))
+    username = "alice!example.com"
+    names = [
+        x509.RFC822Name("Build@Example.com"),
+        x509.UniformResourceIdentifier("https://ci.example.com/Job"),
+        x509.DNSName("host.example.com"),
+        x509.IPAddress(ipaddress.ip_address("2001:db8::1")),
+        x509.IPAddress(ipaddress.ip_address("192.0.2.7")),
+        x509.OtherName(
+            ObjectIdentifier("1.3.6.1.4.1.57264.1.7"),
+            bytes([0x0C, len(username)]) + username.encode(),
+        ),
+    ]
+    texts = [
+        "build@example.com", "https://ci.example.com/job", "host.example.com",
+        "2001:db8::1", "192.0.2.7", username,
+    ]
+    chain = [
+        certificate("", "middle", leaf.key, middle, False, names),
+        certificate("middle", "root", middle, root, True),
+        certificate("root", "root", root, root, True),
+    ]
+    bare = chain[0].rstrip(b"\n")
+    # P-384 with SHA-256, as cosign signs with it.
+    case("hashedrekord-certificate", leaf, bare, chain[0], "sha256", texts)
+    loose = b"Subject: x\n" + b"\n\n".join(chain) + b"\n"
+    case("hashedrekord-chain", leaf, loose, b"".join(chain), "sha384", texts)
+
+
+def encode(payload_type, payload):
+    return b"DSSEv1 %d %s %d %s" % (len(payload_type), payload_type, len(payload), payload)
+
+
+IN_TOTO = b"application/vnd.in-toto+json"
+SUBJECT, COMMIT, MATERIAL = sha256(ARTIFACT), "0A" * 20, sha256(b"material")
+STATEMENT = json.dumps({
+    "_type": "https://in-toto.io/Statement/v0.1",
+    "predicateType": "https://slsa.dev/provenance/v0.2",
+    "subject": [
+        {"name": "a", "digest": {"sha256": SUBJECT, "gitCommit": COMMIT}},
+        {"name": "nothing"},
+    ],
+    "predicate": {"materials": [{"uri": "u", "digest": {"sha256": MATERIAL}}], "more": [1, 2.5]},
+}).encode()
+SUBJECTS = [f"sha256:{SUBJECT}", f"gitcommit:{COMMIT.lower()}", f"sha256:{MATERIAL}"]
+
+
+def envelopes(folder):
+    leaf = Signer(folder, ec.generate_private_key(ec.SECP256R1()))
+    root = ec.generate_private_key(ec.SECP256R1())
+    cert = certificate("", "root", leaf.key, root, False, [x509.RFC822Name("ci@example.com")])
+    edwards = Signer(folder, ed25519.Ed25519PrivateKey.generate())
+    to_sign, other = encode(IN_TOTO, STATEMENT), encode(IN_TOTO, b"{}")
+
+    def text(signatures, **more):
+        return json.dumps({
+            "payloadType": IN_TOTO.decode(), "payload": b64(STATEMENT),
+            "signatures": [{"keyid": "k", "sig": b64(one), **more} for one in signatures],
+        })
+
+    # dsse 0.0.1 with two signatures; Go's clients send null for what they leave empty.
+    signed = [(leaf.sign(to_sign), cert), (edwards.sign(to_sign), edwards.pem)]
+    envelope = text([one for one, _ in signed], cert="unknown members are passed over")
+    forged = text([signed[0][0], edwards.sign(other)])
+    spec = lambda envelope: {
+        "proposedContent": {
+            "envelope": envelope,
+            "verifiers": [b64(edwards.pem.rstrip()), b64(cert)],
+        },
+        "signatures": None,
+    }
+    pems = [cert, edwards.pem]
+    found = SUBJECTS + [f"sha256:{sha256(one)}" for one in [STATEMENT, *pems]]
+    write(
+        "dsse", "dsse", "0.0.1", spec(envelope), spec(forged),
+        {
+            "envelopeHash": digest(envelope.encode()),
+            "payloadHash": digest(STATEMENT),
+            "signatures": sorted(
+                ({"signature": b64(one), "verifier": b64(pem)} for one, pem in signed),
+                key=lambda one: one["signature"],
+            ),
+        },
+        found + [f"sha256:{sha256(envelope.encode())}"], pems, ["ci@example.com"],
+    )
+
+    # intoto 0.0.1: one key; the client's own hash is not believed.
+    signature = leaf.sign(to_sign)
+    envelope, forged = text([signature]), text([leaf.sign(other)])
+    spec = lambda envelope: {
+        "content": {"envelope": envelope, "hash": digest(b"anything")},
+        "publicKey": b64(cert.rstrip()),
+    }
+    found = SUBJECTS + [f"sha256:{sha256(one)}" for one in [STATEMENT, cert]]
+    write(
+        "intoto-0.0.1", "intoto", "0.0.1", spec(envelope), spec(forged),
+        {
+            "content": {"hash": digest(envelope.encode()), "payloadHash": digest(STATEMENT)},
+            "publicKey": b64(cert),
+        },
+        found + [f"sha256:{sha256(envelope.encode())}"], [cert], ["ci@example.com"],
+    )
+
+    # intoto 0.0.2: a key with each signature, everything base64 twice, no empty key ID kept.
+    twice = lambda data: b64(b64(data).encode())
+    claimed = digest(b"whatever the client says")
+
+    def signatures(one, another):
+        return [
+            {"keyid": "first", "sig": twice(one), "publicKey": b64(cert.rstrip())},
+            {"keyid": "", "sig": twice(another), "publicKey": b64(edwards.pem)},
+        ]
+
+    spec = lambda signatures: {
+        "content": {
+            "envelope": {
+                "payloadType": IN_TOTO.decode(),
+                "payload": twice(STATEMENT),
+                "signatures": signatures,
+            },
+            "hash": claimed,
+            "payloadHash": digest(b"anything"),
+        },
+    }
+    logged = signatures(signature, edwards.sign(to_sign))
+    proposed = json.loads(json.dumps(logged))
+    logged[0]["publicKey"] = b64(cert)
+    del logged[1]["keyid"]
+    write(
+        "intoto-0.0.2", "intoto", "0.0.2", spec(proposed),
+        spec(signatures(signature, edwards.sign(other))),
+        {
+            "content": {
+                "envelope": {"payloadType": IN_TOTO.decode(), "signatures": logged},
+                "hash": claimed,
+                "payloadHash": digest(STATEMENT),
+            },
+        },
+        SUBJECTS + [f"sha256:{sha256(one)}" for one in [STATEMENT, cert, edwards.pem]],
+        [cert, edwards.pem], ["ci@example.com"],
+    )
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        hashedrekord(folder)
+        envelopes(folder)
+
+
+main()
