@@ -313,6 +313,8 @@ begin_pass() {
   "$signet" account add "$email" --service --json --data-dir "$pass/data" >"$pass/account.json"
   client_id=$(jq -r .client_id "$pass/account.json")
   client_secret=$(jq -r .client_secret "$pass/account.json")
+  # What was there before the first signature: the monitors' other history grows from it.
+  cp -a "$pass/data" "$pass/born"
   fetch_trust
   artifact=$pass/artifact
   other=$pass/other

@@ -72,6 +72,12 @@ sign_cosign() {
     check cosign "attest an image, Rekor $dialect" cosign_new "$dialect" attest \
       --predicate "$here/predicate.json" --type slsaprovenance1 "$image"
   done
+  # As before there were signing configurations: such a client knows the v1 dialect alone.
+  check cosign "sign-blob, by URLs" cosign sign-blob --yes --identity-token "$(token)" \
+    --use-signing-config=false --trusted-root "$trust/trusted_root.json" --fulcio-url "$url" \
+    --rekor-url "$url" --timestamp-server-url "$url/api/v1/timestamp" --oidc-issuer "$url" \
+    --bundle "$pass/cosign-urls.json" "$artifact"
+  offer "cosign's file, by URLs" blob-v1 "$pass/cosign-urls.json" "$artifact"
   if [ -s "$trust/root.json" ]; then
     check cosign "sign-blob, by TUF" cosign sign-blob --yes --identity-token "$(token)" \
       --bundle "$pass/cosign-tuf.json" "$artifact"
