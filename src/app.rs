@@ -9,7 +9,7 @@ mod routes;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::adapters::admin::AdminSocket;
 use crate::adapters::http::metrics::Metrics;
@@ -164,6 +164,13 @@ impl App {
         let admin = AdminSocket::bind(&app.settings.server.data_dir)?;
         let http = server::start(bound, shell).await?;
         let admin = tokio::spawn(admin.serve(Arc::clone(&app.accounts)));
+        if app.settings.server.is_unnamed() {
+            warn!(
+                listen.address = %http.address(),
+                public_url = %app.settings.server.public_url,
+                "server.public_url was not set, so other machines are told to look for the server on themselves"
+            );
+        }
         Ok(Serving { app, http, admin })
     }
 

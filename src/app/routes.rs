@@ -5,17 +5,20 @@ use std::sync::Arc;
 use actix_web::web::{Data, ServiceConfig};
 
 use super::App;
+use crate::adapters::http::discovery::{Discovery, Facts};
 use crate::adapters::http::fulcio::{ConfiguredIssuer, FulcioConfiguration};
 use crate::adapters::http::health::{PartState, Readiness};
 use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
 use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
-    ct, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles, timestamp, trust, verify,
+    closed, ct, discovery, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles, timestamp,
+    trust, verify,
 };
-use crate::adapters::web::{self, Document, FrontPage, KeyIdentity};
-use crate::services::log::Health;
+use crate::adapters::web;
+use crate::services::log::{Health, LogId};
 use crate::services::oidc::{IssuerKind, TrustedIssuer};
+use crate::services::rekor::{Dialect, OpenDialects};
 
 /// The routes of an instance and the data that their handlers take.
 pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
@@ -23,22 +26,25 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
         issuers: app.identities.issuers().map(configured_issuer).collect(),
     });
     let readiness = Data::new(readiness(app));
-    let page = Data::new(front_page(app));
+    let discovery = Data::new(discovery(app));
     let intake = Data::new(intake(app));
     let scrape = Data::new(Scrape {
         metrics: Arc::clone(counters),
         gauging: vec![log_gauges(app)],
     });
     let app = Arc::clone(app);
+    let dialects = app.settings.log.dialects;
     let serve_metrics = app.settings.telemetry.metrics;
     vec![Arc::new(move |cfg: &mut ServiceConfig| {
         cfg.app_data(configuration.clone())
             .app_data(readiness.clone())
-            .app_data(page.clone())
+            .app_data(discovery.clone())
             .app_data(intake.clone())
             .app_data(scrape.clone())
             .configure(|cfg| services(cfg, &app))
+            .configure(|cfg| closed::configure(cfg, dialects))
             .configure(health::configure)
+            .configure(discovery::configure)
             .configure(web::configure)
             .configure(fulcio::configure)
             .configure(ct::configure)
@@ -98,9 +104,11 @@ fn configured_issuer(issuer: &TrustedIssuer) -> ConfiguredIssuer {
 
 fn readiness(app: &Arc<App>) -> Readiness {
     let mut readiness = Readiness::new();
-    for (name, _, log) in app.logs() {
+    for (name, id, log) in app.logs() {
         let log = log.clone();
+        let is_closed = is_closed(id, app.settings.log.dialects);
         readiness = readiness.part(name, move || match log.health() {
+            Health::Ok if is_closed => PartState::Closed,
             Health::Ok => PartState::Ready,
             Health::ReadOnly { missing } => PartState::ReadOnly {
                 reason: format!("{missing} entries that were once signed are missing"),
@@ -137,6 +145,14 @@ fn readiness(app: &Arc<App>) -> Readiness {
         })
 }
 
+fn is_closed(log: LogId, open: OpenDialects) -> bool {
+    match log {
+        LogId::Ct => false,
+        LogId::RekorV1 => !open.contains(Dialect::V1),
+        LogId::RekorV2 => !open.contains(Dialect::V2),
+    }
+}
+
 fn failed(reason: &str) -> PartState {
     PartState::Failed {
         reason: reason.to_owned(),
@@ -152,41 +168,23 @@ fn log_gauges(app: &Arc<App>) -> Gauging {
     })
 }
 
-fn front_page(app: &App) -> FrontPage {
-    let anchors = &app.anchors;
-    let certificate_keys = |role, chain: &[crate::protocol::x509::Certificate]| {
-        chain
-            .last()
-            .map(|root| KeyIdentity::new(role, root.public_key()))
-    };
-    let keys = [
-        certificate_keys("Certificate authority's root", &anchors.ca_chain),
-        Some(KeyIdentity::new("Certificate log", &anchors.ct_key)),
-        Some(KeyIdentity::new("Signature log", anchors.log_key.key())),
-        certificate_keys("Timestamp authority's root", &anchors.tsa_chain),
-    ];
-    FrontPage {
-        public_url: anchors.public_url.to_string(),
-        version: env!("CARGO_PKG_VERSION"),
-        keys: keys.into_iter().flatten().collect(),
-        documents: DOCUMENTS
-            .map(|(title, path)| Document { title, path })
-            .to_vec(),
-        issuers: anchors.issuers.clone(),
-        embedded_issuer: app.issuer.is_some(),
-    }
+/// Clients are told here what there is; whoever adds an API names it in `discovery/endpoints.rs`.
+fn discovery(app: &App) -> Discovery {
+    let server = &app.settings.server;
+    let unnamed = server.is_unnamed().then(|| {
+        let url = &server.public_url;
+        format!(
+            "server.public_url is not set: clients are told {url}, which on every machine is that \
+             machine itself. The operator should set it before anything is signed."
+        )
+    });
+    Discovery::new(Facts {
+        anchors: &app.anchors,
+        documents: &app.trust,
+        embedded_issuer: app.issuer.as_ref().map(|_| server.public_url.as_str()),
+        // The one place where the TUF repository comes in: TrustRepository::initial_root_hash().
+        initial_root: None,
+        serves_metrics: app.settings.telemetry.metrics,
+        warnings: unnamed.into_iter().collect(),
+    })
 }
-
-const DOCUMENTS: [(&str, &str); 8] = [
-    (
-        "Client trust configuration",
-        "/trust/client_trust_config.json",
-    ),
-    ("Trusted root", "/trust/trusted_root.json"),
-    ("Signing configuration", "/trust/signing_config.v0.2.json"),
-    ("Certificate authority (PEM)", "/trust/fulcio-chain.pem"),
-    ("Certificate log (PEM)", "/trust/ctlog.pem"),
-    ("Signature log v1 (PEM)", "/trust/rekor-v1.pem"),
-    ("Signature log v2 (PEM)", "/trust/rekor-v2.pem"),
-    ("Timestamp authority (PEM)", "/trust/tsa-chain.pem"),
-];

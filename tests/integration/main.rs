@@ -4,12 +4,14 @@
 mod abuse;
 mod conformance;
 mod differential;
+mod discovery;
 mod identity;
 mod issuers;
 mod metrics;
 mod policies;
 mod program;
 mod readonly;
+mod rekor_v1;
 mod signing;
 #[path = "../support/mod.rs"]
 mod support;

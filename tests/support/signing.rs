@@ -3,7 +3,7 @@
 use rcgen::CertificateParams;
 use serde_json::{Value, json};
 use signet::protocol::bundle::Bundle;
-use signet::protocol::bytes::{Digest, HashAlgorithm, Sha256, to_base64};
+use signet::protocol::bytes::{Digest, HashAlgorithm, Sha256, from_base64, to_base64};
 use signet::protocol::keys::EphemeralKey;
 use signet::protocol::tsp::TimestampRequest;
 use signet::protocol::x509::Certificate;
@@ -91,4 +91,52 @@ pub fn verify(server: &TestServer, bundle: &Value, content: &[u8], subject: &str
     });
     let reply = server.post_json("/signet/v1/verify", &question);
     (reply.status, reply.json())
+}
+
+/// The body of a submission to the signature log in the v1 dialect.
+pub fn entry_v1_request(content: &[u8], signature: &[u8], leaf: &Certificate) -> Value {
+    json!({
+        "apiVersion": "0.0.1",
+        "kind": "hashedrekord",
+        "spec": {
+            "data": { "hash": { "algorithm": "sha256", "value": Sha256::of(content).to_hex() } },
+            "signature": {
+                "content": to_base64(signature),
+                "publicKey": { "content": to_base64(leaf.to_pem().as_bytes()) },
+            },
+        },
+    })
+}
+
+/// An entry in the v1 dialect as it stands in a bundle: from hexadecimal to base64, from numbers to
+/// text.
+pub fn entry_v1_in_bundle(reply: &Value) -> Value {
+    let entry = reply.as_object().unwrap().values().next().unwrap();
+    let bytes = |hex: &Value| json!(to_base64(&hex::decode(hex.as_str().unwrap()).unwrap()));
+    let body = from_base64(entry["body"].as_str().unwrap()).unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let proof = &entry["verification"]["inclusionProof"];
+    let hashes: Vec<_> = proof["hashes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(bytes)
+        .collect();
+    json!({
+        "logIndex": entry["logIndex"].to_string(),
+        "logId": { "keyId": bytes(&entry["logID"]) },
+        "kindVersion": { "kind": body["kind"], "version": body["apiVersion"] },
+        "integratedTime": entry["integratedTime"].to_string(),
+        "inclusionPromise": {
+            "signedEntryTimestamp": entry["verification"]["signedEntryTimestamp"],
+        },
+        "inclusionProof": {
+            "logIndex": proof["logIndex"].to_string(),
+            "rootHash": bytes(&proof["rootHash"]),
+            "treeSize": proof["treeSize"].to_string(),
+            "hashes": hashes,
+            "checkpoint": { "envelope": proof["checkpoint"] },
+        },
+        "canonicalizedBody": entry["body"],
+    })
 }

@@ -1,20 +1,21 @@
-//! Fulcio's API (`dev.sigstore.fulcio.v2`), as its clients speak it over HTTP.
+//! Fulcio's API (`dev.sigstore.fulcio.v2`), as its clients speak it over HTTP. Its older form is in
+//! `v1`; both take one path to a certificate, in `certify`.
 
-use actix_web::http::StatusCode;
+mod certify;
+mod v1;
+
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use tracing::{error, info};
 
 use super::body::{Body, Gateway, with_limit};
-use super::problem::{GatewayError, GrpcCode};
+use super::problem::GatewayError;
 use crate::protocol::bytes::ProtoBytes;
-use crate::services::ca::{CertificateAuthority, IssueError, KeyRequest, RequestError};
-use crate::services::ctlog::CtError;
-use crate::services::log::AppendError;
-use crate::services::oidc::{IdentityVerifier, RawToken, TokenError};
+use crate::services::ca::{CertificateAuthority, KeyRequest};
+use crate::services::oidc::IdentityVerifier;
+use certify::{OfferedKey, certify, key_request};
 
 /// The longest request for a certificate, in bytes: room for the longest token and the longest key.
 const MAX_REQUEST_LENGTH: usize = 64 * 1024;
@@ -41,7 +42,8 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
             .wrap(any_origin())
             .route(web::get().to(configuration))
             .route(web::method(actix_web::http::Method::OPTIONS).to(preflight)),
-    );
+    )
+    .configure(v1::configure);
 }
 
 /// `GET /api/v2/configuration`: the issuers whose tokens are accepted.
@@ -134,15 +136,13 @@ async fn create_signing_certificate(
     authority: web::Data<CertificateAuthority>,
 ) -> Result<HttpResponse, GatewayError> {
     let mut wire: CreateSigningCertificateRequest = body.json()?;
-    let token = token_of(&mut wire, &request)?;
-    let identity = identities.verify(&token).await?;
-    let issued = authority.issue(&identity, &key_of(wire)?).await?;
-    let leaf = issued.certificate.to_pem();
-    let above = authority.chain_pem().iter().map(String::as_str);
-    let certificates = [leaf.as_str()].into_iter().chain(above).collect();
+    let token = token_of(&mut wire, &request);
+    let chain = certify(&identities, &authority, token, || key_of(wire)).await?;
     Ok(HttpResponse::Ok().json(SigningCertificate {
         signed_certificate_embedded_sct: EmbeddedSct {
-            chain: CertificateChain { certificates },
+            chain: CertificateChain {
+                certificates: chain.blocks(),
+            },
         },
     }))
 }
@@ -173,17 +173,13 @@ async fn preflight() -> HttpResponse {
 }
 
 /// The token from the body, else from the header: clients use either, and the body wins.
-fn token_of(
-    wire: &mut CreateSigningCertificateRequest,
-    request: &HttpRequest,
-) -> Result<RawToken, GatewayError> {
+fn token_of(wire: &mut CreateSigningCertificateRequest, request: &HttpRequest) -> String {
     let in_body = wire
         .credentials
         .take()
         .and_then(|credentials| credentials.oidc_identity_token)
         .filter(|token| !token.is_empty());
-    let token = in_body.or_else(|| bearer(request)).unwrap_or_default();
-    Ok(RawToken::new(token)?)
+    in_body.or_else(|| bearer(request)).unwrap_or_default()
 }
 
 /// The bearer token (RFC 6750 §2.1); the scheme's case does not matter (RFC 9110 §11.1).
@@ -200,116 +196,14 @@ fn bearer(request: &HttpRequest) -> Option<String> {
 }
 
 fn key_of(wire: CreateSigningCertificateRequest) -> Result<KeyRequest, GatewayError> {
-    match (wire.certificate_signing_request, wire.public_key_request) {
-        (Some(ProtoBytes(pem)), None) => Ok(KeyRequest::SigningRequest {
-            pem: String::from_utf8(pem)
-                .map_err(|_| IssueError::from(RequestError::SigningRequest))?,
-        }),
-        (None, Some(request)) => Ok(KeyRequest::PublicKey {
-            key: request
-                .public_key
-                .and_then(|key| key.content)
-                .unwrap_or_default(),
-            proof: request.proof_of_possession.unwrap_or_default().0,
-        }),
-        (None, None) => Err(IssueError::from(RequestError::PublicKey).into()),
-        (Some(_), Some(_)) => Err(GatewayError::new(
-            StatusCode::BAD_REQUEST,
-            GrpcCode::InvalidArgument,
-            "give either publicKeyRequest or certificateSigningRequest, not both",
-        )),
-    }
-}
-
-impl From<TokenError> for GatewayError {
-    fn from(error: TokenError) -> Self {
-        // The reason alone: what an unverified token says is a stranger's word.
-        info!(reason = error.reason(), "identity token refused");
-        let (status, code) = match error {
-            TokenError::IssuerUnavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, GrpcCode::Unavailable)
-            }
-            // Clients expect 400 here and not 401 (contract §1.1).
-            TokenError::TooLong
-            | TokenError::NotCompact
-            | TokenError::BadHeader
-            | TokenError::CriticalHeader
-            | TokenError::AlgorithmNotAccepted
-            | TokenError::BadPayload
-            | TokenError::UnknownIssuer
-            | TokenError::UnknownKey
-            | TokenError::AmbiguousKey
-            | TokenError::Signature
-            | TokenError::MissingClaim(_)
-            | TokenError::WrongClaim(_)
-            | TokenError::Audience
-            | TokenError::Expired
-            | TokenError::NotYetValid
-            | TokenError::IssuedInTheFuture
-            | TokenError::LivesTooLong { .. }
-            | TokenError::EmailNotVerified
-            | TokenError::Name { .. }
-            | TokenError::OutsideSubjectDomain => {
-                (StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument)
-            }
-        };
-        let message = format!("There was an error processing the identity token: {error}");
-        Self::new(status, code, message)
-    }
-}
-
-/// The reference server's own words, which people know from its clients.
-fn refusal(error: RequestError) -> String {
-    let text = match error {
-        RequestError::SigningRequest => "The certificate signing request could not be parsed",
-        RequestError::PublicKey => "The public key supplied in the request could not be parsed",
-        RequestError::Proof => "The signature supplied in the request could not be verified",
-        RequestError::Insecure(cause) => {
-            return format!("The public key supplied in the request is insecure: {cause}");
-        }
-    };
-    text.to_owned()
-}
-
-impl From<IssueError> for GatewayError {
-    fn from(error: IssueError) -> Self {
-        let refused = |message| {
-            info!(reason = %error, "certificate refused");
-            Self::new(StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument, message)
-        };
-        let failed = |message: &str| {
-            error!(cause = ?error, "certificate not issued");
-            Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                GrpcCode::Internal,
-                message,
-            )
-        };
-        match &error {
-            IssueError::Identity(cause) => refused(format!(
-                "There was an error processing the identity token: {cause}"
-            )),
-            IssueError::Request(cause) => refused(refusal(*cause)),
-            IssueError::Log(CtError::Append(AppendError::Overloaded)) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                GrpcCode::Unavailable,
-                "Error entering certificate in CTL: too many entries are waiting",
-            )
-            .header(header::RETRY_AFTER, HeaderValue::from(1)),
-            // Nothing is wrong with the request, and an operator must act first.
-            IssueError::Log(CtError::Append(
-                cause @ (AppendError::ReadOnly { .. } | AppendError::Stopped),
-            )) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                GrpcCode::Unavailable,
-                format!("Error entering certificate in CTL: {cause}"),
-            ),
-            IssueError::Log(_) => failed("Error entering certificate in CTL"),
-            IssueError::OutsideAuthority(_) | IssueError::NoRandomness | IssueError::Profile(_) => {
-                failed("error communicating with CA backend")
-            }
-        }
-    }
+    let key = wire.public_key_request.map(|request| OfferedKey {
+        content: request
+            .public_key
+            .and_then(|key| key.content)
+            .unwrap_or_default(),
+        proof: request.proof_of_possession.unwrap_or_default().0,
+    });
+    key_request(wire.certificate_signing_request.map(|pem| pem.0), key)
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 pub enum PartState {
     /// It does all of its work
     Ready,
+    /// It answers reads, and was told to take nothing new: all of the work that it has
+    Closed,
     /// It answers reads and refuses writes
     ReadOnly {
         /// Why, for the operator
@@ -69,7 +71,7 @@ async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
     let mut all_ready = true;
     for (name, probe) in &readiness.parts {
         let state = probe();
-        all_ready &= state == PartState::Ready;
+        all_ready &= matches!(state, PartState::Ready | PartState::Closed);
         parts.insert((*name).to_owned(), describe(&state));
     }
     let mut response = if all_ready {
@@ -85,6 +87,7 @@ async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
 fn describe(state: &PartState) -> Value {
     match state {
         PartState::Ready => json!({ "state": "ready" }),
+        PartState::Closed => json!({ "state": "closed", "reason": "switched off for new entries" }),
         PartState::ReadOnly { reason } => json!({ "state": "read-only", "reason": reason }),
         PartState::Failed { reason } => json!({ "state": "failed", "reason": reason }),
     }
@@ -121,6 +124,17 @@ mod tests {
         assert_eq!(status, StatusCode::OK);
         assert_eq!(body["ready"], true);
         assert_eq!(body["parts"]["ca"]["state"], "ready");
+    }
+
+    #[actix_web::test]
+    async fn a_part_that_was_closed_on_purpose_is_told_and_holds_nothing_up() {
+        let readiness = Readiness::new().part("signature-log-v1", || PartState::Closed);
+
+        let (status, body) = readyz(readiness).await;
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(body["ready"], true);
+        assert_eq!(body["parts"]["signature-log-v1"]["state"], "closed");
     }
 
     #[actix_web::test]

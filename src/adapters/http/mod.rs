@@ -1,7 +1,9 @@
 //! The HTTP face: one file for each API. Handlers translate and decide nothing.
 
 pub mod body;
+pub mod closed;
 pub mod ct;
+pub mod discovery;
 pub mod fulcio;
 pub mod health;
 pub mod issuer;

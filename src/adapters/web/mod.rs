@@ -5,67 +5,26 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::adapters::http::discovery::Discovery;
 use crate::adapters::http::problem::Problem;
-use crate::protocol::keys::PublicKey;
 
-/// What the page at `/` says; `web::Data` of the application.
-#[derive(Clone, Debug, Template)]
+/// The page at `/`.
+#[derive(Template)]
 #[template(path = "front.html")]
-pub struct FrontPage {
-    /// What clients call this server
-    pub public_url: String,
-    /// The package's version
-    pub version: &'static str,
-    /// The keys by which the server is known
-    pub keys: Vec<KeyIdentity>,
-    /// Where the trust documents are
-    pub documents: Vec<Document>,
-    /// Whose tokens are accepted
-    pub issuers: Vec<String>,
-    /// Whether the server is an issuer itself
-    pub embedded_issuer: bool,
+struct FrontPage<'a> {
+    /// What it says
+    of: &'a Discovery,
 }
 
-/// A key of the server, as people compare it.
-#[derive(Clone, Debug)]
-pub struct KeyIdentity {
-    /// What the key is for
-    pub role: &'static str,
-    /// Its kind
-    pub algorithm: &'static str,
-    /// SHA-256 of its SubjectPublicKeyInfo, in hexadecimal
-    pub fingerprint: String,
-}
-
-impl KeyIdentity {
-    /// The identity of a key.
-    pub fn new(role: &'static str, key: &PublicKey) -> Self {
-        Self {
-            role,
-            algorithm: key.algorithm().name(),
-            fingerprint: key.fingerprint().to_hex(),
-        }
-    }
-}
-
-/// A document that the page links to.
-#[derive(Clone, Debug)]
-pub struct Document {
-    /// What it is
-    pub title: &'static str,
-    /// Its absolute path
-    pub path: &'static str,
-}
-
-/// Routes `/`, which needs `web::Data<FrontPage>`, and what the page shows itself with.
+/// Routes `/`, which needs `web::Data<Discovery>`, and what the page shows itself with.
 pub fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/").get(front))
         .service(web::resource("/signet.css").get(style));
 }
 
 /// `GET /`
-async fn front(page: web::Data<FrontPage>) -> Result<HttpResponse, Problem> {
-    let html = page.render().map_err(|error| {
+async fn front(of: web::Data<Discovery>) -> Result<HttpResponse, Problem> {
+    let html = FrontPage { of: &of }.render().map_err(|error| {
         tracing::error!(%error, "front page could not be rendered");
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -107,29 +66,19 @@ mod tests {
     use actix_web::{App, test};
 
     use super::*;
+    use crate::adapters::http::discovery::tests::discovery;
+    use crate::services::trust::Anchors;
+    use crate::services::trust::tests::anchors;
 
-    fn page() -> FrontPage {
-        FrontPage {
-            public_url: "https://signet.example".to_owned(),
-            version: "1.2.3",
-            keys: vec![KeyIdentity {
-                role: "Signature log",
-                algorithm: "Ed25519",
-                fingerprint: "ab".repeat(32),
-            }],
-            documents: vec![Document {
-                title: "Trusted root",
-                path: "/trust/trusted_root.json",
-            }],
-            issuers: vec!["https://login.example/<script>".to_owned()],
-            embedded_issuer: true,
-        }
+    fn page(anchors: &Anchors) -> Discovery {
+        discovery(anchors, vec!["<b>mend me</b>".to_owned()])
     }
 
     #[actix_web::test]
     async fn the_page_names_the_server_its_keys_and_the_commands() {
+        let anchors = anchors();
         let app = App::new()
-            .app_data(web::Data::new(page()))
+            .app_data(web::Data::new(page(&anchors)))
             .configure(configure);
         let app = test::init_service(app).await;
 
@@ -142,23 +91,50 @@ mod tests {
         let html = test::read_body(response).await;
         let html = String::from_utf8(html.to_vec()).unwrap();
         for part in [
-            "https://signet.example/trust/client_trust_config.json",
-            "signet sign --url https://signet.example",
+            "https://sign.example:8477/trust/client_trust_config.json",
+            "signet sign --url https://sign.example:8477",
             "href=\"/trust/trusted_root.json\"",
-            &"ab".repeat(32),
+            &anchors.ct_key.fingerprint().to_hex(),
+            &anchors.log_key.hash().to_hex(),
         ] {
             assert!(html.contains(part), "{part}");
         }
-        assert!(!html.contains("<script"), "names are escaped");
+    }
+
+    #[actix_web::test]
+    async fn every_name_is_escaped() {
+        let anchors = Anchors {
+            operator: "</p><script>a()</script>".to_owned(),
+            issuers: vec!["https://login.example/<script>\"'&".to_owned()],
+            ..anchors()
+        };
+
+        let html = FrontPage {
+            of: &page(&anchors),
+        }
+        .render()
+        .unwrap();
+
+        assert!(!html.contains("<script") && !html.contains("<b>"));
+        assert_eq!(html.matches("&#60;script&#62;a()").count(), 1);
     }
 
     #[actix_web::test]
     async fn the_page_asks_nothing_of_other_servers() {
-        let html = page().render().unwrap();
+        let html = FrontPage {
+            of: &page(&anchors()),
+        }
+        .render()
+        .unwrap();
 
         let asking = ["src=", "@import", "url("];
         assert!(asking.iter().all(|word| !html.contains(word)));
         assert!(asking.iter().all(|word| !STYLE.contains(word)));
         assert_eq!(html.matches("<link ").count(), 1);
+        // Every link stays here.
+        assert_eq!(
+            html.matches("href=\"").count(),
+            html.matches("href=\"/").count()
+        );
     }
 }

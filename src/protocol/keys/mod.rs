@@ -7,6 +7,7 @@
 mod algorithm;
 mod digest_signature;
 mod ephemeral;
+mod parts;
 mod public;
 mod signing;
 #[cfg(test)]
@@ -14,5 +15,6 @@ mod wycheproof;
 
 pub use algorithm::{KeyAlgorithm, KeyDetails};
 pub use ephemeral::EphemeralKey;
+pub use parts::ecdsa_signature;
 pub use public::{KeyError, PublicKey, SignatureInvalid, SignatureValid};
 pub use signing::{SigningFailed, SigningKey, SigningKeyError};

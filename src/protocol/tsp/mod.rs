@@ -1,5 +1,6 @@
 //! The time-stamp protocol (RFC 3161, RFC 5816). Pure: no I/O, no clock.
 
+mod carried;
 mod der_form;
 mod oid;
 mod request;
@@ -15,6 +16,7 @@ mod well_formed;
 
 use const_oid::ObjectIdentifier;
 
+pub use carried::verify_carried;
 pub use request::{MAX_DER_REQUEST, MAX_JSON_REQUEST, RequestError, TimestampRequest};
 pub use response::{PkiFailure, rejection};
 pub use token::{Serial, TokenSigner, TokenSignerError};

@@ -173,7 +173,7 @@ fn verify_token<'a>(
 
 /// The certificate whose hash the signature covers. It may come from a stranger's bag: that it is
 /// the one named, and that it leads to an authority, is what makes it the signer's.
-fn find_signer(
+pub(super) fn find_signer(
     token: &UnverifiedToken<'_>,
     authorities: &[TrustedTsa],
 ) -> Result<Certificate, TimestampError> {

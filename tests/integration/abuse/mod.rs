@@ -11,7 +11,9 @@ use signet::protocol::bytes::{Sha256, to_base64};
 use signet::protocol::keys::EphemeralKey;
 
 use crate::support::server::{Plan, TestServer};
-use crate::support::signing::{csr_request, entry_request, key_request, request_chain, sign};
+use crate::support::signing::{
+    csr_request, entry_request, entry_v1_request, key_request, request_chain, sign,
+};
 
 const EMAIL: &str = "someone@example.org";
 const CONTENT: &[u8] = b"what is signed";
@@ -19,6 +21,9 @@ const CONTENT: &[u8] = b"what is signed";
 /// Every path that takes a JSON document.
 const SIGNING_CERT: &str = "/api/v2/signingCert";
 const ENTRIES: &str = "/api/v2/log/entries";
+const ENTRIES_V1: &str = "/api/v1/log/entries";
+const RETRIEVE: &str = "/api/v1/log/entries/retrieve";
+const SEARCH: &str = "/api/v1/index/retrieve";
 const TIMESTAMP: &str = "/api/v1/timestamp";
 const VERIFY: &str = "/signet/v1/verify";
 
@@ -65,6 +70,20 @@ fn good_documents(server: &TestServer, token: &str) -> Vec<Good> {
     for entry in [&by_certificate, &by_public_key] {
         assert_eq!(server.post_json(ENTRIES, entry).status, 201);
     }
+    let by_v1 = entry_v1_request(CONTENT, &key.sign(CONTENT).unwrap(), &leaf);
+    assert_eq!(server.post_json(ENTRIES_V1, &by_v1).status, 201);
+    let wanted = json!({
+        "entryUUIDs": ["0".repeat(64)],
+        "logIndexes": [0],
+        "entries": [by_v1],
+    });
+    let search = json!({
+        "hash": Sha256::of(CONTENT).to_hex(),
+        "email": EMAIL,
+        "subject": EMAIL,
+        "operator": "and",
+        "publicKey": { "format": "x509", "content": to_base64(leaf.to_pem().as_bytes()) },
+    });
     let bundle = sign(server, token, EMAIL, CONTENT).to_json();
     let question = json!({
         "bundle": serde_json::from_str::<Value>(&bundle).unwrap(),
@@ -84,6 +103,9 @@ fn good_documents(server: &TestServer, token: &str) -> Vec<Good> {
         (SIGNING_CERT, by_csr),
         (ENTRIES, by_certificate),
         (ENTRIES, by_public_key),
+        (ENTRIES_V1, by_v1),
+        (RETRIEVE, wanted),
+        (SEARCH, search),
         (TIMESTAMP, timestamp),
         (VERIFY, question),
     ]

@@ -1,10 +1,10 @@
 //! Every path with every method, and paths that are made up.
 
-use super::{ENTRIES, SIGNING_CERT, TIMESTAMP, VERIFY, World};
+use super::{ENTRIES, ENTRIES_V1, RETRIEVE, SEARCH, SIGNING_CERT, TIMESTAMP, VERIFY, World};
 use crate::support::http::Request;
 
 /// Everything that is served, one path for each pattern.
-pub const ROUTES: [&str; 31] = [
+pub const ROUTES: [&str; 40] = [
     "/",
     "/signet.css",
     "/healthz",
@@ -15,6 +15,8 @@ pub const ROUTES: [&str; 31] = [
     "/oauth2/jwks",
     "/oauth2/token",
     SIGNING_CERT,
+    "/api/v1/signingCert",
+    "/api/v1/rootCert",
     "/api/v2/trustBundle",
     "/api/v2/configuration",
     "/ct/ct/v1/get-sth",
@@ -28,6 +30,13 @@ pub const ROUTES: [&str; 31] = [
     "/api/v2/tile/0/000.p/1",
     "/checkpoint",
     "/tile/entries/000.p/1",
+    ENTRIES_V1,
+    "/api/v1/log/entries/0000000000000000000000000000000000000000000000000000000000000000",
+    RETRIEVE,
+    SEARCH,
+    "/api/v1/log",
+    "/api/v1/log/proof",
+    "/api/v1/log/publicKey",
     TIMESTAMP,
     "/api/v1/timestamp/certchain",
     "/trust/trusted_root.json",
@@ -219,6 +228,31 @@ fn t46_numbers_that_are_out_of_range_or_oddly_written_are_refused() {
         ] {
             let reply = world.server.get(&format!("/ct/ct/v1/{path}?{query}"));
             assert!(reply.status < 500, "{path} {query}: {}", reply.text());
+        }
+    }
+}
+
+#[test]
+fn t46_sizes_and_indices_that_a_v1_log_does_not_have_are_refused() {
+    let world = World::new();
+    let ask = |query: &str| world.server.get(&format!("/api/v1/log/{query}"));
+    assert_eq!(ask("proof?firstSize=1&lastSize=1").status, 200);
+    assert_eq!(ask("entries?logIndex=0").status, 200);
+    for value in ODD {
+        let reply = ask(&format!("entries?logIndex={value}"));
+        assert!(
+            matches!(reply.status, 404 | 422),
+            "{value}: {}",
+            reply.text()
+        );
+        for other in ODD.iter().chain(&["0", "1", "2"]) {
+            for (first, last) in [(value, *other), (*other, value)] {
+                // Without a first size, the proof is from the first entry on.
+                let expected = first.is_empty() && last == "1";
+                let reply = ask(&format!("proof?firstSize={first}&lastSize={last}"));
+                let fits = matches!(reply.status, 400 | 422) || (expected && reply.status == 200);
+                assert!(fits, "{first} {last}: {} {}", reply.status, reply.text());
+            }
         }
     }
 }

@@ -271,10 +271,202 @@ def envelopes(folder):
     )
 
 
+def rekord(name, form, key, stored_key, sign, stored, names=()):
+    """A case whose signature `sign` makes, and whose canonical form `stored` computes."""
+    signature, forged = sign(ARTIFACT), sign(b"another artifact")
+    spec = lambda signature, key, data: {
+        "signature": {"format": form, "content": b64(signature), "publicKey": {"content": b64(key)}},
+        "data": data,
+    }
+    hashed = {"hash": digest(ARTIFACT)}
+    content = {"content": b64(ARTIFACT)}
+    write(
+        f"rekord-{name}", "rekord", "0.0.1",
+        spec(signature, key, {**hashed, **content}), spec(forged, key, content),
+        spec(stored(signature), stored_key, hashed),
+        [f"sha256:{sha256(ARTIFACT)}"], [stored_key], names,
+    )
+
+
+def wrapped(data, label):
+    text = b64(data)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
+
+
+def unwrapped(text):
+    lines = [line for line in text.decode().splitlines() if line and not line.startswith("-")]
+    return base64.b64decode("".join(lines))
+
+
+def rekords(folder):
+    folder = pathlib.Path(folder)
+    edwards = Signer(folder, ed25519.Ed25519PrivateKey.generate())
+    rekord("x509-ed25519", "x509", edwards.pem.rstrip(), edwards.pem, edwards.sign, bytes)
+    leaf = Signer(folder, ec.generate_private_key(ec.SECP256R1()))
+    root = ec.generate_private_key(ec.SECP256R1())
+    cert = certificate("", "root", leaf.key, root, False, [x509.RFC822Name("ci@example.com")])
+    rekord("x509-certificate", "x509", cert, cert, leaf.sign, bytes, ["ci@example.com"])
+
+    for name, options, function in [
+        ("ed25519", ["-t", "ed25519"], "sha512"),
+        ("rsa", ["-t", "rsa", "-b", "3072"], "sha256"),
+        ("ecdsa", ["-t", "ecdsa", "-b", "384"], "sha512"),
+        ("p521", ["-t", "ecdsa", "-b", "521"], "sha512"),
+    ]:
+        key = folder / name
+        run("ssh-keygen", "-q", *options, "-N", "", "-C", "a comment", "-f", str(key))
+        line = key.with_suffix(".pub").read_bytes()
+        bare = b" ".join(line.split()[:2]) + b"\n"
+        sign = lambda data: run(
+            "ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-O", f"hashalg={function}", "-f", str(key),
+            stdin=data,
+        )
+        canonical = lambda signature: wrapped(unwrapped(signature), "SSH SIGNATURE")
+        rekord(f"ssh-{name}", "ssh", b"# a key\n" + line, bare, sign, canonical)
+
+    public, secret = str(folder / "minisign.pub"), str(folder / "minisign.key")
+    run("minisign", "-G", "-W", "-p", public, "-s", secret)
+    key = pathlib.Path(public).read_bytes()
+    line = key.split(b"\n")[1]
+    canonical = lambda signature: b"untrusted comment:\n" + signature.split(b"\n")[1]
+
+    def minisign(*options):
+        def sign(data):
+            message = folder / "message"
+            message.write_bytes(data)
+            run("minisign", "-S", "-W", *options, "-s", secret, "-m", str(message))
+            return (folder / "message.minisig").read_bytes()
+
+        return sign
+
+    rekord("minisign", "minisign", key, line, minisign("-H"), canonical)
+    plain = minisign("-l")
+    rekord("minisign-plain", "minisign", line, line, plain, canonical)
+    two_lines = lambda data: b"\n".join(plain(data).split(b"\n")[:2]) + b"\n"
+    rekord("signify", "minisign", key, line, two_lines, canonical)
+
+
+def crc24(data):
+    crc = 0xB704CE
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc = (crc << 1) ^ (0x1864CFB if crc & 0x800000 else 0)
+    return (crc & 0xFFFFFF).to_bytes(3, "big")
+
+
+def armored(data, label):
+    """As Go's armor.Encode writes it."""
+    text = b64(data)
+    lines = "\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+    begin, end = f"-----BEGIN {label}-----", f"-----END {label}-----"
+    return f"{begin}\n\n{lines}\n={b64(crc24(data))}\n{end}".encode()
+
+
+def new_headers(packets):
+    """gpg writes the old format of headers, Go's serializer the new one."""
+    out = b""
+    while packets:
+        tag, kind = (packets[0] >> 2) & 15, packets[0] & 3
+        size = [1, 2, 4][kind]
+        length = int.from_bytes(packets[1 : 1 + size], "big")
+        body, packets = packets[1 + size :][:length], packets[1 + size + length :]
+        header = bytes([0xC0 | tag])
+        if length < 192:
+            header += bytes([length])
+        elif length < 8384:
+            header += (length - 192 + (192 << 8)).to_bytes(2, "big")
+        else:
+            header += b"\xff" + length.to_bytes(4, "big")
+        out += header + body
+    return out
+
+
+def pgp(folder):
+    for name, primary, usage, subkey, names, armor in [
+        ("ed25519", "ed25519", "sign", None, ["Alice <Alice@example.com>", "al@example.org"], True),
+        ("rsa", "rsa3072", "sign", None, ["No address"], False),
+        ("p384-subkey", "nistp256", "cert", "nistp384/ecdsa", ["Bob (ci) <bob@example.com>"], False),
+    ]:
+        home = pathlib.Path(folder) / f"gpg-{name}"
+        home.mkdir(mode=0o700)
+
+        def gpg(*args, stdin=None):
+            return run(
+                "gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback",
+                "--passphrase", "", *args, stdin=stdin,
+            )
+
+        gpg("--quick-gen-key", names[0], primary, usage, "5y")
+        listing = gpg("--list-keys", "--with-colons").decode().splitlines()
+        fingerprint = next(line.split(":")[9] for line in listing if line.startswith("fpr"))
+        for more in names[1:]:
+            gpg("--quick-add-uid", fingerprint, more)
+        if subkey:
+            gpg("--quick-add-key", fingerprint, subkey, "sign", "1y")
+        stored = armored(new_headers(gpg("--export")), "PGP PUBLIC KEY BLOCK")
+        form = ["--armor"] if armor else []
+        sign = lambda data: gpg("--detach-sign", *form, stdin=data)
+        canonical = bytes if armor else lambda data: armored(data, "PGP SIGNATURE")
+        emails = [text.split("<")[-1].rstrip(">") for text in names if "@" in text]
+        rekord(f"pgp-{name}", "pgp", gpg("--export", *form), stored, sign, canonical, emails)
+        run("gpgconf", "--kill", "all", env={"GNUPGHOME": str(home)})
+
+
+def rfc3161(folder):
+    folder = pathlib.Path(folder)
+    config = folder / "tsa.cnf"
+    config.write_text(f"""
+[req]
+distinguished_name = name
+prompt = no
+x509_extensions = extensions
+[name]
+CN = tsa
+[extensions]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = critical, timeStamping
+[tsa]
+default_tsa = authority
+[authority]
+serial = {folder}/serial
+crypto_device = builtin
+default_policy = 1.2.3.4
+digests = sha256
+signer_digest = sha256
+ess_cert_id_alg = sha256
+""")
+    key, cert = str(folder / "tsa.key"), str(folder / "tsa.pem")
+    request, response = str(folder / "request.tsq"), str(folder / "response.tsr")
+    artifact = folder / "artifact"
+    artifact.write_bytes(ARTIFACT)
+    run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-days", "3650", "-config", str(config), "-keyout", key, "-out", cert,
+    )
+    run("openssl", "ts", "-query", "-data", str(artifact), "-sha256", "-cert", "-out", request)
+    run(
+        "openssl", "ts", "-reply", "-config", str(config), "-section", "authority",
+        "-queryfile", request, "-signer", cert, "-inkey", key, "-out", response,
+    )
+    content = pathlib.Path(response).read_bytes()
+    forged = content[:-1] + bytes([content[-1] ^ 1])
+    spec = lambda content: {"tsr": {"content": b64(content)}}
+    write(
+        "rfc3161", "rfc3161", "0.0.1", spec(content), spec(forged), spec(content),
+        [f"sha256:{sha256(content)}"],
+    )
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         hashedrekord(folder)
         envelopes(folder)
+        rekords(folder)
+        pgp(folder)
+        rfc3161(folder)
 
 
 main()

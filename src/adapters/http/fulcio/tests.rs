@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+use actix_web::http::StatusCode;
+use actix_web::test::{TestRequest, call_service, init_service, read_body, read_body_json};
 use actix_web::{App, ResponseError};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -18,12 +19,12 @@ use crate::protocol::x509::{
 };
 use crate::services::account::Accounts;
 use crate::services::account::tests::{MemoryLedger, random};
-use crate::services::ca::CaMaterial;
-use crate::services::ctlog::{CtHeadSigner, CtLog};
+use crate::services::ca::{CaMaterial, IssueError, RequestError};
+use crate::services::ctlog::{CtError, CtHeadSigner, CtLog};
 use crate::services::issuer::{EmbeddedIssuer, generate_key};
 use crate::services::ledger::Ledger;
-use crate::services::log::{Limits, Log, LogId, Parts};
-use crate::services::oidc::{FetchError, IssuerKeys, KeyPolicy, KeySource};
+use crate::services::log::{AppendError, Limits, Log, LogId, Parts};
+use crate::services::oidc::{FetchError, IssuerKeys, KeyPolicy, KeySource, TokenError};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
@@ -209,6 +210,117 @@ async fn a_signing_request_yields_a_certificate_for_its_key_and_nothing_else_of_
     assert_eq!(leaf.public_key().raw(), key.public_key_raw());
     assert_eq!(leaf.subject_name().unwrap().as_str(), "ci@example.com");
     assert!(leaf.subject_is_empty());
+}
+
+/// What the older API answers: the status, the content type and the text.
+async fn ask_v1(world: &World, request: TestRequest) -> (u16, String, String) {
+    let app = App::new()
+        .app_data(world.identities.clone())
+        .app_data(world.authority.clone())
+        .configure(configure);
+    let response = call_service(&init_service(app).await, request.to_request()).await;
+    let status = response.status().as_u16();
+    let kind = response.headers().get(header::CONTENT_TYPE).unwrap();
+    let kind = kind.to_str().unwrap().to_owned();
+    let text = read_body(response).await.to_vec();
+    (status, kind, String::from_utf8(text).unwrap())
+}
+
+fn post_v1(world: &World, body: &Value) -> TestRequest {
+    TestRequest::post()
+        .uri("/api/v1/signingCert")
+        .insert_header(("Authorization", format!("Bearer {}", world.token)))
+        .set_payload(body.to_string())
+}
+
+#[actix_web::test]
+async fn the_older_api_answers_every_form_of_key_with_a_chain_in_pem() {
+    let world = World::new();
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let proof = to_base64(&key.sign(b"ci@example.com").unwrap());
+    let by = |content: &[u8]| {
+        json!({
+            "publicKey": { "content": to_base64(content), "algorithm": "ecdsa" },
+            "signedEmailAddress": proof,
+            // Go's client writes what it does not use as null.
+            "certificateSigningRequest": null,
+        })
+    };
+    let other = rcgen::KeyPair::generate().unwrap();
+    let csr = rcgen::CertificateParams::default().serialize_request(&other);
+    let by_csr = json!({
+        "publicKey": { "content": null },
+        "signedEmailAddress": null,
+        "certificateSigningRequest": to_base64(csr.unwrap().pem().unwrap().as_bytes()),
+    });
+    let own = key.public_key();
+
+    for (body, raw) in [
+        (by(own.spki_der()), own.raw()),
+        (by(own.to_pem().as_bytes()), own.raw()),
+        (by_csr, other.public_key_raw()),
+    ] {
+        let (status, kind, text) = ask_v1(&world, post_v1(&world, &body)).await;
+
+        assert_eq!(status, 201, "{text}");
+        assert_eq!(kind, "application/pem-certificate-chain");
+        let leaf = text.strip_suffix(&world.authority.chain_pem().concat());
+        let leaf = Certificate::from_pem(leaf.unwrap()).unwrap();
+        assert_eq!(leaf.public_key().raw(), raw);
+        assert_eq!(leaf.subject_name().unwrap().as_str(), "ci@example.com");
+    }
+}
+
+#[actix_web::test]
+async fn the_older_api_refuses_as_the_newer_does() {
+    let world = World::new();
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let content = to_base64(key.public_key().spki_der());
+    let mallory = to_base64(&key.sign(b"mallory@example.com").unwrap());
+    let identity = "There was an error processing the identity token";
+    let wrong = json!({ "publicKey": { "content": content }, "signedEmailAddress": mallory });
+    let without_token = TestRequest::post()
+        .uri("/api/v1/signingCert")
+        .set_payload(wrong.to_string());
+    for (request, message) in [
+        (without_token, identity),
+        (
+            post_v1(&world, &wrong),
+            "The signature supplied in the request could not be verified",
+        ),
+        (
+            post_v1(&world, &json!({})),
+            "The public key supplied in the request could not be parsed",
+        ),
+        (
+            post_v1(&world, &json!({ "certificateSigningRequest": "cGVt" })),
+            "The certificate signing request could not be parsed",
+        ),
+        (
+            post_v1(&world, &json!({ "publicKey": "pem" })),
+            "the body is not as expected",
+        ),
+    ] {
+        let (status, kind, text) = ask_v1(&world, request).await;
+
+        assert_eq!((status, kind.as_str()), (400, "application/json"), "{text}");
+        let body: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(body["code"], 3);
+        let said = body["message"].as_str().unwrap();
+        assert!(said.starts_with(message), "{said}");
+    }
+}
+
+#[actix_web::test]
+async fn the_older_api_gives_the_chain_above_every_leaf() {
+    let world = World::new();
+
+    let request = TestRequest::get().uri("/api/v1/rootCert");
+    let (status, kind, text) = ask_v1(&world, request).await;
+
+    assert_eq!(status, 200);
+    assert_eq!(kind, "application/pem-certificate-chain");
+    assert_eq!(text, world.authority.chain_pem().concat());
 }
 
 #[actix_web::test]

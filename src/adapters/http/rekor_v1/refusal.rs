@@ -28,17 +28,20 @@ pub(super) fn of_proposal(error: &ProposalError, body: &[u8]) -> OpenApiError {
     }
 }
 
-/// Whether the text is no JSON, or JSON of another form.
+/// Whether the text is no JSON that all readers understand alike, or JSON of another form.
 fn malformed(message: String, body: &[u8]) -> OpenApiError {
-    match serde_json::from_slice::<IgnoredAny>(body) {
-        Ok(_) => OpenApiError::schema(SchemaFault::Type, message),
-        Err(_) => OpenApiError::new(StatusCode::BAD_REQUEST, message),
+    // serde tells only in words that a member occurs twice.
+    let repeated = message.contains("duplicate field `");
+    if repeated || serde_json::from_slice::<IgnoredAny>(body).is_err() {
+        return OpenApiError::new(StatusCode::BAD_REQUEST, message);
     }
+    OpenApiError::schema(SchemaFault::Type, message)
 }
 
 impl From<RequestError> for OpenApiError {
     fn from(error: RequestError) -> Self {
         let fault = match &error {
+            // Inside of a body that was read, everything is JSON.
             RequestError::Proposal(proposal) => return of_proposal(proposal, b"{}"),
             RequestError::Key => return Self::new(StatusCode::BAD_REQUEST, error),
             RequestError::Name(_) | RequestError::Hash(_) => SchemaFault::Pattern,

@@ -3,11 +3,15 @@
 use super::super::hashedrekord::MAX_BODY;
 use super::TooManyTerms;
 use super::envelope::{EnvelopeError, MAX_SIGNATURES};
+use super::pki::PkiError;
+use super::rfc3161::MAX_TIMESTAMP;
 use super::verifier::VerifierError;
 use crate::protocol::keys::SignatureInvalid;
+use crate::protocol::tsp::TimestampError;
 
 /// The kinds that are offered, for messages.
-pub(super) const OFFERED: &str = "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2";
+pub(super) const OFFERED: &str =
+    "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1 and 0.0.2, rekord 0.0.1, rfc3161 0.0.1";
 
 /// Why JSON is not a proposed entry.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,18 @@ pub enum EntryError {
         #[source]
         source: VerifierError,
     },
+    /// A key or signature is not one of its format
+    #[error("{field}: {source}")]
+    Pki {
+        /// The member's path in the spec.
+        field: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: PkiError,
+    },
+    /// The hash that was sent is not the content's
+    #[error("spec.data.hash is not the SHA-256 of spec.data.content")]
+    DataHash,
     /// The envelope is not one that can be read
     #[error("{field}: {source}")]
     Envelope {
@@ -75,6 +91,12 @@ pub enum EntryError {
         #[source]
         source: SignatureInvalid,
     },
+    /// The timestamp response does not hold
+    #[error("spec.tsr.content: {0}")]
+    Timestamp(#[from] TimestampError),
+    /// More bytes than a timestamp response may have here
+    #[error("spec.tsr.content has {0} bytes; the limit is {MAX_TIMESTAMP}")]
+    TimestampLength(usize),
     /// More than the index holds for one entry
     #[error(transparent)]
     TooManyTerms(#[from] TooManyTerms),
@@ -87,6 +109,11 @@ impl EntryError {
     /// Says which member holds the key.
     pub(super) const fn verifier(field: &'static str) -> impl Fn(VerifierError) -> Self {
         move |source| Self::Verifier { field, source }
+    }
+
+    /// Says which member holds the key or signature.
+    pub(super) const fn pki(field: &'static str) -> impl Fn(PkiError) -> Self {
+        move |source| Self::Pki { field, source }
     }
 
     /// Says which member holds the envelope.

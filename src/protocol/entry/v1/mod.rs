@@ -12,13 +12,24 @@ mod hash;
 mod hashedrekord;
 mod intoto_v001;
 mod intoto_v002;
+mod minisign;
 mod names;
+mod pgp;
+mod pki;
 mod proposal;
+mod rekord;
+mod rfc3161;
+mod ssh;
 mod statement;
 mod verifier;
 
 pub use envelope::{EnvelopeError, MAX_SIGNATURES};
 pub use error::{EntryError, ProposalError};
+pub use minisign::MinisignError;
+pub use pgp::PgpError;
+pub use pki::{MAX_LENGTH, PkiError, PkiFormat};
+pub use rfc3161::MAX_TIMESTAMP;
+pub use ssh::SshError;
 pub use verifier::{MAX_CHAIN, VerifierError};
 
 use super::search::{SearchTerm, SearchTerms, TooManyTerms};
@@ -26,6 +37,8 @@ use dsse::Dsse;
 use hashedrekord::HashedRekord;
 use intoto_v001::IntotoV001;
 use intoto_v002::IntotoV002;
+use rekord::Rekord;
+use rfc3161::Rfc3161;
 
 /// What a client proposes; nothing of it was verified.
 #[derive(Clone, Debug)]
@@ -38,6 +51,8 @@ enum Proposal {
     Dsse(Dsse),
     IntotoV001(IntotoV001),
     IntotoV002(IntotoV002),
+    Rekord(Rekord),
+    Rfc3161(Rfc3161),
 }
 
 /// An entry whose signatures were verified, in canonical form.
@@ -60,6 +75,8 @@ impl ProposedEntry {
                 ("dsse", "0.0.1") => Proposal::Dsse(proposal::read_spec(json)?),
                 ("intoto", "0.0.1") => Proposal::IntotoV001(proposal::read_spec(json)?),
                 ("intoto", "0.0.2") => Proposal::IntotoV002(proposal::read_spec(json)?),
+                ("rekord", "0.0.1") => Proposal::Rekord(proposal::read_spec(json)?),
+                ("rfc3161", "0.0.1") => Proposal::Rfc3161(proposal::read_spec(json)?),
                 _ => return Err(head.refusal()),
             },
         ))
@@ -77,6 +94,8 @@ impl ProposedEntry {
             Proposal::Dsse(entry) => entry.admit(&mut terms)?,
             Proposal::IntotoV001(entry) => entry.admit(&mut terms)?,
             Proposal::IntotoV002(entry) => entry.admit(&mut terms)?,
+            Proposal::Rekord(entry) => entry.admit(&mut terms)?,
+            Proposal::Rfc3161(entry) => entry.admit(&mut terms)?,
         };
         Ok(AdmittedEntry {
             body,
@@ -95,6 +114,8 @@ impl ProposedEntry {
             Proposal::Dsse(entry) => entry.canonical_body(),
             Proposal::IntotoV001(entry) => entry.canonical_body(),
             Proposal::IntotoV002(entry) => entry.canonical_body(),
+            Proposal::Rekord(entry) => entry.canonical_body(),
+            Proposal::Rfc3161(entry) => entry.canonical_body(),
         }
     }
 }

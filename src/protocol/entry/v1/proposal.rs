@@ -23,7 +23,7 @@ impl Head {
 
     /// Why this kind in this version is refused.
     pub(super) fn refusal(self) -> ProposalError {
-        const KINDS: [&str; 3] = ["hashedrekord", "dsse", "intoto"];
+        const KINDS: [&str; 5] = ["hashedrekord", "dsse", "intoto", "rekord", "rfc3161"];
         if KINDS.contains(&self.kind.as_str()) {
             ProposalError::Version {
                 kind: self.kind,

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::protocol::bytes::Sha256;
+use crate::protocol::tsp::TimestampError;
 
 #[derive(Deserialize)]
 struct Case {
@@ -25,7 +26,7 @@ macro_rules! cases {
     };
 }
 
-const CASES: [(&str, &str); 8] = cases![
+const CASES: [(&str, &str); 21] = cases![
     "hashedrekord-key",
     "hashedrekord-rsa-sha512",
     "hashedrekord-p521-sha384",
@@ -34,6 +35,19 @@ const CASES: [(&str, &str); 8] = cases![
     "dsse",
     "intoto-0.0.1",
     "intoto-0.0.2",
+    "rekord-x509-ed25519",
+    "rekord-x509-certificate",
+    "rekord-ssh-ed25519",
+    "rekord-ssh-rsa",
+    "rekord-ssh-ecdsa",
+    "rekord-ssh-p521",
+    "rekord-minisign",
+    "rekord-minisign-plain",
+    "rekord-signify",
+    "rekord-pgp-ed25519",
+    "rekord-pgp-rsa",
+    "rekord-pgp-p384-subkey",
+    "rfc3161",
 ];
 
 fn each_case() -> impl Iterator<Item = (&'static str, Case)> {
@@ -86,7 +100,9 @@ fn an_entry_whose_signature_is_for_something_else_is_refused() {
         assert!(
             matches!(
                 error,
-                EntryError::Signature { .. } | EntryError::UnverifiedSignature
+                EntryError::Signature { .. }
+                    | EntryError::UnverifiedSignature
+                    | EntryError::Timestamp(TimestampError::Signature)
             ),
             "{name}: {error}"
         );
