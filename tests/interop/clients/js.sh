@@ -23,6 +23,11 @@ sign_js() {
   offer "js's attestation, Rekor v1" attestation-v1 "$pass/js-attestation-v1.json" "$artifact"
   # This library logs an envelope as dsse 0.0.2, where others log its digest.
   offer "js's attestation, Rekor v2" attestation-v2-dsse "$pass/js-attestation-v2.json" "$artifact"
+  # What the instance tells this library to use.
+  check js "attests, by the instance's signing configuration" js_library js current config attest \
+    "$trust/signing_config.v0.2.json" "$(token)" "$pass/js-attestation.json" "$(statement)"
+  offer "js's attestation, by the instance's signing configuration" attestation-v1 \
+    "$pass/js-attestation.json" "$artifact"
 }
 
 js_takes() { check js "verifies $1" js_library_verify js current "$email" "$2" "$3" "$4"; }

@@ -11,13 +11,13 @@ python_config() { python_sigstore --trust-config "$trust/client_trust_config.jso
 # python_instance COMMAND…: its trust from the TUF repository.
 python_instance() { python_sigstore --instance "$url/tuf" "$@"; }
 
-# python_sign TRUST DIALECT BUNDLE FILE, TRUST being one of the two above.
+# python_sign TRUST DIALECT BUNDLE FILE, TRUST being one of the two above; without a dialect it chooses.
 python_sign() {
-  "$1" sign --identity-token "$(token)" --rekor-version "${2#v}" --bundle "$3" "$4"
+  "$1" sign --identity-token "$(token)" ${2:+--rekor-version "${2#v}"} --bundle "$3" "$4"
 }
 
 python_attest() {
-  "$1" attest --identity-token "$(token)" --rekor-version "${2#v}" --predicate "$here/predicate.json" \
+  "$1" attest --identity-token "$(token)" ${2:+--rekor-version "${2#v}"} --predicate "$here/predicate.json" \
     --predicate-type https://slsa.dev/provenance/v1 --bundle "$3" "$4"
 }
 
@@ -38,9 +38,11 @@ sign_python() {
     offer "python's attestation, Rekor $dialect" "attestation-$dialect" \
       "$pass/python-attestation-$dialect.json" "$artifact"
   done
-  check python "signs a file, by TUF" python_sign python_instance v2 "$pass/python-tuf.json" "$artifact"
+  check python "signs a file, by TUF" python_sign python_instance '' "$pass/python-tuf.json" "$artifact"
+  offer "python's file, by TUF" blob-v2 "$pass/python-tuf.json" "$artifact"
   check python "attests a file, by TUF" \
-    python_attest python_instance v1 "$pass/python-attestation-tuf.json" "$artifact"
+    python_attest python_instance '' "$pass/python-attestation-tuf.json" "$artifact"
+  offer "python's attestation, by TUF" attestation-v2 "$pass/python-attestation-tuf.json" "$artifact"
 }
 
 python_takes() { check python "verifies $1" python_verify python_config "$email" "$3" "$4"; }
