@@ -5,13 +5,14 @@ mod error;
 mod issuers;
 mod material;
 mod routes;
+mod trust;
 
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use crate::adapters::admin::AdminSocket;
+use crate::adapters::admin::{AdminSocket, Desk};
 use crate::adapters::http::metrics::Metrics;
 use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
 use crate::adapters::keystore::KeyStore;
@@ -29,6 +30,8 @@ use crate::services::oidc::IdentityVerifier;
 use crate::services::rekor::v1::SignatureLogV1;
 use crate::services::rekor::{CheckpointSigner, SignatureLog};
 use crate::services::timestamp::TimestampAuthority;
+use crate::services::trust::renewal::Keeper;
+use crate::services::trust::repository::TrustRepository;
 use crate::services::trust::{Anchors, TrustDocuments};
 use crate::services::verify::{NamedPolicies, Verifier};
 
@@ -56,6 +59,7 @@ pub struct App {
     accounts: Arc<Accounts>,
     issuer: Option<Arc<EmbeddedIssuer>>,
     trust: Arc<TrustDocuments>,
+    repository: Arc<TrustRepository>,
     verifier: Arc<Verifier>,
     anchors: Anchors,
     clock: Arc<dyn Clock>,
@@ -66,7 +70,8 @@ pub struct Serving {
     /// The instance
     pub app: Arc<App>,
     http: Running,
-    admin: JoinHandle<()>,
+    /// What goes on beside the answering of requests
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl App {
@@ -118,6 +123,7 @@ impl App {
         let issuer = embedded_issuer(&settings, issuer, &accounts, &clock)?;
         let identities = trusted_issuers(&settings, issuer.as_ref(), &clock)?;
         let trust = Arc::new(TrustDocuments::new(&anchors)?);
+        let repository = trust::open_repository(&storage, &settings, &clock, &anchors, &trust)?;
         let verifier = Verifier::new(Arc::clone(trust.root()), Arc::clone(&clock));
         Ok(Self {
             verifier: Arc::new(verifier.with_policies(policies)),
@@ -135,6 +141,7 @@ impl App {
             certificates,
             accounts,
             trust,
+            repository: Arc::new(repository),
             anchors,
             clock,
         })
@@ -147,6 +154,9 @@ impl App {
     /// TLS files, sockets or threads.
     pub async fn serve(self, bound: Bound) -> Result<Serving, StartError> {
         let app = Arc::new(self);
+        let mut keeper = Keeper::new(Arc::clone(&app.repository));
+        // Told by the keeper and by readiness; signatures are made and verified without it.
+        let _ = keeper.renew();
         let metrics = Arc::new(Metrics::new()?);
         let tls = app
             .settings
@@ -163,7 +173,6 @@ impl App {
         };
         let admin = AdminSocket::bind(&app.settings.server.data_dir)?;
         let http = server::start(bound, shell).await?;
-        let admin = tokio::spawn(admin.serve(Arc::clone(&app.accounts)));
         if app.settings.server.is_unnamed() {
             warn!(
                 listen.address = %http.address(),
@@ -171,7 +180,12 @@ impl App {
                 "server.public_url was not set, so other machines are told to look for the server on themselves"
             );
         }
-        Ok(Serving { app, http, admin })
+        let desk = Desk {
+            accounts: Arc::clone(&app.accounts),
+            trust: Arc::clone(&app.repository),
+        };
+        let tasks = [tokio::spawn(admin.serve(desk)), tokio::spawn(keeper.keep())];
+        Ok(Serving { app, http, tasks })
     }
 
     /// The accounts of the embedded issuer.
@@ -182,6 +196,11 @@ impl App {
     /// The trust documents.
     pub const fn trust(&self) -> &Arc<TrustDocuments> {
         &self.trust
+    }
+
+    /// The TUF repository.
+    pub const fn repository(&self) -> &Arc<TrustRepository> {
+        &self.repository
     }
 
     /// The settings that the instance runs with.
@@ -220,7 +239,7 @@ impl Serving {
     /// # Errors
     /// The server failed.
     pub async fn until(self, stopping: impl Future<Output = ()>) -> Result<Ending, ServerError> {
-        let Self { app, http, admin } = self;
+        let Self { app, http, tasks } = self;
         let mut ending = Ending::Asked;
         let stop = async {
             tokio::select! {
@@ -229,7 +248,9 @@ impl Serving {
             }
         };
         http.serve_until(stop).await?;
-        admin.abort();
+        for task in tasks {
+            task.abort();
+        }
         for (_, _, log) in app.logs() {
             log.drain().await;
             if log.health() == Health::Failed {

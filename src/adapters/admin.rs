@@ -3,6 +3,8 @@
 //! One line of JSON asks, one line of JSON answers. Who may open the socket, its owner, may do all
 //! it offers; nothing of it is reachable over the network.
 
+pub mod trust;
+
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -20,6 +22,8 @@ use zeroize::Zeroizing;
 
 use crate::protocol::identity::EmailAddress;
 use crate::services::account::{AccountError, AccountKind, Accounts};
+use crate::services::trust::repository::TrustRepository;
+use trust::{TrustReply, TrustRequest};
 
 /// The socket's name in the data directory.
 const SOCKET_NAME: &str = "admin.sock";
@@ -55,6 +59,11 @@ pub enum AdminRequest {
         /// Whose.
         email: String,
     },
+    /// Something about the root of trust
+    Trust {
+        /// What.
+        request: TrustRequest,
+    },
 }
 
 /// What is answered. It can carry a secret, so it has no debug form.
@@ -75,6 +84,11 @@ pub enum AdminReply {
     },
     /// The account was removed
     Removed,
+    /// What was asked about the root of trust
+    Trust {
+        /// What.
+        answer: TrustReply,
+    },
     /// It was not done
     Refused {
         /// Why, for a person.
@@ -95,7 +109,29 @@ pub struct AccountEntry {
     pub created: String,
 }
 
-/// Does what is asked. Blocks on storage, and on a hash when an account is made.
+/// The services that are reached over the socket.
+#[derive(Clone)]
+pub struct Desk {
+    /// The accounts of the embedded issuer
+    pub accounts: Arc<Accounts>,
+    /// The TUF repository
+    pub trust: Arc<TrustRepository>,
+}
+
+impl Desk {
+    /// Does what is asked. Blocks on storage, and on a hash when an account is made.
+    pub fn perform(&self, request: AdminRequest) -> AdminReply {
+        match request {
+            AdminRequest::Trust { request } => match trust::perform(&self.trust, request) {
+                Ok(answer) => AdminReply::Trust { answer },
+                Err(message) => AdminReply::Refused { message },
+            },
+            request => perform(&self.accounts, request),
+        }
+    }
+}
+
+/// Does what is asked about accounts. Blocks on storage, and on a hash when one is made.
 pub fn perform(accounts: &Accounts, request: AdminRequest) -> AdminReply {
     let done = match request {
         AdminRequest::AddServiceAccount { email } => with_email(email, |email| {
@@ -112,6 +148,7 @@ pub fn perform(accounts: &Accounts, request: AdminRequest) -> AdminReply {
             accounts.remove(&email)?;
             Ok(AdminReply::Removed)
         }),
+        AdminRequest::Trust { .. } => Err("this is not about accounts".to_owned()),
     };
     done.unwrap_or_else(|message| AdminReply::Refused { message })
 }
@@ -193,17 +230,17 @@ impl AdminSocket {
     }
 
     /// Answers requests until the task is dropped.
-    pub async fn serve(self, accounts: Arc<Accounts>) {
+    pub async fn serve(self, desk: Desk) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
             };
-            let accounts = Arc::clone(&accounts);
+            let desk = desk.clone();
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     tokio::spawn(async move {
-                        let answer = answer(stream, accounts);
+                        let answer = answer(stream, desk);
                         // A client that says nothing, or hangs up, has only itself to blame.
                         let _ = tokio::time::timeout(PATIENCE, answer).await;
                         drop(place);
@@ -275,14 +312,14 @@ fn clear_stale_socket(path: &Path, folder: &Folder) -> Result<(), AdminError> {
     }
 }
 
-async fn answer(mut stream: UnixStream, accounts: Arc<Accounts>) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, desk: Desk) -> io::Result<()> {
     let (reading, mut writing) = stream.split();
     let mut line = Vec::new();
     tokio::io::BufReader::new(reading.take(MAX_REQUEST_LENGTH))
         .read_until(b'\n', &mut line)
         .await?;
     let reply = match serde_json::from_slice(&line) {
-        Ok(request) => tokio::task::spawn_blocking(move || perform(&accounts, request))
+        Ok(request) => tokio::task::spawn_blocking(move || desk.perform(request))
             .await
             .map_err(io::Error::other)?,
         Err(error) => AdminReply::Refused {

@@ -15,6 +15,7 @@ use crate::services::log::LogId;
 use crate::services::oidc::IssuerSettingError;
 use crate::services::timestamp::OpenFloorError;
 use crate::services::trust::TrustError;
+use crate::services::trust::repository::OpenRepositoryError;
 
 /// Why an instance does not start.
 #[derive(Debug, Error)]
@@ -89,6 +90,9 @@ pub enum StartError {
     /// The trust documents
     #[error("trust documents: {0}")]
     Trust(#[from] TrustError),
+    /// The trust repository
+    #[error("trust repository: {0}")]
+    Repository(#[from] OpenRepositoryError),
     /// The HTTP server
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -107,6 +111,7 @@ impl StartError {
         match self {
             Self::Storage(error) => error.is_damage(),
             Self::Log(_, error) => error.is_damage(),
+            Self::Repository(OpenRepositoryError::Record(_)) => true,
             _ => false,
         }
     }

@@ -13,12 +13,13 @@ use crate::adapters::http::server::Routes;
 use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
     closed, ct, discovery, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles, timestamp,
-    trust, verify,
+    trust, tuf, verify,
 };
 use crate::adapters::web;
 use crate::services::log::{Health, LogId};
 use crate::services::oidc::{IssuerKind, TrustedIssuer};
 use crate::services::rekor::{Dialect, OpenDialects};
+use crate::services::trust::renewal::RepositoryHealth;
 
 /// The routes of an instance and the data that their handlers take.
 pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
@@ -30,7 +31,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
     let intake = Data::new(intake(app));
     let scrape = Data::new(Scrape {
         metrics: Arc::clone(counters),
-        gauging: vec![log_gauges(app)],
+        gauging: vec![gauges(app)],
     });
     let app = Arc::clone(app);
     let dialects = app.settings.log.dialects;
@@ -53,6 +54,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             .configure(tiles::configure)
             .configure(timestamp::configure)
             .configure(trust::configure)
+            .configure(tuf::configure)
             .configure(verify::configure);
         if app.issuer.is_some() {
             cfg.configure(issuer::configure);
@@ -80,6 +82,7 @@ fn services(cfg: &mut ServiceConfig, app: &App) {
         .app_data(Data::from(Arc::clone(&app.signatures_v1)))
         .app_data(Data::from(Arc::clone(&app.timestamps)))
         .app_data(Data::from(Arc::clone(&app.trust)))
+        .app_data(Data::from(Arc::clone(&app.repository)))
         .app_data(Data::from(Arc::clone(&app.verifier)));
     if let Some(issuer) = &app.issuer {
         cfg.app_data(Data::from(Arc::clone(issuer)));
@@ -118,6 +121,7 @@ fn readiness(app: &Arc<App>) -> Readiness {
         });
     }
     let (authority, clock) = (Arc::clone(&app.authority), Arc::clone(&app.clock));
+    let repository = Arc::clone(&app.repository);
     let (timestamps, storage) = (Arc::clone(&app.timestamps), app.storage.clone());
     readiness
         .part("certificate-authority", move || {
@@ -131,6 +135,19 @@ fn readiness(app: &Arc<App>) -> Readiness {
                 PartState::Ready
             } else {
                 failed("the clock stands before the last timestamp, or the certificates have ended")
+            }
+        })
+        .part("trust-repository", move || {
+            let health = repository.health();
+            let reason = health.to_string();
+            match health {
+                RepositoryHealth::Good => PartState::Ready,
+                RepositoryHealth::Root(_) | RepositoryHealth::Overdue(_) => {
+                    PartState::Warning { reason }
+                }
+                RepositoryHealth::Ended(_) | RepositoryHealth::NotBegun => {
+                    PartState::Failed { reason }
+                }
             }
         })
         .part("store", move || {
@@ -159,11 +176,14 @@ fn failed(reason: &str) -> PartState {
     }
 }
 
-fn log_gauges(app: &Arc<App>) -> Gauging {
+fn gauges(app: &Arc<App>) -> Gauging {
     let app = Arc::clone(app);
     Box::new(move |metrics| {
         for (_, id, log) in app.logs() {
             metrics.log_head(id, &log.head(), app.clock.now());
+        }
+        for (role, _, expires) in app.repository.expiries() {
+            metrics.tuf_expiry(role, expires, app.clock.now());
         }
     })
 }

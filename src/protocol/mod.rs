@@ -17,4 +17,5 @@ pub mod origin;
 pub mod policy;
 pub mod time;
 pub mod tsp;
+pub mod tuf;
 pub mod x509;

@@ -9,6 +9,8 @@ pub enum Table {
     Account,
     /// The last second the timestamp authority has spoken for
     TimestampFloor,
+    /// The trust repository: its metadata and files
+    TrustRepository,
 }
 
 /// Why a fact could not be kept or read.

@@ -18,4 +18,5 @@ mod support;
 mod tampering;
 mod time;
 mod tls;
+mod tuf;
 mod verification;

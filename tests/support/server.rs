@@ -160,6 +160,11 @@ impl TestServer {
         self.address
     }
 
+    /// The instance itself.
+    pub const fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
     /// What clients call it; the embedded issuer too.
     pub fn url(&self) -> &str {
         &self.url

@@ -5,10 +5,18 @@ use tempfile::TempDir;
 use super::*;
 use crate::adapters::system::SystemClock;
 use crate::services::account::tests::{MemoryLedger, random};
+use crate::services::trust::testing::TestInstance;
 
 fn accounts() -> Arc<Accounts> {
     let ledger = Arc::new(MemoryLedger::default());
     Arc::new(Accounts::load(ledger, Arc::new(SystemClock), random).unwrap())
+}
+
+fn desk(accounts: &Arc<Accounts>) -> Desk {
+    Desk {
+        accounts: Arc::clone(accounts),
+        trust: Arc::new(TestInstance::new().open()),
+    }
 }
 
 fn data_dir() -> TempDir {
@@ -32,7 +40,7 @@ async fn accounts_are_made_listed_and_removed_over_the_socket() {
     let dir = data_dir();
     let accounts = accounts();
     let socket = AdminSocket::bind(dir.path()).unwrap();
-    let server = tokio::spawn(socket.serve(Arc::clone(&accounts)));
+    let server = tokio::spawn(socket.serve(desk(&accounts)));
     let add = AdminRequest::AddServiceAccount {
         email: "ci@example.com".to_owned(),
     };
@@ -105,7 +113,7 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
 async fn what_is_not_a_request_is_refused_with_a_reason() {
     let dir = data_dir();
     let socket = AdminSocket::bind(dir.path()).unwrap();
-    let server = tokio::spawn(socket.serve(accounts()));
+    let server = tokio::spawn(socket.serve(desk(&accounts())));
 
     for line in [
         "\n".to_owned(),
@@ -149,7 +157,7 @@ async fn a_data_directory_may_have_a_longer_name_than_a_socket() {
     fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
     assert!(AdminClient::connect(&dir).unwrap().is_none());
     let socket = AdminSocket::bind(&dir).unwrap();
-    let server = tokio::spawn(socket.serve(accounts()));
+    let server = tokio::spawn(socket.serve(desk(&accounts())));
 
     let listed = call(&dir, AdminRequest::ListAccounts).await;
 
@@ -159,4 +167,65 @@ async fn a_data_directory_may_have_a_longer_name_than_a_socket() {
     server.abort();
     let _ = server.await;
     assert!(!dir.join(SOCKET_NAME).exists());
+}
+
+#[tokio::test]
+async fn the_root_of_trust_is_shown_and_renewed_over_the_socket() {
+    let dir = data_dir();
+    let desk = desk(&accounts());
+    let trust = Arc::clone(&desk.trust);
+    let socket = AdminSocket::bind(dir.path()).unwrap();
+    let server = tokio::spawn(socket.serve(desk));
+    let ask = |request| call(dir.path(), AdminRequest::Trust { request });
+
+    let early = ask(TrustRequest::Show).await;
+    trust.renew().unwrap();
+    let renewed = ask(TrustRequest::RenewRoot).await;
+    let shown = ask(TrustRequest::Show).await;
+    let proposed = ask(TrustRequest::Propose {
+        keys: None,
+        threshold: None,
+        days: Some(30),
+    })
+    .await;
+    let no_key = ask(TrustRequest::Propose {
+        keys: Some(vec!["no key".to_owned()]),
+        threshold: None,
+        days: None,
+    })
+    .await;
+    let no_root = ask(TrustRequest::Install {
+        root: "{}".to_owned(),
+    })
+    .await;
+
+    assert!(matches!(early, AdminReply::Refused { message } if message.contains("first start")));
+    let AdminReply::Trust {
+        answer: TrustReply::Installed(root),
+    } = renewed
+    else {
+        panic!("the root was not renewed");
+    };
+    assert_eq!(root.version, 2);
+    let AdminReply::Trust {
+        answer: TrustReply::Status(status),
+    } = shown
+    else {
+        panic!("nothing was shown");
+    };
+    assert_eq!(status.root_sha256, root.sha256);
+    assert_eq!(
+        Some(status.initial_root_sha256),
+        trust.initial_root_hash().map(|hash| hash.to_hex())
+    );
+    assert_eq!((status.root_threshold, status.root_keys.len()), (1, 1));
+    assert!(status.renewable && status.roles.len() == 4);
+    assert!(matches!(
+        proposed,
+        AdminReply::Trust { answer: TrustReply::Proposed { request } }
+            if request.contains("signet-root-signing-request")
+    ));
+    assert!(matches!(no_key, AdminReply::Refused { message } if message.contains("keys[0]")));
+    assert!(matches!(no_root, AdminReply::Refused { .. }));
+    server.abort();
 }

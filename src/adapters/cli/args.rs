@@ -11,6 +11,7 @@ use super::inspect::InspectArgs;
 use super::policy::PolicyCommand;
 use super::serve::ServeArgs;
 use super::sign::SignArgs;
+use super::trust::TrustArgs;
 use super::verify::VerifyArgs;
 use crate::config::{Flags, Sources};
 
@@ -51,6 +52,8 @@ pub enum Command {
     Policy(PolicyCommand),
     /// Manage the accounts of the embedded issuer
     Account(AccountArgs),
+    /// See, renew and hand over the root of trust
+    Trust(TrustArgs),
     /// Check every hash, root and index of a stopped server's store
     Fsck(StoreArgs),
     /// Build the queryable state of a stopped server's store anew from its journal
@@ -152,6 +155,15 @@ mod tests {
             "account add a@example.com --service --json",
             "account list --json --data-dir d",
             "account remove a@example.com",
+            "trust show",
+            "trust show --json --data-dir d",
+            "trust renew --config c",
+            "trust root-ceremony key --out k",
+            "trust root-ceremony propose --out r",
+            "trust root-ceremony propose --key a --key b --threshold 2 --days 90 --out r",
+            "trust root-ceremony sign --key k r",
+            "trust root-ceremony sign --yes --key k r",
+            "trust root-ceremony finish a b --data-dir d",
             "fsck --data-dir d",
             "rebuild --config c",
         ] {
@@ -176,6 +188,12 @@ mod tests {
             "inspect",
             "inspect a b",
             "serve file",
+            "trust",
+            "trust root-ceremony",
+            "trust root-ceremony key",
+            "trust root-ceremony propose",
+            "trust root-ceremony sign r",
+            "trust root-ceremony finish",
             "policy",
             "policy check",
         ] {
@@ -207,7 +225,9 @@ mod tests {
     #[test]
     fn every_command_has_help_with_an_example() {
         let mut root = Cli::command();
-        for name in ["serve", "demo", "sign", "verify", "inspect", "account"] {
+        for name in [
+            "serve", "demo", "sign", "verify", "inspect", "account", "trust",
+        ] {
             let command = root.find_subcommand_mut(name).unwrap();
             let help = command.render_long_help().to_string();
             assert!(help.contains("Examples:"), "{name}");

@@ -187,12 +187,15 @@ impl Demo<'_> {
     fn print_commands(&self, file: &Path) {
         let (url, folder) = (&self.url, self.folder.display());
         let (file, name) = (file.display(), file_name(file).display().to_string());
+        let root = self.serving.app.repository().initial_root_hash();
+        let root = root.map(|hash| hash.to_hex()).unwrap_or_default();
         let mut output = Output::stderr();
         output.heading("The server stays until Ctrl-C. Try:");
         for command in [
             format!("curl {url}/checkpoint"),
             format!("curl {url}/readyz"),
             format!("curl {url}/trust/trusted_root.json"),
+            format!("curl {url}/tuf/1.root.json | sha256sum   # {root}"),
             format!("curl '{url}/ct/ct/v1/get-entries?start=0&end=0'"),
             format!(
                 "curl -F bundle=@{folder}/{name}.sigstore.json -F artifact=@{file} \\\n    \

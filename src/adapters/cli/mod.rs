@@ -12,6 +12,7 @@ pub mod policy;
 pub mod serve;
 pub mod sign;
 pub mod store;
+pub mod trust;
 pub mod verify;
 
 use std::path::Path;
@@ -41,6 +42,7 @@ pub fn dispatch(cli: &Cli) -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Policy(command) => policy::run(command),
         Command::Account(args) => run_account(args),
+        Command::Trust(args) => trust::run(args),
         Command::Fsck(args) => store::fsck(args),
         Command::Rebuild(args) => store::rebuild(args),
     };

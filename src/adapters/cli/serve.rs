@@ -93,6 +93,12 @@ fn announce(serving: &Serving) {
     output.heading(format_args!("Signet {}", env!("CARGO_PKG_VERSION")));
     output.field("public URL", url.as_str());
     output.field("trust root", url.join("/trust/trusted_root.json"));
+    if let Some(hash) = serving.app.repository().initial_root_hash() {
+        output.field(
+            "TUF root",
+            format_args!("{} {hash}", url.join("/tuf/1.root.json")),
+        );
+    }
     output.field("data", settings.server.data_dir.display());
     if settings.accounts.enabled && serving.app.accounts().list().is_empty() {
         let place = data_dir_option(&settings.server.data_dir);

@@ -11,6 +11,11 @@ pub enum PartState {
     Ready,
     /// It answers reads, and was told to take nothing new: all of the work that it has
     Closed,
+    /// It does all of its work, and somebody must act before it no longer can
+    Warning {
+        /// Why, for the operator
+        reason: String,
+    },
     /// It answers reads and refuses writes
     ReadOnly {
         /// Why, for the operator
@@ -71,7 +76,10 @@ async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
     let mut all_ready = true;
     for (name, probe) in &readiness.parts {
         let state = probe();
-        all_ready &= matches!(state, PartState::Ready | PartState::Closed);
+        all_ready &= matches!(
+            state,
+            PartState::Ready | PartState::Closed | PartState::Warning { .. }
+        );
         parts.insert((*name).to_owned(), describe(&state));
     }
     let mut response = if all_ready {
@@ -88,6 +96,7 @@ fn describe(state: &PartState) -> Value {
     match state {
         PartState::Ready => json!({ "state": "ready" }),
         PartState::Closed => json!({ "state": "closed", "reason": "switched off for new entries" }),
+        PartState::Warning { reason } => json!({ "state": "warning", "reason": reason }),
         PartState::ReadOnly { reason } => json!({ "state": "read-only", "reason": reason }),
         PartState::Failed { reason } => json!({ "state": "failed", "reason": reason }),
     }
@@ -135,6 +144,19 @@ mod tests {
         assert_eq!(status, StatusCode::OK);
         assert_eq!(body["ready"], true);
         assert_eq!(body["parts"]["signature-log-v1"]["state"], "closed");
+    }
+
+    #[actix_web::test]
+    async fn a_warning_is_told_and_takes_nothing_out_of_service() {
+        let readiness = Readiness::new().part("trust", || PartState::Warning {
+            reason: "soon".to_owned(),
+        });
+
+        let (status, body) = readyz(readiness).await;
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(body["parts"]["trust"]["state"], "warning");
+        assert_eq!(body["parts"]["trust"]["reason"], "soon");
     }
 
     #[actix_web::test]

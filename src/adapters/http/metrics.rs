@@ -13,6 +13,7 @@ use prometheus::{
 
 use super::problem::Problem;
 use crate::protocol::time::UnixTime;
+use crate::protocol::tuf::Role;
 use crate::services::log::{LogId, SignedHead};
 
 /// The server's counters. Made once and handed to whoever counts.
@@ -28,6 +29,7 @@ pub struct Metrics {
     verifications: IntCounterVec,
     log_size: IntGaugeVec,
     log_head_age: prometheus::GaugeVec,
+    tuf_expiry: prometheus::GaugeVec,
 }
 
 /// How a verification ended.
@@ -100,6 +102,16 @@ impl Metrics {
                 prometheus::GaugeVec::new(
                     Opts::new("signet_log_head_age_seconds", "Age of a log's newest head"),
                     &["log"],
+                )?,
+            )?,
+            tuf_expiry: register(
+                &registry,
+                prometheus::GaugeVec::new(
+                    Opts::new(
+                        "signet_tuf_expiry_seconds",
+                        "Time until a role's trust metadata expires; negative once it has",
+                    ),
+                    &["role"],
                 )?,
             )?,
             registry,
@@ -192,6 +204,16 @@ impl Metrics {
         self.log_head_age
             .with_label_values(&label)
             .set(age.as_secs_f64());
+    }
+
+    /// When a role's trust metadata expires, as of `now`.
+    pub fn tuf_expiry(&self, role: Role, expires: UnixTime, now: UnixTime) {
+        let span = |later: UnixTime, earlier: UnixTime| {
+            Duration::from_millis(later.millis().saturating_sub(earlier.millis())).as_secs_f64()
+        };
+        self.tuf_expiry
+            .with_label_values(&[role.name()])
+            .set(span(expires, now) - span(now, expires));
     }
 
     /// Everything in Prometheus' text format.

@@ -17,4 +17,5 @@ pub mod server;
 pub mod tiles;
 pub mod timestamp;
 pub mod trust;
+pub mod tuf;
 pub mod verify;

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use pem::{EncodeConfig, LineEnding, Pem};
 use zeroize::Zeroizing;
 
+use super::durable::{self, Existing, Mode};
 use super::{KeyStoreError, MAX_SECRET_BYTES};
-use crate::protocol::keys::SigningKey;
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 
 /// Reads a private key that an organisation brings: PKCS#8 as PEM, readable by its owner only.
 ///
@@ -18,6 +19,26 @@ use crate::protocol::keys::SigningKey;
 /// file that others may read.
 pub fn load_key_file(path: &Path) -> Result<SigningKey, KeyStoreError> {
     parse_key(path, &read_secret_file(path)?)
+}
+
+/// Makes a private key of its own file (PKCS#8 as PEM, 0600). A file that is there stays, and is an
+/// error. Durable on return.
+///
+/// # Errors
+/// There was no randomness, or the file cannot be made.
+pub fn create_key_file(path: &Path, algorithm: KeyAlgorithm) -> Result<SigningKey, KeyStoreError> {
+    let (key, pkcs8) = SigningKey::generate(algorithm).map_err(KeyStoreError::Generation)?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| KeyStoreError::NotAFile {
+        path: path.to_owned(),
+    })?;
+    durable::write(folder, name, &to_pem(&pkcs8), Mode::Secret, Existing::Keep)
+        .map_err(KeyStoreError::io(path, "cannot be made"))?;
+    Ok(key)
 }
 
 /// Reads a file that only its owner may read.

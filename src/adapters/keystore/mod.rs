@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-pub use key_file::{load_key_file, read_secret_file};
+pub use key_file::{create_key_file, load_key_file, read_secret_file};
 
 use crate::protocol::keys::{KeyAlgorithm, SigningKey, SigningKeyError};
 use durable::{Existing, Mode};

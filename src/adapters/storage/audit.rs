@@ -418,7 +418,11 @@ impl Audit<'_> {
     }
 
     fn compare_facts(&mut self) {
-        for table in [Table::Account, Table::TimestampFloor] {
+        for table in [
+            Table::Account,
+            Table::TimestampFloor,
+            Table::TrustRepository,
+        ] {
             let Ok(stored) = self.state.scan(table) else {
                 return self.report.add(Difference::State);
             };

@@ -3,7 +3,14 @@
 //! They are made once from public values and kept as bytes. The verifier of this instance reads
 //! the published trust root itself, so that it believes exactly what clients are told.
 
+pub mod ceremony;
+mod published;
+pub mod renewal;
+pub mod repository;
 mod signing_config;
+pub mod target;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::sync::Arc;
 

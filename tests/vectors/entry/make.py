@@ -188,7 +188,7 @@ def envelopes(folder):
             "signatures": [{"keyid": "k", "sig": b64(one), **more} for one in signatures],
         })
 
-    # dsse 0.0.1 with two signatures; Go's clients send null for what they leave empty.
+    # dsse 0.0.1 with two signatures; sigstore-python sends null for what it leaves out.
     signed = [(leaf.sign(to_sign), cert), (edwards.sign(to_sign), edwards.pem)]
     envelope = text([one for one, _ in signed], cert="unknown members are passed over")
     forged = text([signed[0][0], edwards.sign(other)])
@@ -198,6 +198,8 @@ def envelopes(folder):
             "verifiers": [b64(edwards.pem.rstrip()), b64(cert)],
         },
         "signatures": None,
+        "envelopeHash": None,
+        "payloadHash": None,
     }
     pems = [cert, edwards.pem]
     found = SUBJECTS + [f"sha256:{sha256(one)}" for one in [STATEMENT, *pems]]
@@ -364,22 +366,28 @@ def armored(data, label):
     return f"{begin}\n\n{lines}\n={b64(crc24(data))}\n{end}".encode()
 
 
-def new_headers(packets):
-    """gpg writes the old format of headers, Go's serializer the new one."""
+def old_packets(data):
+    """gpg writes the old format of headers."""
+    while data:
+        size = [1, 2, 4][data[0] & 3]
+        length = int.from_bytes(data[1 : 1 + size], "big")
+        end = 1 + size + length
+        yield (data[0] >> 2) & 15, data[1 + size : end], data[:end]
+        data = data[end:]
+
+
+def new_headers(data):
+    """Go's serializer writes the new format."""
     out = b""
-    while packets:
-        tag, kind = (packets[0] >> 2) & 15, packets[0] & 3
-        size = [1, 2, 4][kind]
-        length = int.from_bytes(packets[1 : 1 + size], "big")
-        body, packets = packets[1 + size :][:length], packets[1 + size + length :]
-        header = bytes([0xC0 | tag])
-        if length < 192:
-            header += bytes([length])
-        elif length < 8384:
-            header += (length - 192 + (192 << 8)).to_bytes(2, "big")
+    for tag, body, _ in old_packets(data):
+        out += bytes([0xC0 | tag])
+        if len(body) < 192:
+            out += bytes([len(body)])
+        elif len(body) < 8384:
+            out += (len(body) - 192 + (192 << 8)).to_bytes(2, "big")
         else:
-            header += b"\xff" + length.to_bytes(4, "big")
-        out += header + body
+            out += b"\xff" + len(body).to_bytes(4, "big")
+        out += body
     return out
 
 
@@ -460,6 +468,145 @@ ess_cert_id_alg = sha256
     )
 
 
+REFUSED = []
+
+
+def refuse(name, says, form, key, signature):
+    """A rekord entry that is refused, and a part of the reason given."""
+    entry = {
+        "apiVersion": "0.0.1",
+        "kind": "rekord",
+        "spec": {
+            "data": {"content": b64(ARTIFACT)},
+            "signature": {
+                "format": form, "content": b64(signature), "publicKey": {"content": b64(key)},
+            },
+        },
+    }
+    REFUSED.append({"name": name, "says": says, "proposed": entry})
+
+
+def refused(folder):
+    folder = pathlib.Path(folder)
+
+    # x509
+    p256 = Signer(folder, ec.generate_private_key(ec.SECP256R1()))
+    signature = p256.sign(ARTIFACT)
+    root, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    leaf = certificate("leaf", "root", p256.key, root, False)
+    above = certificate("root", "root", root, root, True)
+    impostor = certificate("root", "root", other, other, True)
+    refuse("authority", "authority", "x509", certificate("a", "a", p256.key, p256.key, True), signature)
+    refuse("chain upside down", "authority", "x509", above + leaf, signature)
+    refuse("chain by another", "not issued", "x509", leaf + impostor, signature)
+    refuse("chain of no authority", "not issued", "x509", leaf + leaf, signature)
+    refuse("long chain", "11 certificates", "x509", leaf + 10 * above, signature)
+    refuse("two keys", "must be PEM", "x509", 2 * p256.pem, signature)
+    refuse("key and certificate", "must be PEM", "x509", p256.pem + leaf, signature)
+    refuse("no PEM", "must be PEM", "x509", b"nothing", signature)
+    refuse("empty key", "is empty", "x509", b"", signature)
+    refuse("empty signature", "is empty", "x509", leaf, b"")
+    weak = rsa.generate_private_key(65537, 1024)
+    refuse("weak key", "insecure", "x509", public_pem(weak), signature)
+
+    # ssh
+    def ssh(name, *options):
+        key = folder / f"refused-{name}"
+        run("ssh-keygen", "-q", *options, "-N", "", "-f", str(key))
+        return key, key.with_suffix(".pub").read_bytes()
+
+    def ssh_sign(key, namespace="file"):
+        return run("ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key), stdin=ARTIFACT)
+
+    (one, line), (another, other_line) = ssh("one", "-t", "ed25519"), ssh("two", "-t", "ed25519")
+    refuse("ssh namespace", "namespace", "ssh", line, ssh_sign(one, "git"))
+    refuse("ssh other key", "another key", "ssh", line, ssh_sign(another))
+    refuse("ssh two keys", "one OpenSSH public key", "ssh", line + other_line, ssh_sign(one))
+    refuse("ssh no signature", "armored", "ssh", line, b"nothing")
+    small, small_line = ssh("small", "-t", "rsa", "-b", "1024")
+    refuse("ssh weak key", "insecure", "ssh", small_line, ssh_sign(one))
+    renamed = line.replace(b"ssh-ed25519", b"ssh-dss", 1)
+    refuse("ssh key type", "one OpenSSH public key", "ssh", renamed, ssh_sign(one))
+
+    # minisign
+    def minisign(name):
+        public, secret = str(folder / f"{name}.pub"), str(folder / f"{name}.key")
+        run("minisign", "-G", "-W", "-p", public, "-s", secret)
+        message = folder / "refused-message"
+        message.write_bytes(ARTIFACT)
+        run("minisign", "-S", "-W", "-s", secret, "-m", str(message))
+        signature = (folder / "refused-message.minisig").read_bytes()
+        return pathlib.Path(public).read_bytes(), signature
+
+    (key, signature), (_, other) = minisign("one"), minisign("two")
+    refuse("minisign other key", "another number", "minisign", key, other)
+    refuse("minisign signature for a key", "minisign public key", "minisign", signature, signature)
+    refuse("minisign key for a signature", "minisign signature", "minisign", key, key)
+    lines = signature.split(b"\n")
+    strange = b"XX" + base64.b64decode(lines[1])[2:]
+    refuse(
+        "minisign algorithm", "neither Ed nor ED", "minisign", key,
+        b"\n".join([lines[0], b64(strange).encode()]),
+    )
+
+    # pgp
+    home = folder / "gpg-refused"
+    home.mkdir(mode=0o700)
+
+    def gpg(*args, stdin=None, at=None):
+        moment = ["--faked-system-time", at] if at else []
+        return run(
+            "gpg", "--homedir", str(home), "--batch", "--quiet", "--yes", "--pinentry-mode", "loopback",
+            "--passphrase", "", "--allow-weak-key-signatures", *moment, *args, stdin=stdin,
+        )
+
+    def pgp_key(name, algorithm, usage, expires="0", at=None):
+        gpg("--quick-gen-key", name, algorithm, usage, expires, at=at)
+        return gpg("--export", name)
+
+    def pgp_sign(name, *options, at=None):
+        return gpg("--local-user", name, *options, "--detach-sign", stdin=ARTIFACT, at=at)
+
+    good = pgp_key("good", "ed25519", "sign")
+    signature = pgp_sign("good")
+    refuse("pgp other key", "none of the keys", "pgp", pgp_key("other", "ed25519", "sign"), signature)
+    refuse("pgp secret key", "secret key", "pgp", gpg("--export-secret-keys", "good"), signature)
+    refuse("pgp SHA-1", "SHA-256", "pgp", good, pgp_sign("good", "--digest-algo", "SHA1"))
+    refuse("pgp text", "type 0x00", "pgp", good, pgp_sign("good", "--textmode"))
+    refuse("pgp no signature", "detached OpenPGP signature", "pgp", good, good)
+    refuse("pgp no key", "OpenPGP public key", "pgp", b"nothing", signature)
+    refuse("pgp weak key", "insecure", "pgp", pgp_key("weak", "rsa1024", "sign"), pgp_sign("weak"))
+    refuse("pgp no signing key", "may sign", "pgp", pgp_key("cert", "ed25519", "cert"), signature)
+    past = "20200101T000000!"
+    ended = pgp_key("ended", "ed25519", "sign", "seconds=100000", at=past)
+
+    def fingerprint(name):
+        listing = gpg("--list-keys", "--with-colons", name, at=past).decode().splitlines()
+        return next(line.split(":")[9] for line in listing if line.startswith("fpr"))
+
+    gpg("--quick-set-expire", fingerprint("ended"), "0", at="20200101T000100!")
+    late = pgp_sign("ended", at="20250101T000000!")
+    refuse("pgp late signature", "not valid when", "pgp", ended, late)
+    early = pgp_sign("ended", at="20200101T010000!")
+    bare = b"".join(whole for tag, _, whole in old_packets(ended) if tag != 2)
+    refuse("pgp without a self-signature", "may sign", "pgp", bare, early)
+
+    # A subkey that anybody could have hung on: its binding taken away, or put behind another's.
+    pgp_key("subkey", "ed25519", "sign")
+    gpg("--quick-add-key", fingerprint("subkey"), "ed25519", "sign")
+    by_subkey = pgp_sign("subkey")
+    whole = [whole for _, _, whole in old_packets(gpg("--export", "subkey"))]
+    refuse("pgp unbound subkey", "none of the keys", "pgp", b"".join(whole[:-1]), by_subkey)
+    refuse("pgp foreign subkey", "none of the keys", "pgp", good + b"".join(whole[-2:]), by_subkey)
+
+    revocation = (home / "openpgp-revocs.d" / f"{fingerprint('good')}.rev").read_text()
+    gpg("--import", stdin=revocation.replace(":-----BEGIN", "-----BEGIN").encode())
+    refuse("pgp revoked key", "revoked", "pgp", gpg("--export", "good"), signature)
+    run("gpgconf", "--kill", "all", env={"GNUPGHOME": str(home)})
+
+    (HERE / "refused.json").write_text(json.dumps(REFUSED, indent=1) + "\n")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         hashedrekord(folder)
@@ -467,6 +614,7 @@ def main():
         rekords(folder)
         pgp(folder)
         rfc3161(folder)
+        refused(folder)
 
 
 main()

@@ -66,13 +66,18 @@ pub(in crate::adapters::storage) const fn table_number(table: Table) -> u8 {
     match table {
         Table::Account => 1,
         Table::TimestampFloor => 2,
+        Table::TrustRepository => 3,
     }
 }
 
 fn table_from_number(number: u8) -> Option<Table> {
-    [Table::Account, Table::TimestampFloor]
-        .into_iter()
-        .find(|table| table_number(*table) == number)
+    [
+        Table::Account,
+        Table::TimestampFloor,
+        Table::TrustRepository,
+    ]
+    .into_iter()
+    .find(|table| table_number(*table) == number)
 }
 
 /// A batch's records on their way to the file, without their checksums.

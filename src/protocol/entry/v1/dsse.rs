@@ -1,7 +1,6 @@
 //! dsse 0.0.1: an envelope as text, and the keys that verify it. Of the envelope only hashes and
 //! signatures stay.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::super::search::{SearchTerm, SearchTerms};
@@ -16,9 +15,13 @@ use crate::protocol::bytes::{Base64, Sha256, to_base64};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Dsse {
     proposed_content: ProposedContent,
-    /// Members of the logged form. Go's clients send `null` for the list that they leave empty.
+    // Members of the logged form: Go's clients send null for the list, sigstore-python for all.
     #[serde(rename = "signatures", default)]
-    _signatures: Option<[IgnoredAny; 0]>,
+    _signatures: (),
+    #[serde(rename = "envelopeHash", default)]
+    _envelope_hash: (),
+    #[serde(rename = "payloadHash", default)]
+    _payload_hash: (),
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -163,29 +163,27 @@ impl<'a> PgpSignature<'a> {
             (bytes.to_vec(), armor::encode(bytes, armor::SIGNATURE))
         };
         let packets = packet::split(&binary).ok_or(PgpError::Signature)?;
-        let mut refusal = PgpError::Signature;
-        for packet in packets.iter().filter(|packet| packet.tag != packet::MARKER) {
-            match Self::of_packet(key, packet) {
-                Ok((packet, key)) => {
-                    return Ok(Self {
-                        canonical,
-                        packet,
-                        key,
-                    });
-                }
-                Err(error) => refusal = error,
-            }
+        let is_known = |tag| matches!(tag, packet::SIGNATURE | packet::MARKER);
+        if !packets.iter().all(|packet| is_known(packet.tag)) {
+            return Err(PgpError::Signature);
         }
-        Err(refusal)
+        let mut signatures = packets
+            .iter()
+            .filter(|packet| packet.tag == packet::SIGNATURE)
+            .map(|packet| Self::of_packet(key, packet));
+        let first = signatures.next().ok_or(PgpError::Signature)?;
+        let (packet, key) = signatures.fold(first, Result::or)?;
+        Ok(Self {
+            canonical,
+            packet,
+            key,
+        })
     }
 
     fn of_packet(
         key: &'a PgpKey,
         packet: &Packet<'_>,
     ) -> Result<(PgpSignaturePacket, &'a SigningKey), PgpError> {
-        if packet.tag != packet::SIGNATURE {
-            return Err(PgpError::Signature);
-        }
         let packet = PgpSignaturePacket::read(packet.body)?;
         if packet.kind != BINARY {
             return Err(PgpError::SignatureType);

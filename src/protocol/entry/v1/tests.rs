@@ -1,6 +1,12 @@
+use serde_json::{Value, json};
+
+use super::super::hashedrekord::MAX_BODY;
+use super::super::search::MAX_TERMS;
 use super::*;
-use crate::protocol::bytes::{Sha256, to_base64};
-use crate::protocol::keys::{KeyAlgorithm, SignatureInvalid, SigningKey};
+use crate::protocol::bundle::dsse::pre_authentication_encoding;
+use crate::protocol::bytes::{HashAlgorithm, MAX_PEM_LENGTH, Sha256, to_base64};
+use crate::protocol::keys::{KeyAlgorithm, PublicKey, SignatureInvalid, SigningKey};
+use crate::protocol::tsp::{PkiFailure, TimestampError, rejection};
 
 fn hashedrekord(pem: &str, signature: &[u8], digest: &str) -> String {
     format!(
@@ -117,4 +123,271 @@ fn a_member_that_is_wrong_is_named_by_its_path() {
         let error = ProposedEntry::parse(json.as_bytes()).unwrap_err();
         assert!(error.to_string().contains(path), "{error}");
     }
+}
+
+fn key(algorithm: KeyAlgorithm) -> SigningKey {
+    SigningKey::generate(algorithm).unwrap().0
+}
+
+fn admit_value(entry: &Value) -> Result<AdmittedEntry, EntryError> {
+    admit(&entry.to_string())
+}
+
+fn b64_pem(key: &SigningKey) -> String {
+    to_base64(key.public_key().to_pem().as_bytes())
+}
+
+const TYPE: &str = "application/vnd.in-toto+json";
+
+/// An envelope over the payload, signed by each of the keys.
+fn envelope(payload: &[u8], keys: &[&SigningKey]) -> String {
+    let encoding = pre_authentication_encoding(TYPE, payload);
+    let signature = |key: &&SigningKey| json!({"sig": to_base64(&key.sign(&encoding).unwrap())});
+    let signatures: Vec<Value> = keys.iter().map(signature).collect();
+    json!({"payload": to_base64(payload), "payloadType": TYPE, "signatures": signatures})
+        .to_string()
+}
+
+fn dsse(envelope: &str, verifiers: &[&SigningKey]) -> Value {
+    let verifiers: Vec<String> = verifiers.iter().map(|key| b64_pem(key)).collect();
+    json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {
+        "proposedContent": {"envelope": envelope, "verifiers": verifiers}
+    }})
+}
+
+#[test]
+fn an_ed25519ph_signature_is_admitted_with_its_sha512_digest_alone() {
+    // RFC 8032 §7.3, "abc".
+    let spki = concat!(
+        "302a300506032b6570032100",
+        "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf"
+    );
+    let signature = concat!(
+        "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41",
+        "31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406"
+    );
+    let key = PublicKey::from_spki_der(&hex::decode(spki).unwrap()).unwrap();
+    let entry = |algorithm: &str, hash: HashAlgorithm| {
+        let hex = hex::encode(hash.digest(b"abc").as_bytes());
+        json!({"apiVersion": "0.0.1", "kind": "hashedrekord", "spec": {
+            "data": {"hash": {"algorithm": algorithm, "value": hex}},
+            "signature": {
+                "content": to_base64(&hex::decode(signature).unwrap()),
+                "publicKey": {"content": to_base64(key.to_pem().as_bytes())},
+            },
+        }})
+    };
+
+    admit_value(&entry("sha512", HashAlgorithm::Sha512)).unwrap();
+    assert_eq!(
+        admit_value(&entry("sha256", HashAlgorithm::Sha256)).unwrap_err(),
+        EntryError::Ed25519Digest
+    );
+}
+
+#[test]
+fn pem_has_one_canonical_form_whatever_its_lines() {
+    let key = key(KeyAlgorithm::P384);
+    let pem = key.public_key().to_pem();
+    let lines: Vec<&str> = pem.lines().collect();
+    let one_line = [
+        lines[0],
+        &lines[1..lines.len() - 1].concat(),
+        lines[lines.len() - 1],
+    ]
+    .join("\n");
+
+    for text in [
+        pem.clone(),
+        pem.trim_end().to_owned(),
+        pem.replace('\n', "\r\n"),
+        one_line,
+        format!("\n  \n{pem}\n\n"),
+        format!("Subject: me\n{pem}"),
+    ] {
+        let read = verifier::Verifier::from_pem(text.as_bytes()).unwrap();
+        assert_eq!(read.canonical_pem(), pem, "{text}");
+    }
+    let long = format!("{pem}{}", " ".repeat(MAX_PEM_LENGTH));
+    assert_eq!(
+        verifier::Verifier::from_pem(long.as_bytes()).unwrap_err(),
+        VerifierError::TooLong(long.len())
+    );
+}
+
+#[test]
+fn every_key_of_an_envelope_must_have_signed_and_every_signature_needs_its_key() {
+    let (one, other) = (key(KeyAlgorithm::P256), key(KeyAlgorithm::Ed25519));
+    let both = envelope(b"{}", &[&one, &other]);
+
+    admit_value(&dsse(&both, &[&other, &one])).unwrap();
+    assert_eq!(
+        admit_value(&dsse(&both, &[&one])).unwrap_err(),
+        EntryError::UnverifiedSignature
+    );
+    let by_one = envelope(b"{}", &[&one]);
+    assert!(matches!(
+        admit_value(&dsse(&by_one, &[&other, &one])).unwrap_err(),
+        EntryError::Signature { .. }
+    ));
+}
+
+#[test]
+fn a_p384_key_signs_an_envelope_with_its_own_hash() {
+    // With SHA-256 too, as cosign signs: that is among the vectors.
+    let key = key(KeyAlgorithm::P384);
+
+    admit_value(&dsse(&envelope(b"{}", &[&key]), &[&key])).unwrap();
+}
+
+#[test]
+fn the_limits_of_an_envelope_are_named() {
+    let key = key(KeyAlgorithm::P256);
+    let many = vec![&key; MAX_SIGNATURES + 1];
+    let error = |entry: &Value| admit_value(entry).unwrap_err();
+
+    assert_eq!(
+        error(&dsse(&envelope(b"{}", &[&key]), &many)),
+        EntryError::TooManyVerifiers(17)
+    );
+    assert_eq!(
+        error(&dsse(&envelope(b"{}", &many), &[&key])),
+        EntryError::Envelope {
+            field: "spec.proposedContent.envelope",
+            source: EnvelopeError::TooManySignatures(17)
+        }
+    );
+    for (text, reason) in [
+        (envelope(b"", &[&key]), EnvelopeError::Empty("payload")),
+        (envelope(b"{}", &[]), EnvelopeError::Empty("signatures")),
+        ("{}".to_owned(), EnvelopeError::Malformed),
+        (
+            envelope(b"{}", &[&key]).replace("\"sig\":\"", "\"sig\":\"!"),
+            EnvelopeError::Base64,
+        ),
+    ] {
+        let EntryError::Envelope { source, .. } = error(&dsse(&text, &[&key])) else {
+            panic!("{text}");
+        };
+        assert_eq!(source, reason);
+    }
+    assert_eq!(
+        error(&dsse(&envelope(b"{}", &[&key]), &[])),
+        EntryError::Empty("spec.proposedContent.verifiers")
+    );
+}
+
+#[test]
+fn a_statement_with_too_many_subjects_is_refused_and_one_that_is_none_is_logged() {
+    let key = key(KeyAlgorithm::P256);
+    let statement = |count: usize| {
+        let subject = |n: usize| json!({"name": "x", "digest": {"sha256": format!("{n:064x}")}});
+        let subjects: Vec<Value> = (0..count).map(subject).collect();
+        json!({"subject": subjects}).to_string()
+    };
+    let admitted = |payload: &str| {
+        admit_value(&dsse(&envelope(payload.as_bytes(), &[&key]), &[&key]))
+            .map(|entry| entry.into_parts().1.len())
+    };
+
+    // Besides the subjects: payload, envelope, and the key as either kind of term.
+    assert_eq!(admitted(&statement(MAX_TERMS - 4)), Ok(MAX_TERMS));
+    assert_eq!(
+        admitted(&statement(MAX_TERMS - 3)),
+        Err(EntryError::TooManyTerms(TooManyTerms))
+    );
+    assert_eq!(admitted("not JSON"), Ok(4));
+    assert_eq!(admitted(r#"{"subject":[{"digest":{"sha256":1}}]}"#), Ok(4));
+}
+
+#[test]
+fn members_of_the_logged_form_cannot_be_proposed() {
+    let key = key(KeyAlgorithm::P256);
+    let good = dsse(&envelope(b"{}", &[&key]), &[&key]);
+    for (member, value) in [
+        (
+            "envelopeHash",
+            json!({"algorithm": "sha256", "value": "00"}),
+        ),
+        ("signatures", json!([])),
+        ("other", json!(null)),
+    ] {
+        let mut entry = good.clone();
+        entry["spec"][member] = value;
+        let error = ProposedEntry::parse(entry.to_string().as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(member), "{error}");
+    }
+}
+
+#[test]
+fn an_entry_that_is_too_large_is_refused_with_the_limit() {
+    let key = key(KeyAlgorithm::P256);
+    let json = hashedrekord(
+        &key.public_key().to_pem(),
+        &[0; MAX_BODY],
+        &Sha256::of(b"artifact").to_hex(),
+    );
+
+    let error = admit(&json).unwrap_err();
+    assert!(matches!(error, EntryError::TooLarge(size) if size > MAX_BODY));
+    assert!(error.to_string().contains("65535"), "{error}");
+}
+
+#[test]
+fn a_rekord_is_found_by_its_hash_and_admitted_by_its_content_alone() {
+    let key = key(KeyAlgorithm::P256);
+    let entry = |data: Value| {
+        json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": {
+            "data": data,
+            "signature": {
+                "format": "x509",
+                "content": to_base64(&key.sign(b"artifact").unwrap()),
+                "publicKey": {"content": b64_pem(&key)},
+            },
+        }})
+    };
+    let signature_of =
+        |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["spec"]["data"].clone();
+    let hash = json!({"algorithm": "sha256", "value": Sha256::of(b"artifact").to_hex()});
+    let content = to_base64(b"artifact");
+
+    let by_hash = entry(json!({"hash": hash.clone()}));
+    let proposed = ProposedEntry::parse(by_hash.to_string().as_bytes()).unwrap();
+    let empty = EntryError::Empty("spec.data.content");
+    assert_eq!(proposed.admit().unwrap_err(), empty);
+    let found = proposed.canonical_body().unwrap();
+    assert_eq!(signature_of(&found), json!({"hash": hash.clone()}));
+    let admitted = admit_value(&entry(json!({"content": content.clone()}))).unwrap();
+    assert_eq!(signature_of(admitted.body()), signature_of(&found));
+
+    let other = json!({"algorithm": "sha256", "value": Sha256::of(b"other").to_hex()});
+    let mismatch = entry(json!({"content": content, "hash": other}));
+    assert_eq!(admit_value(&mismatch).unwrap_err(), EntryError::DataHash);
+    assert_eq!(admit_value(&entry(json!({}))).unwrap_err(), empty);
+    let url = entry(json!({"url": "https://example.com", "hash": hash}));
+    let error = ProposedEntry::parse(url.to_string().as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("url"), "{error}");
+}
+
+#[test]
+fn a_timestamp_response_is_small_and_granted() {
+    let entry = |content: &[u8]| {
+        json!({"apiVersion": "0.0.1", "kind": "rfc3161", "spec": {
+            "tsr": {"content": to_base64(content)}
+        }})
+    };
+    let refused = rejection(PkiFailure::BadRequest, "no");
+
+    assert_eq!(
+        admit_value(&entry(&vec![0; MAX_TIMESTAMP + 1])).unwrap_err(),
+        EntryError::TimestampLength(10_241)
+    );
+    assert_eq!(
+        admit_value(&entry(&refused)).unwrap_err(),
+        EntryError::Timestamp(TimestampError::NotGranted)
+    );
+    assert!(matches!(
+        admit_value(&entry(b"")).unwrap_err(),
+        EntryError::Timestamp(TimestampError::Malformed)
+    ));
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::bytes::{Base64, Sha256};
 use crate::protocol::tsp::TimestampError;
 
 #[derive(Deserialize)]
@@ -105,6 +105,64 @@ fn an_entry_whose_signature_is_for_something_else_is_refused() {
                     | EntryError::Timestamp(TimestampError::Signature)
             ),
             "{name}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_query_for_the_key_finds_the_entry() {
+    #[derive(Deserialize)]
+    struct Proposed {
+        spec: Spec,
+    }
+    #[derive(Deserialize)]
+    struct Spec {
+        signature: SignatureOf,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct SignatureOf {
+        format: Option<PkiFormat>,
+        public_key: KeyOf,
+    }
+    #[derive(Deserialize)]
+    struct KeyOf {
+        content: Base64,
+    }
+
+    let mut count = 0;
+    for (name, case) in each_case() {
+        let Ok(proposed) = serde_json::from_str::<Proposed>(case.proposed.get()) else {
+            continue;
+        };
+        let signature = proposed.spec.signature;
+        let format = signature.format.unwrap_or(PkiFormat::X509);
+        let query = SearchTerm::from_key_query(format, &signature.public_key.content.0).unwrap();
+
+        let entry = parse(&case.proposed).admit().unwrap();
+        assert!(entry.search_terms().contains(&query), "{name}");
+        count += 1;
+    }
+    assert_eq!(count, 17);
+}
+
+#[test]
+fn what_no_log_should_take_is_refused_for_its_own_reason() {
+    #[derive(Deserialize)]
+    struct Refused {
+        name: String,
+        says: String,
+        proposed: Box<RawValue>,
+    }
+
+    let json = include_str!("../../../../tests/vectors/entry/refused.json");
+    for case in serde_json::from_str::<Vec<Refused>>(json).unwrap() {
+        let error = parse(&case.proposed).admit().unwrap_err().to_string();
+        assert!(error.contains(&case.says), "{}: {error}", case.name);
+        assert!(
+            error.starts_with("spec.signature."),
+            "{}: {error}",
+            case.name
         );
     }
 }

@@ -1,0 +1,406 @@
+//! The TUF repository over HTTP: a year of it, its renewal by hand, and its ceremony.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use signet::adapters::storage;
+use signet::adapters::system::SystemClock;
+use signet::protocol::bytes::Sha256;
+use signet::protocol::time::{Clock as _, UnixTime};
+use signet::protocol::tuf::{Metadata as _, Role, TrustedSet, UpdateError};
+use signet::services::ledger::Table;
+use signet::services::trust::renewal::Keeper;
+
+use crate::support::clock::TestClock;
+use crate::support::http::Request;
+use crate::support::program::Program;
+use crate::support::server::{Plan, TestServer};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const TUF_KEYS: [&str; 2] = ["tuf-root.key.pem", "tuf-online.key.pem"];
+
+fn fetch(server: &TestServer, path: &str) -> Option<Vec<u8>> {
+    let reply = server.get(&format!("/tuf/{path}"));
+    match reply.status {
+        200 => Some(reply.body),
+        404 => None,
+        status => panic!("{path}: {status}"),
+    }
+}
+
+/// What a client does on a day, from what it has to every file.
+fn refresh(set: &mut TrustedSet, server: &TestServer, now: UnixTime) -> Result<(), UpdateError> {
+    let get = |path: String| fetch(server, &path).unwrap_or_else(|| panic!("{path} is not there"));
+    loop {
+        let next = set.root().body().version().next().unwrap();
+        let Some(root) = fetch(server, &format!("{next}.root.json")) else {
+            break;
+        };
+        set.update_root(&root)?;
+    }
+    set.update_timestamp(&get("timestamp.json".to_owned()), now)?;
+    let version = set.timestamp().unwrap().body().snapshot().version;
+    set.update_snapshot(&get(format!("{version}.snapshot.json")), now)?;
+    let version = set.snapshot().unwrap().body().targets().unwrap().version;
+    set.update_targets(&get(format!("{version}.targets.json")), now)?;
+    let files: Vec<_> = set
+        .files()?
+        .map(|(name, file)| (name.to_owned(), file.sha256().to_hex()))
+        .collect();
+    for (name, hash) in files {
+        set.check_target(&name, &get(format!("targets/{hash}.{name}")))?;
+    }
+    Ok(())
+}
+
+fn state(server: &TestServer) -> (u16, Value) {
+    let ready = server.get("/readyz");
+    (
+        ready.status,
+        ready.json()["parts"]["trust-repository"].clone(),
+    )
+}
+
+#[test]
+fn a_year_goes_by_and_clients_old_and_new_are_served_every_day() {
+    let clock = Arc::new(TestClock::default());
+    let mut server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
+    let first_root = fetch(&server, "1.root.json").unwrap();
+    let mut yesterday = TrustedSet::new(&first_root).unwrap();
+    let mut warned = Vec::new();
+
+    for day in 1..=365 {
+        clock.advance(DAY);
+        if day == 100 {
+            server = server.restart();
+        }
+        Keeper::new(Arc::clone(server.app().repository()))
+            .renew()
+            .unwrap();
+        let (status, part) = state(&server);
+        assert_eq!(status, 200, "day {day}");
+        if part["state"] == "warning" {
+            warned.push((day, part["reason"].as_str().unwrap().to_owned()));
+            server.app().repository().renew_root().unwrap();
+        }
+
+        refresh(&mut yesterday, &server, clock.now()).unwrap();
+        let mut new = TrustedSet::new(&first_root).unwrap();
+        refresh(&mut new, &server, clock.now()).unwrap();
+    }
+
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert_eq!(warned[0].0, 305);
+    assert!(warned[0].1.contains("within 60 days") && warned[0].1.contains("signet trust renew"));
+    assert_eq!(yesterday.root().body().version().get(), 2);
+    assert_eq!(yesterday.timestamp().unwrap().body().version().get(), 366);
+    assert_eq!(fetch(&server, "1.root.json").unwrap(), first_root);
+}
+
+#[test]
+fn the_operator_is_warned_three_times_before_the_root_ends() {
+    let clock = Arc::new(TestClock::default());
+    let server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
+    let first_root = fetch(&server, "1.root.json").unwrap();
+    let renew = || server.app().repository().renew().map(|_| ()).unwrap();
+    let days_left = || {
+        let page = server.get("/metrics").text();
+        let line = "signet_tuf_expiry_seconds{role=\"root\"} ";
+        let line = page.lines().find_map(|shown| shown.strip_prefix(line));
+        line.unwrap().parse::<f64>().unwrap() / DAY.as_secs_f64()
+    };
+    assert!((days_left() - 365.0).abs() < 0.01);
+
+    for (wait, left, said) in [(305, 60.0, "60"), (30, 30.0, "30"), (23, 7.0, "7")] {
+        clock.advance(DAY * wait - Duration::from_secs(10));
+        renew();
+        let (_, before) = state(&server);
+        clock.advance(Duration::from_secs(10));
+        let (status, part) = state(&server);
+
+        let said = format!("within {said} days");
+        let reason = |part: &Value| part["reason"].as_str().unwrap_or_default().to_owned();
+        assert!(!reason(&before).contains(&said), "{before}");
+        assert_eq!((status, part["state"].as_str()), (200, Some("warning")));
+        assert!(reason(&part).contains(&said), "{part}");
+        assert!((days_left() - left).abs() < 0.01);
+    }
+
+    clock.advance(DAY * 7);
+    renew();
+    let (status, part) = state(&server);
+    assert_eq!((status, part["state"].as_str()), (503, Some("failed")));
+    assert!(days_left() < 0.01);
+    let refused = refresh(
+        &mut TrustedSet::new(&first_root).unwrap(),
+        &server,
+        clock.now(),
+    );
+    assert!(matches!(
+        refused,
+        Err(UpdateError::Expired {
+            role: Role::Root,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_root_that_is_yet_to_come_is_404_for_get_and_head_and_no_page() {
+    let server = TestServer::start();
+
+    for method in ["GET", "HEAD"] {
+        let reply = server.send(&Request::new(method, "/tuf/2.root.json"));
+
+        assert_eq!(reply.status, 404, "{method}");
+        assert_eq!(
+            reply.header("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
+    }
+}
+
+#[test]
+fn what_tuf_offers_is_what_the_trust_documents_say() {
+    let server = TestServer::start();
+    let list: Value = serde_json::from_slice(&fetch(&server, "1.targets.json").unwrap()).unwrap();
+    let files = list["signed"]["targets"].as_object().unwrap();
+
+    for (name, file) in files {
+        let hash = file["hashes"]["sha256"].as_str().unwrap();
+        let content = fetch(&server, &format!("targets/{hash}.{name}")).unwrap();
+        assert_eq!(Sha256::of(&content).to_hex(), hash);
+        assert_eq!(file["hashes"].as_object().unwrap().len(), 1, "{name}");
+        let custom = &file["custom"]["sigstore"];
+        assert_eq!(custom["status"], "Active", "{name}");
+        assert!(custom["usage"].is_string(), "{name}");
+        let published = match name.as_str() {
+            "trusted_root.json" | "signing_config.v0.2.json" => format!("/trust/{name}"),
+            "ctfe.pub" => "/trust/ctlog.pem".to_owned(),
+            _ => continue,
+        };
+        assert_eq!(content, server.get(&published).body, "{name}");
+    }
+    let names: Vec<_> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "ctfe.pub",
+            "fulcio.crt.pem",
+            "fulcio_intermediate_v1.crt.pem",
+            "rekor.pub",
+            "signing_config.v0.2.json",
+            "trusted_root.json",
+            "tsa_leaf.crt.pem",
+            "tsa_root.crt.pem",
+        ]
+    );
+}
+
+#[test]
+fn an_instance_of_an_earlier_release_gets_its_repository_at_its_next_start() {
+    let server = TestServer::start();
+    let trusted_root = server.get("/trust/trusted_root.json").body;
+    let before = fetch(&server, "1.root.json").unwrap();
+    let stopped = server.stop();
+    // As the earlier release left it: without keys and records of a repository.
+    for name in TUF_KEYS {
+        fs::remove_file(stopped.data_dir().join("keys").join(name)).unwrap();
+    }
+    let storage = storage::open(&stopped.data_dir(), storage::Options::default()).unwrap();
+    let ledger = storage.ledger();
+    for (key, _) in ledger.scan(Table::TrustRepository).unwrap() {
+        ledger.remove(Table::TrustRepository, &key).unwrap();
+    }
+    drop((storage, ledger));
+
+    let server = stopped.start();
+
+    assert_eq!(server.get("/trust/trusted_root.json").body, trusted_root);
+    let root = fetch(&server, "1.root.json").unwrap();
+    assert_ne!(root, before);
+    let mut set = TrustedSet::new(&root).unwrap();
+    refresh(&mut set, &server, SystemClock.now()).unwrap();
+    set.check_target("trusted_root.json", &trusted_root)
+        .unwrap();
+}
+
+#[test]
+fn a_lost_online_key_is_not_made_anew_and_a_lost_root_key_is_missed_when_it_is_needed() {
+    let server = TestServer::start();
+    let stopped = server.stop();
+    let [root_key, online_key] = TUF_KEYS.map(|name| stopped.data_dir().join("keys").join(name));
+    fs::remove_file(root_key).unwrap();
+    let server = stopped.start();
+    assert_eq!(server.get("/readyz").status, 200);
+    assert!(server.app().repository().renew_root().is_err());
+    let stopped = server.stop();
+    fs::remove_file(&online_key).unwrap();
+
+    let refused = stopped.try_start().err().unwrap();
+
+    assert!(
+        refused.to_string().contains("tuf-online.key.pem"),
+        "{refused}"
+    );
+    assert!(!online_key.exists());
+}
+
+#[test]
+fn an_old_journal_publishes_nothing_new() {
+    let clock = Arc::new(TestClock::default());
+    let server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
+    let stopped = server.stop();
+    let journal = stopped.data_dir().join("journal");
+    let segment = journal.join("00000001.seg");
+    let first_day = fs::read(&segment).unwrap();
+    let server = stopped.start();
+    clock.advance(DAY * 2);
+    server.app().repository().renew().unwrap();
+    let stopped = server.stop();
+    fs::write(&segment, first_day).unwrap();
+    fs::remove_dir_all(stopped.data_dir().join("state")).unwrap();
+
+    let server = stopped.start();
+
+    let timestamp: Value =
+        serde_json::from_slice(&fetch(&server, "timestamp.json").unwrap()).unwrap();
+    assert_eq!(timestamp["signed"]["version"], 1);
+    assert!(server.app().repository().renew().is_err());
+    assert!(server.app().repository().renew_root().is_err());
+    assert_eq!(fetch(&server, "2.root.json"), None);
+    assert_eq!(server.get("/readyz").status, 503);
+}
+
+#[test]
+fn the_root_is_renewed_by_hand_with_and_without_a_server() {
+    let program = Program::new();
+    let nothing = program.run(&["trust", "show"]);
+    assert_eq!(nothing.status, Some(1));
+    assert!(nothing.stderr.contains("no instance"), "{}", nothing.stderr);
+    let server = program.serve(&[]);
+    let show = || -> Value {
+        let shown = program.run(&["trust", "show", "--json"]);
+        assert_eq!(shown.status, Some(0), "{}", shown.stderr);
+        serde_json::from_str(&shown.stdout).unwrap()
+    };
+    let before = show();
+
+    let renewed = program.run(&["trust", "renew"]);
+
+    assert_eq!(renewed.status, Some(0), "{}", renewed.stderr);
+    let root = Request::get("/tuf/2.root.json").send(server.address());
+    assert_eq!(root.status, 200);
+    let after = show();
+    assert_eq!(after["root_sha256"], Sha256::of(&root.body).to_hex());
+    assert_eq!(after["initial_root_sha256"], before["initial_root_sha256"]);
+    assert!(renewed.stderr.contains("root version 2"));
+    drop(server);
+
+    let renewed = program.run(&["trust", "renew"]);
+
+    assert_eq!(renewed.status, Some(0), "{}", renewed.stderr);
+    assert!(renewed.stderr.contains("root version 3"));
+    let shown = program.run(&["trust", "show"]);
+    let initial = before["initial_root_sha256"].as_str().unwrap();
+    assert!(shown.stdout.contains(initial), "{}", shown.stdout);
+    assert!(shown.stdout.contains("1 of 1"), "{}", shown.stdout);
+}
+
+#[test]
+fn a_ceremony_takes_the_root_out_of_the_server() {
+    let program = Program::new();
+    let server = program.serve(&[]);
+    let ceremony = |arguments: &[&str]| {
+        let mut all = vec!["trust", "root-ceremony"];
+        all.extend(arguments);
+        program.run(&all)
+    };
+    let done = |arguments: &[&str]| {
+        let ended = ceremony(arguments);
+        assert_eq!(ended.status, Some(0), "{arguments:?}: {}", ended.stderr);
+        ended
+    };
+    for owner in ["alice", "bob", "carol"] {
+        done(&["key", "--out", owner]);
+    }
+    let twice = ceremony(&["key", "--out", "alice"]);
+    assert_eq!(twice.status, Some(1));
+    let keys = [
+        "--key",
+        "alice.pub",
+        "--key",
+        "bob.pub",
+        "--key",
+        "carol.pub",
+    ];
+    let mut propose = vec!["propose", "--threshold", "2", "--out", "request"];
+    propose.extend(keys);
+    let proposed = done(&propose);
+    for said in [
+        "is ADDED to the root role",
+        "is REMOVED",
+        "needs 2 signatures (before: 1)",
+    ] {
+        assert!(
+            proposed.stderr.contains(said),
+            "{said}: {}",
+            proposed.stderr
+        );
+    }
+    let request = fs::read(program.path("request")).unwrap();
+    for copy in ["a", "b", "own"] {
+        program.write(copy, &request);
+    }
+
+    let declined = program.run_with_input(
+        &["trust", "root-ceremony", "sign", "--key", "alice", "a"],
+        "no\n",
+    );
+    assert_eq!(declined.status, Some(1), "{}", declined.stderr);
+    assert_eq!(fs::read(program.path("a")).unwrap(), request);
+    let agreed = program.run_with_input(
+        &["trust", "root-ceremony", "sign", "--key", "alice", "a"],
+        "yes\n",
+    );
+    assert_eq!(agreed.status, Some(0), "{}", agreed.stderr);
+    done(&["sign", "--yes", "--key", "bob", "b"]);
+    let early = ceremony(&["finish", "a", "b"]);
+    assert_eq!(early.status, Some(1));
+    assert!(
+        early.stderr.contains("by the keys of the root before"),
+        "{}",
+        early.stderr
+    );
+    let own = "signet-data/keys/tuf-root.key.pem";
+    done(&["sign", "--yes", "--key", own, "own"]);
+    done(&["finish", "a", "b", "own"]);
+
+    let root = Request::get("/tuf/2.root.json").send(server.address());
+    assert_eq!(root.status, 200);
+    let refused = program.run(&["trust", "renew"]);
+    assert_eq!(refused.status, Some(1));
+    assert!(refused.stderr.contains("2 of 3 keys"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("root-ceremony propose"),
+        "{}",
+        refused.stderr
+    );
+    drop(server);
+    fs::remove_file(program.path(own)).unwrap();
+
+    // The server goes on without the old key, and the owners renew the root among themselves.
+    let server = program.serve(&[]);
+    done(&["propose", "--out", "next"]);
+    let stranger = ceremony(&["key", "--out", "dave"]);
+    assert_eq!(stranger.status, Some(0));
+    let no_say = ceremony(&["sign", "--yes", "--key", "dave", "next"]);
+    assert!(no_say.stderr.contains("no say"), "{}", no_say.stderr);
+    done(&["sign", "--yes", "--key", "carol", "next"]);
+    done(&["sign", "--yes", "--key", "alice", "next"]);
+    done(&["finish", "next"]);
+    let root = Request::get("/tuf/3.root.json").send(server.address());
+    assert_eq!(root.status, 200);
+}
