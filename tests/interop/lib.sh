@@ -75,7 +75,8 @@ clean() {
 }
 
 # offer NAME KIND BUNDLE ARTIFACT: a bundle that every client shall verify after the restart. KIND
-# is blob or attestation, then the dialect of its log entry: blob-v1, attestation-v2, … What names
+# is blob or attestation, then the dialect of its log entry: blob-v1, attestation-v2, …, and the entry's
+# kind where not every client knows it: attestation-v1-intoto (0.0.2), attestation-v2-dsse. What names
 # one dialect and carries an entry of the other, or none, is a failure.
 offer() {
   local dialect

@@ -58,19 +58,18 @@ sign_java() {
   for dialect in v1 v2; do
     check java "signs a file, Rekor $dialect" java_new "$dialect" sign "$pass/java-$dialect.json" "$artifact"
     offer "java's file, Rekor $dialect" "blob-$dialect" "$pass/java-$dialect.json" "$artifact"
-    check java "attests, Rekor $dialect" \
-      java_new "$dialect" attest "$pass/java-attestation-$dialect.json" "$(statement)"
   done
-  offer "java's attestation, Rekor v1" attestation-v1 "$pass/java-attestation-v1.json" "$artifact"
-  offer "java's attestation, Rekor v2" attestation-v2-dsse "$pass/java-attestation-v2.json" "$artifact"
+  # It attests in the v2 dialect alone, and logs the envelope as dsse 0.0.2.
+  check java "attests" java_new v2 attest "$pass/java-attestation.json" "$(statement)"
+  offer "java's attestation" attestation-v2-dsse "$pass/java-attestation.json" "$artifact"
   check java "signs a file, by TUF" java_mirror sign --token "$(token)" --rekor 2 \
     --bundle "$pass/java-tuf.json" "$artifact"
   offer "java's file, by TUF" blob-v2 "$pass/java-tuf.json" "$artifact"
 }
 
 java_takes() {
-  # sigstore-java 2.0 wants dsse 0.0.2 in a v2 entry and knows no envelope that is logged by its digest.
-  [ "$2" != attestation-v2 ] || return 0
+  # sigstore-java 2.0 knows envelopes that are logged as dsse, not those logged as intoto or by digest.
+  case $2 in attestation-v1-intoto | attestation-v2) return 0 ;; esac
   check java "verifies $1" java_verify "$email" "$3" "$4"
 }
 

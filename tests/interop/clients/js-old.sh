@@ -17,7 +17,7 @@ sign_js-old() {
     "$trust/signing_config.v2.json" "$(token)" "$pass/js-old-v2.json" "$artifact"
   offer "js-old's file, Rekor v2" blob-v2 "$pass/js-old-v2.json" "$artifact"
   check js-old "the command line attests" js_attest js-old earlier "$pass/js-old-cli.json"
-  offer "js-old's attestation by the command line" attestation-v1 "$pass/js-old-cli.json" "$artifact"
+  offer "js-old's attestation by the command line" attestation-v1-intoto "$pass/js-old-cli.json" "$artifact"
 }
 
 js-old_takes() {
@@ -26,7 +26,7 @@ js-old_takes() {
   check js-old "the library verifies $1" js_library_verify js-old earlier "$email" "$2" "$3" "$4"
   # And the Rekor v2 dialect is newer than this command line.
   case $2 in
-    *-v1) check js-old "the command line verifies $1" js_verify js-old earlier "$email" "$2" "$3" "$4" ;;
+    *-v1 | *-v1-*) check js-old "the command line verifies $1" js_verify js-old earlier "$email" "$2" "$3" "$4" ;;
   esac
 }
 

@@ -9,7 +9,7 @@ sign_sigstore-cli() {
   check sigstore-cli "initialises from the TUF repository" js_command sigstore-cli current '' initialize \
     --mirror "$url/tuf" --root "$trust/root.json" --cache-path "$pass/home/sigstore-cli/tuf"
   check sigstore-cli "attests" js_attest sigstore-cli current "$pass/sigstore-cli.json"
-  offer "sigstore-cli's attestation" attestation-v1 "$pass/sigstore-cli.json" "$artifact"
+  offer "sigstore-cli's attestation" attestation-v1-intoto "$pass/sigstore-cli.json" "$artifact"
 }
 
 sigstore-cli_takes() {
@@ -30,5 +30,5 @@ refuse_sigstore-cli() { each_bundle sigstore-cli_refuses_its_own; }
 again_sigstore-cli() {
   check sigstore-cli "attests after a restart" js_attest sigstore-cli current "$pass/sigstore-cli2.json"
   check sigstore-cli "verifies what it attested after a restart" js_verify sigstore-cli current \
-    "$email" attestation-v1 "$pass/sigstore-cli2.json" "$artifact"
+    "$email" attestation-v1-intoto "$pass/sigstore-cli2.json" "$artifact"
 }

@@ -68,11 +68,12 @@ js_library_verify() {
 }
 
 # js_refuses CLIENT SET VERIFY NAME KIND BUNDLE FILE: what VERIFY, one of the two above, must refuse.
-# An attestation names its subjects itself; these clients are given no artifact with it.
+# With a flipped bit it is the timestamp that first no longer fits. An attestation names its subjects
+# itself; these clients are given no artifact with it.
 js_refuses() {
   local client=$1 set=$2 verify=$3 name=$4 kind=$5 bundle=$6 file=$7
   flip_signature "$bundle" "$pass/flipped.json"
-  refuse "$client" "$name with a flipped bit" 'signature|invalid|mismatch' \
+  refuse "$client" "$name with a flipped bit" '(timestamp|signature) could not be verified|mismatch' \
     "$verify" "$client" "$set" "$email" "$kind" "$pass/flipped.json" "$file"
   refuse "$client" "$name for another identity" 'identity' \
     "$verify" "$client" "$set" mallory@example.com "$kind" "$bundle" "$file"
