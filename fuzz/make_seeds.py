@@ -98,6 +98,17 @@ def make_trust(url):
     seed("certificate", "key.pem", pem("PUBLIC KEY", base64.b64decode(trust["tlogs"][0]["publicKey"]["rawBytes"])))
 
 
+def make_tuf(signet, folder, url):
+    seed("tuf", "root.json", fetch(f"{url}/tuf/1.root.json"))
+    ceremony = [signet, "trust", "root-ceremony"]
+    run = lambda *command: subprocess.run([*ceremony, *command], check=True, capture_output=True)
+    for owner in ("alice", "bob"):
+        run("key", "--out", folder / owner)
+    keys = ["--key", folder / "alice.pub", "--key", folder / "bob.pub", "--threshold", "2"]
+    run("propose", "--data-dir", folder / "data", *keys, "--out", folder / "request")
+    seed("tuf", "request.json", (folder / "request").read_bytes())
+
+
 def statement(digest):
     return compact({
         "_type": "https://in-toto.io/Statement/v1",
@@ -255,6 +266,7 @@ def main():
         try:
             token, bundle = sign(signet, Path(folder), url)
             make_trust(url)
+            make_tuf(signet, Path(folder), url)
             make_parts(*make_bundle(bundle))
             make_requests(url)
             make_rest(url, token)

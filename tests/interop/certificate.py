@@ -130,7 +130,10 @@ def check_logged(url, leaf, issuer, signed, tbs):
         entries += page.json()["entries"]
     # MerkleTreeLeaf is the signed structure but for its first two bytes (RFC 6962 §3.2, §3.4).
     wanted = b"\x00\x00" + signed[2:]
-    (entry,) = [e for e in entries if base64.b64decode(e["leaf_input"]) == wanted]
+    # SPEC static-ct-api: the SCT tells where its entry stands, in 40 bits behind type and length.
+    assert signed[-10:-5] == b"\x00\x08\x00\x00\x05"
+    entry = entries[int.from_bytes(signed[-5:], "big")]
+    assert base64.b64decode(entry["leaf_input"]) == wanted
     extra = base64.b64decode(entry["extra_data"])
     length = int.from_bytes(extra[:3], "big")
     precert = x509.load_der_x509_certificate(extra[3 : 3 + length])

@@ -47,10 +47,10 @@ echo '{root}  root.json' | sha256sum -c
 "#,
             ),
             step(
-                "Get a token for a machine, whose account the operator makes with \
-                 signet account add EMAIL --service --json > account.json",
+                "Get a token for a machine, whose account the operator makes on the server",
                 &[EmbeddedIssuer],
                 r#"
+signet account add EMAIL --service --json > account.json
 curl -fsS {url}/oauth2/token -d grant_type=client_credentials \
     -u "$(jq -r '.client_id + ":" + .client_secret' account.json)" \
     | jq -r .id_token > token.txt
