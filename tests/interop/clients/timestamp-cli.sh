@@ -30,7 +30,8 @@ verify_timestamp-cli() {
   for hash in sha256 sha384 sha512; do
     check timestamp-cli "verify, $hash" timestamp_verify "$pass/$hash.tsr" "$artifact"
   done
-  check timestamp-cli "verify openssl's timestamp" timestamp_verify "$pass/reply.tsr" "$artifact"
+  # openssl's own, if that is among the clients of this run.
+  [ ! -s "$pass/reply.tsr" ] || check timestamp-cli "verify openssl's timestamp" timestamp_verify "$pass/reply.tsr" "$artifact"
 }
 
 refuse_timestamp-cli() {
