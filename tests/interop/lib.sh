@@ -75,7 +75,8 @@ clean() {
 }
 
 # offer NAME KIND BUNDLE ARTIFACT: a bundle that every client shall verify after the restart. KIND
-# is blob or attestation, then the dialect of its log entry: blob-v1, attestation-v2, … What names
+# is blob or attestation, then the dialect of its log entry: blob-v1, attestation-v2, …, and the entry's
+# kind where not every client knows it: attestation-v1-intoto (0.0.2), attestation-v2-dsse. What names
 # one dialect and carries an entry of the other, or none, is a failure.
 offer() {
   local dialect
@@ -102,6 +103,15 @@ token() {
   endpoint=$(curl -fs "$url/.well-known/openid-configuration" | jq -r .token_endpoint)
   curl -fs "$endpoint" -u "$client_id:$client_secret" -d grant_type=client_credentials |
     jq -r .id_token
+}
+
+# statement: an in-toto statement about $artifact with the predicate of predicate.json, as a file.
+statement() {
+  jq -c --arg digest "$(sha256sum "$artifact" | cut -d' ' -f1)" \
+    '{_type: "https://in-toto.io/Statement/v1", subject: [{name: "artifact", digest: {sha256: $digest}}],
+      predicateType: "https://slsa.dev/provenance/v1", predicate: .}' \
+    "$here/predicate.json" >"$pass/statement.json"
+  printf '%s\n' "$pass/statement.json"
 }
 
 # flip_signature BUNDLE OUT: the same bundle with one bit of its signature flipped.
