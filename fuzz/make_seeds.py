@@ -98,6 +98,17 @@ def make_trust(url):
     seed("certificate", "key.pem", pem("PUBLIC KEY", base64.b64decode(trust["tlogs"][0]["publicKey"]["rawBytes"])))
 
 
+def make_tuf(signet, folder, url):
+    seed("tuf", "root.json", fetch(f"{url}/tuf/1.root.json"))
+    ceremony = [signet, "trust", "root-ceremony"]
+    run = lambda *command: subprocess.run([*ceremony, *command], check=True, capture_output=True)
+    for owner in ("alice", "bob"):
+        run("key", "--out", folder / owner)
+    keys = ["--key", folder / "alice.pub", "--key", folder / "bob.pub", "--threshold", "2"]
+    run("propose", "--data-dir", folder / "data", *keys, "--out", folder / "request")
+    seed("tuf", "request.json", (folder / "request").read_bytes())
+
+
 def statement(digest):
     return compact({
         "_type": "https://in-toto.io/Statement/v1",
@@ -243,6 +254,16 @@ def make_rest(url, token):
         seed("csr", f"{kind}.pem", made.stdout)
 
 
+def make_entries_v1():
+    """Entries of Rekor v1, which the server need not sign: those of the test vectors."""
+    for name in (
+        "hashedrekord-key", "hashedrekord-certificate", "dsse", "intoto-0.0.1", "intoto-0.0.2",
+        "rekord-ssh-ed25519", "rekord-minisign", "rekord-pgp-p384-subkey", "rfc3161",
+    ):
+        vector = HERE.parent / "tests/vectors/entry" / f"{name}.json"
+        seed("entry_v1", f"{name}.json", compact(json.loads(vector.read_text())["proposed"]))
+
+
 def main():
     signet = Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parent / "target/release/signet").resolve()
     shutil.rmtree(SEEDS, ignore_errors=True)
@@ -255,10 +276,12 @@ def main():
         try:
             token, bundle = sign(signet, Path(folder), url)
             make_trust(url)
+            make_tuf(signet, Path(folder), url)
             make_parts(*make_bundle(bundle))
             make_requests(url)
             make_rest(url, token)
             make_policies()
+            make_entries_v1()
         finally:
             server.terminate()
             server.wait()

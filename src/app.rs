@@ -107,8 +107,8 @@ impl App {
         let [ct_log, signature_log, signature_log_v1] = start_logs(&storage, &clock, signers)?;
         let signatures_v1 =
             SignatureLogV1::new(signature_log_v1.clone(), log_v1, Arc::clone(&clock));
-        let roots = vec![ca.root().clone()];
-        let certificates = Arc::new(CtLog::new(ct_log.clone(), &ct, roots, Arc::clone(&clock)));
+        let certificates = CtLog::new(ct_log.clone(), &ct, ca.chain().to_vec());
+        let certificates = Arc::new(certificates);
         let authority = CertificateAuthority::new(
             ca,
             Arc::<CtLog>::clone(&certificates),
@@ -169,6 +169,7 @@ impl App {
             limits: app.settings.limits.clone(),
             tls,
             routes: routes::all(&app, &metrics),
+            grpc: routes::grpc(&app),
             metrics,
         };
         let admin = AdminSocket::bind(&app.settings.server.data_dir)?;

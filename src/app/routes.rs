@@ -7,13 +7,14 @@ use actix_web::web::{Data, ServiceConfig};
 use super::App;
 use crate::adapters::http::discovery::{Discovery, Facts};
 use crate::adapters::http::fulcio::{ConfiguredIssuer, FulcioConfiguration};
+use crate::adapters::http::grpc::Method;
 use crate::adapters::http::health::{PartState, Readiness};
 use crate::adapters::http::metrics::{Gauging, Metrics, Scrape};
 use crate::adapters::http::server::Routes;
 use crate::adapters::http::verify::{Intake, Limits};
 use crate::adapters::http::{
-    closed, ct, discovery, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles, timestamp,
-    trust, tuf, verify,
+    closed, ct, ct_tiles, discovery, fulcio, health, issuer, metrics, rekor, rekor_v1, tiles,
+    timestamp, trust, tuf, verify,
 };
 use crate::adapters::web;
 use crate::services::log::{Health, LogId};
@@ -23,9 +24,7 @@ use crate::services::trust::renewal::RepositoryHealth;
 
 /// The routes of an instance and the data that their handlers take.
 pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
-    let configuration = Data::new(FulcioConfiguration {
-        issuers: app.identities.issuers().map(configured_issuer).collect(),
-    });
+    let configuration = Data::new(fulcio_configuration(app));
     let readiness = Data::new(readiness(app));
     let discovery = Data::new(discovery(app));
     let intake = Data::new(intake(app));
@@ -49,6 +48,7 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             .configure(web::configure)
             .configure(fulcio::configure)
             .configure(ct::configure)
+            .configure(ct_tiles::configure)
             .configure(rekor::configure)
             .configure(rekor_v1::configure)
             .configure(tiles::configure)
@@ -63,6 +63,17 @@ pub(super) fn all(app: &Arc<App>, counters: &Arc<Metrics>) -> Vec<Routes> {
             cfg.configure(metrics::configure);
         }
     })]
+}
+
+/// What is served as gRPC.
+pub(super) fn grpc(app: &App) -> Vec<Method> {
+    fulcio::grpc::methods(&app.identities, &app.authority, &fulcio_configuration(app))
+}
+
+fn fulcio_configuration(app: &App) -> FulcioConfiguration {
+    FulcioConfiguration {
+        issuers: app.identities.issuers().map(configured_issuer).collect(),
+    }
 }
 
 fn intake(app: &App) -> Intake {
@@ -202,8 +213,7 @@ fn discovery(app: &App) -> Discovery {
         anchors: &app.anchors,
         documents: &app.trust,
         embedded_issuer: app.issuer.as_ref().map(|_| server.public_url.as_str()),
-        // The one place where the TUF repository comes in: TrustRepository::initial_root_hash().
-        initial_root: None,
+        initial_root: app.repository.initial_root_hash(),
         serves_metrics: app.settings.telemetry.metrics,
         warnings: unnamed.into_iter().collect(),
     })

@@ -47,7 +47,7 @@ SYSTEM_CALLS = (
     "sync_file_range",
 )
 
-LEAF = 2  # the kind of record after which a batch is still open
+LEAF = (2, 5)  # the kinds of record after which a batch is still open
 
 Ack = collections.namedtuple("Ack", "index leaf")
 
@@ -106,7 +106,7 @@ def batch_ends(segment):
     while at < len(data):
         length, _, kind = struct.unpack_from(">IIB", data, at)
         at += 9 + length
-        if kind != LEAF:
+        if kind not in LEAF:
             ends.add(at)
     return ends
 

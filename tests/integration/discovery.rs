@@ -102,6 +102,7 @@ fn every_endpoint_that_is_named_is_there_and_answers() {
                 ("{last}", "1"),
                 ("{hash}", &hash),
                 ("{entry}", &entry),
+                ("{file}", "1.root.json"),
             ]
             .into_iter()
             .fold(template.to_owned(), |path, (name, value)| {
@@ -212,6 +213,9 @@ fn the_page_and_the_document_show_the_same_commands() {
         .collect();
 
     assert_eq!(shown, told);
+    let root = Sha256::of(&server.get("/tuf/1.root.json").body).to_hex();
+    assert_eq!(document["tuf"]["initialRootSha256"], root);
+    assert!(page.contains(&root) && shown.iter().any(|commands| commands.contains(&root)));
     for client in [
         "cosign",
         "sigstore-python",

@@ -5,6 +5,7 @@ mod abuse;
 mod conformance;
 mod differential;
 mod discovery;
+mod grpc;
 mod identity;
 mod issuers;
 mod metrics;

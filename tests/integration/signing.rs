@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use signet::adapters::system::SystemClock;
 use signet::protocol::bundle::TrustedRoot;
-use signet::protocol::bytes::{from_base64, to_base64};
+use signet::protocol::bytes::{Sha256, from_base64, to_base64};
 use signet::protocol::keys::EphemeralKey;
 use signet::protocol::time::Clock as _;
 use signet::protocol::x509::{Certificate, verify_path, verify_scts};
@@ -299,4 +299,66 @@ fn timestamps_verify_by_the_trust_root_and_no_two_are_alike() {
     for reply in &replies {
         verify_reply(reply, &request, &trust_of(&server).timestamp_authorities).unwrap();
     }
+}
+
+/// A bundle over an envelope as sigstore-js makes it, logged as dsse 0.0.2.
+fn attest(server: &TestServer, token: &str) -> Value {
+    let key = EphemeralKey::generate().unwrap();
+    let chain = request_chain(server, &key_request(token, &key, EMAIL));
+    let leaf = to_base64(chain[0].der());
+    let payload = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{ "name": "release", "digest": { "sha256": Sha256::of(CONTENT).to_hex() } }],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {},
+    });
+    let (kind, payload) = ("application/vnd.in-toto+json", payload.to_string());
+    // DSSE protocol, PAE.
+    let encoding = format!("DSSEv1 {} {kind} {} {payload}", kind.len(), payload.len());
+    let signature = key.sign(encoding.as_bytes()).unwrap();
+    let envelope = json!({
+        "payload": to_base64(payload.as_bytes()),
+        "payloadType": kind,
+        "signatures": [{ "sig": to_base64(&signature), "keyid": "" }],
+    });
+    let timestamp = request_timestamp(server, &signature);
+    let submission = json!({"dsseRequestV002": {
+        "envelope": envelope,
+        "verifiers": [{
+            "x509Certificate": { "rawBytes": leaf },
+            "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+        }],
+    }});
+    let entry = server.post_json("/api/v2/log/entries", &submission);
+    assert_eq!(entry.status, 201, "{}", entry.text());
+    json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {
+            "certificate": { "rawBytes": leaf },
+            "tlogEntries": [entry.json()],
+            "timestampVerificationData": {
+                "rfc3161Timestamps": [{ "signedTimestamp": to_base64(&timestamp) }],
+            },
+        },
+        "dsseEnvelope": envelope,
+    })
+}
+
+#[test]
+fn an_envelope_that_is_logged_as_dsse_verifies_for_its_subject_alone() {
+    let server = TestServer::start();
+    let token = server.token(&server.account(EMAIL));
+
+    let bundle = attest(&server, &token);
+
+    let (status, report) = verify(&server, &bundle, CONTENT, EMAIL);
+    assert_eq!(status, 200, "{report}");
+    let (status, _) = verify(&server, &bundle, b"something else", EMAIL);
+    assert_eq!(status, 422);
+    let other = attest(&server, &token);
+    let mut swapped = bundle;
+    swapped["verificationMaterial"]["tlogEntries"] =
+        other["verificationMaterial"]["tlogEntries"].clone();
+    let (status, _) = verify(&server, &swapped, CONTENT, EMAIL);
+    assert_eq!(status, 422);
 }

@@ -40,32 +40,56 @@ fn configure(program: &Program, lines: &str) {
 
 const TLS: &str = "[tls]\ncertificate_file = \"tls.crt\"\nkey_file = \"tls.key\"\n";
 
-fn serving() -> (Program, Server) {
+/// A server that speaks TLS, with these lines before its table.
+pub fn serving(lines: &str) -> (Program, Server) {
     let program = Program::new();
     write_certificate(&program, "tls");
-    configure(&program, TLS);
+    configure(&program, &format!("{lines}{TLS}"));
     let server = program.serve(&["--config", "signet.toml"]);
     (program, server)
 }
 
-/// Asks under one version of TLS; gives the version that was spoken, and the reply.
-fn ask(
+/// Trusts the server's certificate and nothing else, under these versions of TLS.
+pub fn client_config(
     program: &Program,
-    server: &Server,
-    version: &'static SupportedProtocolVersion,
-    request: &Request,
-) -> (ProtocolVersion, Reply) {
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
     let pem = fs::read(program.path("tls.crt")).unwrap();
     let mut roots = RootCertStore::empty();
     roots
         .add(rustls::pki_types::CertificateDer::from_pem_slice(&pem).unwrap())
         .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_no_client_auth()
+}
+
+/// A machine account's identity token.
+pub fn token(program: &Program, server: &Server) -> String {
+    let added = program.run(&["account", "add", "build@example.com", "--service", "--json"]);
+    let made: Value = serde_json::from_str(&added.stdout).unwrap();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        made["client_id"].as_str().unwrap(),
+        made["client_secret"].as_str().unwrap(),
+    );
+    let kind = "application/x-www-form-urlencoded";
+    let request = Request::post("/oauth2/token", kind, form);
+    let (_, grant) = ask(program, server, &TLS13, &request);
+    grant.json()["id_token"].as_str().unwrap().to_owned()
+}
+
+/// Asks under one version of TLS; gives the version that was spoken, and the reply.
+pub fn ask(
+    program: &Program,
+    server: &Server,
+    version: &'static SupportedProtocolVersion,
+    request: &Request,
+) -> (ProtocolVersion, Reply) {
+    let config = client_config(program, &[version]);
     let name = ServerName::try_from("localhost").unwrap();
     let session = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut stream = StreamOwned::new(session, connect(server.address()));
@@ -78,7 +102,7 @@ fn ask(
 
 #[test]
 fn both_versions_of_tls_are_spoken_and_everything_is_called_https() {
-    let (program, server) = serving();
+    let (program, server) = serving("");
     for (version, spoken) in [
         (&TLS12, ProtocolVersion::TLSv1_2),
         (&TLS13, ProtocolVersion::TLSv1_3),
@@ -100,7 +124,7 @@ fn both_versions_of_tls_are_spoken_and_everything_is_called_https() {
 
 #[test]
 fn plain_http_on_a_tls_port_gets_no_answer() {
-    let (_program, server) = serving();
+    let (_program, server) = serving("");
 
     let reply = exchange(
         connect(server.address()),
@@ -111,24 +135,26 @@ fn plain_http_on_a_tls_port_gets_no_answer() {
 }
 
 #[test]
+fn t21_a_handshake_and_a_header_that_do_not_come_are_given_up() {
+    let (program, server) = serving("[server]\nheader_timeout_seconds = 1\n");
+    let config = Arc::new(client_config(&program, &[&TLS13]));
+    let name = ServerName::try_from("localhost").unwrap();
+    let session = ClientConnection::new(config, name).unwrap();
+    let encrypted = StreamOwned::new(session, connect(server.address()));
+
+    let without_handshake = exchange(connect(server.address()), b"");
+    let without_header = exchange(encrypted, b"GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: ");
+
+    assert_eq!(without_handshake, b"");
+    let status = Reply::parse(&without_header).map(|reply| reply.status);
+    assert!(matches!(status, None | Some(408)), "{status:?}");
+}
+
+#[test]
 fn sign_and_verify_trust_the_ca_file_and_nothing_without_it() {
-    let (program, server) = serving();
+    let (program, server) = serving("");
     let url = format!("https://localhost:{}", server.address().port());
-    let added = program.run(&["account", "add", "build@example.com", "--service", "--json"]);
-    let made: Value = serde_json::from_str(&added.stdout).unwrap();
-    let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}",
-        made["client_id"].as_str().unwrap(),
-        made["client_secret"].as_str().unwrap(),
-    );
-    let kind = "application/x-www-form-urlencoded";
-    let (_, grant) = ask(
-        &program,
-        &server,
-        &TLS13,
-        &Request::post("/oauth2/token", kind, form),
-    );
-    program.write("token", grant.json()["id_token"].as_str().unwrap());
+    program.write("token", token(&program, &server));
     program.write("release", "what is released");
     let sign = [
         "sign",

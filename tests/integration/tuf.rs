@@ -15,7 +15,7 @@ use signet::services::trust::renewal::Keeper;
 
 use crate::support::clock::TestClock;
 use crate::support::http::Request;
-use crate::support::program::Program;
+use crate::support::program::{Ended, Program, Server};
 use crate::support::server::{Plan, TestServer};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -309,98 +309,121 @@ fn the_root_is_renewed_by_hand_with_and_without_a_server() {
     assert!(shown.stdout.contains("1 of 1"), "{}", shown.stdout);
 }
 
-#[test]
-fn a_ceremony_takes_the_root_out_of_the_server() {
-    let program = Program::new();
-    let server = program.serve(&[]);
-    let ceremony = |arguments: &[&str]| {
+/// A server, and the owners of keys that it never sees.
+struct Ceremony {
+    program: Program,
+    server: Server,
+}
+
+/// Where the server's own key for the root is.
+const OWN_KEY: &str = "signet-data/keys/tuf-root.key.pem";
+
+impl Ceremony {
+    fn new() -> Self {
+        let program = Program::new();
+        let server = program.serve(&[]);
+        let ceremony = Self { program, server };
+        for owner in ["alice", "bob", "carol"] {
+            ceremony.done(&["key", "--out", owner]);
+        }
+        ceremony
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Ended {
         let mut all = vec!["trust", "root-ceremony"];
         all.extend(arguments);
-        program.run(&all)
-    };
-    let done = |arguments: &[&str]| {
-        let ended = ceremony(arguments);
-        assert_eq!(ended.status, Some(0), "{arguments:?}: {}", ended.stderr);
-        ended
-    };
-    for owner in ["alice", "bob", "carol"] {
-        done(&["key", "--out", owner]);
+        self.program.run_with_input(&all, input)
     }
-    let twice = ceremony(&["key", "--out", "alice"]);
-    assert_eq!(twice.status, Some(1));
-    let keys = [
-        "--key",
-        "alice.pub",
-        "--key",
-        "bob.pub",
-        "--key",
-        "carol.pub",
-    ];
-    let mut propose = vec!["propose", "--threshold", "2", "--out", "request"];
-    propose.extend(keys);
-    let proposed = done(&propose);
+
+    fn done(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments, "");
+        assert_eq!(ended.status, Some(0), "{arguments:?}: {}", ended.stderr);
+        ended.stderr
+    }
+
+    fn refused(&self, arguments: &[&str], reason: &str) {
+        let ended = self.run(arguments, "");
+        assert_eq!(ended.status, Some(1), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    }
+
+    /// Asks that two of the three owners sign roots from then on.
+    fn propose(&self) -> String {
+        let keys = ["alice.pub", "bob.pub", "carol.pub"];
+        let mut propose = vec!["propose", "--threshold", "2", "--out", "request"];
+        propose.extend(keys.iter().flat_map(|key| ["--key", key]));
+        self.done(&propose)
+    }
+
+    /// Moves the root to the owners' keys, each of which signs a copy of its own.
+    fn hand_over(&self) {
+        self.propose();
+        let request = fs::read(self.program.path("request")).unwrap();
+        for (copy, key) in [("a", "alice"), ("b", "bob"), ("own", OWN_KEY)] {
+            self.program.write(copy, &request);
+            self.done(&["sign", "--yes", "--key", key, copy]);
+        }
+        self.refused(&["finish", "a", "b"], "by the keys of the root before");
+        self.refused(&["finish", "a", "own"], "by its own keys");
+        self.done(&["finish", "a", "b", "own"]);
+    }
+
+    fn root(&self, version: u32) -> u16 {
+        let path = format!("/tuf/{version}.root.json");
+        Request::get(&path).send(self.server.address()).status
+    }
+}
+
+#[test]
+fn whoever_is_asked_to_sign_a_root_sees_what_changes_and_may_decline() {
+    let ceremony = Ceremony::new();
+    ceremony.refused(&["key", "--out", "alice"], "there already");
+    ceremony.propose();
+    let request = fs::read(ceremony.program.path("request")).unwrap();
+    let sign = ["sign", "--key", "alice", "request"];
+
+    let declined = ceremony.run(&sign, "no\n");
+
+    assert_eq!(declined.status, Some(1), "{}", declined.stderr);
     for said in [
+        "version 1 becomes 2",
+        "it expires at",
         "is ADDED to the root role",
-        "is REMOVED",
+        "is REMOVED from the root role",
         "needs 2 signatures (before: 1)",
     ] {
-        assert!(
-            proposed.stderr.contains(said),
-            "{said}: {}",
-            proposed.stderr
-        );
+        assert!(declined.stderr.contains(said), "{}", declined.stderr);
     }
-    let request = fs::read(program.path("request")).unwrap();
-    for copy in ["a", "b", "own"] {
-        program.write(copy, &request);
-    }
-
-    let declined = program.run_with_input(
-        &["trust", "root-ceremony", "sign", "--key", "alice", "a"],
-        "no\n",
-    );
-    assert_eq!(declined.status, Some(1), "{}", declined.stderr);
-    assert_eq!(fs::read(program.path("a")).unwrap(), request);
-    let agreed = program.run_with_input(
-        &["trust", "root-ceremony", "sign", "--key", "alice", "a"],
-        "yes\n",
-    );
+    assert_eq!(fs::read(ceremony.program.path("request")).unwrap(), request);
+    let agreed = ceremony.run(&sign, "yes\n");
     assert_eq!(agreed.status, Some(0), "{}", agreed.stderr);
-    done(&["sign", "--yes", "--key", "bob", "b"]);
-    let early = ceremony(&["finish", "a", "b"]);
-    assert_eq!(early.status, Some(1));
-    assert!(
-        early.stderr.contains("by the keys of the root before"),
-        "{}",
-        early.stderr
-    );
-    let own = "signet-data/keys/tuf-root.key.pem";
-    done(&["sign", "--yes", "--key", own, "own"]);
-    done(&["finish", "a", "b", "own"]);
+    assert_ne!(fs::read(ceremony.program.path("request")).unwrap(), request);
+    ceremony.done(&["key", "--out", "dave"]);
+    ceremony.refused(&["sign", "--yes", "--key", "dave", "request"], "no say");
+    assert_eq!(ceremony.root(2), 404);
+}
 
-    let root = Request::get("/tuf/2.root.json").send(server.address());
-    assert_eq!(root.status, 200);
-    let refused = program.run(&["trust", "renew"]);
+#[test]
+fn a_ceremony_takes_the_root_out_of_the_server() {
+    let mut ceremony = Ceremony::new();
+
+    ceremony.hand_over();
+
+    assert_eq!(ceremony.root(2), 200);
+    let refused = ceremony.program.run(&["trust", "renew"]);
     assert_eq!(refused.status, Some(1));
-    assert!(refused.stderr.contains("2 of 3 keys"), "{}", refused.stderr);
-    assert!(
-        refused.stderr.contains("root-ceremony propose"),
-        "{}",
-        refused.stderr
-    );
-    drop(server);
-    fs::remove_file(program.path(own)).unwrap();
-
+    for said in ["2 of 3 keys", "root-ceremony propose"] {
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    }
     // The server goes on without the old key, and the owners renew the root among themselves.
-    let server = program.serve(&[]);
-    done(&["propose", "--out", "next"]);
-    let stranger = ceremony(&["key", "--out", "dave"]);
-    assert_eq!(stranger.status, Some(0));
-    let no_say = ceremony(&["sign", "--yes", "--key", "dave", "next"]);
-    assert!(no_say.stderr.contains("no say"), "{}", no_say.stderr);
-    done(&["sign", "--yes", "--key", "carol", "next"]);
-    done(&["sign", "--yes", "--key", "alice", "next"]);
-    done(&["finish", "next"]);
-    let root = Request::get("/tuf/3.root.json").send(server.address());
-    assert_eq!(root.status, 200);
+    let (status, _) = ceremony.server.stop();
+    assert_eq!(status, Some(0));
+    fs::remove_file(ceremony.program.path(OWN_KEY)).unwrap();
+    ceremony.server = ceremony.program.serve(&[]);
+    ceremony.done(&["propose", "--out", "next"]);
+    for owner in ["carol", "alice"] {
+        ceremony.done(&["sign", "--yes", "--key", owner, "next"]);
+    }
+    ceremony.done(&["finish", "next"]);
+    assert_eq!(ceremony.root(3), 200);
 }

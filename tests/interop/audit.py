@@ -1,8 +1,8 @@
 """Audits a running instance's logs with code that is not the server's.
 
-Reads the signature log through its tiles and the CT log through its RFC 6962 endpoints, recomputes
-every leaf hash and root, verifies the signatures on both heads, and, where an earlier run left its
-heads behind, that the trees of today begin with the trees of then: by recomputing the old roots,
+Reads the signature log through its tiles and the CT log through its RFC 6962 endpoints and as static
+files, recomputes every leaf hash and root, verifies the signatures on all heads, finds every issuer,
+and, where an earlier run left its heads behind, that the trees of today begin with the trees of then: by recomputing the old roots,
 and by the CT log's own consistency proof.
 
     audit.py URL TRUSTED_ROOT STATE
@@ -144,6 +144,83 @@ def audit_ct(url, log, earlier):
     return leaves
 
 
+def open_tree_head(note, base_url, log):
+    """The head in a note of static-ct-api: RFC6962NoteSignature, signature type 5."""
+    text, signature = note.split("\n\n")
+    origin, size, root = text.splitlines()
+    assert origin == base_url.split("://")[1]
+    marker, name, signature = signature.strip("\n").split(" ")
+    assert marker == "\u2014" and name == origin
+    signature = base64.b64decode(signature)
+    log_id = base64.b64decode(log["logId"]["keyId"])
+    assert signature[:4] == hashlib.sha256(name.encode() + b"\n\x05" + log_id).digest()[:4]
+    time, signature = signature[4:12], signature[12:]
+    size, root = int(size), base64.b64decode(root)
+    assert signature[:4] == b"\x04\x03" + struct.pack(">H", len(signature) - 4)
+    signed = b"\x00\x01" + time + struct.pack(">Q", size) + root
+    key_of(log).verify(signature[4:], signed, ec.ECDSA(hashes.SHA256()))
+    return size, root
+
+
+class Fields:
+    """The TLS presentation language, as far as it is needed."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def bytes(self, count):
+        assert self.at + count <= len(self.data)
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def vector(self, width):
+        return self.bytes(int.from_bytes(self.bytes(width), "big"))
+
+
+def tile_leaves(data):
+    """Each TileLeaf of a data tile: the MerkleTreeLeaf, the extensions, the fingerprints."""
+    fields = Fields(data)
+    while fields.at < len(data):
+        start = fields.at
+        fields.bytes(8)
+        assert fields.bytes(2) == b"\x00\x01"
+        fields.bytes(32)
+        fields.vector(3)
+        extensions = fields.vector(2)
+        leaf = b"\x00\x00" + data[start : fields.at]
+        fields.vector(3)
+        chain = fields.vector(2)
+        yield leaf, extensions, [chain[at : at + 32] for at in range(0, len(chain), 32)]
+
+
+def audit_static_ct(base, log, expected):
+    """The CT log as static files; `expected` are the leaf hashes that get-entries led to."""
+    reply = fetch(f"{base}/checkpoint")
+    assert reply.headers["content-type"] == "text/plain; charset=utf-8"
+    size, root = open_tree_head(reply.text, log["baseUrl"], log)
+    found, issuers, numbered = [], set(), 0
+    for tile in range((size + 255) // 256):
+        width = min(256, size - tile * 256)
+        path = tile_path(tile) + ("" if width == 256 else f".p/{width}")
+        data = fetch(f"{base}/tile/data/{path}").content
+        hashes_ = fetch(f"{base}/tile/0/{path}").content
+        before = len(found)
+        for leaf, extensions, chain in tile_leaves(data):
+            if extensions:
+                assert extensions == b"\x00\x00\x05" + len(found).to_bytes(5, "big")
+                numbered += 1
+            issuers.update(chain)
+            found.append(leaf_hash(leaf))
+        assert b"".join(found[before:]) == hashes_ and len(hashes_) == width * 32
+    assert len(found) == size and root_of(found) == root
+    assert found[: len(expected)] == expected, "get-entries and data tiles differ"
+    for fingerprint in issuers:
+        reply = fetch(f"{base}/issuer/{fingerprint.hex()}")
+        assert reply.headers["content-type"] == "application/pkix-cert"
+        assert hashlib.sha256(reply.content).digest() == fingerprint
+    return f"{size} leaves, {numbered} of them numbered, {len(issuers)} issuers"
+
+
 def main(url, trusted_root, state):
     trusted_root = json.loads(pathlib.Path(trusted_root).read_text())
     state = pathlib.Path(state)
@@ -152,6 +229,8 @@ def main(url, trusted_root, state):
         "rekor": audit_tiles(url, trusted_root["tlogs"][-1]),
         "ct": audit_ct(url, trusted_root["ctlogs"][-1], earlier.get("ct")),
     }
+    static = audit_static_ct(f"{url}/ct", trusted_root["ctlogs"][-1], found["ct"])
+    print(f"ct as static files: {static}")
     for name, leaves in found.items():
         assert leaves, f"the {name} log is empty"
         if name in earlier:

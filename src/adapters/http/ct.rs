@@ -175,7 +175,7 @@ fn base64(hash: &Sha256) -> Base64 {
 }
 
 /// Reads storage off the threads that serve connections.
-async fn on_blocking_thread<T: Send + 'static>(
+pub(super) async fn on_blocking_thread<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, CtError> + Send + 'static,
 ) -> Result<T, Problem> {
     match web::block(read).await {
@@ -228,6 +228,8 @@ impl From<CtError> for Problem {
             | CtError::SizeOrder
             | CtError::OutOfRange(_) => (StatusCode::BAD_REQUEST, "outside-tree"),
             CtError::UnknownHash => (StatusCode::NOT_FOUND, "unknown-leaf"),
+            CtError::UnknownIssuer => (StatusCode::NOT_FOUND, "unknown-issuer"),
+            CtError::NoTile => (StatusCode::NOT_FOUND, "unknown-tile"),
             CtError::Read(_) | CtError::Head(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "log-unreadable")
             }

@@ -1,7 +1,8 @@
 //! Fulcio's API (`dev.sigstore.fulcio.v2`), as its clients speak it over HTTP. Its older form is in
-//! `v1`; both take one path to a certificate, in `certify`.
+//! `v1`, its gRPC form in `grpc`; all three take one path to a certificate, in `certify`.
 
 mod certify;
+pub mod grpc;
 mod v1;
 
 use actix_web::http::header::{self, HeaderValue};

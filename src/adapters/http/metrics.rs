@@ -7,10 +7,11 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, web};
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder as _, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder as _, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use super::fulcio::grpc::CREATE_SIGNING_CERTIFICATE;
 use super::problem::Problem;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tuf::Role;
@@ -28,8 +29,8 @@ pub struct Metrics {
     timestamps: IntCounter,
     verifications: IntCounterVec,
     log_size: IntGaugeVec,
-    log_head_age: prometheus::GaugeVec,
-    tuf_expiry: prometheus::GaugeVec,
+    log_head_age: GaugeVec,
+    tuf_expiry: GaugeVec,
 }
 
 /// How a verification ended.
@@ -74,45 +75,34 @@ impl Metrics {
                 "signet_certificates_issued_total",
                 "Certificates issued",
             )?,
-            entries: register(
+            entries: counters(
                 &registry,
-                IntCounterVec::new(
-                    Opts::new("signet_log_entries_appended_total", "Entries appended"),
-                    &["log"],
-                )?,
+                ["signet_log_entries_appended_total", "log"],
+                "Entries appended",
             )?,
             timestamps: counter(
                 &registry,
                 "signet_timestamps_issued_total",
                 "Timestamps issued",
             )?,
-            verifications: register(
+            verifications: counters(
                 &registry,
-                IntCounterVec::new(
-                    Opts::new("signet_verifications_total", "Verifications"),
-                    &["outcome"],
-                )?,
+                ["signet_verifications_total", "outcome"],
+                "Verifications",
             )?,
             log_size: register(
                 &registry,
                 IntGaugeVec::new(Opts::new("signet_log_size", "Entries in a log"), &["log"])?,
             )?,
-            log_head_age: register(
+            log_head_age: gauges(
                 &registry,
-                prometheus::GaugeVec::new(
-                    Opts::new("signet_log_head_age_seconds", "Age of a log's newest head"),
-                    &["log"],
-                )?,
+                ["signet_log_head_age_seconds", "log"],
+                "Age of a log's newest head",
             )?,
-            tuf_expiry: register(
+            tuf_expiry: gauges(
                 &registry,
-                prometheus::GaugeVec::new(
-                    Opts::new(
-                        "signet_tuf_expiry_seconds",
-                        "Time until a role's trust metadata expires; negative once it has",
-                    ),
-                    &["role"],
-                )?,
+                ["signet_tuf_expiry_seconds", "role"],
+                "Time until a role's trust metadata expires; negative once it has",
             )?,
             registry,
         };
@@ -160,7 +150,8 @@ impl Metrics {
     /// which route's success is whose work.
     fn count_work(&self, route: &str, status: StatusCode) {
         match (route, status.as_u16()) {
-            ("/api/v2/signingCert", 200) => {
+            ("/api/v2/signingCert" | CREATE_SIGNING_CERTIFICATE, 200)
+            | ("/api/v1/signingCert", 201) => {
                 self.certificates.inc();
                 // No certificate leaves before its precertificate is in the log.
                 self.entry_appended(LogId::Ct);
@@ -237,6 +228,25 @@ fn register<C: Collector + Clone + 'static>(
 
 fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
     register(registry, IntCounter::new(name, help)?)
+}
+
+fn counters(
+    registry: &Registry,
+    [name, label]: [&str; 2],
+    help: &str,
+) -> Result<IntCounterVec, prometheus::Error> {
+    register(
+        registry,
+        IntCounterVec::new(Opts::new(name, help), &[label])?,
+    )
+}
+
+fn gauges(
+    registry: &Registry,
+    [name, label]: [&str; 2],
+    help: &str,
+) -> Result<GaugeVec, prometheus::Error> {
+    register(registry, GaugeVec::new(Opts::new(name, help), &[label])?)
 }
 
 /// A method's name, or "other": clients may invent methods of any length.
@@ -344,6 +354,9 @@ mod tests {
         for (route, status) in [
             ("/api/v2/signingCert", 200),
             ("/api/v2/signingCert", 400),
+            ("/api/v1/signingCert", 201),
+            (CREATE_SIGNING_CERTIFICATE, 200),
+            (CREATE_SIGNING_CERTIFICATE, 400),
             ("/api/v2/log/entries", 201),
             ("/api/v2/log/entries", 201),
             ("/api/v2/log/entries", 409),
@@ -361,9 +374,9 @@ mod tests {
 
         let text = rendered(&metrics);
         for line in [
-            "signet_certificates_issued_total 1",
+            "signet_certificates_issued_total 3",
             "signet_timestamps_issued_total 1",
-            "signet_log_entries_appended_total{log=\"ct\"} 1",
+            "signet_log_entries_appended_total{log=\"ct\"} 3",
             "signet_log_entries_appended_total{log=\"rekor-v2\"} 2",
             "signet_log_entries_appended_total{log=\"rekor-v1\"} 1",
             "signet_verifications_total{outcome=\"refused\"} 1",

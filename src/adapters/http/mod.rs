@@ -3,8 +3,10 @@
 pub mod body;
 pub mod closed;
 pub mod ct;
+pub mod ct_tiles;
 pub mod discovery;
 pub mod fulcio;
+pub mod grpc;
 pub mod health;
 pub mod issuer;
 pub mod metrics;

@@ -19,6 +19,9 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What a problem document is sent as.
+    pub const MEDIA_TYPE: &str = "application/problem+json";
+
     /// A problem with its HTTP status, stable slug, and one sentence for a person.
     pub fn new(status: StatusCode, slug: &'static str, detail: impl fmt::Display) -> Self {
         Self {
@@ -37,6 +40,19 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The document itself, in JSON.
+    pub fn document(&self) -> String {
+        let document = json!({
+            "type": format!("urn:signet:problem:{}", self.slug),
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        document.to_string()
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.slug, self.detail)
@@ -49,19 +65,13 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let body = json!({
-            "type": format!("urn:signet:problem:{}", self.slug),
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
         let mut response = HttpResponse::build(self.status);
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
         response
-            .content_type("application/problem+json")
-            .body(body.to_string())
+            .content_type(Self::MEDIA_TYPE)
+            .body(self.document())
     }
 }
 
@@ -70,12 +80,16 @@ impl ResponseError for Problem {
 pub enum GrpcCode {
     /// 3
     InvalidArgument = 3,
+    /// 4
+    DeadlineExceeded = 4,
     /// 5
     NotFound = 5,
     /// 6
     AlreadyExists = 6,
     /// 8
     ResourceExhausted = 8,
+    /// 12
+    Unimplemented = 12,
     /// 13
     Internal = 13,
     /// 14
@@ -100,6 +114,16 @@ impl GatewayError {
             message: message.to_string(),
             headers: Vec::new(),
         }
+    }
+
+    /// What gRPC calls it.
+    pub const fn code(&self) -> GrpcCode {
+        self.code
+    }
+
+    /// The sentence for a person.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// Adds a response header, `x-log-index` or `retry-after` for example.

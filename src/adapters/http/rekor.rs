@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use super::body::{Body, Gateway};
 use super::problem::{GatewayError, GrpcCode};
 use crate::adapters::wire::rekor::{CreateEntryRequest, SubmissionError, TransparencyLogEntry};
-use crate::protocol::entry::UnverifiedEntry;
+use crate::protocol::entry::{Entry, UnverifiedEntry};
 use crate::services::log::AppendError;
 use crate::services::rekor::{RekorError, SignatureLog};
 
@@ -21,8 +21,26 @@ async fn create_entry(
     body: Body<Gateway>,
 ) -> Result<HttpResponse, GatewayError> {
     let request: CreateEntryRequest = body.json()?;
-    let logged = log.submit(UnverifiedEntry::try_from(request)?).await?;
+    let entry = verify(request.try_into()?).await?;
+    let logged = log.append(entry).await?;
     Ok(HttpResponse::Created().json(TransparencyLogEntry::from(&logged)))
+}
+
+async fn verify(entry: UnverifiedEntry) -> Result<Entry, GatewayError> {
+    match entry {
+        UnverifiedEntry::HashedRekord(entry) => {
+            Ok(entry.verify().map_err(RekorError::from)?.into())
+        }
+        // A payload is as long as a body may be, and is hashed with each key.
+        UnverifiedEntry::Dsse(entry) => match web::block(move || entry.verify()).await {
+            Ok(verified) => Ok(verified.map_err(RekorError::from)?.into()),
+            Err(_) => Err(GatewayError::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                GrpcCode::Internal,
+                "the verification was interrupted",
+            )),
+        },
+    }
 }
 
 impl From<SubmissionError> for GatewayError {
@@ -55,7 +73,7 @@ impl From<RekorError> for GatewayError {
                 unavailable().header(RETRY_AFTER, HeaderValue::from(1))
             }
             // An operator must act first, so no moment to come back can be named.
-            RekorError::Append(AppendError::ReadOnly { .. }) => unavailable(),
+            RekorError::Append(AppendError::ReadOnly { .. } | AppendError::Full) => unavailable(),
         }
     }
 }

@@ -55,7 +55,8 @@ pub async fn surround<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
-    let id = request_id(request.headers());
+    let given = request.headers().get(REQUEST_ID);
+    let id = request_id(given.and_then(|id| id.to_str().ok()));
     let method = request.method().clone();
     let body = SharedBody::limit(&mut request, surroundings.body_timeout);
     let counted = InFlight::begin(&surroundings.metrics);
@@ -83,14 +84,19 @@ pub async fn surround<B: MessageBody + 'static>(
         Err(response) => (None, response.status()),
     };
     let elapsed = begun.elapsed();
-    span.in_scope(|| report(route.as_deref(), &method, status, elapsed));
-    surroundings
-        .metrics
-        .request_answered(route.as_deref(), &method, status, elapsed);
+    let (metrics, route) = (&surroundings.metrics, route.as_deref());
+    span.in_scope(|| answered(metrics, route, &method, status, elapsed));
     outcome.map_err(|response| InternalError::from_response("no response", response).into())
 }
 
-fn report(route: Option<&str>, method: &Method, status: StatusCode, elapsed: Duration) {
+/// The one event of a request that has ended, and its count.
+pub(super) fn answered(
+    metrics: &Metrics,
+    route: Option<&str>,
+    method: &Method,
+    status: StatusCode,
+    elapsed: Duration,
+) {
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(
         http.route = route.unwrap_or("unmatched"),
@@ -99,11 +105,11 @@ fn report(route: Option<&str>, method: &Method, status: StatusCode, elapsed: Dur
         elapsed_ms,
         "request answered"
     );
+    metrics.request_answered(route, method, status, elapsed);
 }
 
 /// The identifier a proxy gave, if it is harmless in a log, or a new one.
-fn request_id(headers: &HeaderMap) -> String {
-    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+pub(super) fn request_id(given: Option<&str>) -> String {
     let harmless = |id: &&str| {
         (1..=MAX_REQUEST_ID).contains(&id.len())
             && id
@@ -251,10 +257,10 @@ fn slug_of(status: StatusCode) -> (&'static str, &'static str) {
 }
 
 /// A request in flight, counted until it is dropped: clients that leave drop their handlers.
-struct InFlight(Arc<Metrics>);
+pub(super) struct InFlight(Arc<Metrics>);
 
 impl InFlight {
-    fn begin(metrics: &Arc<Metrics>) -> Self {
+    pub(super) fn begin(metrics: &Arc<Metrics>) -> Self {
         metrics.request_began();
         Self(Arc::clone(metrics))
     }

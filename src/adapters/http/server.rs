@@ -1,14 +1,16 @@
 //! The HTTP server: binds, serves, announces, drains. What is served is given to it.
 
+mod listener;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
+use actix_server::{Server, ServerHandle};
 use actix_web::middleware::{NormalizePath, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,10 +20,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::body::ServerLimit;
+use super::grpc::{Grpc, Method};
 use super::metrics::Metrics;
 use super::request::{Surroundings, surround};
 use crate::adapters::keystore::{KeyStoreError, read_secret_file};
 use crate::config::{LimitsSettings, ServerSettings, TlsSettings};
+use listener::Listener;
 
 /// Adds routes and their data to an application; called once for each worker.
 pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
@@ -38,6 +42,8 @@ pub struct Shell {
     pub metrics: Arc<Metrics>,
     /// The APIs
     pub routes: Vec<Routes>,
+    /// What is served as gRPC, where the server itself speaks TLS
+    pub grpc: Vec<Method>,
 }
 
 /// Why the server cannot run.
@@ -143,12 +149,14 @@ pub async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerError> {
     let (address, settings) = (bound.address, shell.server);
     let workers = settings.workers.unwrap_or_else(processors);
     let (ready, serving) = Ready::channel();
-    let surroundings = web::Data::new(Surroundings {
+    let surroundings = Arc::new(Surroundings {
         metrics: shell.metrics,
         body_timeout: settings.body_timeout,
     });
+    let grpc = Arc::new(Grpc::new(shell.grpc, Arc::clone(&surroundings)));
+    let surroundings = web::Data::from(surroundings);
     let (routes, body_bytes) = (shell.routes, shell.limits.body_bytes);
-    let http = HttpServer::new(move || {
+    let application = move || {
         ready.tell();
         App::new()
             .app_data(surroundings.clone())
@@ -158,22 +166,22 @@ pub async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerError> {
             .wrap(from_fn(surround))
             // Clients put slashes at the end of paths that have none.
             .wrap(NormalizePath::trim())
-    })
-    .workers(workers)
-    // The framework's limit is for each worker.
-    .max_connections(settings.max_connections.div_ceil(workers))
-    .client_request_timeout(settings.header_timeout)
-    .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-    .tls_handshake_timeout(settings.header_timeout)
-    .keep_alive(settings.keep_alive)
-    .shutdown_timeout(settings.shutdown.as_secs())
-    .server_hostname(settings.public_url.host())
-    .disable_signals();
-    let http = match shell.tls {
-        Some(tls) => http.listen_rustls_0_23(bound.listener, tls)?,
-        None => http.listen(bound.listener)?,
     };
-    let server = http.run();
+    let builder = Server::build()
+        .workers(workers)
+        // The framework's limit is for each worker.
+        .max_concurrent_connections(settings.max_connections.div_ceil(workers))
+        .shutdown_timeout(settings.shutdown.as_secs())
+        .disable_signals();
+    let listener = Listener {
+        settings,
+        stopping: builder.graceful_shutdown_signal(),
+    };
+    let builder = match shell.tls {
+        Some(tls) => listener.over_tls(builder, bound.listener, tls, grpc, application)?,
+        None => listener.over_tcp(builder, bound.listener, application)?,
+    };
+    let server = builder.run();
     let handle = server.handle();
     let mut task = tokio::spawn(server);
     tokio::select! {

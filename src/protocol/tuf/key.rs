@@ -40,8 +40,8 @@ impl KeyObject {
 
     /// The id that the object has by its content.
     pub fn id(&self) -> KeyId {
-        // A float cannot be among what was read or made.
-        let canonical = canonical::to_canonical(&self.0).unwrap_or_default();
+        let canonical = canonical::to_canonical(&self.0);
+        let canonical = canonical.expect("fractions are refused where metadata is read");
         KeyId(Sha256::of(&canonical).to_hex())
     }
 

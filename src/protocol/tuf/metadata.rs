@@ -6,8 +6,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::SPEC_VERSION;
-use crate::protocol::bytes::Sha256;
+use super::{FileRef, SPEC_VERSION, TargetFile};
 use crate::protocol::time::UnixTime;
 
 /// Who signs what.
@@ -178,54 +177,6 @@ pub struct Targets {
     targets: BTreeMap<String, TargetFile>,
 }
 
-/// A document that another refers to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileRef {
-    /// Its version
-    pub version: Version,
-    /// Its length in bytes
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub length: Option<u64>,
-    /// Its digest
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hashes: Option<Hashes>,
-}
-
-/// SHA-256 alone: clients build a file's name from the first hash, or from any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hashes {
-    #[serde(with = "hexadecimal")]
-    sha256: Sha256,
-}
-
-/// A file that clients may fetch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetFile {
-    length: u64,
-    hashes: Hashes,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    custom: Option<Custom>,
-}
-
-/// What an application says about a file besides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Custom {
-    /// What Sigstore's clients look for
-    pub sigstore: SigstoreCustom,
-}
-
-/// What a file is for, as Sigstore's older clients choose files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SigstoreCustom {
-    /// `Active` or `Expired`
-    pub status: String,
-    /// `Fulcio`, `Rekor`, `CTFE`, `TSA` or `Unknown`
-    pub usage: String,
-    /// The service that the file is about
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uri: Option<String>,
-}
-
 impl Timestamp {
     /// A timestamp over a snapshot.
     pub fn new(version: Version, expires: UnixTime, snapshot: FileRef) -> Self {
@@ -290,64 +241,6 @@ impl Targets {
     }
 }
 
-impl FileRef {
-    /// Refers to a document by version, length and digest.
-    pub fn new(version: Version, bytes: &[u8]) -> Self {
-        Self {
-            version,
-            length: Some(length(bytes)),
-            hashes: Some(Hashes {
-                sha256: Sha256::of(bytes),
-            }),
-        }
-    }
-
-    /// Whether these bytes have the length and the digest, where they are told.
-    pub fn matches(&self, bytes: &[u8]) -> bool {
-        self.length.is_none_or(|told| told == length(bytes))
-            && self
-                .hashes
-                .is_none_or(|told| told.sha256 == Sha256::of(bytes))
-    }
-}
-
-impl TargetFile {
-    /// A file with this content.
-    pub fn new(content: &[u8], custom: Option<Custom>) -> Self {
-        Self {
-            length: length(content),
-            hashes: Hashes {
-                sha256: Sha256::of(content),
-            },
-            custom,
-        }
-    }
-
-    /// The digest of its content.
-    pub const fn sha256(&self) -> &Sha256 {
-        &self.hashes.sha256
-    }
-
-    /// Its length in bytes.
-    pub const fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// What is said about it besides.
-    pub const fn custom(&self) -> Option<&Custom> {
-        self.custom.as_ref()
-    }
-
-    /// Whether this is its content.
-    pub fn matches(&self, content: &[u8]) -> bool {
-        self.length == length(content) && self.hashes.sha256 == Sha256::of(content)
-    }
-}
-
-fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-}
-
 /// `YYYY-MM-DDTHH:MM:SSZ` and nothing else (TUF specification §4.2.1).
 pub(super) mod expiry {
     use super::{Deserialize, Deserializer, Serializer, UnixTime, de};
@@ -366,23 +259,5 @@ pub(super) mod expiry {
         UnixTime::from_rfc3339(&text)
             .filter(|time| time.to_rfc3339() == text)
             .ok_or_else(|| de::Error::custom("expires is not of the form YYYY-MM-DDTHH:MM:SSZ"))
-    }
-}
-
-mod hexadecimal {
-    use super::{Deserialize, Deserializer, Serializer, Sha256, de};
-
-    pub(super) fn serialize<S: Serializer>(
-        digest: &Sha256,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&digest.to_hex())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Sha256, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Sha256::from_hex(&text).ok_or_else(|| de::Error::custom("sha256 is not 64 hex digits"))
     }
 }

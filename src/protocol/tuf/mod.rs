@@ -6,6 +6,7 @@
 
 mod canonical;
 mod change;
+mod file;
 mod key;
 mod metadata;
 mod root;
@@ -18,11 +19,9 @@ mod trusted_set;
 
 pub use canonical::JsonError;
 pub use change::RootChange;
+pub use file::{Custom, FileRef, SigstoreCustom, TargetFile};
 pub use key::{KeyId, KeyObject};
-pub use metadata::{
-    Custom, FileRef, Metadata, Role, SigstoreCustom, Snapshot, TargetFile, Targets, Timestamp,
-    Version,
-};
+pub use metadata::{Metadata, Role, Snapshot, Targets, Timestamp, Version};
 pub use root::{MAX_ROOT_KEYS, RoleKeys, Roles, Root, RootRules, RuleError, VerifyError};
 pub use signed::{MetadataError, SignError, Signed, SuccessionError};
 pub use trusted_set::{TrustedSet, UpdateError};

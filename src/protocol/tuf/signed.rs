@@ -78,6 +78,9 @@ struct Signature {
 /// More signatures than any root has keys; the rest would only cost time.
 const MAX_SIGNATURES: usize = 256;
 
+/// Why what is made here can always be written.
+const OUR_FORM: &str = "documents have text names and whole numbers";
+
 impl<T: Metadata> Signed<T> {
     /// Reads a document, consuming every byte. Members that are not known are signed with the rest.
     ///
@@ -120,11 +123,10 @@ impl<T: Metadata> Signed<T> {
 
     /// A document that nobody has signed yet.
     pub fn unsigned(body: T) -> Self {
-        let value = serde_json::to_value(&body).unwrap_or_default();
+        let value = serde_json::to_value(&body).expect(OUR_FORM);
         let mut made = Self {
             bytes: Vec::new(),
-            // Our own documents have text names and no fractions.
-            payload: canonical::to_canonical(&value).unwrap_or_default(),
+            payload: canonical::to_canonical(&value).expect(OUR_FORM),
             body,
             signatures: Vec::new(),
         };
@@ -182,13 +184,11 @@ impl<T: Metadata> Signed<T> {
                 sig: hex::encode(signature),
             })
             .collect();
-        let signed = match canonical::parse(&self.bytes) {
-            Ok(mut whole) => whole.get_mut("signed").map(Value::take),
-            Err(_) => None,
-        };
-        let signed = signed.or_else(|| serde_json::to_value(&self.body).ok());
+        let read = canonical::parse(&self.bytes).ok();
+        let signed = read.and_then(|mut whole| whole.get_mut("signed").map(Value::take));
+        let signed = signed.unwrap_or_else(|| serde_json::to_value(&self.body).expect(OUR_FORM));
         let document = json!({ "signatures": signatures, "signed": signed });
-        self.bytes = serde_json::to_vec_pretty(&document).unwrap_or_default();
+        self.bytes = serde_json::to_vec_pretty(&document).expect(OUR_FORM);
     }
 
     /// The document as it is published.

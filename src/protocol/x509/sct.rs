@@ -2,6 +2,8 @@
 
 mod digitally_signed;
 mod entry;
+mod leaf_index;
+mod tile_leaf;
 
 use der::asn1::OctetStringRef;
 use der::{Decode, Encode};
@@ -12,10 +14,13 @@ use super::extensions::SCT_LIST;
 use super::tls::{Reader, VectorTooLong, push_vector16};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid, SigningKey};
+use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::{UnixTime, Validity};
 
 pub use digitally_signed::{DigitallySigned, LogSigningError};
 pub use entry::{PrecertEntry, precert_chain_entry};
+pub use leaf_index::{NoPlace, leaf_index_extension, place_leaf};
+pub use tile_leaf::{PrecertChain, tile_leaf};
 
 /// A certificate-transparency log of a trust root.
 #[derive(Clone, Debug)]
@@ -71,7 +76,7 @@ pub struct SignedCertificateTimestamp {
     pub log_id: Sha256,
     /// When the log saw the entry.
     pub time: UnixTime,
-    /// CtExtensions, most often empty.
+    /// CtExtensions: empty, or where the leaf stands (C2SP static-ct-api).
     pub extensions: Vec<u8>,
     /// The log's signature over the entry.
     pub signature: DigitallySigned,
@@ -87,11 +92,35 @@ impl SignedCertificateTimestamp {
         entry: &PrecertEntry,
         time: UnixTime,
     ) -> Result<Self, LogSigningError> {
-        let signature = DigitallySigned::sign(key, &entry.leaf(time, &[])?)?;
+        Self::sign_with(key, entry, time, Vec::new())
+    }
+
+    /// Signs the promise for an entry that stands at an index, and tells the index
+    /// (C2SP static-ct-api).
+    ///
+    /// # Errors
+    /// See [`LogSigningError`].
+    pub fn sign_at(
+        key: &SigningKey,
+        entry: &PrecertEntry,
+        time: UnixTime,
+        index: LeafIndex,
+    ) -> Result<Self, LogSigningError> {
+        let extensions = leaf_index_extension(index)?.to_vec();
+        Self::sign_with(key, entry, time, extensions)
+    }
+
+    fn sign_with(
+        key: &SigningKey,
+        entry: &PrecertEntry,
+        time: UnixTime,
+        extensions: Vec<u8>,
+    ) -> Result<Self, LogSigningError> {
+        let signature = DigitallySigned::sign(key, &entry.leaf(time, &extensions)?)?;
         Ok(Self {
             log_id: key.public_key().fingerprint(),
             time,
-            extensions: Vec::new(),
+            extensions,
             signature,
         })
     }

@@ -34,6 +34,15 @@ impl<'a> Reader<'a> {
         self.0 = tail;
         Some(head)
     }
+
+    /// A vector whose length has three bytes.
+    pub(super) fn vector24(&mut self) -> Option<&'a [u8]> {
+        let [a, b, c] = self.array()?;
+        let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?;
+        let (head, tail) = self.0.split_at_checked(length)?;
+        self.0 = tail;
+        Some(head)
+    }
 }
 
 /// A vector is longer than its length field can say.

@@ -23,6 +23,10 @@ use crate::services::oidc::VerifiedIdentity;
 pub use material::{CaMaterial, GeneratedCa, MaterialError};
 pub use possession::{KeyRequest, RequestError};
 
+/// How long before its issuing a certificate begins: more than the accuracy of a timestamp, one
+/// second, since gitsign takes a timestamp only if that lies within the certificate's life whole.
+const HEAD_START: Duration = Duration::from_secs(2);
+
 /// A port: 20 random bytes for a serial number; none if there is no randomness.
 pub type RandomSerial = fn() -> Option<[u8; 20]>;
 
@@ -173,16 +177,16 @@ impl CertificateAuthority {
     }
 
     fn leaf_lifetime(&self, now: UnixTime) -> Result<Lifetime, IssueError> {
-        let not_before = now.floor_to_second();
-        let lifetime = Lifetime {
-            not_before,
-            not_after: not_before.after(self.lifetime),
-        };
+        let now = now.floor_to_second();
+        let not_after = now.after(self.lifetime);
         let authority = self.material.validity();
-        if lifetime.not_before < authority.not_before || authority.not_after < lifetime.not_after {
+        if now < authority.not_before || authority.not_after < not_after {
             return Err(IssueError::OutsideAuthority(authority));
         }
-        Ok(lifetime)
+        Ok(Lifetime {
+            not_before: now.before(HEAD_START).max(authority.not_before),
+            not_after,
+        })
     }
 }
 

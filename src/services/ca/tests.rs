@@ -168,6 +168,24 @@ async fn without_the_logs_promise_no_certificate_leaves() {
 }
 
 #[tokio::test]
+async fn a_certificate_begins_before_the_earliest_moment_of_its_first_timestamp() {
+    let log = MemoryLog::new(None);
+    // A timestamp of the second of issuing may mean the second before: its accuracy is one second.
+    for (age, head_start) in [(0, 0), (1, 1), (2, 2), (3, 2), (3600, 2)] {
+        let now = NOW.after(Duration::from_secs(age));
+        let ca = authority(&log, now, TEN_MINUTES);
+
+        let issued = ca.certify(&alice(), &proven_key()).await.unwrap();
+
+        let expected = Validity {
+            start: now.before(Duration::from_secs(head_start)),
+            end: Some(now.after(TEN_MINUTES)),
+        };
+        assert_eq!(issued.certificate.validity(), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_never_outlives_its_authority() {
     let ten_years = Duration::from_secs(315_576_000);
     let end = NOW.after(ten_years);

@@ -3,19 +3,21 @@
 //! Submission from outside is not offered: the authority is the one submitter.
 
 mod head;
+mod issuer;
 mod read;
 mod submit;
+mod tile;
 
 use std::sync::Arc;
 
 use crate::protocol::keys::SigningKey;
 use crate::protocol::merkle::OutOfRange;
 use crate::protocol::note::{NoteError, TreeHeadKey};
-use crate::protocol::time::Clock;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::VectorTooLong;
 use crate::protocol::x509::sct::LogSigningError;
 use crate::services::log::{AppendError, Log, ReadError};
+use issuer::Issuers;
 
 pub use head::CtHeadSigner;
 pub use read::{EntryAndProof, LogEntry, MAX_ENTRIES, ProofByHash, TreeHead};
@@ -26,8 +28,7 @@ pub struct CtLog {
     log: Log,
     key: Arc<SigningKey>,
     head_key: TreeHeadKey,
-    roots: Vec<Certificate>,
-    clock: Arc<dyn Clock>,
+    issuers: Issuers,
 }
 
 /// Why the certificate log could not do what it was asked.
@@ -69,32 +70,33 @@ pub enum CtError {
     /// The older tree is larger than the newer one
     #[error("first must not be greater than second")]
     SizeOrder,
+    /// No entry was submitted with this certificate above it
+    #[error("the log has no issuer with this fingerprint")]
+    UnknownIssuer,
+    /// Not a tile, or one that the tree does not fill yet
+    #[error("the log has no such tile")]
+    NoTile,
     /// No leaf has this hash
     #[error("the tree has no leaf with this hash")]
     UnknownHash,
 }
 
 impl CtLog {
-    /// The log over an engine whose heads [`CtHeadSigner`] signs with the same key. `roots` are the
-    /// authorities whose certificates are found here.
-    pub fn new(
-        log: Log,
-        signer: &CtHeadSigner,
-        roots: Vec<Certificate>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    /// The log over an engine whose heads [`CtHeadSigner`] signs with the same key. `chain` is that
+    /// of the authority whose certificates are found here, the issuing one first, the root last.
+    pub fn new(log: Log, signer: &CtHeadSigner, chain: Vec<Certificate>) -> Self {
         Self {
             log,
             key: Arc::clone(signer.key()),
             head_key: signer.head_key().clone(),
-            roots,
-            clock,
+            issuers: Issuers::new(chain),
         }
     }
 
     /// The authorities whose certificates are found here.
     pub fn roots(&self) -> &[Certificate] {
-        &self.roots
+        let root = self.issuers.current.last();
+        root.map_or(&[], std::slice::from_ref)
     }
 }
 

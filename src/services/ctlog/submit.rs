@@ -4,9 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::{CtError, CtLog};
+use crate::protocol::merkle::LeafIndex;
+use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;
-use crate::protocol::x509::sct::{PrecertEntry, SignedCertificateTimestamp, precert_chain_entry};
-use crate::services::log::Leaf;
+use crate::protocol::x509::sct::{
+    PrecertEntry, SignedCertificateTimestamp, place_leaf, precert_chain_entry,
+};
+use crate::services::log::{Leaf, Unnumbered};
 
 /// A precertificate on its way into the log.
 #[derive(Clone, Copy, Debug)]
@@ -43,21 +47,32 @@ impl CtLog {
     /// # Errors
     /// The entry was not appended, or the promise could not be signed.
     pub async fn add(&self, precertificate: Precertificate<'_>) -> Result<Promise, CtError> {
-        // As heads do: no promise is older than the newest head, even when the clock was set back.
-        let time = self.clock.now().max(self.log.head().time);
+        let issuers = self.issuers.unrecorded(precertificate.chain);
         let leaf = Leaf {
-            data: precertificate.entry.leaf(time, &[])?,
+            data: precertificate.entry.unplaced_leaf()?,
             extra: precert_chain_entry(precertificate.der, precertificate.chain)?,
-            keys: Vec::new(),
+            keys: issuers.clone(),
         };
-        let appended = self.log.append(leaf).await?;
+        let appended = self.log.append_with(leaf, place).await?;
+        self.issuers.record(issuers);
         // CRASH: signed only now, so that no promise exists for an entry that could be lost.
-        let sct = SignedCertificateTimestamp::sign(&self.key, precertificate.entry, time)?;
+        let sct = SignedCertificateTimestamp::sign_at(
+            &self.key,
+            precertificate.entry,
+            appended.head.time,
+            appended.index,
+        )?;
         Ok(Promise {
             sct,
             leaf_index: appended.index.get(),
         })
     }
+}
+
+/// An entry is as old as the first head that contains it: heads never go back in time, and
+/// RFC 6962 §3.5 wants them at least as recent as the promises in their tree.
+fn place(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), Unnumbered> {
+    place_leaf(&mut leaf.data, time, index).map_err(|_| Unnumbered)
 }
 
 impl PrecertificateLog for CtLog {

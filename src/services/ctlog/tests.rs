@@ -5,14 +5,16 @@ use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::KeyAlgorithm;
 use crate::protocol::merkle::{
-    LeafIndex, TreeSize, leaf_hash, root_from_inclusion, verify_consistency,
+    LeafIndex, TileId, TileSpan, TreeSize, leaf_hash, root_from_inclusion, verify_consistency,
 };
-use crate::protocol::time::{UnixTime, Validity};
+use crate::protocol::time::{Clock, UnixTime, Validity};
 use crate::protocol::x509::extensions::SCT_LIST;
-use crate::protocol::x509::sct::{PrecertEntry, parse_sct_list};
+use crate::protocol::x509::sct::{
+    PrecertEntry, SignedCertificateTimestamp, parse_sct_list, precert_chain_entry,
+};
 use crate::protocol::x509::testing::{NOW, TestAuthority};
 use crate::protocol::x509::{TrustedCtLog, verify_path, verify_scts};
-use crate::services::log::{Limits, LogId, Parts};
+use crate::services::log::{Leaf, Limits, LogId, Parts};
 
 struct FixedClock;
 
@@ -36,12 +38,12 @@ fn log_under(clock: Arc<dyn Clock>, ca: &TestAuthority) -> CtLog {
     let engine = Log::start(
         LogId::Ct,
         Arc::clone(&signer) as _,
-        Arc::clone(&clock),
+        clock,
         parts,
         Limits::default(),
     )
     .unwrap();
-    CtLog::new(engine, &signer, vec![ca.root.clone()], clock)
+    CtLog::new(engine, &signer, vec![ca.root.clone()])
 }
 
 /// Logs a new certificate and returns it.
@@ -79,9 +81,112 @@ fn leaf_hash_of(certificate: &Certificate, ca: &TestAuthority, log: &CtLog) -> S
             end: None,
         },
     };
-    let scts = verify_scts(certificate, &path, &[trusted]).unwrap();
+    verify_scts(certificate, &path, &[trusted]).unwrap();
     let entry = PrecertEntry::rebuilt_from(certificate, path.issuer()).unwrap();
-    leaf_hash(&entry.leaf(scts[0].time, &[]).unwrap())
+    let sct = sct_of(certificate);
+    leaf_hash(&entry.leaf(sct.time, &sct.extensions).unwrap())
+}
+
+fn sct_of(certificate: &Certificate) -> SignedCertificateTimestamp {
+    let list = certificate.extensions().find(SCT_LIST).unwrap();
+    parse_sct_list(&list.value).unwrap().remove(0)
+}
+
+/// static-ct-api: a promise leads to its entry by index alone.
+#[tokio::test]
+async fn a_promise_tells_the_index_and_the_time_of_its_leaf() {
+    let ca = TestAuthority::new("Intermediate");
+    let log = log(&ca);
+    for index in 0..3_u8 {
+        let certificate = submit(&log, &ca).await;
+
+        let sct = sct_of(&certificate);
+
+        assert_eq!(sct.extensions, [0, 0, 5, 0, 0, 0, 0, index]);
+        assert_eq!(sct.time, log.tree_head().unwrap().time);
+        let entries = log.entries(index.into(), index.into()).unwrap();
+        assert_eq!(
+            leaf_hash(&entries[0].leaf_input),
+            leaf_hash_of(&certificate, &ca, &log)
+        );
+    }
+}
+
+#[tokio::test]
+async fn data_tiles_have_the_leaves_with_the_fingerprints_of_issuers_that_are_found() {
+    let ca = TestAuthority::new("Intermediate");
+    let log = log(&ca);
+    for _ in 0..2 {
+        submit(&log, &ca).await;
+    }
+
+    let span = TileSpan::new(0, 2).unwrap();
+    let tile = log.data_tile(span).unwrap();
+
+    let mut expected = Vec::new();
+    for entry in log.entries(0, 1).unwrap() {
+        let chain = 9 + ca.intermediate.der().len() + ca.root.der().len();
+        let precertificate = &entry.extra_data[..entry.extra_data.len() - chain];
+        expected.extend_from_slice(&entry.leaf_input[2..]);
+        expected.extend_from_slice(precertificate);
+        expected.extend_from_slice(&[0, 64]);
+        for issuer in [&ca.intermediate, &ca.root] {
+            let fingerprint = Sha256::of(issuer.der());
+            assert_eq!(log.issuer(&fingerprint).unwrap(), issuer.der());
+            expected.extend_from_slice(fingerprint.as_bytes());
+        }
+    }
+    assert_eq!(tile, expected);
+    let unknown = log.issuer(&Sha256::of(b"?"));
+    assert!(matches!(unknown, Err(CtError::UnknownIssuer)));
+    let beyond = log.data_tile(TileSpan::new(0, 3).unwrap());
+    assert!(matches!(beyond, Err(CtError::NoTile)));
+    let hashes = log.tile(TileId::new(0, span).unwrap()).unwrap();
+    assert_eq!(
+        hashes[1],
+        leaf_hash(&log.entries(1, 1).unwrap()[0].leaf_input)
+    );
+}
+
+#[tokio::test]
+async fn only_the_first_leaf_with_an_issuer_carries_its_key() {
+    let ca = TestAuthority::new("Intermediate");
+    let log = log(&ca);
+    for _ in 0..3 {
+        submit(&log, &ca).await;
+    }
+
+    let fingerprint = Sha256::of(ca.intermediate.der());
+    let found = log.log.search(&fingerprint, None, 9).unwrap();
+
+    assert_eq!(found, [LeafIndex::new(0)]);
+    let leaves = log.log.leaves(0..3).unwrap();
+    let keys: Vec<_> = leaves.iter().map(|leaf| leaf.keys.len()).collect();
+    assert_eq!(keys, [2, 0, 0]);
+}
+
+/// Entries of releases before the one that tells the index.
+#[tokio::test]
+async fn a_leaf_without_the_extension_is_served_as_it_is() {
+    let ca = TestAuthority::new("Intermediate");
+    let log = log(&ca);
+    let entry = PrecertEntry {
+        issuer_key_hash: Sha256::of(b"issuer"),
+        tbs: vec![1, 2, 3],
+    };
+    let leaf = Leaf {
+        data: entry.leaf(NOW, &[]).unwrap(),
+        extra: precert_chain_entry(&[9], [&ca.root]).unwrap(),
+        keys: Vec::new(),
+    };
+    log.log.append(leaf.clone()).await.unwrap();
+
+    let tile = log.data_tile(TileSpan::new(0, 1).unwrap()).unwrap();
+
+    let fingerprint = Sha256::of(ca.root.der());
+    let tail = [&[0, 0, 1, 9, 0, 32], &fingerprint.as_bytes()[..]].concat();
+    assert_eq!(tile, [&leaf.data[2..], &tail].concat());
+    assert_eq!(log.entries(0, 0).unwrap()[0].leaf_input, leaf.data);
 }
 
 #[tokio::test]

@@ -142,10 +142,25 @@ pub enum AppendError {
         /// How many entries are missing.
         missing: u64,
     },
+    /// The leaf's format has no number for another one
+    #[error("the log has as many entries as its format can number")]
+    Full,
     /// The sequencer has ended, or is ending
     #[error("the log is shutting down")]
     Stopped,
 }
+
+/// Completes a leaf whose bytes tell where it stands and when it came: it is given its index and
+/// the time of the head that will be the first to contain it. The leaf keeps its length.
+///
+/// # Errors
+/// The leaf's format cannot express the index.
+pub type Finish = fn(&mut Leaf, LeafIndex, UnixTime) -> Result<(), Unnumbered>;
+
+/// The format of a log's leaves has no number for any more of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the leaf's format cannot express its index")]
+pub struct Unnumbered;
 
 /// Signs heads in a log's own way, and reads back what it signed.
 pub trait HeadSigner: Send + Sync {
@@ -281,7 +296,21 @@ impl Log {
     ///
     /// # Errors
     /// See [`AppendError`].
-    pub async fn append(&self, mut leaf: Leaf) -> Result<Appended, AppendError> {
+    pub async fn append(&self, leaf: Leaf) -> Result<Appended, AppendError> {
+        self.enter(leaf, None).await
+    }
+
+    /// Appends a leaf that `finish` completes once it has its index; all else is as with
+    /// [`Log::append`]. Such a leaf equals no other: one that [`AppendError::Stopped`] left open,
+    /// and that is appended again, may be in the tree twice.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn append_with(&self, leaf: Leaf, finish: Finish) -> Result<Appended, AppendError> {
+        self.enter(leaf, Some(finish)).await
+    }
+
+    async fn enter(&self, mut leaf: Leaf, finish: Option<Finish>) -> Result<Appended, AppendError> {
         const LIMIT: usize = u16::MAX as usize;
         let largest = leaf.data.len().max(leaf.extra.len());
         if largest > LIMIT {
@@ -295,7 +324,7 @@ impl Log {
         if let Health::ReadOnly { missing } = self.health() {
             return Err(AppendError::ReadOnly { missing });
         }
-        let answer = self.handle.shared.pool.join(leaf)?;
+        let answer = self.handle.shared.pool.join(leaf, finish)?;
         answer.await.unwrap_or(Err(AppendError::Stopped))
     }
 

@@ -4,15 +4,24 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{AppendError, Appended, Leaf, Limits};
+use super::{AppendError, Appended, Finish, Leaf, Limits};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::leaf_hash;
 
 /// A leaf in the pool and the one who waits for it.
 pub(super) struct Waiting {
     pub(super) leaf: Leaf,
-    pub(super) hash: Sha256,
+    pub(super) form: Form,
     answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// Whether a leaf's bytes are settled.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// They are; this is its hash.
+    Whole(Sha256),
+    /// They depend on its place.
+    Unfinished(Finish),
 }
 
 impl Waiting {
@@ -48,8 +57,10 @@ impl Pool {
     pub(super) fn join(
         &self,
         leaf: Leaf,
+        finish: Option<Finish>,
     ) -> Result<oneshot::Receiver<Result<Appended, AppendError>>, AppendError> {
-        let hash = leaf_hash(&leaf.data);
+        let whole = || Form::Whole(leaf_hash(&leaf.data));
+        let form = finish.map_or_else(whole, Form::Unfinished);
         let bytes = leaf.weight();
         let (answer, receiver) = oneshot::channel();
         let mut inner = self.lock();
@@ -62,7 +73,7 @@ impl Pool {
             return Err(AppendError::Overloaded);
         }
         inner.bytes = inner.bytes.saturating_add(bytes);
-        inner.waiting.push(Waiting { leaf, hash, answer });
+        inner.waiting.push(Waiting { leaf, form, answer });
         drop(inner);
         self.changed.notify_one();
         Ok(receiver)

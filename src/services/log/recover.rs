@@ -11,6 +11,9 @@ use crate::protocol::merkle::{Frontier, leaf_hash};
 /// The state is brought up in steps of about so many leaves.
 const LEAVES_PER_CHANGE: usize = 1024;
 
+/// Or of about so many search keys, of which one leaf may have thousands.
+const KEYS_PER_CHANGE: usize = 64 << 10;
+
 /// A log as its journal has it, with a state that agrees.
 #[derive(Debug)]
 pub(super) struct Recovered {
@@ -241,7 +244,8 @@ impl CatchUp<'_> {
         change.places.extend(committed.places);
         change.head = batch.head;
         change.end = committed.end;
-        let enough = change.places.len() >= LEAVES_PER_CHANGE;
+        let enough =
+            change.places.len() >= LEAVES_PER_CHANGE || change.keys.len() >= KEYS_PER_CHANGE;
         self.pending = Some(change);
         if enough { self.apply() } else { Ok(()) }
     }

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::pool::Waiting;
+use super::pool::{Form, Waiting};
 use super::port::{Batch, JournalError, StateChange, StateError};
 use super::read::Reader;
 use super::tree::{extend, search_keys};
 use super::{AppendError, Appended, HeadSigner, Health, Leaf, Shared, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningFailed;
-use crate::protocol::merkle::{Frontier, LeafIndex, NodeId, TreeSize, inclusion_proof};
+use crate::protocol::merkle::{Frontier, LeafIndex, NodeId, TreeSize, inclusion_proof, leaf_hash};
 use crate::protocol::time::{Clock, UnixTime};
 
 /// Owns the tree's edge. Whatever else may be shared, there is one of these for a log.
@@ -55,6 +55,7 @@ struct Integrated {
 #[derive(Default)]
 struct Sorted {
     fresh: Vec<Waiting>,
+    hashes: Vec<Sha256>,
     places: HashMap<Sha256, usize>,
     followers: Vec<(usize, Waiting)>,
 }
@@ -106,16 +107,15 @@ impl Sequencer {
 
     /// One batch from the pool. Waiters of a batch that failed are dropped, which tells them.
     fn round(&mut self, batch: Vec<Waiting>, shared: &Shared) -> Result<(), Unfinished> {
-        let mut sorted = self.sort(batch)?;
+        let time = self.time();
+        let mut sorted = self.sort(batch, time)?;
         if sorted.fresh.is_empty() {
             return Ok(());
         }
         let start = self.frontier.size();
-        let leaves = sorted.fresh.iter_mut();
-        let (hashes, leaves): (Vec<_>, Vec<_>) = leaves
-            .map(|waiting| (waiting.hash, std::mem::take(&mut waiting.leaf)))
-            .unzip();
-        match self.integrate(leaves, &hashes) {
+        let fresh = sorted.fresh.iter_mut();
+        let leaves = fresh.map(|waiting| std::mem::take(&mut waiting.leaf));
+        match self.integrate(leaves.collect(), &sorted.hashes, time) {
             Ok(integrated) => {
                 shared.publish(Arc::clone(&integrated.head));
                 answer(sorted, start, &integrated);
@@ -133,19 +133,33 @@ impl Sequencer {
         }
     }
 
-    /// Answers those whose leaf is in the log already, and finds equal leaves within the batch.
-    fn sort(&self, batch: Vec<Waiting>) -> Result<Sorted, Unfinished> {
+    /// Answers those whose leaf is in the log already, finds equal leaves within the batch, and
+    /// completes those whose bytes depend on their place: from here on it is settled.
+    fn sort(&self, batch: Vec<Waiting>, time: UnixTime) -> Result<Sorted, Unfinished> {
         let mut sorted = Sorted::default();
-        for waiting in batch {
-            let known = self.reader.state.index_of(self.reader.id, &waiting.hash)?;
+        let mut next = self.frontier.size().get();
+        for mut waiting in batch {
+            let hash = match waiting.form {
+                Form::Whole(hash) => hash,
+                Form::Unfinished(finish) => {
+                    if finish(&mut waiting.leaf, LeafIndex::new(next), time).is_err() {
+                        waiting.answer(Err(AppendError::Full));
+                        continue;
+                    }
+                    leaf_hash(&waiting.leaf.data)
+                }
+            };
+            let known = self.reader.state.index_of(self.reader.id, &hash)?;
             if let Some(index) = known {
                 // The state has only what the journal has made durable.
                 waiting.answer(Err(AppendError::Duplicate(index)));
-            } else if let Some(place) = sorted.places.get(&waiting.hash) {
+            } else if let Some(place) = sorted.places.get(&hash) {
                 sorted.followers.push((*place, waiting));
             } else {
-                sorted.places.insert(waiting.hash, sorted.fresh.len());
+                sorted.places.insert(hash, sorted.fresh.len());
+                sorted.hashes.push(hash);
                 sorted.fresh.push(waiting);
+                next = next.saturating_add(1);
             }
         }
         Ok(sorted)
@@ -157,6 +171,7 @@ impl Sequencer {
         &mut self,
         leaves: Vec<Leaf>,
         hashes: &[Sha256],
+        time: UnixTime,
     ) -> Result<Integrated, Unfinished> {
         let start = self.frontier.size();
         let mut nodes: HashMap<_, _> = Frontier::node_ids(start)
@@ -175,7 +190,7 @@ impl Sequencer {
         );
         let batch = Batch {
             leaves,
-            head: self.sign(&frontier)?,
+            head: self.sign(&frontier, time)?,
         };
         // CRASH: from here on the batch may survive; before this line returns nobody hears of it.
         let committed = self.reader.journal.commit(self.reader.id, &batch)?;
@@ -197,10 +212,13 @@ impl Sequencer {
         })
     }
 
-    /// Signs a head; its time is never before that of the head before.
-    fn sign(&self, frontier: &Frontier) -> Result<SignedHead, SigningFailed> {
+    /// The time of the next head, which is never before that of the head before.
+    fn time(&self) -> UnixTime {
+        self.clock.now().max(self.last_time)
+    }
+
+    fn sign(&self, frontier: &Frontier, time: UnixTime) -> Result<SignedHead, SigningFailed> {
         let (size, root) = (frontier.size(), frontier.root());
-        let time = self.clock.now().max(self.last_time);
         Ok(SignedHead {
             size,
             root,
@@ -210,12 +228,12 @@ impl Sequencer {
     }
 
     pub(super) fn sign_empty(&self) -> Result<SignedHead, SigningFailed> {
-        self.sign(&Frontier::empty())
+        self.sign(&Frontier::empty(), self.time())
     }
 
     /// Signs and commits the head of the empty tree, a log's first.
     pub(super) fn commit_empty(&mut self) -> Result<SignedHead, Unfinished> {
-        let integrated = self.integrate(Vec::new(), &[])?;
+        let integrated = self.integrate(Vec::new(), &[], self.time())?;
         Ok(Arc::unwrap_or_clone(integrated.head))
     }
 }

@@ -315,6 +315,39 @@ async fn too_many_search_keys_are_refused_with_their_number() {
     assert!(refused.to_string().contains("8192"));
 }
 
+/// Writes index and time over the first two bytes; there is no third leaf.
+fn number(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), Unnumbered> {
+    let index = u8::try_from(index.get()).ok().filter(|index| *index < 3);
+    leaf.data[0] = index.ok_or(Unnumbered)?;
+    leaf.data[1] = u8::try_from(time.millis()).unwrap();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_leaf_that_tells_its_place_is_hashed_with_it_and_equals_no_other() {
+    let parts = memory();
+    let clock = Arc::new(TestClock(AtomicU64::new(7)));
+    let signer = TestSigner::new("log.example");
+    let log = Log::start(LogId::Ct, signer, clock, parts, Limits::default()).unwrap();
+
+    let same = (0..4).map(|_| log.append_with(leaf("__ same"), number));
+    let mut answers = futures_util::future::join_all(same).await;
+
+    assert_eq!(answers.pop().unwrap().unwrap_err(), AppendError::Full);
+    for (index, answer) in (0..).zip(answers) {
+        let appended = answer.unwrap();
+        let data = [&[index, 7], &b" same"[..]].concat();
+        assert_eq!(appended.index.get(), u64::from(index));
+        assert_eq!(appended.head.time.millis(), 7);
+        assert_included(&data, &appended);
+        let stored = log.leaves(u64::from(index)..u64::from(index) + 1).unwrap();
+        assert_eq!(stored[0].data, data);
+        assert_eq!(stored[0].extra, leaf("__ same").extra);
+    }
+    assert_eq!(log.head().size.get(), 3);
+    log.append(leaf("whole")).await.unwrap();
+}
+
 async fn append(log: Log, text: &str) -> Result<Appended, AppendError> {
     log.append(leaf(text)).await
 }

@@ -11,7 +11,7 @@ pub use dialect::{Dialect, OpenDialects};
 pub use signer::CheckpointSigner;
 
 use crate::protocol::bytes::Sha256;
-use crate::protocol::entry::{DsseError, Entry, EntryError, UnverifiedEntry};
+use crate::protocol::entry::{DsseError, Entry, EntryError};
 use crate::protocol::merkle::LeafIndex;
 use crate::services::log::{AppendError, Leaf, Log, SignedHead};
 
@@ -62,17 +62,6 @@ impl SignatureLog {
     /// The log itself, for reading.
     pub const fn log(&self) -> &Log {
         &self.log
-    }
-
-    /// Verifies every signature of an entry, logs it, and waits until it is durable and published.
-    ///
-    /// # Errors
-    /// It is not one that is admitted, or the log did not take it.
-    pub async fn submit(&self, entry: UnverifiedEntry) -> Result<LoggedEntry, RekorError> {
-        match entry {
-            UnverifiedEntry::HashedRekord(entry) => self.append(entry.verify()?).await,
-            UnverifiedEntry::Dsse(entry) => self.append(entry.verify()?).await,
-        }
     }
 
     /// Logs a verified entry and waits until it is durable and published.

@@ -170,21 +170,20 @@ impl Keeper {
             }
             Err(_) => {}
         }
-        self.tell_term();
-        renewed.map(|_| ())
-    }
-
-    fn tell_term(&mut self) {
-        let term = self.repository.root_term();
-        if self.told == term {
-            return;
-        }
-        self.told = term;
-        match term {
+        match self.untold_term() {
             Some(near @ RootTerm::Within(_)) => warn!("{near}"),
             Some(RootTerm::Ended) => error!("{}", RootTerm::Ended),
             Some(RootTerm::Long) | None => {}
         }
+        renewed.map(|_| ())
+    }
+
+    /// What is left of the root's time, once each time that it becomes less or more.
+    fn untold_term(&mut self) -> Option<RootTerm> {
+        let term = self.repository.root_term();
+        let untold = self.told != term;
+        self.told = term;
+        term.filter(|_| untold)
     }
 
     /// Renews for ever, whenever something nears its end. Failures are told and tried again.
@@ -221,6 +220,7 @@ fn tell(renewal: &Renewal) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::services::trust::testing::TestInstance;
 
     #[test]
     fn people_are_told_60_30_and_7_days_before_the_end() {
@@ -238,6 +238,32 @@ mod tests {
         assert_eq!(before(7, 0), RootTerm::Within(7));
         assert_eq!(before(0, 1), RootTerm::Within(7));
         assert_eq!(before(0, 0), RootTerm::Ended);
+    }
+
+    #[test]
+    fn each_warning_is_told_once() {
+        let instance = TestInstance::new();
+        let repository = Arc::new(instance.open());
+        repository.renew().unwrap();
+        let mut keeper = Keeper::new(Arc::clone(&repository));
+        let mut told = Vec::new();
+        for day in 0..=366 {
+            told.extend(keeper.untold_term().map(|term| (day, term)));
+            instance.clock.advance_days(1);
+        }
+
+        assert_eq!(
+            told,
+            [
+                (0, RootTerm::Long),
+                (305, RootTerm::Within(60)),
+                (335, RootTerm::Within(30)),
+                (358, RootTerm::Within(7)),
+                (365, RootTerm::Ended),
+            ]
+        );
+        repository.renew_root().unwrap();
+        assert_eq!(keeper.untold_term(), Some(RootTerm::Long));
     }
 
     #[test]

@@ -5,21 +5,26 @@
 //! only rise, over restarts and failures too. Every root is kept for ever, for a client may come with
 //! the first.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use super::ceremony::MAX_ROOT_DAYS;
-use super::published::{Published, RecordError, kept_key};
-use super::renewal::{RepositoryHealth, RootTerm, term};
+use tracing::info;
+
+use super::published::{Published, kept_key};
+use super::renewal::{DAY, RepositoryHealth, RootTerm, Term, term};
 use super::target::Target;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningKey;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::tuf::{
-    FileRef, Metadata, MetadataError, Role, Root, RootRules, RuleError, SignError, Signed,
-    Snapshot, SuccessionError, TargetFile, Targets, Timestamp, Version,
+    FileRef, Metadata, Role, Root, RootRules, Signed, Snapshot, TargetFile, Targets, Timestamp,
+    Version,
 };
 use crate::services::ledger::{Ledger, LedgerError, Table};
+use error::MAX_DOCUMENT;
+pub use error::{OpenRepositoryError, RepositoryError};
 
 /// What a repository signs with.
 #[derive(Debug)]
@@ -39,86 +44,6 @@ pub struct TrustRepository {
     published: RwLock<Published>,
     /// Held by the one that signs, from reading what is on record to publishing.
     turn: Mutex<()>,
-}
-
-/// Why the repository cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenRepositoryError {
-    /// The store could not be read
-    #[error("the record could not be read: {0}")]
-    Ledger(#[from] LedgerError),
-    /// The record is damaged
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The key is another
-    #[error(
-        "keys/tuf-online.key.pem is not the key that the root of trust names: restore it from a \
-         backup"
-    )]
-    OnlineKey,
-}
-
-/// Why something was not signed or not published.
-#[derive(Debug, thiserror::Error)]
-pub enum RepositoryError {
-    /// It could not be kept
-    #[error("it could not be kept: {0}")]
-    Ledger(#[from] LedgerError),
-    /// It could not be signed
-    #[error("it could not be signed: {0}")]
-    Sign(#[from] SignError),
-    /// Keys and thresholds that make no root
-    #[error(transparent)]
-    Rules(#[from] RuleError),
-    /// A root that cannot be read
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
-    /// A root that does not follow
-    #[error("the root does not follow the present one: {0}")]
-    Succession(#[from] SuccessionError),
-    /// Nothing was published yet
-    #[error("there is no root of trust yet: the first start of a server makes it")]
-    NotBegun,
-    /// The first root cannot be made
-    #[error("there is no key to sign the first root with: keys/tuf-root.key.pem is missing")]
-    NoRootKey,
-    /// The root is signed by keys that are not here
-    #[error(
-        "the root of trust is signed by {threshold} of {keys} keys that are not all in this data \
-         directory: run `signet trust root-ceremony propose`, let their owners sign, then `finish`"
-    )]
-    KeysElsewhere {
-        /// How many must sign
-        threshold: u32,
-        /// How many may
-        keys: usize,
-    },
-    /// A root under which the server could not go on
-    #[error(
-        "the root must leave the targets, snapshot and timestamp roles with this server's online \
-         key alone, and files named by version and hash"
-    )]
-    OnlineRoles,
-    /// A root that is over already
-    #[error("the root expired at {0}")]
-    Expired(UnixTime),
-    /// A root for longer than is good
-    #[error("a root lasts 1 to {MAX_ROOT_DAYS} days, and not {0}")]
-    Days(u32),
-    /// More than a client reads or a store keeps
-    #[error("{what} has {size} bytes, and at most {MAX_DOCUMENT} can be kept")]
-    TooLarge {
-        /// Which document
-        what: String,
-        /// Its size
-        size: usize,
-    },
-    /// All numbers are used
-    #[error("the {0} role has no version left")]
-    LastVersion(Role),
-    /// A panic came between record and memory
-    #[error("an earlier failure left the repository in doubt; restart the server")]
-    Broken,
 }
 
 /// What was done in one round.
@@ -144,9 +69,6 @@ pub struct RepositoryStatus {
     /// Whether the root's keys are in the data directory
     pub renewable: bool,
 }
-
-/// The largest document that fits into a record with its key, in bytes.
-const MAX_DOCUMENT: usize = 63 << 10;
 
 impl TrustRepository {
     /// Opens what is on record, and verifies all of it. Blocks on storage.
@@ -307,7 +229,14 @@ impl TrustRepository {
         if root.body().is_expired(self.clock.now()) {
             return Err(RepositoryError::Expired(root.body().expires()));
         }
-        self.keep(root.clone(), |published| &mut published.roots)
+        self.keep(root.clone(), |published| &mut published.roots)?;
+        let (version, hash) = (root.body().version().get(), Sha256::of(root.bytes()));
+        info!(
+            version,
+            root.sha256 = hash.to_hex(),
+            "root of trust installed"
+        );
+        Ok(())
     }
 
     /// The bytes of a file of the repository, by its path below the repository's own.
@@ -451,10 +380,12 @@ pub(super) fn expiry(role: Role, now: UnixTime) -> UnixTime {
     now.floor_to_second().after(term(role).life)
 }
 
-/// Whether a document need not be signed anew yet.
+/// Whether a document need not be signed anew yet. One that was signed under a clock which was ahead
+/// would last for longer than clients should believe it.
 fn lasts<T: Metadata>(document: &Signed<T>, now: UnixTime) -> bool {
-    let margin = term(T::ROLE).margin.unwrap_or_default();
-    now < document.body().expires().before(margin)
+    let Term { life, margin } = term(T::ROLE);
+    let expires = document.body().expires();
+    now < expires.before(margin.unwrap_or_default()) && expires <= now.after(life).after(DAY)
 }
 
 #[cfg(test)]

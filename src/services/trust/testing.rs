@@ -77,6 +77,10 @@ impl TestTime {
         self.advance(Duration::from_secs(days * 86_400));
     }
 
+    pub(crate) fn go_back_days(&self, days: u64) {
+        self.0.fetch_sub(days * 86_400_000, Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, span: Duration) {
         let millis = u64::try_from(span.as_millis()).unwrap();
         self.0.fetch_add(millis, Ordering::SeqCst);

@@ -55,6 +55,7 @@ const REKOR_V1: &str = "Rekor v1";
 const REKOR_V2: &str = "Rekor v2";
 const TIMESTAMPS: &str = "RFC 3161";
 const CT: &str = "RFC 6962";
+const TUF: &str = "TUF";
 const OIDC: &str = "OpenID Connect";
 const SIGNET: &str = "Signet";
 
@@ -73,6 +74,8 @@ const PLACES: &[Place] = &[
     post(FULCIO, "/api/v2/signingCert"),
     get(FULCIO, "/api/v2/trustBundle"),
     get(FULCIO, "/api/v2/configuration"),
+    post(FULCIO, "/api/v1/signingCert"),
+    get(FULCIO, "/api/v1/rootCert"),
     post(REKOR_V2, "/api/v2/log/entries").needs(Feature::RekorV2),
     get(REKOR_V2, "/api/v2/checkpoint"),
     get(REKOR_V2, "/api/v2/tile/{level}/{tile}"),
@@ -108,6 +111,9 @@ const PLACES: &[Place] = &[
         CT,
         "/ct/ct/v1/get-entry-and-proof?leaf_index={index}&tree_size={last}",
     ),
+    get(TUF, "/tuf/root.json").needs(Feature::TufRepository),
+    get(TUF, "/tuf/timestamp.json").needs(Feature::TufRepository),
+    get(TUF, "/tuf/{file}").needs(Feature::TufRepository),
     get(OIDC, DISCOVERY_PATH).needs(Feature::EmbeddedIssuer),
     get(OIDC, JWKS_PATH).needs(Feature::EmbeddedIssuer),
     post(OIDC, TOKEN_PATH).needs(Feature::EmbeddedIssuer),

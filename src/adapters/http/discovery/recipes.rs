@@ -47,10 +47,10 @@ echo '{root}  root.json' | sha256sum -c
 "#,
             ),
             step(
-                "Get a token for a machine, whose account the operator makes with \
-                 signet account add EMAIL --service --json > account.json",
+                "Get a token for a machine, whose account the operator makes on the server",
                 &[EmbeddedIssuer],
                 r#"
+signet account add EMAIL --service --json > account.json
 curl -fsS {url}/oauth2/token -d grant_type=client_credentials \
     -u "$(jq -r '.client_id + ":" + .client_secret' account.json)" \
     | jq -r .id_token > token.txt
@@ -240,7 +240,7 @@ npx @sigstore/cli verify --tuf-mirror-url {url}/tuf --tuf-root-path root.json \
         steps: &[
             step(
                 "Sign commits",
-                &[RekorV1],
+                &[RekorV1, TufRepository],
                 r#"
 curl -fsSO {url}/trust/fulcio-chain.pem
 curl -fsSO {url}/trust/ctlog.pem
@@ -253,13 +253,14 @@ export GITSIGN_FULCIO_URL={url} GITSIGN_REKOR_URL={url} \
     GITSIGN_FULCIO_ROOT=$PWD/fulcio-chain.pem \
     GITSIGN_TIMESTAMP_CERT_CHAIN=$PWD/tsa-chain.pem \
     SIGSTORE_CT_LOG_PUBLIC_KEY_FILE=$PWD/ctlog.pem \
-    SIGSTORE_REKOR_PUBLIC_KEY=$PWD/rekor-v1.pem
+    SIGSTORE_REKOR_PUBLIC_KEY=$PWD/rekor-v1.pem \
+    TUF_MIRROR={url}/tuf TUF_ROOT_JSON=$PWD/root.json
 SIGSTORE_ID_TOKEN="$(cat token.txt)" git commit -S
 "#,
             ),
             step(
                 "Verify them, in the same environment",
-                &[RekorV1],
+                &[RekorV1, TufRepository],
                 "gitsign verify --certificate-identity WHO --certificate-oidc-issuer {issuer} HEAD",
             ),
         ],

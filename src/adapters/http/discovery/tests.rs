@@ -154,3 +154,25 @@ fn without_an_issuer_or_a_repository_of_its_own_there_are_no_commands_for_them()
     }
     assert!(bare.has(Feature::RekorV1) && !bare.has(Feature::Metrics));
 }
+
+#[test]
+fn the_readme_shows_commands_of_the_document() {
+    let url = "http://localhost:8477";
+    let anchors = Anchors {
+        public_url: crate::protocol::origin::Origin::parse(url).unwrap(),
+        issuers: vec![url.to_owned()],
+        ..anchors()
+    };
+    let commands = commands(&discovery(&anchors, Vec::new()));
+    let readme = include_str!("../../../../README.md");
+    let (_, section) = readme.split_once("## Use it with other clients").unwrap();
+    let (section, _) = section.split_once("### Dialects").unwrap();
+
+    let blocks: Vec<_> = section.split("```sh\n").skip(1).collect();
+
+    assert_eq!(blocks.len(), 5);
+    for block in blocks {
+        let (block, _) = block.split_once("```").unwrap();
+        assert!(commands.contains(block), "{block}");
+    }
+}

@@ -154,7 +154,7 @@ impl From<IssueError> for GatewayError {
             .header(header::RETRY_AFTER, HeaderValue::from(1)),
             // Nothing is wrong with the request, and an operator must act first.
             IssueError::Log(CtError::Append(
-                cause @ (AppendError::ReadOnly { .. } | AppendError::Stopped),
+                cause @ (AppendError::ReadOnly { .. } | AppendError::Full | AppendError::Stopped),
             )) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 GrpcCode::Unavailable,

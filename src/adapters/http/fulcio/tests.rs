@@ -162,7 +162,7 @@ fn certificate_log(root: &Certificate) -> (CtLog, crate::protocol::keys::PublicK
         Limits::default(),
     )
     .unwrap();
-    let log = CtLog::new(engine, &signer, vec![root.clone()], Arc::new(FixedClock));
+    let log = CtLog::new(engine, &signer, vec![root.clone()]);
     (log, public_key)
 }
 

@@ -77,7 +77,9 @@ impl From<V1Error> for OpenApiError {
                 with(StatusCode::SERVICE_UNAVAILABLE).header(RETRY_AFTER, HeaderValue::from(1))
             }
             // An operator must act first, so no moment to come back can be named.
-            V1Error::Append(AppendError::ReadOnly { .. }) => with(StatusCode::SERVICE_UNAVAILABLE),
+            V1Error::Append(AppendError::ReadOnly { .. } | AppendError::Full) => {
+                with(StatusCode::SERVICE_UNAVAILABLE)
+            }
             V1Error::Signing(_) | V1Error::Read(_) => {
                 tracing::error!(cause = ?error, "signature log v1 failed");
                 with(StatusCode::INTERNAL_SERVER_ERROR)

@@ -42,6 +42,7 @@ async fn start_with(settings: Settings, extra: Routes) -> Running {
         tls: None,
         metrics: counters,
         routes: vec![own, extra],
+        grpc: Vec::new(),
     };
     start(bound, shell).await.unwrap()
 }

@@ -23,6 +23,7 @@ async fn serve(tls: Option<rustls::ServerConfig>, routes: Routes) -> Running {
         tls,
         metrics: Arc::new(Metrics::new().unwrap()),
         routes: vec![routes],
+        grpc: Vec::new(),
     };
     start(bound, shell).await.unwrap()
 }

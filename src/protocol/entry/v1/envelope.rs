@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::super::search::{SearchTerm, SearchTerms, TooManyTerms};
-use super::verifier::Verifier;
+use super::verifier::{Message, Verifier};
 use super::{EntryError, statement};
 use crate::protocol::bundle::dsse::pre_authentication_encoding;
 use crate::protocol::bundle::statement::PAYLOAD_TYPE;
@@ -13,7 +13,7 @@ use crate::protocol::keys::SignatureValid;
 
 /// The most signatures of one envelope, and the most keys proposed with it. Every key is tried on
 /// every signature.
-pub const MAX_SIGNATURES: usize = 16;
+pub const MAX_SIGNATURES: usize = 8;
 
 /// Why a text is no envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +111,7 @@ impl Envelope {
         field: &'static str,
     ) -> Result<Vec<Signed<'a>>, EntryError> {
         let encoding = self.encoding();
+        let message = Message::new(&encoding);
         let mut signed: Vec<Option<Signed<'a>>> = vec![None; self.signatures.len()];
         for verifier in verifiers {
             if signed.iter().all(Option::is_some) {
@@ -119,7 +120,7 @@ impl Envelope {
             let mut refusal = None;
             let mut fits = false;
             for (place, signature) in signed.iter_mut().zip(&self.signatures) {
-                match verifier.verify_message(&encoding, signature) {
+                match verifier.verify_message(&message, signature) {
                     Ok(valid) => {
                         *place = Some(Signed {
                             signature,

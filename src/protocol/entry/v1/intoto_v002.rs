@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::search::SearchTerms;
 use super::envelope::{self, Envelope, EnvelopeError};
 use super::hash::Sha256Hash;
-use super::verifier::Verifier;
+use super::verifier::{Message, Verifier};
 use super::{EntryError, body};
 use crate::protocol::bytes::{Base64, from_base64_lenient, to_base64};
 
@@ -102,9 +102,10 @@ impl IntotoV002 {
         let envelope = self.envelope()?;
         let verifiers = self.verifiers()?;
         let encoding = envelope.encoding();
+        let message = Message::new(&encoding);
         for (verifier, signature) in verifiers.iter().zip(&envelope.signatures) {
             let _valid = verifier
-                .verify_message(&encoding, signature)
+                .verify_message(&message, signature)
                 .map_err(EntryError::signature(SIGNATURE))?;
             envelope::add_verifier_terms(verifier, terms)?;
         }

@@ -27,7 +27,7 @@ pub use envelope::{EnvelopeError, MAX_SIGNATURES};
 pub use error::{EntryError, ProposalError};
 pub use minisign::MinisignError;
 pub use pgp::PgpError;
-pub use pki::{MAX_LENGTH, PkiError, PkiFormat};
+pub use pki::{MAX_PKI_LENGTH, PkiError, PkiFormat};
 pub use rfc3161::MAX_TIMESTAMP;
 pub use ssh::SshError;
 pub use verifier::{MAX_CHAIN, VerifierError};

@@ -7,12 +7,12 @@ use super::super::search::{SearchTerm, SearchTerms, TooManyTerms};
 use super::minisign::{MinisignError, MinisignKey};
 use super::pgp::{PgpError, PgpKey};
 use super::ssh::{SshError, SshKey};
-use super::verifier::{Verifier, VerifierError};
+use super::verifier::{Message, Verifier, VerifierError};
 use crate::protocol::bytes::MAX_PEM_LENGTH;
 use crate::protocol::keys::{SignatureInvalid, SignatureValid};
 
 /// The longest key or signature that is read, in bytes.
-pub const MAX_LENGTH: usize = MAX_PEM_LENGTH;
+pub const MAX_PKI_LENGTH: usize = MAX_PEM_LENGTH;
 
 /// A format by its name in Rekor's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub enum PkiError {
     #[error("is empty")]
     Empty,
     /// More than any key or signature needs
-    #[error("has {0} bytes; the limit is {MAX_LENGTH}")]
+    #[error("has {0} bytes; the limit is {MAX_PKI_LENGTH}")]
     TooLong(usize),
     /// Of the x509 format
     #[error(transparent)]
@@ -98,7 +98,7 @@ pub(super) fn read_key(format: PkiFormat, bytes: &[u8]) -> Result<Box<dyn Key>, 
 pub(super) fn check_length(bytes: &[u8]) -> Result<(), PkiError> {
     match bytes.len() {
         0 => Err(PkiError::Empty),
-        1..=MAX_LENGTH => Ok(()),
+        1..=MAX_PKI_LENGTH => Ok(()),
         length => Err(PkiError::TooLong(length)),
     }
 }
@@ -138,6 +138,6 @@ impl Signature for X509Signature<'_> {
     }
 
     fn verify(&self, artifact: &[u8]) -> Result<SignatureValid, SignatureInvalid> {
-        self.key.verify_message(artifact, self.bytes)
+        self.key.verify_message(&Message::new(artifact), self.bytes)
     }
 }

@@ -27,10 +27,12 @@ impl Head {
         if KINDS.contains(&self.kind.as_str()) {
             ProposalError::Version {
                 kind: self.kind,
-                version: self.api_version,
+                version: shortened(&self.api_version),
             }
         } else {
-            ProposalError::Kind { kind: self.kind }
+            ProposalError::Kind {
+                kind: shortened(&self.kind),
+            }
         }
     }
 }
@@ -51,6 +53,18 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde_path_to_error::deserialize(deserializer)
             .map(Self)
-            .map_err(|error| de::Error::custom(format!("{}: {}", error.path(), error.inner())))
+            .map_err(|error| {
+                let text = format!("{}: {}", error.path(), error.inner());
+                de::Error::custom(shortened(&text))
+            })
+    }
+}
+
+/// What a message repeats of what was sent.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 256;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + "…",
+        None => text.to_owned(),
     }
 }

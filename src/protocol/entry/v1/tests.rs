@@ -99,6 +99,9 @@ fn kinds_and_versions_that_are_not_offered_are_named() {
         assert!(message.contains("hashedrekord 0.0.1"), "{message}");
     }
     assert!(refusal("hashedrekord", "0.0.9").contains("\"0.0.9\""));
+    let long = "é".repeat(100_000);
+    assert!(refusal(&long, "0.0.1").len() < 2_000);
+    assert!(refusal("dsse", &long).len() < 2_000);
 }
 
 #[test]
@@ -248,13 +251,13 @@ fn the_limits_of_an_envelope_are_named() {
 
     assert_eq!(
         error(&dsse(&envelope(b"{}", &[&key]), &many)),
-        EntryError::TooManyVerifiers(17)
+        EntryError::TooManyVerifiers(MAX_SIGNATURES + 1)
     );
     assert_eq!(
         error(&dsse(&envelope(b"{}", &many), &[&key])),
         EntryError::Envelope {
             field: "spec.proposedContent.envelope",
-            source: EnvelopeError::TooManySignatures(17)
+            source: EnvelopeError::TooManySignatures(MAX_SIGNATURES + 1)
         }
     );
     for (text, reason) in [

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::protocol::bytes::{Base64, Sha256};
+use crate::protocol::bytes::{Base64, Sha256, from_base64, to_base64};
 use crate::protocol::tsp::TimestampError;
 
 #[derive(Deserialize)]
@@ -164,5 +165,67 @@ fn what_no_log_should_take_is_refused_for_its_own_reason() {
             "{}: {error}",
             case.name
         );
+    }
+}
+
+/// The entry with a few bytes of its key, signature or other base64 changed.
+fn damaged(entry: &RawValue, edits: &[(usize, u8)]) -> String {
+    fn damage(value: &mut serde_json::Value, edits: &[(usize, u8)]) {
+        match value {
+            serde_json::Value::Object(members) => {
+                members
+                    .values_mut()
+                    .for_each(|member| damage(member, edits));
+            }
+            serde_json::Value::Array(elements) => {
+                elements
+                    .iter_mut()
+                    .for_each(|element| damage(element, edits));
+            }
+            serde_json::Value::String(text) => {
+                let Ok(mut bytes) = from_base64(text) else {
+                    return;
+                };
+                for (place, byte) in edits {
+                    let length = bytes.len().max(1);
+                    if let Some(old) = bytes.get_mut(place.rem_euclid(length)) {
+                        *old = *byte;
+                    }
+                }
+                *text = to_base64(&bytes);
+            }
+            _ => {}
+        }
+    }
+
+    let mut value: serde_json::Value = serde_json::from_str(entry.get()).unwrap();
+    damage(&mut value["spec"], edits);
+    value.to_string()
+}
+
+/// The digest of what was signed, where the body has it.
+fn signed(body: &[u8]) -> Option<serde_json::Value> {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let pointers = ["/data/hash", "/payloadHash", "/content/payloadHash"];
+    pointers
+        .iter()
+        .find_map(|path| body["spec"].pointer(path).cloned())
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_entry_is_refused_or_still_about_what_was_signed(
+        place in 0..CASES.len(),
+        edits in proptest::collection::vec((0..2000_usize, any::<u8>()), 1..4),
+    ) {
+        let (name, case) = each_case().nth(place).unwrap();
+        let json = damaged(&case.proposed, &edits);
+        if let Ok(proposed) = ProposedEntry::parse(json.as_bytes()) {
+            let body = proposed.canonical_body();
+            if let Ok(entry) = proposed.admit() {
+                prop_assert_eq!(signed(entry.body()), signed(case.body.as_bytes()), "{}", name);
+                prop_assert_eq!(body.unwrap(), entry.body());
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The key, certificate or chain in PEM by which an x509 signature is verified, and its one
 //! canonical form.
 
+use std::cell::OnceCell;
+
 use super::super::search::{SearchTerm, SearchTerms, TooManyTerms};
 use super::names;
 use crate::protocol::bytes::{Digest, HashAlgorithm, MAX_PEM_LENGTH};
@@ -41,6 +43,31 @@ pub enum VerifierError {
 pub(super) struct Verifier {
     key: PublicKey,
     certificates: Vec<Certificate>,
+}
+
+/// A message that several keys may have signed, hashed once for each hash.
+pub(super) struct Message<'a> {
+    bytes: &'a [u8],
+    digests: [OnceCell<Digest>; 3],
+}
+
+impl<'a> Message<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            digests: Default::default(),
+        }
+    }
+
+    fn digest(&self, hash: HashAlgorithm) -> &Digest {
+        let [sha256, sha384, sha512] = &self.digests;
+        let kept = match hash {
+            HashAlgorithm::Sha256 => sha256,
+            HashAlgorithm::Sha384 => sha384,
+            HashAlgorithm::Sha512 => sha512,
+        };
+        kept.get_or_init(|| hash.digest(self.bytes))
+    }
 }
 
 impl Verifier {
@@ -127,16 +154,14 @@ impl Verifier {
     /// Verifies over a message, with the hash of the key's kind, or else with SHA-256.
     pub(super) fn verify_message(
         &self,
-        message: &[u8],
+        message: &Message<'_>,
         signature: &[u8],
     ) -> Result<SignatureValid, SignatureInvalid> {
-        let result = self.key.verify_message(message, signature);
-        let sha256 = HashAlgorithm::Sha256;
-        if result.is_ok() || self.algorithm().hash() == sha256 {
-            return result;
+        if self.algorithm() == KeyAlgorithm::Ed25519 {
+            return self.key.verify_message(message.bytes, signature);
         }
-        self.key
-            .verify_prehashed(&sha256.digest(message), signature)
+        let holds = |hash| self.key.verify_prehashed(message.digest(hash), signature);
+        holds(self.algorithm().hash()).or_else(|_| holds(HashAlgorithm::Sha256))
     }
 
     /// Adds what the verifier can be found by: its canonical form and every name of the leaf.

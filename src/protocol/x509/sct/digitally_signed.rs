@@ -1,6 +1,7 @@
 //! Signatures as certificate logs make them (RFC 6962 §2.1.4).
 
 use super::super::tls::{Reader, VectorTooLong, push_vector16};
+use super::NoPlace;
 use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::keys::{
     KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid, SigningFailed, SigningKey,
@@ -26,6 +27,9 @@ pub enum LogSigningError {
     /// What is signed does not fit the format
     #[error(transparent)]
     TooLong(#[from] VectorTooLong),
+    /// The entry stands where the format has no number for it
+    #[error(transparent)]
+    Index(#[from] NoPlace),
 }
 
 impl DigitallySigned {

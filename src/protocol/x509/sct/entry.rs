@@ -50,7 +50,19 @@ impl PrecertEntry {
         push_vector16(&mut out, extensions)?;
         Ok(out)
     }
+
+    /// The leaf in its full length, with time and index still zero: for
+    /// [`place_leaf`](super::place_leaf).
+    ///
+    /// # Errors
+    /// More bytes than the format's length fields can say.
+    pub fn unplaced_leaf(&self) -> Result<Vec<u8>, VectorTooLong> {
+        self.leaf(UnixTime::from_millis(0), &LEAF_INDEX_ZERO)
+    }
 }
+
+/// The `leaf_index` extension of the first leaf (C2SP static-ct-api).
+const LEAF_INDEX_ZERO: [u8; 8] = [0, 0, 5, 0, 0, 0, 0, 0];
 
 /// A `PrecertChainEntry` (RFC 6962 §4.6): the precertificate and the chain above it.
 ///

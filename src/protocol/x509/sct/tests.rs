@@ -177,6 +177,76 @@ fn a_list_survives_being_written_and_read_and_no_cut_of_it_does() {
     assert!(parse_sct_list(&[4, 2, 0, 0]).is_err());
 }
 
+/// The examples of static-ct-api: eight bytes, the index in 40 bits.
+#[test]
+fn a_leaf_that_is_placed_is_the_leaf_of_that_time_and_index() {
+    let entry = PrecertEntry {
+        issuer_key_hash: Sha256::from_bytes([7; 32]),
+        tbs: vec![1, 2, 3],
+    };
+    for index in [0, 1, 0x01_0203_0405, (1 << 40) - 1] {
+        let index = LeafIndex::new(index);
+        let extension = leaf_index_extension(index).unwrap();
+        let mut leaf = entry.unplaced_leaf().unwrap();
+
+        place_leaf(&mut leaf, NOW, index).unwrap();
+
+        assert_eq!(leaf, entry.leaf(NOW, &extension).unwrap());
+        assert_eq!(extension[..3], [0, 0, 5]);
+        assert_eq!(extension[3..], index.get().to_be_bytes()[3..]);
+    }
+    let mut leaf = entry.unplaced_leaf().unwrap();
+    let beyond = LeafIndex::new(1 << 40);
+    assert_eq!(place_leaf(&mut leaf, NOW, beyond), Err(NoPlace));
+    assert_eq!(
+        place_leaf(&mut [0; 17], NOW, LeafIndex::new(0)),
+        Err(NoPlace)
+    );
+}
+
+#[test]
+fn the_extension_of_a_promise_is_signed() {
+    let ca = TestAuthority::new("Intermediate");
+    let case = logged(&ca, 1);
+    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let entry = PrecertEntry::rebuilt_from(&case.leaf, case.path.issuer()).unwrap();
+
+    let mut sct =
+        SignedCertificateTimestamp::sign_at(&key, &entry, NOW, LeafIndex::new(7)).unwrap();
+
+    let _evidence = sct.verify(key.public_key(), &entry).unwrap();
+    sct.extensions[7] ^= 1;
+    assert!(sct.verify(key.public_key(), &entry).is_err());
+    sct.extensions.clear();
+    assert!(sct.verify(key.public_key(), &entry).is_err());
+}
+
+#[test]
+fn what_is_no_entry_of_a_precertificate_has_no_tile_leaf() {
+    let entry = PrecertEntry {
+        issuer_key_hash: Sha256::from_bytes([7; 32]),
+        tbs: vec![1, 2, 3],
+    };
+    let leaf = entry.leaf(NOW, &[0, 0, 0]).unwrap();
+    let extra = [0, 0, 1, 9, 0, 0, 5, 0, 0, 2, 8, 8];
+
+    let whole = tile_leaf(&leaf, &extra).unwrap();
+
+    let fingerprint = Sha256::of(&[8, 8]);
+    let tail = [&[0, 0, 1, 9, 0, 32], &fingerprint.as_bytes()[..]].concat();
+    assert_eq!(whole, [&leaf[2..], &tail].concat());
+    for length in 0..leaf.len() {
+        assert_eq!(tile_leaf(&leaf[..length], &extra), None);
+    }
+    for length in 0..extra.len() {
+        assert_eq!(tile_leaf(&leaf, &extra[..length]), None);
+    }
+    let mut certificate = leaf.clone();
+    certificate[11] = 0;
+    assert_eq!(tile_leaf(&certificate, &extra), None);
+    assert_eq!(tile_leaf(&leaf, &[&extra[..], &[0]].concat()), None);
+}
+
 #[test]
 fn only_keys_of_rfc_6962_sign_for_a_log() {
     for kind in [KeyAlgorithm::Ed25519, KeyAlgorithm::P384] {

@@ -177,6 +177,28 @@ fn each_role_is_signed_anew_in_its_time() {
 }
 
 #[test]
+fn what_a_clock_that_was_ahead_has_signed_is_signed_anew() {
+    let instance = TestInstance::new();
+    let repository = instance.open();
+    repository.renew().unwrap();
+    instance.clock.advance_days(10_000);
+    repository.renew().unwrap();
+    instance.clock.go_back_days(10_000);
+
+    let renewal = repository.renew().unwrap();
+
+    assert_eq!(
+        renewal.signed,
+        [
+            (Role::Targets, version(3)),
+            (Role::Snapshot, version(3)),
+            (Role::Timestamp, version(3)),
+        ]
+    );
+    assert_eq!(repository.renew().unwrap(), Renewal::default());
+}
+
+#[test]
 fn versions_rise_over_restarts() {
     let instance = TestInstance::new();
     instance.open().renew().unwrap();

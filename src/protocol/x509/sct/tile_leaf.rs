@@ -1,0 +1,66 @@
+//! Leaves as data tiles have them (C2SP static-ct-api), made from what RFC 6962 logs keep.
+
+use super::super::tls::{Reader, VectorTooLong, push_vector16, push_vector24};
+use crate::protocol::bytes::Sha256;
+
+/// A `PrecertChainEntry` taken apart (RFC 6962 §4.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrecertChain<'a> {
+    /// The precertificate in DER.
+    pub precertificate: &'a [u8],
+    /// The certificates above it in DER, the issuing one first.
+    pub issuers: Vec<&'a [u8]>,
+}
+
+impl<'a> PrecertChain<'a> {
+    /// Reads the `extra_data` of a precertificate's entry; none where it is anything else.
+    pub fn parse(extra_data: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(extra_data);
+        let precertificate = reader.vector24()?;
+        let mut chain = Reader::new(reader.vector24()?);
+        let mut issuers = Vec::new();
+        while !chain.is_empty() {
+            issuers.push(chain.vector24()?);
+        }
+        reader.is_empty().then_some(Self {
+            precertificate,
+            issuers,
+        })
+    }
+}
+
+/// The `TileLeaf` of a precertificate from the `MerkleTreeLeaf` and the `extra_data` of its entry:
+/// the timestamped entry, the precertificate, and the fingerprints of its issuers. None where they
+/// are not those of a precertificate.
+pub fn tile_leaf(leaf_input: &[u8], extra_data: &[u8]) -> Option<Vec<u8>> {
+    let timestamped_entry = leaf_input.strip_prefix(&[0, 0])?;
+    is_of_precertificate(timestamped_entry).then_some(())?;
+    let chain = PrecertChain::parse(extra_data)?;
+    compose(timestamped_entry, &chain).ok()
+}
+
+fn compose(timestamped_entry: &[u8], chain: &PrecertChain<'_>) -> Result<Vec<u8>, VectorTooLong> {
+    let fingerprints: Vec<_> = chain
+        .issuers
+        .iter()
+        .flat_map(|issuer| *Sha256::of(issuer).as_bytes())
+        .collect();
+    let mut out = timestamped_entry.to_vec();
+    push_vector24(&mut out, chain.precertificate)?;
+    push_vector16(&mut out, &fingerprints)?;
+    Ok(out)
+}
+
+/// Whether these bytes are one whole `TimestampedEntry` of a precertificate (RFC 6962 §3.4).
+fn is_of_precertificate(timestamped_entry: &[u8]) -> bool {
+    let mut reader = Reader::new(timestamped_entry);
+    let mut read = || {
+        let _timestamp = reader.u64()?;
+        let entry_type = reader.array()?;
+        let _issuer_key_hash = reader.array::<32>()?;
+        let _tbs = reader.vector24()?;
+        let _extensions = reader.vector16()?;
+        Some(entry_type == [0, 1] && reader.is_empty())
+    };
+    read() == Some(true)
+}
