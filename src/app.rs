@@ -23,7 +23,7 @@ use crate::protocol::policy::Policy;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
 use crate::services::ca::CertificateAuthority;
-use crate::services::ctlog::CtLog;
+use crate::services::ctlog::{CtHeadSigner, CtLog};
 use crate::services::issuer::EmbeddedIssuer;
 use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
 use crate::services::oidc::IdentityVerifier;
@@ -94,16 +94,8 @@ impl App {
             ..
         } = material;
         let log_id = *log.note_key().hash();
-        let (log, log_v1) = (Arc::new(log), Arc::new(log_v1));
-        let signers: [(LogId, Arc<dyn HeadSigner>, usize); 3] = [
-            (LogId::Ct, Arc::new(ct.clone()), settings.ctlog.pool_entries),
-            (LogId::RekorV2, log, settings.log.pool_entries),
-            (
-                LogId::RekorV1,
-                Arc::<CheckpointSigner>::clone(&log_v1),
-                settings.log.pool_entries,
-            ),
-        ];
+        let log_v1 = Arc::new(log_v1);
+        let signers = signers(&settings, &ct, log, &log_v1);
         let [ct_log, signature_log, signature_log_v1] = start_logs(&storage, &clock, signers)?;
         let signatures_v1 =
             SignatureLogV1::new(signature_log_v1.clone(), log_v1, Arc::clone(&clock));
@@ -306,6 +298,21 @@ fn open_directory(settings: &Settings, now: UnixTime) -> Result<(Storage, Materi
     }
     let material = Material::load_or_create(&keys, settings, &storage.journal_id(), now)?;
     Ok((storage, material))
+}
+
+/// Each log with its signer and how many entries may wait.
+fn signers(
+    settings: &Settings,
+    ct: &CtHeadSigner,
+    log: CheckpointSigner,
+    log_v1: &Arc<CheckpointSigner>,
+) -> [(LogId, Arc<dyn HeadSigner>, usize); 3] {
+    let log_v1 = Arc::<CheckpointSigner>::clone(log_v1);
+    [
+        (LogId::Ct, Arc::new(ct.clone()), settings.ctlog.pool_entries),
+        (LogId::RekorV2, Arc::new(log), settings.log.pool_entries),
+        (LogId::RekorV1, log_v1, settings.log.pool_entries),
+    ]
 }
 
 /// Starts the logs, each with its signer and how many entries may wait. One journal serves them
