@@ -5,8 +5,6 @@
 
 install_js() { js_install current; }
 
-# This library leaves an index of 0 out of its bundles, and python cannot read those: run with python,
-# it must not be the first that signs in an empty log. In the alphabet's order it is not.
 sign_js() {
   local dialect
   check js "signs a file, services by URL" \
