@@ -104,8 +104,7 @@ impl App {
             start_logs(&settings, &storage, &clock, signers)?;
         let signatures_v1 =
             SignatureLogV1::new(signature_log_v1.clone(), log_v1, Arc::clone(&clock));
-        let certificates = CtLog::new(ct_log.clone(), &ct, ca.chain().to_vec());
-        let certificates = Arc::new(certificates);
+        let certificates = Arc::new(CtLog::new(ct_log.clone(), &ct, ca.chain().to_vec()));
         let authority = CertificateAuthority::new(
             ca,
             Arc::<CtLog>::clone(&certificates),

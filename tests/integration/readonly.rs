@@ -152,10 +152,10 @@ fn a_torn_end_of_the_journal_is_mended_from_its_copy() {
     let server = stopped.start();
 
     assert_eq!(server.get("/readyz").status, 200);
-    assert_eq!(server.get("/checkpoint").text().lines().nth(1), Some("1"));
+    assert_eq!(server.get("/checkpoint").text().lines().nth(1), Some("2"));
     assert_eq!(verify(&server, &bundle, b"first", EMAIL).0, 200);
     let later = sign(&server, &server.token(&account), EMAIL, b"later");
-    assert_eq!(later.entries()[0].index, 1);
+    assert_eq!(later.entries()[0].index, 2);
 }
 
 #[test]
@@ -183,5 +183,5 @@ fn a_state_that_is_gone_is_built_anew() {
         assert_eq!(verify(&server, &bundle, content, EMAIL).0, 200);
     }
     let later = sign(&server, &token, EMAIL, b"d");
-    assert_eq!(later.entries()[0].index, 3);
+    assert_eq!(later.entries()[0].index, 4);
 }
