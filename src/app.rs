@@ -28,7 +28,7 @@ use crate::services::issuer::EmbeddedIssuer;
 use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
 use crate::services::oidc::IdentityVerifier;
 use crate::services::rekor::v1::SignatureLogV1;
-use crate::services::rekor::{CheckpointSigner, SignatureLog};
+use crate::services::rekor::{self, CheckpointSigner, SignatureLog};
 use crate::services::timestamp::TimestampAuthority;
 use crate::services::trust::renewal::Keeper;
 use crate::services::trust::repository::TrustRepository;
@@ -94,21 +94,17 @@ impl App {
             ..
         } = material;
         let log_id = *log.note_key().hash();
-        let (log, log_v1) = (Arc::new(log), Arc::new(log_v1));
-        let signers: [(LogId, Arc<dyn HeadSigner>, usize); 3] = [
-            (LogId::Ct, Arc::new(ct.clone()), settings.ctlog.pool_entries),
-            (LogId::RekorV2, log, settings.log.pool_entries),
-            (
-                LogId::RekorV1,
-                Arc::<CheckpointSigner>::clone(&log_v1),
-                settings.log.pool_entries,
-            ),
+        let log_v1 = Arc::new(log_v1);
+        let signers: [Arc<dyn HeadSigner>; 3] = [
+            Arc::new(ct.clone()),
+            Arc::new(log),
+            Arc::<CheckpointSigner>::clone(&log_v1),
         ];
-        let [ct_log, signature_log, signature_log_v1] = start_logs(&storage, &clock, signers)?;
+        let [ct_log, signature_log, signature_log_v1] =
+            start_logs(&settings, &storage, &clock, signers)?;
         let signatures_v1 =
             SignatureLogV1::new(signature_log_v1.clone(), log_v1, Arc::clone(&clock));
-        let certificates = CtLog::new(ct_log.clone(), &ct, ca.chain().to_vec());
-        let certificates = Arc::new(certificates);
+        let certificates = Arc::new(CtLog::new(ct_log.clone(), &ct, ca.chain().to_vec()));
         let authority = CertificateAuthority::new(
             ca,
             Arc::<CtLog>::clone(&certificates),
@@ -157,6 +153,7 @@ impl App {
         let mut keeper = Keeper::new(Arc::clone(&app.repository));
         // Told by the keeper and by readiness; signatures are made and verified without it.
         let _ = keeper.renew();
+        app.begin_signature_logs().await;
         let metrics = Arc::new(Metrics::new()?);
         let tls = app
             .settings
@@ -187,6 +184,14 @@ impl App {
         };
         let tasks = [tokio::spawn(admin.serve(desk)), tokio::spawn(keeper.keep())];
         Ok(Serving { app, http, tasks })
+    }
+
+    /// Nothing is lost without their first entries, and the next start tries again.
+    async fn begin_signature_logs(&self) {
+        let root = &self.trust.trusted_root.bytes;
+        if let Err(error) = rekor::begin(&self.signatures_v1, &self.signatures, root).await {
+            warn!(%error, "a signature log has no first entry yet");
+        }
     }
 
     /// The accounts of the embedded issuer.
@@ -308,14 +313,21 @@ fn open_directory(settings: &Settings, now: UnixTime) -> Result<(Storage, Materi
     Ok((storage, material))
 }
 
-/// Starts the logs, each with its signer and how many entries may wait. One journal serves them
-/// all, and the ledger; so where it is an old copy for one of them it is one for all, and nothing is written: that would be
-/// lost when the right one comes back.
+/// Starts the certificate log, the signature log in the v2 dialect and that in the v1 dialect, each
+/// with its signer. One journal serves them all, and the ledger; so where it is an old copy for one
+/// of them it is one for all, and nothing is written: that would be lost when the right one comes
+/// back.
 fn start_logs(
+    settings: &Settings,
     storage: &Storage,
     clock: &Arc<dyn Clock>,
-    signers: [(LogId, Arc<dyn HeadSigner>, usize); 3],
+    [ct, v2, v1]: [Arc<dyn HeadSigner>; 3],
 ) -> Result<[Log; 3], StartError> {
+    let signers = [
+        (LogId::Ct, ct, settings.ctlog.pool_entries),
+        (LogId::RekorV2, v2, settings.log.pool_entries),
+        (LogId::RekorV1, v1, settings.log.pool_entries),
+    ];
     let missing: Vec<_> = signers
         .iter()
         .filter_map(|(id, signer, _)| {

@@ -256,7 +256,7 @@ fn a_dialect_that_is_switched_off_is_read_and_not_written() {
     assert_eq!(refused.header("allow"), Some("GET, OPTIONS"));
     assert_eq!(server.post_json(V2, &v2).status, 201);
     assert_eq!(server.get(&format!("{V1}/{entry}")).status, 200);
-    assert_eq!(server.get("/api/v1/log").success()["treeSize"], 1);
+    assert_eq!(server.get("/api/v1/log").success()["treeSize"], 2);
     let config = server.get("/trust/signing_config.v0.2.json").success();
     assert_eq!(config["rekorTlogUrls"].as_array().unwrap().len(), 1);
     assert_eq!(config["rekorTlogUrls"][0]["majorApiVersion"], 2);

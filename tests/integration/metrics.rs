@@ -41,7 +41,7 @@ async fn the_life_of_a_signature_is_counted_and_what_failed_is_not() {
         "signet_log_entries_appended_total{log=\"ct\"} 1",
         "signet_log_entries_appended_total{log=\"rekor-v2\"} 1",
         "signet_log_size{log=\"ct\"} 1",
-        "signet_log_size{log=\"rekor-v2\"} 1",
+        "signet_log_size{log=\"rekor-v2\"} 2",
         "signet_verifications_total{outcome=\"verified\"} 1",
         "signet_verifications_total{outcome=\"refused\"} 1",
         "signet_verifications_total{outcome=\"malformed\"} 1",

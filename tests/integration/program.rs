@@ -446,7 +446,7 @@ fn fsck_and_rebuild_look_after_a_store_that_is_stopped() {
     check(&program.run(&["fsck"]), 0, "");
     let server = program.serve(&[]);
     let checkpoint = Request::get("/checkpoint").send(server.address()).text();
-    assert_eq!(checkpoint.lines().nth(1), Some("1"));
+    assert_eq!(checkpoint.lines().nth(1), Some("2"));
     server.stop();
 
     let segment = program.data_dir().join("journal/00000001.seg");

@@ -106,7 +106,7 @@ fn a_bundle_is_verified_by_the_endpoint_and_nobody_elses_is() {
         json!({"issuer": server.url(), "subject": EMAIL})
     );
     assert_eq!(verdict["times"].as_array().unwrap().len(), 1);
-    assert_eq!(verdict["log_entries"][0]["index"], 0);
+    assert_eq!(verdict["log_entries"][0]["index"], 1);
     for (content, subject, code) in [
         (&b"what was not signed"[..], EMAIL, "artifact-mismatch"),
         (CONTENT, "other@example.com", "identity-denied"),
@@ -194,7 +194,7 @@ fn t10_what_was_signed_before_a_restart_verifies_after_it_and_the_log_goes_on() 
     assert_eq!(server.get("/trust/trusted_root.json").body, trust);
     assert_eq!(verify(&server, &bundle, CONTENT, EMAIL).0, 200);
     let later = sign(&server, &server.token(&account), EMAIL, b"signed later");
-    assert_eq!(later.entries()[0].index, 1);
+    assert_eq!(later.entries()[0].index, 2);
     let later: Value = serde_json::from_str(&later.to_json()).unwrap();
     assert_eq!(verify(&server, &later, b"signed later", EMAIL).0, 200);
 }
@@ -220,10 +220,11 @@ fn t05_submissions_of_one_entry_at_once_get_one_place() {
     assert_eq!(created, 1);
     for reply in replies.iter().filter(|reply| reply.status != 201) {
         assert_eq!(reply.status, 409, "{}", reply.text());
-        assert_eq!(reply.header("x-log-index"), Some("0"));
+        assert_eq!(reply.header("x-log-index"), Some("1"));
     }
     let checkpoint = server.get("/checkpoint").text();
-    assert_eq!(checkpoint.lines().nth(1), Some("1"));
+    // The log's own first entry stands before it.
+    assert_eq!(checkpoint.lines().nth(1), Some("2"));
 }
 
 /// The other signature that holds wherever this one does: (r, n − s) for (r, s).

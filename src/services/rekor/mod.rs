@@ -2,12 +2,14 @@
 //! are in the tree.
 
 mod dialect;
+mod first_entry;
 mod signer;
 pub mod v1;
 
 use std::sync::Arc;
 
 pub use dialect::{Dialect, OpenDialects};
+pub use first_entry::{FirstEntryError, begin};
 pub use signer::CheckpointSigner;
 
 use crate::protocol::bytes::Sha256;

@@ -45,9 +45,13 @@ sign_python() {
   offer "python's attestation, by TUF" attestation-v2 "$pass/python-attestation-tuf.json" "$artifact"
 }
 
+# statement_type BUNDLE: the type that an attestation's statement has; nothing for a file's.
+statement_type() { jq -r '.dsseEnvelope.payload // empty | @base64d | fromjson | ._type' "$1"; }
+
 python_takes() {
-  # sigstore-python knows neither dsse 0.0.2 nor intoto.
+  # sigstore-python knows neither dsse 0.0.2 nor intoto, and no statement of version 0.1, as cosign's is.
   case $2 in attestation-v1-intoto | attestation-v2-dsse) return 0 ;; esac
+  [ "$(statement_type "$3")" != https://in-toto.io/Statement/v0.1 ] || return 0
   check python "verifies $1" python_verify python_config "$email" "$3" "$4"
 }
 

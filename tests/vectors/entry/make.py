@@ -185,7 +185,7 @@ def envelopes(folder):
     def text(signatures, **more):
         return json.dumps({
             "payloadType": IN_TOTO.decode(), "payload": b64(STATEMENT),
-            "signatures": [{"keyid": "k", "sig": b64(one), **more} for one in signatures],
+            "signatures": [{"keyid": "", "sig": b64(one), **more} for one in signatures],
         })
 
     # dsse 0.0.1 with two signatures; sigstore-python sends null for what it leaves out.
@@ -312,9 +312,9 @@ def rekords(folder):
 
     for name, options, function in [
         ("ed25519", ["-t", "ed25519"], "sha512"),
-        ("rsa", ["-t", "rsa", "-b", "3072"], "sha256"),
+        ("rsa", ["-t", "rsa", "-b", "3072"], "sha512"),
         ("ecdsa", ["-t", "ecdsa", "-b", "384"], "sha512"),
-        ("p521", ["-t", "ecdsa", "-b", "521"], "sha512"),
+        ("p521", ["-t", "ecdsa", "-b", "521"], "sha256"),
     ]:
         key = folder / name
         run("ssh-keygen", "-q", *options, "-N", "", "-C", "a comment", "-f", str(key))

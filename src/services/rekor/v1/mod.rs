@@ -122,6 +122,16 @@ impl SignatureLogV1 {
         self.signer.note_key().key().to_pem()
     }
 
+    /// The log itself, for its head and its health.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The log's key, with the name under which it signs.
+    pub fn signer(&self) -> &CheckpointSigner {
+        &self.signer
+    }
+
     /// The newest published head.
     pub fn head(&self) -> Arc<SignedHead> {
         self.log.head()

@@ -1,0 +1,128 @@
+//! The first entry of a signature log: the trust root that the log was born with, signed by the
+//! instance itself.
+//!
+//! Some clients leave out numbers that are zero and lists that are empty, or cannot write a bundle
+//! that has them: sigstore-java, and between sigstore-js and sigstore-python. An entry at index 0 of
+//! a tree of one has both. So no client's entry stands there.
+
+use super::v1::{SignatureLogV1, V1Error};
+use super::{RekorError, SignatureLog};
+use crate::protocol::bytes::{Sha256, to_base64};
+use crate::protocol::entry::v1::{ProposalError, ProposedEntry};
+use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::keys::{PublicKey, SigningFailed};
+use crate::services::log::{Health, Log};
+
+/// Why a log has no first entry yet; the next start tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum FirstEntryError {
+    /// There was no randomness
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
+    /// The v1 entry that was made is not one
+    #[error(transparent)]
+    Proposal(#[from] ProposalError),
+    /// The v1 log did not take it
+    #[error(transparent)]
+    V1(#[from] V1Error),
+    /// The v2 log did not take it
+    #[error(transparent)]
+    V2(#[from] RekorError),
+}
+
+/// A digest of the trust root and a signature over it by the v1 log's key.
+struct Statement<'a> {
+    digest: Sha256,
+    signature: Vec<u8>,
+    key: &'a PublicKey,
+}
+
+/// Gives each signature log that is empty its first entry.
+///
+/// # Errors
+/// See [`FirstEntryError`].
+pub async fn begin(
+    v1: &SignatureLogV1,
+    v2: &SignatureLog,
+    trusted_root: &[u8],
+) -> Result<(), FirstEntryError> {
+    let (v1_waits, v2_waits) = (is_unwritten(v1.log()), is_unwritten(v2.log()));
+    if !v1_waits && !v2_waits {
+        return Ok(());
+    }
+    let statement = Statement {
+        digest: Sha256::of(trusted_root),
+        signature: v1.signer().key().sign(trusted_root)?,
+        key: v1.signer().note_key().key(),
+    };
+    if v1_waits {
+        let entry = ProposedEntry::parse(statement.v1_json().as_bytes())?;
+        v1.append(entry.admit().map_err(V1Error::from)?).await?;
+    }
+    if v2_waits {
+        let entry = statement.v2().and_then(|entry| entry.verify());
+        v2.append(entry.map_err(RekorError::from)?).await?;
+    }
+    Ok(())
+}
+
+fn is_unwritten(log: &Log) -> bool {
+    log.head().size.get() == 0 && log.health() == Health::Ok
+}
+
+impl Statement<'_> {
+    fn v1_json(&self) -> String {
+        serde_json::json!({
+            "apiVersion": "0.0.1",
+            "kind": "hashedrekord",
+            "spec": {
+                "data": { "hash": { "algorithm": "sha256", "value": self.digest.to_hex() } },
+                "signature": {
+                    "content": to_base64(&self.signature),
+                    "publicKey": { "content": to_base64(self.key.to_pem().as_bytes()) },
+                },
+            },
+        })
+        .to_string()
+    }
+
+    fn v2(&self) -> Result<UnverifiedHashedRekord, EntryError> {
+        UnverifiedHashedRekord::new(
+            self.digest.as_bytes().to_vec(),
+            self.signature.clone(),
+            RawVerifier::PublicKey(self.key.spki_der().to_vec()),
+            self.key.details(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::entry::SearchTerm;
+    use crate::services::rekor::tests::memory_log;
+    use crate::services::rekor::v1::tests::TestLog;
+    use crate::services::rekor::v1::{Operator, Query};
+
+    #[tokio::test]
+    async fn an_empty_log_begins_with_the_trust_root_and_another_is_left_alone() {
+        let v1 = TestLog::new();
+        let (v2, _) = memory_log();
+
+        for _ in 0..2 {
+            begin(&v1.log, &v2, b"{}").await.unwrap();
+
+            assert_eq!(v1.log.head().size.get(), 1);
+            assert_eq!(v2.log().head().size.get(), 1);
+        }
+        let digest = Sha256::of(b"{}").to_hex();
+        let first = v2.log().leaves(0..1).unwrap();
+        let body = UnverifiedHashedRekord::parse_body(&first[0].data).unwrap();
+        assert_eq!(hex::encode(body.digest.as_bytes()), digest);
+        let found = v1.log.search(&Query {
+            terms: vec![SearchTerm::from_hash_query(&digest).unwrap()],
+            operator: Operator::And,
+        });
+        assert_eq!(found.unwrap().len(), 1);
+    }
+}
