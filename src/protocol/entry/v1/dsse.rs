@@ -95,7 +95,7 @@ impl Dsse {
     fn body(&self, envelope: &Envelope, signed: &[Signed<'_>]) -> Result<Vec<u8>, EntryError> {
         let logged = |one: &Signed<'_>| LoggedSignature {
             signature: to_base64(one.signature),
-            verifier: Base64(one.verifier.canonical_pem().into_bytes()),
+            verifier: Base64(one.verifier.canonical_pem().as_bytes().to_vec()),
         };
         let mut signatures: Vec<_> = signed.iter().map(logged).collect();
         // SPEC rekor dsse 0.0.1: in the order of the base64 text, each once.

@@ -53,6 +53,17 @@ impl TryFrom<Form> for Hash {
     }
 }
 
+impl Hash {
+    /// The function as these entries write it.
+    pub(super) const fn algorithm_name(&self) -> &'static str {
+        match self.0.algorithm() {
+            HashAlgorithm::Sha256 => "sha256",
+            HashAlgorithm::Sha384 => "sha384",
+            HashAlgorithm::Sha512 => "sha512",
+        }
+    }
+}
+
 impl From<Hash> for Form {
     fn from(hash: Hash) -> Self {
         let algorithm = match hash.0.algorithm() {

@@ -80,7 +80,7 @@ impl IntotoV001 {
                 hash: Sha256Hash(self.envelope_hash()),
                 payload_hash: Sha256Hash(envelope.payload_hash()),
             },
-            public_key: Base64(verifier.canonical_pem().into_bytes()),
+            public_key: Base64(verifier.canonical_pem().as_bytes().to_vec()),
         };
         body::write("intoto", "0.0.1", &logged)
     }

@@ -141,7 +141,7 @@ impl IntotoV002 {
     fn body(&self, envelope: &Envelope, verifiers: &[Verifier]) -> Result<Vec<u8>, EntryError> {
         let form = &self.content.envelope;
         let signature = |(one, verifier): (&SignatureForm, &Verifier)| SignatureForm {
-            public_key: Base64(verifier.canonical_pem().into_bytes()),
+            public_key: Base64(verifier.canonical_pem().as_bytes().to_vec()),
             ..one.clone()
         };
         let logged = Logged {

@@ -115,7 +115,7 @@ impl SearchTerm {
 
 impl Key for Verifier {
     fn canonical(&self) -> Vec<u8> {
-        self.canonical_pem().into_bytes()
+        self.canonical_pem().as_bytes().to_vec()
     }
 
     fn signature<'a>(&'a self, bytes: &'a [u8]) -> Result<Box<dyn Signature + 'a>, PkiError> {

@@ -18,7 +18,7 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn read(json: &[u8]) -> Result<Self, ProposalError> {
-        Ok(json::from_slice::<Located<Self>>(json)?.0)
+        read(json)
     }
 
     /// Why this kind in this version is refused.
@@ -43,7 +43,15 @@ pub(super) fn read_spec<T: DeserializeOwned>(json: &[u8]) -> Result<T, ProposalE
     struct Whole<T> {
         spec: T,
     }
-    Ok(json::from_slice::<Located<Whole<T>>>(json)?.0.spec)
+    Ok(read::<Whole<T>>(json)?.spec)
+}
+
+/// To know where an error is costs as much as to read, so it is asked only where there is one.
+fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, ProposalError> {
+    match json::from_slice(json) {
+        Ok(value) => Ok(value),
+        Err(_) => Ok(json::from_slice::<Located<T>>(json)?.0),
+    }
 }
 
 /// A value whose errors name the member that they are about.

@@ -43,6 +43,7 @@ pub enum VerifierError {
 pub(super) struct Verifier {
     key: PublicKey,
     certificates: Vec<Certificate>,
+    canonical_pem: String,
 }
 
 /// A message that several keys may have signed, hashed once for each hash.
@@ -84,8 +85,10 @@ impl Verifier {
         if let [block] = blocks.as_slice()
             && block.tag() == "PUBLIC KEY"
         {
+            let key = PublicKey::from_spki_der(block.contents())?;
             return Ok(Self {
-                key: PublicKey::from_spki_der(block.contents())?,
+                canonical_pem: key.to_pem(),
+                key,
                 certificates: Vec::new(),
             });
         }
@@ -120,17 +123,15 @@ impl Verifier {
         }
         Ok(Self {
             key: leaf.public_key().clone(),
+            canonical_pem: certificates.iter().map(Certificate::to_pem).collect(),
             certificates,
         })
     }
 
     /// 64 columns, a newline behind every line, nothing between the blocks: PEM that already is of
     /// this form comes back byte for byte.
-    pub(super) fn canonical_pem(&self) -> String {
-        if self.certificates.is_empty() {
-            return self.key.to_pem();
-        }
-        self.certificates.iter().map(Certificate::to_pem).collect()
+    pub(super) fn canonical_pem(&self) -> &str {
+        &self.canonical_pem
     }
 
     /// Which kind of key it is.
@@ -166,8 +167,7 @@ impl Verifier {
 
     /// Adds what the verifier can be found by: its canonical form and every name of the leaf.
     pub(super) fn add_terms(&self, terms: &mut SearchTerms) -> Result<(), TooManyTerms> {
-        let pem = self.canonical_pem();
-        terms.add(SearchTerm::public_key(pem.as_bytes()))?;
+        terms.add(SearchTerm::public_key(self.canonical_pem.as_bytes()))?;
         match self.certificates.first() {
             Some(leaf) => terms.extend(
                 names::subject_names(leaf)
