@@ -50,6 +50,10 @@ SYSTEM_CALLS = (
 LEAF = (2, 5)  # the kinds of record after which a batch is still open
 
 Ack = collections.namedtuple("Ack", "index leaf")
+AckV1 = collections.namedtuple("AckV1", "id index digest")
+
+# So many acknowledged entries of the v1 log are asked for again at each audit: the newest, and others.
+NEWEST, OTHERS = 60, 40
 
 
 class Oracle:
@@ -58,6 +62,8 @@ class Oracle:
     def __init__(self):
         self.acks = []
         self.heads = {}
+        self.acks_v1 = []
+        self.heads_v1 = {}
         self.lock = threading.Lock()
 
     def acknowledged(self, entry):
@@ -66,10 +72,41 @@ class Oracle:
             self.acks.append(Ack(int(entry["logIndex"]), leaf))
             self.saw(entry["inclusionProof"]["checkpoint"]["envelope"])
 
-    def saw(self, note):
+    def acknowledged_v1(self, entries, digest):
+        ((name, entry),) = entries.items()
+        with self.lock:
+            self.acks_v1.append(AckV1(name, entry["logIndex"], digest))
+            self.saw(entry["verification"]["inclusionProof"]["checkpoint"], self.heads_v1)
+
+    def saw(self, note, heads=None):
+        heads = self.heads if heads is None else heads
         _, size, root = note.splitlines()[:3]
-        known = self.heads.setdefault(int(size), root)
+        known = heads.setdefault(int(size), root)
         assert known == root, f"two roots were signed for size {size}"
+
+    def check_v1(self, url):
+        """The v1 log is as large as it ever was, and entries are found by name and by digest."""
+        info = fetch(f"{url}/api/v1/log").json()
+        self.saw(info["signedTreeHead"], self.heads_v1)
+        largest = max(self.heads_v1)
+        assert info["treeSize"] >= largest, f"{largest} entries were there, {info['treeSize']} are left"
+        older = self.acks_v1[:-NEWEST]
+        asked = self.acks_v1[-NEWEST:] + random.sample(older, min(OTHERS, len(older)))
+        for start in range(0, len(asked), 10):
+            some = {ack.id: ack for ack in asked[start : start + 10]}
+            reply = requests.post(
+                f"{url}/api/v1/log/entries/retrieve", json={"entryUUIDs": list(some)}, timeout=10
+            )
+            entries = {name: entry for one in reply.json() for name, entry in one.items()}
+            for name, ack in some.items():
+                assert name in entries, f"entry {name} was acknowledged and is gone"
+                assert entries[name]["logIndex"] == ack.index, f"entry {name} has moved"
+                body = json.loads(base64.b64decode(entries[name]["body"]))
+                assert body["spec"]["data"]["hash"]["value"] == ack.digest, f"entry {name} is another"
+        for ack in asked[:5] + asked[-5:]:
+            query = {"hash": f"sha256:{ack.digest}"}
+            found = requests.post(f"{url}/api/v1/index/retrieve", json=query, timeout=10).json()
+            assert found == [ack.id], f"a search for entry {ack.id} finds {found}"
 
     def check(self, leaves):
         """Every acknowledged entry is there, and every head is a prefix of the tree."""
@@ -182,9 +219,9 @@ class Bench:
         self.url = f"http://localhost:{self.port}"
         self.oracle = Oracle()
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.spki = self.key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        self.spki = self.key.public_key().public_bytes(serialization.Encoding.DER, form)
+        self.pem = self.key.public_key().public_bytes(serialization.Encoding.PEM, form)
 
     def entry(self):
         digest = os.urandom(32)
@@ -201,7 +238,34 @@ class Bench:
             }
         }
 
+    def entry_v1(self, digest):
+        signature = self.key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        b64 = lambda data: base64.b64encode(data).decode()
+        return {
+            "apiVersion": "0.0.1",
+            "kind": "hashedrekord",
+            "spec": {
+                "data": {"hash": {"algorithm": "sha256", "value": digest.hex()}},
+                "signature": {
+                    "content": b64(signature),
+                    "publicKey": {"content": b64(self.pem)},
+                },
+            },
+        }
+
     def append(self, session=requests):
+        """An entry in either dialect; both logs share the journal."""
+        return self.append_v1(session) if random.random() < 0.5 else self.append_v2(session)
+
+    def append_v1(self, session=requests):
+        digest = os.urandom(32)
+        entry = self.entry_v1(digest)
+        reply = session.post(f"{self.url}/api/v1/log/entries", json=entry, timeout=10)
+        if reply.status_code == 201:
+            self.oracle.acknowledged_v1(reply.json(), digest.hex())
+        return reply
+
+    def append_v2(self, session=requests):
         reply = session.post(f"{self.url}/api/v2/log/entries", json=self.entry(), timeout=10)
         if reply.status_code == 201:
             self.oracle.acknowledged(reply.json())
@@ -236,15 +300,19 @@ class Bench:
                 bundle = bundle[2 + length :]
         return leaves
 
+    def check(self):
+        self.oracle.check(self.leaves())
+        self.oracle.check_v1(self.url)
+
     def audit(self, append=3):
         """Starts the server, holds it to its word, appends a little, stops it in order."""
         with Server(self) as server:
             assert server.ready(), "the server did not start by itself:\n" + server.said()
-            self.oracle.check(self.leaves())
-            for _ in range(append):
-                reply = self.append()
+            self.check()
+            for number in range(append):
+                reply = self.append_v1() if number % 2 else self.append_v2()
                 assert reply.status_code == 201, reply.text
-            self.oracle.check(self.leaves())
+            self.check()
             status = server.kill(signal.SIGTERM)
             assert status == 0, f"SIGTERM ended in status {status}:\n" + server.said()
         self.fsck()
@@ -278,7 +346,8 @@ def random_kills(bench, count):
         if number % 5 == 4:
             bench.audit()
     bench.audit()
-    print(f"  {count} random kills: {len(bench.oracle.acks)} acknowledged entries, none lost")
+    acknowledged = len(bench.oracle.acks) + len(bench.oracle.acks_v1)
+    print(f"  {count} random kills: {acknowledged} acknowledged entries, none lost")
 
 
 def system_call_faults(bench, fault, numbers):
@@ -396,8 +465,8 @@ def broken_journal(bench):
             shutil.copy2(path, journal / path.name)
     with Server(bench) as server:
         assert server.ready(), server.said()
-        reply = bench.append()
-        assert reply.status_code == 503, (reply.status_code, reply.text)
+        for reply in (bench.append_v1(), bench.append_v2()):
+            assert reply.status_code == 503, (reply.status_code, reply.text)
         ready = requests.get(bench.url + "/readyz", timeout=5)
         assert ready.status_code == 503 and "missing" in ready.text, ready.text
         assert requests.get(bench.url + "/checkpoint", timeout=5).status_code == 200
@@ -424,7 +493,9 @@ def main():
         except AssertionError:
             print("the server's last words:\n", bench.log.read_text(errors="replace")[-4000:])
             raise
-    print(f"{len(bench.oracle.acks)} acknowledged entries, {len(bench.oracle.heads)} checkpoints: all kept")
+    oracle = bench.oracle
+    for dialect, acks, heads in [("v2", oracle.acks, oracle.heads), ("v1", oracle.acks_v1, oracle.heads_v1)]:
+        print(f"{dialect}: {len(acks)} acknowledged entries, {len(heads)} checkpoints: all kept")
 
 
 if __name__ == "__main__":
