@@ -1,7 +1,7 @@
 //! The program as people run it: its commands, what they say, and how they end.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::net::TcpStream;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::http::{Reply, Request, connect, read_to_end};
+use crate::support::http::{Reply, Request, connect, read_to_end, send};
 use crate::support::program::{Ended, Program, Server, run};
 
 const EMAIL: &str = "build@example.com";
@@ -189,7 +189,7 @@ fn begin_request(server: &Server, length: usize) -> TcpStream {
         "POST /signet/v1/verify HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
          content-length: {length}\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).unwrap();
+    send(&mut stream, head.as_bytes());
     let mut answer = [0; 25];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -204,7 +204,7 @@ fn t15_requests_in_flight_are_answered_before_the_server_ends() {
 
     server.signal("TERM");
     while TcpStream::connect(server.address()).is_ok() {}
-    stream.write_all(b"{}").unwrap();
+    send(&mut stream, b"{}");
     let reply = Reply::parse(&read_to_end(stream)).unwrap();
 
     assert_eq!(reply.status, 400);

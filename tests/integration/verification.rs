@@ -1,11 +1,10 @@
 //! The verification endpoint and the command line, as `docs/verification.md` tells of them.
 
-use std::io::Write as _;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::http::{Reply, connect, read_to_end};
+use crate::support::http::{Reply, connect, read_to_end, send};
 use crate::support::program::{Program, Server, run};
 use crate::support::server::{Plan, TestServer};
 use crate::support::signing::sign;
@@ -166,13 +165,13 @@ fn a_large_artifact_leaves_the_servers_memory_as_it_was() {
         "POST /signet/v1/verify HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
          content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: {length}\r\n\r\n"
     );
-    stream.write_all(request.as_bytes()).unwrap();
-    stream.write_all(head.as_bytes()).unwrap();
+    send(&mut stream, request.as_bytes());
+    send(&mut stream, head.as_bytes());
     let piece = vec![0x0d; PIECE];
     for _ in 0..large / PIECE {
-        stream.write_all(&piece).unwrap();
+        send(&mut stream, &piece);
     }
-    stream.write_all(tail.as_bytes()).unwrap();
+    send(&mut stream, tail.as_bytes());
     let reply = Reply::parse(&read_to_end(stream)).unwrap();
 
     // The artifact was hashed to its end before anything was said about the rest.

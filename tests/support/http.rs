@@ -1,6 +1,6 @@
 //! Requests as bytes and replies as they came, without a client's good manners in between.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -84,10 +84,29 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// Writes to a server that may answer and close before it has read everything. Whether the last
+/// bytes still reached it is a race that no test may judge; its reply is what counts.
+pub fn send(stream: &mut impl Write, bytes: &[u8]) {
+    if let Err(error) = stream.write_all(bytes).and_then(|()| stream.flush()) {
+        assert!(peer_has_closed(&error), "{error}");
+    }
+}
+
+/// Whether an I/O error says that the other side has closed the connection.
+pub fn peer_has_closed(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionReset
+            | ErrorKind::NotConnected
+            // TLS: the close came in the middle of a handshake or a record.
+            | ErrorKind::UnexpectedEof
+    )
+}
+
 /// Sends bytes and reads until the other side closes.
 pub fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> Vec<u8> {
-    // A server that refuses early may close before all is written.
-    let _ = stream.write_all(bytes).and_then(|()| stream.flush());
+    send(&mut stream, bytes);
     read_to_end(stream)
 }
 
@@ -99,7 +118,7 @@ pub fn read_to_end(mut stream: impl Read) -> Vec<u8> {
         match stream.read(&mut piece) {
             Ok(0) => return reply,
             Ok(length) => reply.extend_from_slice(&piece[..length]),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 panic!("kept open: {}", String::from_utf8_lossy(&reply))
             }
             // A reset after the reply, for the bytes that nobody read.

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Instant;
 
 use super::{ENTRIES, SIGNING_CERT, TIMESTAMP, VERIFY};
-use crate::support::http::{PATIENCE, Reply, Request, connect, exchange, read_to_end};
+use crate::support::http::{PATIENCE, Reply, Request, connect, exchange, read_to_end, send};
 use crate::support::server::{Plan, TestServer};
 
 /// Every path that takes a body.
@@ -72,9 +72,7 @@ fn t22_chunks_without_end_are_cut_off() {
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
     for path in TAKERS.iter().chain(&["/nowhere", "/checkpoint"]) {
         let mut stream = connect(server.address());
-        stream
-            .write_all(&head(path, "transfer-encoding: chunked"))
-            .unwrap();
+        send(&mut stream, &head(path, "transfer-encoding: chunked"));
         let begun = Instant::now();
         while stream.write_all(chunk.as_bytes()).is_ok() {
             assert!(begun.elapsed() < PATIENCE, "{path} takes all that comes");
@@ -91,7 +89,7 @@ fn t21_a_header_or_a_body_that_does_not_come_ends_the_connection() {
         "GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ",
     ] {
         let mut stream = connect(server.address());
-        stream.write_all(begun.as_bytes()).unwrap();
+        send(&mut stream, begun.as_bytes());
         let reply = read_to_end(stream);
         assert!(
             reply.is_empty() || reply.starts_with(b"HTTP/1.1 408"),
@@ -112,9 +110,10 @@ fn t21_many_who_say_nothing_do_not_keep_an_honest_one_out() {
     let silent: Vec<_> = (0..200)
         .map(|_| {
             let mut stream = connect(server.address());
-            stream
-                .write_all(b"POST /signet/v1/verify HTTP/1.1\r\nhost: a\r\n")
-                .unwrap();
+            send(
+                &mut stream,
+                b"POST /signet/v1/verify HTTP/1.1\r\nhost: a\r\n",
+            );
             stream
         })
         .collect();
