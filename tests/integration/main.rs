@@ -20,4 +20,5 @@ mod tampering;
 mod time;
 mod tls;
 mod tuf;
+mod upgrade;
 mod verification;
