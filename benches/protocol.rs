@@ -15,28 +15,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use criterion::{BatchSize, Criterion, Throughput};
-use signet::adapters::system::SystemClock;
-use signet::protocol::bundle::{
-    Artifact, Bundle, Content, Expectation, TrustedRoot, verify as verify_bundle,
+use signet::testing::{
+    Artifact, Bundle, CaMaterial, Certificate, Clock as _, Content, Digest, EmailAddress,
+    EphemeralKey, Expectation, Frontier, HashAlgorithm, IdentityMatcher, Issuer, IssuerUrl,
+    KeyAlgorithm, KeyDetails, LeafIndex, Lifetime, NodeId, Policy, PrecertEntry, Principal,
+    RawVerifier, Serial, SerialNumber, Sha256, SignedCertificateTimestamp, SigningKey, SubjectName,
+    SystemClock, TimestampRequest, TokenSigner, TreeSize, TrustedRoot, TsaMaterial,
+    UnverifiedHashedRekord, inclusion_proof, leaf_hash, node_hash, root_from_inclusion,
+    signing_certificate,
 };
-use signet::protocol::bytes::{Digest, HashAlgorithm, Sha256};
-use signet::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
-use signet::protocol::identity::{EmailAddress, IssuerUrl, SubjectName};
-use signet::protocol::keys::{EphemeralKey, KeyAlgorithm, KeyDetails, SigningKey};
-use signet::protocol::merkle::{
-    Frontier, LeafIndex, NodeId, TreeSize, inclusion_proof, leaf_hash, node_hash,
-    root_from_inclusion,
-};
-use signet::protocol::policy::{IdentityMatcher, Policy};
-use signet::protocol::time::Clock as _;
-use signet::protocol::tsp::{Serial, TimestampRequest, TokenSigner};
-use signet::protocol::x509::Certificate;
-use signet::protocol::x509::profile::{
-    Issuer, Lifetime, Principal, SerialNumber, signing_certificate,
-};
-use signet::protocol::x509::sct::{PrecertEntry, SignedCertificateTimestamp};
-use signet::services::ca::CaMaterial;
-use signet::services::timestamp::TsaMaterial;
+use signet::verify::verify;
 
 use instance::{IDENTITY, Instance};
 
@@ -202,7 +190,7 @@ fn canonicalisation(criterion: &mut Criterion, signed: &Signed) -> Result<()> {
 
 fn signatures(criterion: &mut Criterion) -> Result<()> {
     let message = [7; 32];
-    let rsa = signet::services::issuer::generate_key()?;
+    let rsa = signet::testing::generate_key()?;
     let keys = [
         ("P-256", SigningKey::generate(KeyAlgorithm::P256)?.0),
         ("P-384", SigningKey::generate(KeyAlgorithm::P384)?.0),
@@ -297,7 +285,7 @@ fn bundles(criterion: &mut Criterion, signed: &Signed) {
     let (artifact, now) = (Artifact::from_bytes(CONTENT), SystemClock.now());
     let verified = || {
         let bundle = black_box(&signed.bundle);
-        verify_bundle(bundle, &artifact, &signed.expectation, &signed.trust, now)
+        verify(bundle, &artifact, &signed.expectation, &signed.trust, now)
     };
     assert!(verified().is_ok(), "the fixture is refused");
     let mut group = criterion.benchmark_group("bundle");

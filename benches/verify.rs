@@ -7,7 +7,7 @@
 
 use anyhow::{Context as _, Result};
 use criterion::{Criterion, Throughput};
-use signet::protocol::keys::{KeyAlgorithm, SigningKey};
+use signet::testing::{KeyAlgorithm, SigningKey};
 use signet::verify::{
     Artifact, Bundle, Expectation, IdentityMatcher, Policy, TrustedRoot, UnixTime, verify,
 };

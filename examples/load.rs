@@ -20,8 +20,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
-use signet::protocol::bytes::{Sha256, from_base64url, to_base64};
-use signet::protocol::keys::{KeyAlgorithm, SigningKey};
+use signet::testing::{KeyAlgorithm, Sha256, SigningKey, from_base64url, to_base64};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -15,10 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use serde_json::json;
-use signet::app::App;
-use signet::config::{self, Flags, Sources};
-use signet::protocol::time::{Clock, UnixTime};
-use signet::services::trust::renewal::RepositoryHealth;
+use signet::testing::{App, Clock, Flags, RepositoryHealth, Sources, UnixTime, load_settings};
 
 #[derive(Parser)]
 #[command(about = "Writes each day of a year of an instance's TUF repository into a folder")]
@@ -60,7 +57,7 @@ impl Clock for Days {
 async fn main() -> Result<()> {
     let options = Options::parse();
     let data = tempfile::tempdir()?;
-    let settings = config::load(&Sources {
+    let settings = load_settings(&Sources {
         flags: Flags {
             data_dir: Some(data.path().join("data").display().to_string()),
             ..Flags::default()

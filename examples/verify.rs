@@ -12,8 +12,7 @@
 use std::error::Error;
 use std::fs;
 
-use signet::adapters::system::SystemClock;
-use signet::protocol::time::Clock;
+use signet::testing::{Clock, SystemClock};
 use signet::verify::{Artifact, Bundle, Expectation, IdentityMatcher, Policy, TrustedRoot, verify};
 
 fn main() -> Result<(), Box<dyn Error>> {

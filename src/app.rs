@@ -19,13 +19,13 @@ use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, Storage};
 use crate::adapters::system::random_bytes;
 use crate::config::{PolicySettings, Settings};
+use crate::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
 use crate::protocol::policy::Policy;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
 use crate::services::ca::CertificateAuthority;
 use crate::services::ctlog::CtLog;
 use crate::services::issuer::EmbeddedIssuer;
-use crate::services::log::{HeadSigner, Health, Limits, Log, LogId, missing_entries};
 use crate::services::oidc::IdentityVerifier;
 use crate::services::rekor::v1::SignatureLogV1;
 use crate::services::rekor::{self, CheckpointSigner, SignatureLog};
@@ -38,7 +38,7 @@ use crate::services::verify::{NamedPolicies, Verifier};
 pub use error::StartError;
 use issuers::{embedded_issuer, issuer_urls, trusted_issuers};
 use material::Instance;
-pub use material::{LogSigners, Material, MaterialError};
+pub(crate) use material::{LogSigners, Material, MaterialError};
 
 /// How long before its making an instance's keys are trusted, so that clocks may differ.
 const TRUST_MARGIN: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -200,6 +200,7 @@ impl App {
     }
 
     /// The trust documents.
+    #[cfg(any(test, feature = "testing"))]
     pub const fn trust(&self) -> &Arc<TrustDocuments> {
         &self.trust
     }
@@ -282,12 +283,12 @@ pub enum Ending {
 ///
 /// # Errors
 /// The directory cannot be made or read, or others may enter it.
-pub fn has_instance(data_dir: &std::path::Path) -> Result<bool, MaterialError> {
+pub(crate) fn has_instance(data_dir: &std::path::Path) -> Result<bool, MaterialError> {
     Instance::exists(&KeyStore::open(data_dir)?)
 }
 
 /// How the settings want the store opened.
-pub fn storage_options(settings: &Settings) -> storage::Options {
+pub(crate) fn storage_options(settings: &Settings) -> storage::Options {
     storage::Options {
         cache_bytes: settings.log.cache_bytes,
         segment_bytes: u32::try_from(settings.log.segment_bytes).unwrap_or(u32::MAX),
@@ -355,7 +356,10 @@ fn start_logs(
 ///
 /// # Errors
 /// Records that cannot be read.
-pub fn open_accounts(storage: &Storage, clock: Arc<dyn Clock>) -> Result<Accounts, AccountError> {
+pub(crate) fn open_accounts(
+    storage: &Storage,
+    clock: Arc<dyn Clock>,
+) -> Result<Accounts, AccountError> {
     Accounts::load(storage.ledger(), clock, || random_bytes().ok())
 }
 

@@ -1,19 +1,22 @@
 //! Signet: a code-signing service for one organisation, in one process.
 //!
-//! The crate is three layers, each a folder, each looking only downwards:
-//!
-//! - [`protocol`] is pure: bytes in, values out. No I/O, no clock, no framework.
-//! - [`services`] are the use cases. Each owns its errors and declares the ports it needs.
-//! - [`adapters`] translate: HTTP, the command line, storage, keys on disk, the system clock.
-//!
-//! [`verify`] is the verifier as a library, for programs that link this crate.
-//!
-//! `app` alone knows all of them and wires one into the other.
-//! `ARCHITECTURE.md` tells the life of a signature through these rooms.
+//! [`verify`] is the verifier as a library, for programs that link this crate. All else belongs to the
+//! program `signet`; `ARCHITECTURE.md` describes its layers.
 
-pub mod adapters;
-pub mod app;
-pub mod config;
-pub mod protocol;
-pub mod services;
+// Only with `testing` is everything exported that the integration tests name.
+#![cfg_attr(feature = "testing", warn(unreachable_pub))]
+
+mod adapters;
+mod app;
+mod cli;
+mod config;
+mod log;
+mod protocol;
+mod services;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 pub mod verify;
+
+#[doc(hidden)]
+pub use cli::main;

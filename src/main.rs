@@ -1,17 +1,14 @@
-//! Signet's program: reads the command line and does what it says.
+//! The program `signet`.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use mimalloc::MiMalloc;
-use signet::adapters::cli;
-use signet::adapters::telemetry;
 
-/// Much of what one thread allocates here another frees: leaves, answers, pages of the state.
+/// Leaves, responses and pages of the state are allocated on one thread and freed on another, which
+/// mimalloc handles faster than the system's allocator (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    telemetry::install_panic_hook();
-    cli::dispatch(&cli::args::Cli::parse())
+    signet::main()
 }

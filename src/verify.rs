@@ -35,7 +35,7 @@
 //! # }
 //! ```
 
-pub use crate::protocol::bundle::statement::Statement;
+pub use crate::protocol::attestation::statement::Statement;
 pub use crate::protocol::bundle::verify::{
     AuthenticSigner, CertifiedSigner, EstablishedTime, LoggedEntry, TimeSource, VerifiedSigner,
 };

@@ -45,28 +45,18 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     (
         "src/adapters/storage",
-        &[
-            "actix",
-            "reqwest",
-            "crate::adapters::http",
-            "crate::adapters::cli",
-        ],
+        &["actix", "reqwest", "crate::adapters::http", "crate::cli"],
     ),
     (
         "src/adapters/outbound",
-        &[
-            "actix",
-            "sled::",
-            "crate::adapters::http",
-            "crate::adapters::cli",
-        ],
+        &["actix", "sled::", "crate::adapters::http", "crate::cli"],
     ),
     (
         "src/adapters/http",
         &[
             "sled::",
             "reqwest",
-            "crate::adapters::cli",
+            "crate::cli",
             "crate::adapters::storage",
         ],
     ),

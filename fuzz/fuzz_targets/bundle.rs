@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::bundle::{Artifact, Bundle, Content, Expectation, verify};
-use signet::protocol::x509::Certificate;
+use signet::testing::{Artifact, Bundle, Certificate, Content, Expectation};
+use signet::verify::verify;
 use signet_fuzz::{SIGNED, WORLD};
 
 fuzz_target!(|data: &[u8]| {

@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::keys::{KeyAlgorithm, PublicKey};
-use signet::protocol::x509::sct::PrecertEntry;
-use signet::protocol::x509::{Certificate, verify_path, verify_scts};
+use signet::testing::{
+    Certificate, KeyAlgorithm, PrecertEntry, PublicKey, verify_path, verify_scts,
+};
 use signet_fuzz::WORLD;
 
 fuzz_target!(|data: &[u8]| {

@@ -4,8 +4,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::keys::PublicKey;
-use signet::protocol::x509::request::{verify_challenge, verify_request};
+use signet::testing::{PublicKey, verify_challenge, verify_request};
 use signet_fuzz::WORLD;
 
 static KNOWN: LazyLock<[PublicKey; 2]> = LazyLock::new(|| {

@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::bundle::dsse::{Envelope, pre_authentication_encoding};
-use signet::protocol::bundle::statement::{MAX_SUBJECTS, Statement};
-use signet::protocol::bundle::{Artifact, Bundle, Content};
-use signet::protocol::bytes::to_base64;
+use signet::testing::{
+    Artifact, Bundle, Content, Envelope, MAX_SUBJECTS, Statement, pre_authentication_encoding,
+    to_base64,
+};
 use signet_fuzz::{ARTIFACT, BUNDLE};
 
 fuzz_target!(|data: &[u8]| {

@@ -5,8 +5,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use signet::adapters::wire::rekor::CreateEntryRequest;
-use signet::protocol::entry::{MAX_BODY, UnverifiedEntry, UnverifiedHashedRekord};
+use signet::testing::{CreateEntryRequest, MAX_BODY, UnverifiedEntry, UnverifiedHashedRekord};
 use signet_fuzz::WORLD;
 
 static KNOWN: LazyLock<UnverifiedHashedRekord> = LazyLock::new(|| {
@@ -51,7 +50,7 @@ fn check_request(entry: &UnverifiedHashedRekord) {
 
 fn check(entry: &UnverifiedHashedRekord) {
     if let Ok(admitted) = entry.verify() {
-        assert_eq!(admitted.body(), entry.canonical_body());
+        assert_eq!(admitted.into_body(), entry.canonical_body());
         assert_eq!(
             entry.digest, KNOWN.digest,
             "a signature over another digest"

@@ -7,8 +7,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use signet::protocol::entry::v1::{AdmittedEntry, ProposedEntry};
-use signet::protocol::entry::{MAX_BODY, MAX_TERMS, SearchTerm};
+use signet::testing::{AdmittedEntry, MAX_BODY, MAX_TERMS, ProposedEntry, SearchTerm};
 
 const SEEDS: [&[u8]; 9] = [
     include_bytes!("../seeds/entry_v1/hashedrekord-key.json"),
@@ -62,5 +61,8 @@ fn signed(entry: &AdmittedEntry) -> Option<SearchTerm> {
         .iter()
         .find_map(|path| spec.pointer(path))?;
     let member = |name: &str| hash[name].as_str().expect("a digest has both members");
-    Some(SearchTerm::named_digest(member("algorithm"), member("value")))
+    Some(SearchTerm::named_digest(
+        member("algorithm"),
+        member("value"),
+    ))
 }

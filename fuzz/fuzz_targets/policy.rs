@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::bundle::Artifact;
-use signet::protocol::bytes::Sha256;
-use signet::protocol::keys::KeyDetails;
-use signet::protocol::policy::{
-    ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, Identity, KeyEvidence,
-    MAX_BUNDLES, PolicyDocument, SctEvidence, StatementEvidence, TimeEvidence, TimeKind,
+use signet::testing::{
+    Artifact, ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, Identity, KeyDetails,
+    KeyEvidence, MAX_BUNDLES, PolicyDocument, SctEvidence, Sha256, StatementEvidence, TimeEvidence,
+    TimeKind, UnixTime,
 };
-use signet::protocol::time::UnixTime;
 
 static EVIDENCE: LazyLock<[Evidence; 2]> = LazyLock::new(|| {
     // The interpreter's own panics are caught where it is called, and are no findings here.

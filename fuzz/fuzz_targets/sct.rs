@@ -4,9 +4,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::x509::sct::{
-    PrecertEntry, SignedCertificateTimestamp, encode_sct_list, parse_sct_list,
-};
+use signet::testing::{PrecertEntry, SignedCertificateTimestamp, encode_sct_list, parse_sct_list};
 use signet_fuzz::WORLD;
 
 const LIST: &[u8] = include_bytes!("../seeds/sct/list");

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::merkle::{TILE_WIDTH, TileId, TileSpan, TreeSize};
+use signet::testing::{TILE_WIDTH, TileId, TileSpan, TreeSize};
 
 fuzz_target!(|path: &str| {
     if let Ok(span) = TileSpan::parse(path) {
@@ -10,7 +10,10 @@ fuzz_target!(|path: &str| {
         assert!((1..=TILE_WIDTH).contains(&span.width()));
         let range = span.range();
         assert_eq!(range.end - range.start, u64::from(span.width()));
-        assert_eq!(TileSpan::new(span.index(), span.width()), Ok(span));
+        assert_eq!(
+            TileSpan::new(range.start / u64::from(TILE_WIDTH), span.width()),
+            Ok(span)
+        );
     }
     let Some((level, span)) = path.split_once('/') else {
         return;

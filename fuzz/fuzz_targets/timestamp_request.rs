@@ -4,14 +4,10 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::keys::SigningKey;
-use signet::protocol::time::{UnixTime, Validity};
-use signet::protocol::tsp::{
-    MAX_DER_REQUEST, MAX_JSON_REQUEST, Serial, TimestampRequest, TokenSigner, TrustedTsa,
-    verify_reply,
+use signet::testing::{
+    MAX_DER_REQUEST, MAX_JSON_REQUEST, Serial, SerialNumber, SigningKey, TimestampRequest,
+    TokenSigner, TrustedTsa, TsaMaterial, UnixTime, Validity, verify_reply,
 };
-use signet::protocol::x509::profile::SerialNumber;
-use signet::services::timestamp::TsaMaterial;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 

@@ -4,8 +4,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::time::UnixTime;
-use signet::protocol::tsp::{TimestampRequest, verify_reply, verify_response};
+use signet::testing::{TimestampRequest, UnixTime, verify_reply, verify_response};
 use signet_fuzz::WORLD;
 
 const GRANTED: &[u8] = include_bytes!("../seeds/timestamp_response/granted");

@@ -7,12 +7,9 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::bytes::from_base64url;
-use signet::protocol::identity::IssuerUrl;
-use signet::protocol::time::{Clock, UnixTime};
-use signet::services::oidc::{
-    IdentityVerifier, IssuerKeys, IssuerKind, KeyPolicy, KeySource, MAX_TOKEN_LENGTH, RawToken,
-    TrustedIssuer, VerifiedIdentity,
+use signet::testing::{
+    Clock, IdentityVerifier, IssuerKeys, IssuerKind, IssuerUrl, KeyPolicy, KeySource,
+    MAX_TOKEN_LENGTH, RawToken, TrustedIssuer, UnixTime, VerifiedIdentity, from_base64url,
 };
 
 const TOKEN: &str = include_str!("../seeds/token/token");
@@ -36,7 +33,7 @@ impl KeySource for Nowhere {
 }
 
 type Fetch<'a> = std::pin::Pin<
-    Box<dyn Future<Output = Result<IssuerKeys, signet::services::oidc::FetchError>> + Send + 'a>,
+    Box<dyn Future<Output = Result<IssuerKeys, signet::testing::FetchError>> + Send + 'a>,
 >;
 
 static VERIFIER: LazyLock<IdentityVerifier> = LazyLock::new(|| {

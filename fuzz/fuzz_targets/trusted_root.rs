@@ -2,15 +2,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::bundle::{TrustedRoot, trusted_root::wire, verify};
-use signet::protocol::x509::Certificate;
+use signet::testing::{Certificate, TrustedRoot, WireTrustedRoot};
+use signet::verify::verify;
 use signet_fuzz::{SIGNED, WORLD};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(root) = TrustedRoot::from_json(data) else {
         return;
     };
-    let read: wire::TrustedRoot = serde_json::from_slice(data).expect("it was read before");
+    let read: WireTrustedRoot = serde_json::from_slice(data).expect("it was read before");
     let written = serde_json::to_vec(&read).expect("it has text keys");
     let again = TrustedRoot::from_json(&written).expect("what was written is a trust root");
     assert_eq!(format!("{again:?}"), format!("{root:?}"));

@@ -3,8 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use signet::protocol::tuf::{Metadata, Role, Root, Signed};
-use signet::services::trust::ceremony::SigningRequest;
+use signet::testing::{Metadata, Role, Root, Signed, SigningRequest};
 
 const KNOWN: &[u8] = include_bytes!("../seeds/tuf/root.json");
 

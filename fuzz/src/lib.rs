@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use signet::protocol::bundle::{Artifact, Bundle, Content, Expectation, TrustedRoot};
-use signet::protocol::policy::{IdentityMatcher, Policy};
-use signet::protocol::time::UnixTime;
-use signet::protocol::x509::Certificate;
+use signet::testing::Certificate;
+use signet::testing::UnixTime;
+use signet::testing::{Artifact, Bundle, Content, Expectation, TrustedRoot};
+use signet::testing::{IdentityMatcher, Policy};
 
 /// The file that was signed.
 pub const ARTIFACT: &[u8] = include_bytes!("../seeds/artifact");

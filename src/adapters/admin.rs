@@ -3,7 +3,7 @@
 //! One line of JSON asks, one line of JSON answers. Who may open the socket, its owner, may do all
 //! it offers; nothing of it is reachable over the network.
 
-pub mod trust;
+pub(crate) mod trust;
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -46,7 +46,7 @@ const MAX_CONNECTIONS: usize = 8;
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
-pub enum AdminRequest {
+pub(crate) enum AdminRequest {
     /// Make a machine account
     AddServiceAccount {
         /// Whom its tokens name.
@@ -69,7 +69,7 @@ pub enum AdminRequest {
 /// What is answered. It can carry a secret, so it has no debug form.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
-pub enum AdminReply {
+pub(crate) enum AdminReply {
     /// The account was made
     Added {
         /// Its OAuth client id.
@@ -98,7 +98,7 @@ pub enum AdminReply {
 
 /// An account as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountEntry {
+pub(crate) struct AccountEntry {
     /// Whom its tokens name.
     pub email: String,
     /// Its OAuth client id.
@@ -111,7 +111,7 @@ pub struct AccountEntry {
 
 /// The services that are reached over the socket.
 #[derive(Clone)]
-pub struct Desk {
+pub(crate) struct Desk {
     /// The accounts of the embedded issuer
     pub accounts: Arc<Accounts>,
     /// The TUF repository
@@ -120,7 +120,7 @@ pub struct Desk {
 
 impl Desk {
     /// Does what is asked. Blocks on storage, and on a hash when an account is made.
-    pub fn perform(&self, request: AdminRequest) -> AdminReply {
+    pub(crate) fn perform(&self, request: AdminRequest) -> AdminReply {
         match request {
             AdminRequest::Trust { request } => match trust::perform(&self.trust, request) {
                 Ok(answer) => AdminReply::Trust { answer },
@@ -132,7 +132,7 @@ impl Desk {
 }
 
 /// Does what is asked about accounts. Blocks on storage, and on a hash when one is made.
-pub fn perform(accounts: &Accounts, request: AdminRequest) -> AdminReply {
+pub(crate) fn perform(accounts: &Accounts, request: AdminRequest) -> AdminReply {
     let done = match request {
         AdminRequest::AddServiceAccount { email } => with_email(email, |email| {
             let made = accounts.add_service(email)?;
@@ -201,7 +201,7 @@ pub enum AdminError {
 
 /// The server's side. The socket goes when this goes.
 #[derive(Debug)]
-pub struct AdminSocket {
+pub(crate) struct AdminSocket {
     listener: UnixListener,
     path: PathBuf,
 }
@@ -211,7 +211,7 @@ impl AdminSocket {
     ///
     /// # Errors
     /// See [`AdminError`].
-    pub fn bind(data_dir: &Path) -> Result<Self, AdminError> {
+    pub(crate) fn bind(data_dir: &Path) -> Result<Self, AdminError> {
         let path = data_dir.join(SOCKET_NAME);
         let failed = |source| AdminError::Io {
             path: path.clone(),
@@ -230,7 +230,7 @@ impl AdminSocket {
     }
 
     /// Answers requests until the task is dropped.
-    pub async fn serve(self, desk: Desk) {
+    pub(crate) async fn serve(self, desk: Desk) {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -334,7 +334,7 @@ async fn answer(mut stream: UnixStream, desk: Desk) -> io::Result<()> {
 
 /// The command line's side: a connection to the server that runs on a data directory.
 #[derive(Debug)]
-pub struct AdminClient {
+pub(crate) struct AdminClient {
     stream: BlockingStream,
     path: PathBuf,
 }
@@ -344,7 +344,7 @@ impl AdminClient {
     ///
     /// # Errors
     /// The socket is there but may not be opened.
-    pub fn connect(data_dir: &Path) -> Result<Option<Self>, AdminError> {
+    pub(crate) fn connect(data_dir: &Path) -> Result<Option<Self>, AdminError> {
         let path = data_dir.join(SOCKET_NAME);
         match Folder::open(data_dir).and_then(|folder| BlockingStream::connect(folder.socket())) {
             Ok(stream) => Ok(Some(Self { stream, path })),
@@ -364,7 +364,7 @@ impl AdminClient {
     ///
     /// # Errors
     /// The connection broke, nothing came in time, or the answer cannot be read.
-    pub fn call(self, request: &AdminRequest) -> Result<AdminReply, AdminError> {
+    pub(crate) fn call(self, request: &AdminRequest) -> Result<AdminReply, AdminError> {
         let line = self.exchange(request).map_err(|source| AdminError::Io {
             path: self.path.clone(),
             source,

@@ -1,12 +1,11 @@
 //! Translation: the only code that knows a framework, a disk or a clock.
 
-pub mod admin;
-pub mod cli;
-pub mod http;
-pub mod keystore;
-pub mod outbound;
-pub mod storage;
-pub mod system;
-pub mod telemetry;
-pub mod web;
-pub mod wire;
+pub(crate) mod admin;
+pub(crate) mod http;
+pub(crate) mod keystore;
+pub(crate) mod outbound;
+pub(crate) mod storage;
+pub(crate) mod system;
+pub(crate) mod telemetry;
+pub(crate) mod web;
+pub(crate) mod wire;

@@ -24,7 +24,7 @@ impl Clock for SystemClock {
 
 /// Lets nobody but the owner at any file that this process makes from here on. Our own files have
 /// such modes by themselves; sled's have whatever it is given.
-pub fn keep_files_private() {
+pub(crate) fn keep_files_private() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
@@ -37,7 +37,7 @@ pub struct NoRandomness;
 ///
 /// # Errors
 /// The operating system gave none.
-pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)

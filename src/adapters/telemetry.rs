@@ -14,7 +14,7 @@ use crate::config::{LogFormat, TelemetrySettings};
 
 /// Why events cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
+pub(crate) enum TelemetryError {
     /// `telemetry.level` is no filter
     #[error("telemetry.level is not a filter")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
@@ -27,7 +27,7 @@ pub enum TelemetryError {
 ///
 /// # Errors
 /// See [`TelemetryError`].
-pub fn start(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
+pub(crate) fn start(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
     let colour = Colour::of(io::stderr().is_terminal());
     subscriber(settings, io::stderr, colour)?.try_init()?;
     Ok(())
@@ -83,7 +83,7 @@ where
 
 /// Makes a panic an event with its place. What it says is left out unless it is a constant: a
 /// formatted message can hold what a client sent.
-pub fn install_panic_hook() {
+pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(report_panic));
 }
 

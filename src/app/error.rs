@@ -7,11 +7,11 @@ use crate::adapters::admin::AdminError;
 use crate::adapters::http::server::ServerError;
 use crate::adapters::outbound::oidc::EndpointError;
 use crate::adapters::storage::OpenError;
+use crate::log::LogId;
 use crate::protocol::identity::NameError;
 use crate::protocol::policy::PolicyError;
 use crate::services::account::AccountError;
 use crate::services::issuer::IssuerKeyError;
-use crate::services::log::LogId;
 use crate::services::oidc::IssuerSettingError;
 use crate::services::timestamp::OpenFloorError;
 use crate::services::trust::TrustError;
@@ -28,7 +28,7 @@ pub enum StartError {
     Storage(#[from] OpenError),
     /// A log did not come up from the store
     #[error("the {0} does not start: {1}")]
-    Log(LogId, #[source] crate::services::log::StartError),
+    Log(LogId, #[source] crate::log::StartError),
     /// Accounts
     #[error("accounts: {0}")]
     Accounts(#[from] AccountError),

@@ -101,7 +101,7 @@ pub enum MaterialError {
 /// What is decided at the first start and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Instance {
+pub(crate) struct Instance {
     version: u8,
     /// When the instance was made, in seconds since the epoch.
     created: u64,
@@ -114,7 +114,7 @@ pub struct Instance {
 }
 
 /// Everything that an instance signs with.
-pub struct Material {
+pub(crate) struct Material {
     /// What was decided at the first start.
     pub instance: Instance,
     /// The certificate authority.
@@ -132,7 +132,7 @@ pub struct Material {
 }
 
 /// The signers of all logs, which offline commands check heads with.
-pub struct LogSigners {
+pub(crate) struct LogSigners {
     /// The certificate log's signer.
     pub ct: CtHeadSigner,
     /// The signer of the signature log in the v2 dialect.
@@ -169,7 +169,7 @@ const TSA_FILES: AuthorityFiles = AuthorityFiles {
 
 impl Instance {
     /// When the instance was made.
-    pub const fn created(&self) -> UnixTime {
+    pub(crate) const fn created(&self) -> UnixTime {
         UnixTime::from_seconds(self.created)
     }
 
@@ -177,7 +177,7 @@ impl Instance {
     ///
     /// # Errors
     /// The key store cannot be read.
-    pub fn exists(store: &KeyStore) -> Result<bool, MaterialError> {
+    pub(crate) fn exists(store: &KeyStore) -> Result<bool, MaterialError> {
         Ok(store.load_public(INSTANCE)?.is_some())
     }
 
@@ -239,7 +239,7 @@ impl Material {
     ///
     /// # Errors
     /// [`MaterialError::Lost`], or the directory cannot be read.
-    pub fn require_complete(
+    pub(crate) fn require_complete(
         store: &KeyStore,
         own_ca: bool,
         has_v1: bool,
@@ -269,7 +269,7 @@ impl Material {
     ///
     /// # Errors
     /// See [`MaterialError`].
-    pub fn load_or_create(
+    pub(crate) fn load_or_create(
         store: &KeyStore,
         settings: &Settings,
         journal: &JournalId,
@@ -302,7 +302,7 @@ impl LogSigners {
     ///
     /// # Errors
     /// There is no instance, or its files cannot be read.
-    pub fn load(store: &KeyStore) -> Result<Self, MaterialError> {
+    pub(crate) fn load(store: &KeyStore) -> Result<Self, MaterialError> {
         let instance = Instance::load(store)?.ok_or(MaterialError::NoInstance(INSTANCE))?;
         let key = |name| store.load_key(name)?.ok_or(MaterialError::NoInstance(name));
         let log_v1 = store.load_key(LOG_V1_KEY)?;

@@ -17,7 +17,7 @@ use crate::adapters::http::{
     timestamp, trust, tuf, verify,
 };
 use crate::adapters::web;
-use crate::services::log::{Health, LogId};
+use crate::log::{Health, LogId};
 use crate::services::oidc::{IssuerKind, TrustedIssuer};
 use crate::services::rekor::{Dialect, OpenDialects};
 use crate::services::trust::renewal::RepositoryHealth;

@@ -21,22 +21,24 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use accounts::AccountsSettings;
-pub use ca::{CaSettings, OwnCa};
-pub use ctlog::CtLogSettings;
-pub use error::{ConfigError, Refusal};
-pub use issuers::IssuerSettings;
-pub use limits::LimitsSettings;
-pub use log::LogSettings;
-pub use policies::PolicySettings;
-pub use server::{PublicUrl, ServerSettings};
-pub use telemetry::{LogFormat, TelemetrySettings};
-pub use timestamp::TimestampSettings;
-pub use tls::TlsSettings;
-pub use trust::TrustSettings;
+pub(crate) use accounts::AccountsSettings;
+pub(crate) use ca::CaSettings;
+pub(crate) use ca::OwnCa;
+pub(crate) use ctlog::CtLogSettings;
+pub(crate) use error::ConfigError;
+pub(crate) use error::Refusal;
+pub(crate) use issuers::IssuerSettings;
+pub(crate) use limits::LimitsSettings;
+pub(crate) use log::LogSettings;
+pub(crate) use policies::PolicySettings;
+pub(crate) use server::ServerSettings;
+pub(crate) use telemetry::{LogFormat, TelemetrySettings};
+pub(crate) use timestamp::TimestampSettings;
+pub(crate) use tls::TlsSettings;
+pub(crate) use trust::TrustSettings;
 
 /// The lowest layer: every key with its default.
-pub const DEFAULT: &str = include_str!("../../config/default.toml");
+pub(crate) const DEFAULT: &str = include_str!("../../config/default.toml");
 
 /// All that the server is told, checked. Only [`load`] makes one.
 #[derive(Clone, Debug)]

@@ -38,7 +38,7 @@ impl Sha256 {
     }
 
     /// Lower-case hexadecimal, 64 characters.
-    pub fn to_hex(&self) -> String {
+    pub fn to_hex(self) -> String {
         hex::encode(self.0)
     }
 
@@ -72,21 +72,21 @@ impl fmt::Display for Sha256 {
 
 /// SHA-256 over a stream.
 #[derive(Clone)]
-pub struct Sha256Hasher(ring::digest::Context);
+pub(crate) struct Sha256Hasher(ring::digest::Context);
 
 impl Sha256Hasher {
     /// An empty stream.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(ring::digest::Context::new(&ring::digest::SHA256))
     }
 
     /// Adds the next piece of the stream.
-    pub fn update(&mut self, data: &[u8]) {
+    pub(crate) fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
 
     /// The digest of all that was added.
-    pub fn finish(self) -> Sha256 {
+    pub(crate) fn finish(self) -> Sha256 {
         let digest = self.0.finish();
         Sha256(
             digest
@@ -230,7 +230,7 @@ pub fn from_base64(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
 ///
 /// # Errors
 /// Text that is base64 under neither alphabet.
-pub fn from_base64_lenient(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
+pub(crate) fn from_base64_lenient(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
     let config =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let alphabet = if text.contains(['-', '_']) {
@@ -255,11 +255,11 @@ pub fn from_base64url(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
 }
 
 /// The longest text in which one PEM block is looked for, in bytes.
-pub const MAX_PEM_LENGTH: usize = 64 * 1024;
+pub(crate) const MAX_PEM_LENGTH: usize = 64 * 1024;
 
 /// Reads the one PEM block of a text (RFC 7468 §2), if it has one of these labels. Text around the
 /// block is passed over; a second block is not.
-pub fn from_pem(text: &str, labels: &[&str]) -> Option<Vec<u8>> {
+pub(crate) fn from_pem(text: &str, labels: &[&str]) -> Option<Vec<u8>> {
     if text.len() > MAX_PEM_LENGTH {
         return None;
     }
@@ -269,7 +269,7 @@ pub fn from_pem(text: &str, labels: &[&str]) -> Option<Vec<u8>> {
 
 /// Bytes that are base64 text in JSON: written with padding, read strictly.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Base64(pub Vec<u8>);
+pub(crate) struct Base64(pub Vec<u8>);
 
 impl fmt::Debug for Base64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -292,7 +292,7 @@ impl<'de> Deserialize<'de> for Base64 {
 
 /// Bytes that are base64 text in a proto3 JSON request: read in either alphabet, padded or not.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct ProtoBytes(pub Vec<u8>);
+pub(crate) struct ProtoBytes(pub Vec<u8>);
 
 impl<'de> Deserialize<'de> for ProtoBytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

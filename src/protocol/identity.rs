@@ -6,10 +6,10 @@
 use std::fmt;
 
 /// The longest subject or issuer that is accepted, in bytes.
-pub const MAX_NAME_LENGTH: usize = 2048;
+pub(crate) const MAX_NAME_LENGTH: usize = 2048;
 
 /// The longest e-mail address, in bytes (RFC 5321 §4.5.3.1.3, less the brackets).
-pub const MAX_EMAIL_LENGTH: usize = 254;
+pub(crate) const MAX_EMAIL_LENGTH: usize = 254;
 
 /// Why a name was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,7 +15,7 @@ use serde::de::{
 ///
 /// # Errors
 /// Not JSON, not of the type, or one of the forms that only serde knows.
-pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let value = T::deserialize(Strict(&mut reader))?;
     reader.end()?;

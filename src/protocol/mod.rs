@@ -4,18 +4,20 @@
 //! output. A checked value has a type of its own, so that holding it is the proof of the check.
 #![deny(clippy::arithmetic_side_effects)]
 
-pub mod bundle;
-pub mod bytes;
-pub mod entry;
-pub mod identity;
-pub mod json;
-pub mod keys;
-pub mod merkle;
-pub mod note;
+pub(crate) mod attestation;
+pub(crate) mod bundle;
+pub(crate) mod bytes;
+pub(crate) mod entry;
+pub(crate) mod identity;
+pub(crate) mod json;
+pub(crate) mod keys;
+pub(crate) mod merkle;
+pub(crate) mod note;
 mod oid;
-pub mod origin;
-pub mod policy;
-pub mod time;
-pub mod tsp;
-pub mod tuf;
-pub mod x509;
+pub(crate) mod origin;
+pub(crate) mod policy;
+pub(crate) mod proto_json;
+pub(crate) mod time;
+pub(crate) mod tsp;
+pub(crate) mod tuf;
+pub(crate) mod x509;

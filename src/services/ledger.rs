@@ -25,7 +25,7 @@ pub enum LedgerError {
 }
 
 /// Keys and values of a table, in the order of the keys.
-pub type Facts = Vec<(Vec<u8>, Vec<u8>)>;
+pub(crate) type Facts = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Where facts are kept. Calls block on storage; callers choose the thread.
 pub trait Ledger: Send + Sync {

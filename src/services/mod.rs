@@ -1,13 +1,12 @@
 //! Use cases. Each service owns its error type and declares the ports it needs; adapters fill them.
 
-pub mod account;
-pub mod ca;
-pub mod ctlog;
-pub mod issuer;
-pub mod ledger;
-pub mod log;
-pub mod oidc;
-pub mod rekor;
-pub mod timestamp;
-pub mod trust;
-pub mod verify;
+pub(crate) mod account;
+pub(crate) mod ca;
+pub(crate) mod ctlog;
+pub(crate) mod issuer;
+pub(crate) mod ledger;
+pub(crate) mod oidc;
+pub(crate) mod rekor;
+pub(crate) mod timestamp;
+pub(crate) mod trust;
+pub(crate) mod verify;

@@ -8,12 +8,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use signet::adapters::system::SystemClock;
-use signet::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot, Verified, verify};
-use signet::protocol::bytes::Sha256;
-use signet::protocol::keys::PublicKey;
-use signet::protocol::policy::{IdentityMatcher, Policy};
-use signet::protocol::time::Clock;
+use signet::testing::{
+    Artifact, Bundle, Clock, Expectation, IdentityMatcher, Policy, PublicKey, Sha256, SystemClock,
+    TrustedRoot, Verified,
+};
+use signet::verify::verify;
 
 const DEFAULT_IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
 const DEFAULT_ISSUER: &str = "https://token.actions.githubusercontent.com";
@@ -145,6 +144,6 @@ fn every_public_case_gets_the_right_verdict_in_both_forms() {
     assert!(wrong.is_empty(), "wrong verdicts:\n{}", wrong.join("\n"));
 }
 
-fn bytes_digest(content: &[u8]) -> signet::protocol::bytes::Digest {
+fn bytes_digest(content: &[u8]) -> signet::testing::Digest {
     Sha256::of(content).into()
 }

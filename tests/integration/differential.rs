@@ -9,13 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::Value;
-use signet::adapters::system::SystemClock;
-use signet::protocol::bundle::{
-    Artifact, Authentic, Bundle, Expectation, TrustedRoot, Verified, verify,
+use signet::testing::{
+    Artifact, Authentic, Bundle, Clock, Expectation, IdentityMatcher, Policy, PublicKey,
+    SystemClock, TrustedRoot, Verified,
 };
-use signet::protocol::keys::PublicKey;
-use signet::protocol::policy::{IdentityMatcher, Policy};
-use signet::protocol::time::Clock;
+use signet::verify::verify;
 use sigstore_verify::trust_root::TrustedRoot as TheirTrustedRoot;
 use sigstore_verify::types::{Bundle as TheirBundle, DerPublicKey};
 use sigstore_verify::{PublicKeyVerificationPolicy, VerificationPolicy, Verifier};

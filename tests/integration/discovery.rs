@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use signet::protocol::bytes::{Sha256, to_base64};
-use signet::protocol::keys::EphemeralKey;
+use signet::testing::{EphemeralKey, Sha256, to_base64};
 
 use crate::support::http::Request;
 use crate::support::program::{Program, Server};
@@ -128,7 +127,7 @@ fn every_endpoint_that_is_named_is_there_and_answers() {
 
 /// SPEC RFC 6962 §2.1: the hash of a leaf, as `get-proof-by-hash` is asked with it.
 fn leaf_hash(leaf_input: &Value) -> String {
-    let leaf = signet::protocol::bytes::from_base64(leaf_input.as_str().unwrap()).unwrap();
+    let leaf = signet::testing::from_base64(leaf_input.as_str().unwrap()).unwrap();
     let hash = Sha256::of_parts(&[&[0], &leaf]);
     to_base64(hash.as_bytes())
         .replace('+', "%2B")

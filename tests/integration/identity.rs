@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::adapters::outbound::oidc::{EndpointSettings, FetchLimits, HttpKeySource};
-use signet::protocol::bytes::{from_base64url, to_base64url};
-use signet::protocol::identity::IssuerUrl;
-use signet::services::oidc::{
-    IdentityVerifier, IssuerKind, KeyPolicy, KeySource, RawToken, TokenError, TrustedIssuer,
-    VerifiedIdentity,
+use signet::testing::{
+    EndpointSettings, FetchLimits, HttpKeySource, IdentityVerifier, IssuerKind, IssuerUrl,
+    KeyPolicy, KeySource, RawToken, TokenError, TrustedIssuer, VerifiedIdentity, from_base64url,
+    to_base64url,
 };
 
 use crate::support::clock::TestClock;

@@ -1,9 +1,7 @@
 //! Issuers besides the embedded one, from their tokens to certificates, through a whole instance.
 
 use serde_json::{Value, json};
-use signet::adapters::system::SystemClock;
-use signet::protocol::keys::EphemeralKey;
-use signet::protocol::time::Clock as _;
+use signet::testing::{Clock as _, EphemeralKey, SystemClock};
 
 use crate::support::fake_issuer::FakeIssuer;
 use crate::support::server::{Plan, TestServer};

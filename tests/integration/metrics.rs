@@ -2,7 +2,7 @@
 
 use reqwest::Client;
 use serde_json::{Value, json};
-use signet::protocol::bytes::{Sha256, to_base64};
+use signet::testing::{Sha256, to_base64};
 
 use crate::support::instance::{IDENTITY, Instance};
 

@@ -73,7 +73,7 @@ impl Release {
             .collect();
         let question = serde_json::json!({
             "bundles": bundles,
-            "artifact": {"sha256": signet::protocol::bytes::Sha256::of(CONTENT).to_hex()},
+            "artifact": {"sha256": signet::testing::Sha256::of(CONTENT).to_hex()},
             "policy": read(policy),
         });
         self.server
@@ -139,9 +139,9 @@ fn seven_of_twelve_sign_one_by_one_and_the_seventh_turns_it() {
 
 /// The policy with a denial of everything that one signed within the hour around now.
 fn deny_the_hour(release: &Release, subject: &str) -> String {
-    use signet::protocol::time::Clock as _;
+    use signet::testing::Clock as _;
     let half = std::time::Duration::from_secs(1800);
-    let now = signet::adapters::system::SystemClock.now();
+    let now = signet::testing::SystemClock.now();
     let policy = std::fs::read_to_string(release.program.path("policy.toml")).unwrap();
     format!(
         "{policy}\n[[deny]]\nsubject = \"{subject}\"\nissuer = \"{}\"\nfrom = \"{}\"\nuntil = \"{}\"\n",

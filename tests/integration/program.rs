@@ -303,7 +303,7 @@ fn verify_tells_its_verdict_by_its_status_and_in_json() {
         (Some(0), &Value::Bool(true))
     );
     assert_eq!(json["identity"]["subject"], EMAIL);
-    let digest = signet::protocol::bytes::Sha256::of(b"what is released").to_hex();
+    let digest = signet::testing::Sha256::of(b"what is released").to_hex();
     let digest = format!("sha256:{digest}");
     check(
         &verify(&["--bundle", "release.sigstore.json", &digest]),

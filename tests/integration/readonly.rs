@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::protocol::bytes::to_base64;
-use signet::protocol::keys::EphemeralKey;
-use signet::protocol::x509::Certificate;
+use signet::testing::{Certificate, EphemeralKey, to_base64};
 
 use crate::support::clock::TestClock;
 use crate::support::http::Request;

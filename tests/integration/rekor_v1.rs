@@ -2,10 +2,9 @@
 //! is found again, and is still there after a restart.
 
 use serde_json::{Value, json};
-use signet::protocol::bytes::{Sha256, from_base64, to_base64};
-use signet::protocol::keys::EphemeralKey;
-use signet::protocol::merkle::{TreeSize, verify_consistency};
-use signet::protocol::x509::Certificate;
+use signet::testing::{
+    Certificate, EphemeralKey, Sha256, TreeSize, from_base64, to_base64, verify_consistency,
+};
 use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::Bundle;
 use sigstore_verify::{VerificationPolicy, Verifier};

@@ -1,12 +1,10 @@
 //! The life of a signature over a whole instance: certificate, timestamp, log entry, verdict.
 
 use serde_json::{Value, json};
-use signet::adapters::system::SystemClock;
-use signet::protocol::bundle::TrustedRoot;
-use signet::protocol::bytes::{Sha256, from_base64, to_base64};
-use signet::protocol::keys::EphemeralKey;
-use signet::protocol::time::Clock as _;
-use signet::protocol::x509::{Certificate, verify_path, verify_scts};
+use signet::testing::{
+    Certificate, Clock as _, EphemeralKey, Sha256, SystemClock, TrustedRoot, from_base64,
+    to_base64, verify_path, verify_scts,
+};
 
 use crate::support::server::TestServer;
 use crate::support::signing::{
@@ -285,8 +283,8 @@ fn t48_the_twin_of_a_signature_is_an_entry_of_its_own_and_does_not_fit_the_old_o
 
 #[test]
 fn timestamps_verify_by_the_trust_root_and_no_two_are_alike() {
-    use signet::protocol::bytes::HashAlgorithm;
-    use signet::protocol::tsp::{TimestampRequest, verify_reply};
+    use signet::testing::HashAlgorithm;
+    use signet::testing::{TimestampRequest, verify_reply};
 
     let server = TestServer::start();
     let request = TimestampRequest::new(

@@ -4,8 +4,7 @@
 use serde_json::Value;
 
 use crate::conformance::{Case, cases};
-use signet::protocol::bundle::{Artifact, Bundle, Verified};
-use signet::protocol::bytes::{from_base64, to_base64};
+use signet::testing::{Artifact, Bundle, Verified, from_base64, to_base64};
 
 /// A change of the document, and what is to be said about it.
 struct Change {

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use signet::protocol::bytes::to_base64;
-use signet::protocol::keys::EphemeralKey;
+use signet::testing::{EphemeralKey, to_base64};
 
 use crate::support::clock::TestClock;
 use crate::support::server::Plan;

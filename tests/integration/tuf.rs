@@ -5,13 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use signet::adapters::storage;
-use signet::adapters::system::SystemClock;
-use signet::protocol::bytes::Sha256;
-use signet::protocol::time::{Clock as _, UnixTime};
-use signet::protocol::tuf::{Metadata as _, Role, TrustedSet, UpdateError};
-use signet::services::ledger::Table;
-use signet::services::trust::renewal::Keeper;
+use signet::testing::{
+    Clock as _, Keeper, Metadata as _, Role, Sha256, StorageOptions, SystemClock, Table,
+    TrustedSet, UnixTime, UpdateError, open_storage,
+};
 
 use crate::support::clock::TestClock;
 use crate::support::http::Request;
@@ -209,7 +206,7 @@ fn an_instance_of_an_earlier_release_gets_its_repository_at_its_next_start() {
     for name in TUF_KEYS {
         fs::remove_file(stopped.data_dir().join("keys").join(name)).unwrap();
     }
-    let storage = storage::open(&stopped.data_dir(), storage::Options::default()).unwrap();
+    let storage = open_storage(&stopped.data_dir(), StorageOptions::default()).unwrap();
     let ledger = storage.ledger();
     for (key, _) in ledger.scan(Table::TrustRepository).unwrap() {
         ledger.remove(Table::TrustRepository, &key).unwrap();

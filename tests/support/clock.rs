@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use signet::protocol::time::{Clock, UnixTime};
+use signet::testing::{Clock, UnixTime};
 
 /// Starts at 2027-01-15T08:00:00Z.
 pub struct TestClock(AtomicU64);

@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use signet::adapters::cli::args::Cli;
-use signet::adapters::cli::dispatch;
-use signet::adapters::http::server::Bound;
-use signet::adapters::outbound::instance::InstanceClient;
-use signet::adapters::system::SystemClock;
-use signet::app::{App, Serving};
-use signet::config::{Flags, Sources, load};
-use signet::protocol::identity::EmailAddress;
+use signet::testing::{
+    App, Bound, Cli, EmailAddress, Flags, InstanceClient, Serving, Sources, SystemClock,
+    load_settings, run_command,
+};
 use tempfile::TempDir;
 
 /// Whose signatures are made.
@@ -31,7 +27,7 @@ impl Instance {
             listen: Some("127.0.0.1:0".to_owned()),
             public_url: None,
         };
-        let mut settings = load(&Sources {
+        let mut settings = load_settings(&Sources {
             flags,
             ..Sources::default()
         })?;
@@ -69,7 +65,7 @@ impl Instance {
             "--bundle",
             &bundle.display().to_string(),
         ]);
-        tokio::task::spawn_blocking(move || dispatch(&cli)).await?;
+        tokio::task::spawn_blocking(move || run_command(&cli)).await?;
         std::fs::read(bundle).context("nothing was signed")
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
-use signet::protocol::bytes::{from_base64, to_base64};
+use signet::testing::{from_base64, to_base64};
 
 /// A changed bundle, and what was changed where.
 pub struct Mutation {

@@ -7,12 +7,10 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use serde_json::Value;
-use signet::adapters::http::server::Bound;
-use signet::adapters::system::SystemClock;
-use signet::app::{App, Ending, StartError};
-use signet::config::{self, Flags, Settings, Sources};
-use signet::protocol::identity::EmailAddress;
-use signet::protocol::time::Clock;
+use signet::testing::{
+    App, Bound, Clock, EmailAddress, Ending, Flags, Settings, Sources, StartError, SystemClock,
+    load_settings,
+};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -77,7 +75,7 @@ impl Plan {
     pub fn try_start(self) -> Result<TestServer, StartError> {
         let file = self.folder().join("signet.toml");
         std::fs::write(&file, &self.toml).unwrap();
-        let settings = config::load(&Sources {
+        let settings = load_settings(&Sources {
             file: Some(file),
             environment: Vec::new(),
             flags: Flags {

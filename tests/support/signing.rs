@@ -2,11 +2,10 @@
 
 use rcgen::CertificateParams;
 use serde_json::{Value, json};
-use signet::protocol::bundle::Bundle;
-use signet::protocol::bytes::{Digest, HashAlgorithm, Sha256, from_base64, to_base64};
-use signet::protocol::keys::EphemeralKey;
-use signet::protocol::tsp::TimestampRequest;
-use signet::protocol::x509::Certificate;
+use signet::testing::{
+    Bundle, Certificate, Digest, EphemeralKey, HashAlgorithm, Sha256, TimestampRequest,
+    from_base64, to_base64,
+};
 
 use super::http::Request;
 use super::server::TestServer;

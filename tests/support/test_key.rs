@@ -10,7 +10,7 @@ use ring::signature::{
     RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
 };
 use serde_json::{Value, json};
-use signet::protocol::bytes::to_base64url;
+use signet::testing::to_base64url;
 
 /// A private key with its id and its public half as a JSON web key.
 pub struct TestKey {
@@ -29,14 +29,13 @@ impl TestKey {
     /// RSA of 2048 bits. All of these are one key under different names: making one takes a while.
     pub fn rsa(kid: &str) -> Self {
         static PKCS8: OnceLock<Vec<u8>> = OnceLock::new();
-        let pkcs8 =
-            PKCS8.get_or_init(|| signet::services::issuer::generate_key().unwrap().to_vec());
+        let pkcs8 = PKCS8.get_or_init(|| signet::testing::generate_key().unwrap().to_vec());
         Self::rsa_from(kid, pkcs8)
     }
 
     /// RSA of 2048 bits, and not the key of [`Self::rsa`].
     pub fn other_rsa(kid: &str) -> Self {
-        Self::rsa_from(kid, &signet::services::issuer::generate_key().unwrap())
+        Self::rsa_from(kid, &signet::testing::generate_key().unwrap())
     }
 
     fn rsa_from(kid: &str, pkcs8: &[u8]) -> Self {

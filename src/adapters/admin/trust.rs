@@ -12,7 +12,7 @@ use crate::services::trust::repository::{RepositoryStatus, TrustRepository};
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
-pub enum TrustRequest {
+pub(crate) enum TrustRequest {
     /// Tell what there is
     Show,
     /// Sign the next root with the key in the data directory
@@ -36,7 +36,7 @@ pub enum TrustRequest {
 /// What is answered. All of it is public.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
-pub enum TrustReply {
+pub(crate) enum TrustReply {
     /// What there is
     Status(TrustStatus),
     /// The root counts from now on
@@ -50,7 +50,7 @@ pub enum TrustReply {
 
 /// The root of trust as people compare it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TrustStatus {
+pub(crate) struct TrustStatus {
     /// SHA-256 of `1.root.json`
     pub initial_root_sha256: String,
     /// SHA-256 of the newest root
@@ -71,7 +71,7 @@ pub struct TrustStatus {
 
 /// A role's metadata.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RoleStatus {
+pub(crate) struct RoleStatus {
     /// `root`, `targets`, `snapshot` or `timestamp`
     pub role: Role,
     /// Its version
@@ -82,7 +82,7 @@ pub struct RoleStatus {
 
 /// A root that was installed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct InstalledRoot {
+pub(crate) struct InstalledRoot {
     /// Its version
     pub version: u32,
     /// RFC 3339, UTC
@@ -95,7 +95,10 @@ pub struct InstalledRoot {
 ///
 /// # Errors
 /// Why it was not done, for a person.
-pub fn perform(repository: &TrustRepository, request: TrustRequest) -> Result<TrustReply, String> {
+pub(crate) fn perform(
+    repository: &TrustRepository,
+    request: TrustRequest,
+) -> Result<TrustReply, String> {
     match request {
         TrustRequest::Show => {
             let status = repository.status().map_err(|error| error.to_string())?;

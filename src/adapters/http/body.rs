@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::problem::{GatewayError, GrpcCode, OpenApiError, Problem};
 
 /// How an API says that a body cannot be read.
-pub trait ErrorForm: 'static {
+pub(crate) trait ErrorForm: 'static {
     /// The error type of the API.
     type Error: ResponseError + Into<actix_web::Error> + 'static;
 
@@ -22,13 +22,13 @@ pub trait ErrorForm: 'static {
 }
 
 /// Our own APIs: problem documents.
-pub struct Ours;
+pub(crate) struct Ours;
 
 /// Fulcio's and Rekor v2's APIs: the grpc-gateway envelope.
-pub struct Gateway;
+pub(crate) struct Gateway;
 
 /// Rekor v1's API: go-openapi's form.
-pub struct OpenApi;
+pub(crate) struct OpenApi;
 
 impl ErrorForm for Ours {
     type Error = Problem;
@@ -65,24 +65,24 @@ struct PathLimit(usize);
 
 /// The largest body that the server takes anywhere, in bytes: `limits.body_bytes`.
 #[derive(Clone, Copy)]
-pub struct ServerLimit(pub usize);
+pub(crate) struct ServerLimit(pub usize);
 
 /// Gives a path a smaller limit than `limits.body_bytes`: whoever may ask for it unknown and
 /// unproven should not fill the memory with what no honest request is as long as.
-pub fn with_limit(path: Resource, bytes: usize) -> Resource {
+pub(crate) fn with_limit(path: Resource, bytes: usize) -> Resource {
     path.app_data(web::PayloadConfig::new(bytes))
         .app_data(PathLimit(bytes))
 }
 
 /// A request's body. The content type is not looked at: clients disagree about it.
-pub struct Body<F> {
+pub(crate) struct Body<F> {
     bytes: web::Bytes,
     form: PhantomData<F>,
 }
 
 impl<F: ErrorForm> Body<F> {
     /// The bytes as they came.
-    pub const fn bytes(&self) -> &web::Bytes {
+    pub(crate) const fn bytes(&self) -> &web::Bytes {
         &self.bytes
     }
 
@@ -90,7 +90,7 @@ impl<F: ErrorForm> Body<F> {
     ///
     /// # Errors
     /// 400 with the place and the reason.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, F::Error> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, F::Error> {
         serde_json::from_slice(&self.bytes).map_err(|error| {
             F::error(
                 StatusCode::BAD_REQUEST,

@@ -10,7 +10,7 @@ use crate::services::rekor::{Dialect, OpenDialects};
 
 /// Takes the place of the write routes of every dialect that is not open. It must be called before
 /// those are registered, for the first route that fits is the one that answers.
-pub fn configure(cfg: &mut ServiceConfig, open: OpenDialects) {
+pub(crate) fn configure(cfg: &mut ServiceConfig, open: OpenDialects) {
     for dialect in Dialect::ALL {
         if !open.contains(dialect) {
             match dialect {

@@ -11,7 +11,7 @@ use crate::protocol::bytes::{Base64, Sha256, from_base64};
 use crate::services::ctlog::{CtError, CtLog, LogEntry};
 
 /// Mounts the endpoints below the log's base URL.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     let read = |name: &str| web::resource(format!("/ct/ct/v1/{name}"));
     cfg.service(read("get-sth").get(get_sth))
         .service(read("get-entries").get(get_entries))

@@ -10,7 +10,7 @@ use crate::protocol::merkle::{TILE_WIDTH, TileId, TilePathError, TileSpan};
 use crate::services::ctlog::{CtError, CtLog};
 
 /// Registers the routes; the log is taken from the application's data.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(
         web::resource("/ct/checkpoint")
             .route(web::get().to(checkpoint))

@@ -13,8 +13,8 @@ use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::web::{self, Data, ServiceConfig};
 use serde::Serialize;
 
-pub use clients::{Client, Step};
-pub use endpoints::Endpoint;
+pub(crate) use clients::Client;
+pub(crate) use endpoints::Endpoint;
 
 use super::trust::{PUBLISHED, Published};
 use crate::protocol::bytes::{Sha256, to_base64};
@@ -26,12 +26,12 @@ use crate::services::rekor::v1::TreeId;
 use crate::services::trust::{Anchors, TrustDocuments};
 
 /// Where the document is.
-pub const PATH: &str = "/.well-known/signet.json";
+pub(crate) const PATH: &str = "/.well-known/signet.json";
 
 /// What an instance may have or lack, and endpoints and commands may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Feature {
+pub(crate) enum Feature {
     /// The signature log in the first dialect takes entries
     RekorV1,
     /// The signature log in the second dialect takes entries
@@ -49,7 +49,7 @@ pub enum Feature {
 }
 
 /// What is known of an instance when it begins to serve.
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// Its names, keys and dialects
     pub anchors: &'a Anchors,
     /// What it publishes
@@ -67,7 +67,7 @@ pub struct Facts<'a> {
 /// Everything that clients and people need to know of a server. All of it is public.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Discovery {
+pub(crate) struct Discovery {
     /// The version of this form: members may be added to it, none changes its meaning.
     pub version: u32,
     /// What clients call the server
@@ -98,7 +98,7 @@ pub struct Discovery {
 
 /// The program that answers.
 #[derive(Clone, Debug, Serialize)]
-pub struct Software {
+pub(crate) struct Software {
     /// `signet`
     pub name: &'static str,
     /// The package's version
@@ -107,7 +107,7 @@ pub struct Software {
 
 /// An issuer whose tokens are accepted.
 #[derive(Clone, Debug, Serialize)]
-pub struct Issuer {
+pub(crate) struct Issuer {
     /// The token's `iss`
     pub url: String,
     /// Whether the server itself is the issuer
@@ -116,7 +116,7 @@ pub struct Issuer {
 
 /// A key of the server, as people compare it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Key {
+pub(crate) struct Key {
     /// What the key is for
     pub role: &'static str,
     /// Its kind
@@ -128,7 +128,7 @@ pub struct Key {
 /// A log as clients find it in the trust root and in entries.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LogIdentity {
+pub(crate) struct LogIdentity {
     /// `ct`, `rekor-v1` or `rekor-v2`
     pub name: String,
     /// Below which its API is
@@ -147,7 +147,7 @@ pub struct LogIdentity {
 /// Whose new entries a log takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Admission {
+pub(crate) enum Admission {
     /// Anyone's whose signature holds
     Clients,
     /// The certificate authority's alone
@@ -169,7 +169,7 @@ impl fmt::Display for Admission {
 /// The TUF repository and what it is trusted by.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TufRepository {
+pub(crate) struct TufRepository {
     /// Its base, which clients call mirror
     pub url: String,
     /// The first root
@@ -180,7 +180,7 @@ pub struct TufRepository {
 
 /// A published document.
 #[derive(Clone, Debug, Serialize)]
-pub struct DocumentLink {
+pub(crate) struct DocumentLink {
     /// What it is
     pub title: &'static str,
     /// Where it is, below the public URL
@@ -192,7 +192,7 @@ pub struct DocumentLink {
 }
 
 /// Routes the document, which needs `web::Data<Discovery>`.
-pub fn configure(cfg: &mut ServiceConfig) {
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(web::resource(PATH).get(discovery).head(discovery));
 }
 
@@ -207,7 +207,7 @@ async fn discovery(discovery: Data<Discovery>) -> HttpResponse {
 
 impl Discovery {
     /// Says of an instance what there is to say.
-    pub fn new(facts: Facts<'_>) -> Self {
+    pub(crate) fn new(facts: Facts<'_>) -> Self {
         let anchors = facts.anchors;
         let url = &anchors.public_url;
         let features = features(&facts);
@@ -238,11 +238,6 @@ impl Discovery {
             features,
             tuf,
         }
-    }
-
-    /// Whether the server has something.
-    pub fn has(&self, feature: Feature) -> bool {
-        self.features.contains(&feature)
     }
 }
 

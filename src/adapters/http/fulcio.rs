@@ -2,7 +2,7 @@
 //! `v1`, its gRPC form in `grpc`; all three take one path to a certificate, in `certify`.
 
 mod certify;
-pub mod grpc;
+pub(crate) mod grpc;
 mod v1;
 
 use actix_web::http::header::{self, HeaderValue};
@@ -23,7 +23,7 @@ const MAX_REQUEST_LENGTH: usize = 64 * 1024;
 
 /// Mounts the API at the server's root, where clients look for it whatever path they are given.
 /// Browsers of every origin may call it.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     let any_origin = || DefaultHeaders::new().add((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
     let signing = with_limit(web::resource("/api/v2/signingCert"), MAX_REQUEST_LENGTH);
     cfg.service(
@@ -49,7 +49,7 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
 
 /// `GET /api/v2/configuration`: the issuers whose tokens are accepted.
 #[derive(Clone, Debug, Serialize)]
-pub struct FulcioConfiguration {
+pub(crate) struct FulcioConfiguration {
     /// One for each trusted issuer.
     pub issuers: Vec<ConfiguredIssuer>,
 }
@@ -57,7 +57,7 @@ pub struct FulcioConfiguration {
 /// One trusted issuer, as `dev.sigstore.fulcio.v2.OIDCIssuer`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ConfiguredIssuer {
+pub(crate) struct ConfiguredIssuer {
     /// `iss`, byte by byte.
     pub issuer_url: String,
     /// `aud`, conventionally `sigstore`.

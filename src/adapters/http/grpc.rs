@@ -43,17 +43,20 @@ const PREFIX_LENGTH: usize = 5;
 const GRPC: &str = "application/grpc";
 
 /// What a method answers.
-pub type Reply = BoxFuture<'static, Result<Vec<u8>, GatewayError>>;
+pub(crate) type Reply = BoxFuture<'static, Result<Vec<u8>, GatewayError>>;
 
 /// A method: a message in, a message out, each as Protobuf.
-pub struct Method {
+pub(crate) struct Method {
     path: &'static str,
     call: Box<dyn Fn(Bytes) -> Reply + Send + Sync>,
 }
 
 impl Method {
     /// The method at a path, `/<package>.<service>/<method>`.
-    pub fn new(path: &'static str, call: impl Fn(Bytes) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        path: &'static str,
+        call: impl Fn(Bytes) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let call = Box::new(call);
         Self { path, call }
     }

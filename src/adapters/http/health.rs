@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// What a part of the server says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PartState {
+pub(crate) enum PartState {
     /// It does all of its work
     Ready,
     /// It answers reads, and was told to take nothing new: all of the work that it has
@@ -29,23 +29,23 @@ pub enum PartState {
 }
 
 /// Asks a part for its state. It must answer at once, from memory.
-pub type PartProbe = Box<dyn Fn() -> PartState + Send + Sync>;
+pub(crate) type PartProbe = Box<dyn Fn() -> PartState + Send + Sync>;
 
 /// The parts that make up readiness, by name.
 #[derive(Default)]
-pub struct Readiness {
+pub(crate) struct Readiness {
     parts: Vec<(&'static str, PartProbe)>,
 }
 
 impl Readiness {
     /// No parts: always ready.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Adds a part.
     #[must_use]
-    pub fn part(
+    pub(crate) fn part(
         mut self,
         name: &'static str,
         probe: impl Fn() -> PartState + Send + Sync + 'static,
@@ -56,7 +56,7 @@ impl Readiness {
 }
 
 /// Routes `/healthz` and `/ping`, and `/readyz`, which needs `web::Data<Readiness>`.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/healthz").get(alive).head(alive))
         .service(web::resource("/ping").get(alive).head(alive))
         .service(web::resource("/readyz").get(ready).head(ready));

@@ -23,7 +23,7 @@ use crate::services::issuer::{
 const MAX_REQUEST_LENGTH: usize = 16 * 1024;
 
 /// Adds the issuer's routes. Handlers need `web::Data<EmbeddedIssuer>`.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource(DISCOVERY_PATH).get(discovery))
         .service(web::resource(JWKS_PATH).get(jwks))
         .service(

@@ -13,12 +13,12 @@ use prometheus::{
 
 use super::fulcio::grpc::CREATE_SIGNING_CERTIFICATE;
 use super::problem::Problem;
+use crate::log::{LogId, SignedHead};
 use crate::protocol::time::UnixTime;
 use crate::protocol::tuf::Role;
-use crate::services::log::{LogId, SignedHead};
 
 /// The server's counters. Made once and handed to whoever counts.
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     latency: HistogramVec,
@@ -49,7 +49,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Two counters have one name, which a test excludes.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let latency = HistogramOpts::new(
             "signet_http_request_duration_seconds",
@@ -119,17 +119,17 @@ impl Metrics {
     }
 
     /// A request begins.
-    pub fn request_began(&self) {
+    pub(crate) fn request_began(&self) {
         self.in_flight.inc();
     }
 
     /// A request that began was dropped before it was answered, or was answered.
-    pub fn request_ended(&self) {
+    pub(crate) fn request_ended(&self) {
         self.in_flight.dec();
     }
 
     /// A request was answered. `route` is the pattern that matched, never the path.
-    pub fn request_answered(
+    pub(crate) fn request_answered(
         &self,
         route: Option<&str>,
         method: &Method,
@@ -169,7 +169,7 @@ impl Metrics {
     }
 
     /// A handler panicked.
-    pub fn panicked(&self) {
+    pub(crate) fn panicked(&self) {
         self.panics.inc();
     }
 
@@ -187,7 +187,7 @@ impl Metrics {
     }
 
     /// A log's newest head, as of `now`.
-    pub fn log_head(&self, log: LogId, head: &SignedHead, now: UnixTime) {
+    pub(crate) fn log_head(&self, log: LogId, head: &SignedHead, now: UnixTime) {
         let size = i64::try_from(head.size.get()).unwrap_or(i64::MAX);
         let age = Duration::from_millis(now.millis().saturating_sub(head.time.millis()));
         let label = [log_label(log)];
@@ -198,7 +198,7 @@ impl Metrics {
     }
 
     /// When a role's trust metadata expires, as of `now`.
-    pub fn tuf_expiry(&self, role: Role, expires: UnixTime, now: UnixTime) {
+    pub(crate) fn tuf_expiry(&self, role: Role, expires: UnixTime, now: UnixTime) {
         let span = |later: UnixTime, earlier: UnixTime| {
             Duration::from_millis(later.millis().saturating_sub(earlier.millis())).as_secs_f64()
         };
@@ -211,7 +211,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A counter has no values, which a test excludes.
-    pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+    pub(crate) fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
@@ -286,10 +286,10 @@ const LATENCY_BUCKETS: [f64; 12] = [
 ];
 
 /// Brings gauges up to date before they are read.
-pub type Gauging = Box<dyn Fn(&Metrics) + Send + Sync>;
+pub(crate) type Gauging = Box<dyn Fn(&Metrics) + Send + Sync>;
 
 /// What `GET /metrics` needs, as `web::Data`.
-pub struct Scrape {
+pub(crate) struct Scrape {
     /// The counters
     pub metrics: Arc<Metrics>,
     /// Brings gauges, the logs' heads for example, up to date
@@ -297,7 +297,7 @@ pub struct Scrape {
 }
 
 /// Routes `GET /metrics`, which needs `web::Data<Scrape>`.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/metrics").get(scrape));
 }
 

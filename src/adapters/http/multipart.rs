@@ -19,7 +19,7 @@ const MAX_BOUNDARY: usize = 70;
 
 /// Why a body is not read as a form.
 #[derive(Debug, thiserror::Error)]
-pub enum MultipartError {
+pub(crate) enum MultipartError {
     /// The content type has no boundary that can be one
     #[error("the content type must have a boundary of 1 to {MAX_BOUNDARY} characters")]
     Boundary,
@@ -41,7 +41,7 @@ pub enum MultipartError {
 }
 
 /// A form that is being read.
-pub struct Multipart<S> {
+pub(crate) struct Multipart<S> {
     body: Pin<Box<S>>,
     splitter: Splitter,
 }
@@ -50,7 +50,7 @@ pub struct Multipart<S> {
 ///
 /// # Errors
 /// A form without a usable boundary.
-pub fn boundary(request: &HttpRequest) -> Option<Result<String, MultipartError>> {
+pub(crate) fn boundary(request: &HttpRequest) -> Option<Result<String, MultipartError>> {
     let kind = request.mime_type().ok().flatten()?;
     if kind.essence_str() != "multipart/form-data" {
         return None;
@@ -64,7 +64,7 @@ pub fn boundary(request: &HttpRequest) -> Option<Result<String, MultipartError>>
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>>> Multipart<S> {
     /// A form over a body.
-    pub fn new(boundary: &str, body: S) -> Self {
+    pub(crate) fn new(boundary: &str, body: S) -> Self {
         Self {
             body: Box::pin(body),
             splitter: Splitter::new(boundary),
@@ -75,7 +75,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>>> Multipart<S> {
     ///
     /// # Errors
     /// See [`MultipartError`].
-    pub async fn next_part(&mut self) -> Result<Option<String>, MultipartError> {
+    pub(crate) async fn next_part(&mut self) -> Result<Option<String>, MultipartError> {
         loop {
             match self.step().await? {
                 Step::Part(name) => return Ok(Some(name)),
@@ -92,7 +92,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>>> Multipart<S> {
     ///
     /// # Errors
     /// See [`MultipartError`].
-    pub async fn next_piece(&mut self) -> Result<Option<Bytes>, MultipartError> {
+    pub(crate) async fn next_piece(&mut self) -> Result<Option<Bytes>, MultipartError> {
         match self.step().await? {
             Step::Piece(piece) => Ok(Some(piece)),
             Step::PartEnd | Step::Part(_) | Step::End => Ok(None),

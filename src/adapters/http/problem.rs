@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// A problem document (RFC 9457). Its `type` is `urn:signet:problem:<slug>` and stays stable.
 #[derive(Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     slug: &'static str,
     detail: String,
@@ -20,10 +20,10 @@ pub struct Problem {
 
 impl Problem {
     /// What a problem document is sent as.
-    pub const MEDIA_TYPE: &str = "application/problem+json";
+    pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
     /// A problem with its HTTP status, stable slug, and one sentence for a person.
-    pub fn new(status: StatusCode, slug: &'static str, detail: impl fmt::Display) -> Self {
+    pub(crate) fn new(status: StatusCode, slug: &'static str, detail: impl fmt::Display) -> Self {
         Self {
             status,
             slug,
@@ -34,7 +34,7 @@ impl Problem {
 
     /// Tells the client after how many seconds another try is worthwhile.
     #[must_use]
-    pub const fn retry_after(mut self, seconds: u32) -> Self {
+    pub(crate) const fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
@@ -42,7 +42,7 @@ impl Problem {
 
 impl Problem {
     /// The document itself, in JSON.
-    pub fn document(&self) -> String {
+    pub(crate) fn document(&self) -> String {
         let document = json!({
             "type": format!("urn:signet:problem:{}", self.slug),
             "title": self.status.canonical_reason().unwrap_or("Error"),
@@ -77,7 +77,7 @@ impl ResponseError for Problem {
 
 /// The canonical gRPC codes that the foreign APIs answer with (`google.rpc.Code`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrpcCode {
+pub(crate) enum GrpcCode {
     /// 3
     InvalidArgument = 3,
     /// 4
@@ -98,7 +98,7 @@ pub enum GrpcCode {
 
 /// An error on a foreign API: `{"code":<grpc>,"message":"…","details":[]}`.
 #[derive(Debug)]
-pub struct GatewayError {
+pub(crate) struct GatewayError {
     status: StatusCode,
     code: GrpcCode,
     message: String,
@@ -107,7 +107,7 @@ pub struct GatewayError {
 
 impl GatewayError {
     /// An error with its HTTP status, gRPC code and message.
-    pub fn new(status: StatusCode, code: GrpcCode, message: impl fmt::Display) -> Self {
+    pub(crate) fn new(status: StatusCode, code: GrpcCode, message: impl fmt::Display) -> Self {
         Self {
             status,
             code,
@@ -117,18 +117,22 @@ impl GatewayError {
     }
 
     /// What gRPC calls it.
-    pub const fn code(&self) -> GrpcCode {
+    pub(crate) const fn code(&self) -> GrpcCode {
         self.code
     }
 
     /// The sentence for a person.
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
     /// Adds a response header, `x-log-index` or `retry-after` for example.
     #[must_use]
-    pub fn header(mut self, name: header::HeaderName, value: impl Into<HeaderValue>) -> Self {
+    pub(crate) fn header(
+        mut self,
+        name: header::HeaderName,
+        value: impl Into<HeaderValue>,
+    ) -> Self {
         self.headers.push((name, value.into()));
         self
     }
@@ -160,7 +164,7 @@ impl ResponseError for GatewayError {
 
 /// An error on Rekor v1's API: `{"code":<number>,"message":"…"}`, or no body at all.
 #[derive(Debug)]
-pub struct OpenApiError {
+pub(crate) struct OpenApiError {
     status: StatusCode,
     code: u16,
     message: Option<String>,
@@ -169,7 +173,7 @@ pub struct OpenApiError {
 
 /// What a request has that its schema does not allow, by go-openapi's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SchemaFault {
+pub(crate) enum SchemaFault {
     /// Not of the type, or not of its format
     Type = 601,
     /// Missing
@@ -188,7 +192,7 @@ pub enum SchemaFault {
 
 impl OpenApiError {
     /// An error whose code is its HTTP status.
-    pub fn new(status: StatusCode, message: impl fmt::Display) -> Self {
+    pub(crate) fn new(status: StatusCode, message: impl fmt::Display) -> Self {
         Self {
             status,
             code: status.as_u16(),
@@ -198,7 +202,7 @@ impl OpenApiError {
     }
 
     /// 422: the request breaks its schema.
-    pub fn schema(fault: SchemaFault, message: impl fmt::Display) -> Self {
+    pub(crate) fn schema(fault: SchemaFault, message: impl fmt::Display) -> Self {
         Self {
             code: fault as u16,
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, message)
@@ -206,7 +210,7 @@ impl OpenApiError {
     }
 
     /// 404, without a body as Rekor answers it.
-    pub const fn not_found() -> Self {
+    pub(crate) const fn not_found() -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
             code: 404,
@@ -217,7 +221,11 @@ impl OpenApiError {
 
     /// Adds a response header, `location` or `retry-after` for example.
     #[must_use]
-    pub fn header(mut self, name: header::HeaderName, value: impl Into<HeaderValue>) -> Self {
+    pub(crate) fn header(
+        mut self,
+        name: header::HeaderName,
+        value: impl Into<HeaderValue>,
+    ) -> Self {
         self.headers.push((name, value.into()));
         self
     }

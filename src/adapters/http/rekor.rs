@@ -7,12 +7,12 @@ use actix_web::{HttpResponse, web};
 use super::body::{Body, Gateway};
 use super::problem::{GatewayError, GrpcCode};
 use crate::adapters::wire::rekor::{CreateEntryRequest, SubmissionError, TransparencyLogEntry};
+use crate::log::AppendError;
 use crate::protocol::entry::{Entry, UnverifiedEntry};
-use crate::services::log::AppendError;
 use crate::services::rekor::{RekorError, SignatureLog};
 
 /// Registers the routes; the service is taken from the application's data.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/api/v2/log/entries").post(create_entry));
 }
 

@@ -19,7 +19,7 @@ use crate::protocol::entry::v1::ProposedEntry;
 use crate::services::rekor::v1::{EntryName, MAX_WANTED, Query, SignatureLogV1, V1Error, Wanted};
 
 /// Registers the routes; the service is taken from the application's data.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     let entries = "/api/v1/log/entries";
     for (path, routes) in [
         ("/api/v1/log", vec![web::get().to(log_info)]),

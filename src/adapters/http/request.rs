@@ -29,7 +29,7 @@ use super::problem::{GatewayError, OpenApiError, Problem};
 use crate::adapters::system::random_bytes;
 
 /// What the server does around every handler; `web::Data` of each application.
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// Where requests are counted
     pub metrics: Arc<Metrics>,
     /// How long a body may take, besides a second for each [`SLOWEST_BODY`] of it that has come
@@ -49,7 +49,7 @@ const MAX_REQUEST_ID: usize = 64;
 ///
 /// # Errors
 /// The handler panicked; the error answers for it.
-pub async fn surround<B: MessageBody + 'static>(
+pub(crate) async fn surround<B: MessageBody + 'static>(
     surroundings: web::Data<Surroundings>,
     mut request: ServiceRequest,
     next: Next<B>,

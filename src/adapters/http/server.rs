@@ -28,10 +28,10 @@ use crate::config::{LimitsSettings, ServerSettings, TlsSettings};
 use listener::Listener;
 
 /// Adds routes and their data to an application; called once for each worker.
-pub type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+pub(crate) type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
 /// What is served and how.
-pub struct Shell {
+pub(crate) struct Shell {
     /// How patient the server is, and with how many
     pub server: ServerSettings,
     /// The largest bodies
@@ -112,7 +112,7 @@ impl Bound {
 ///
 /// # Errors
 /// Unreadable or mismatched files, or a key that others may read.
-pub fn load_tls(settings: &TlsSettings) -> Result<ServerConfig, ServerError> {
+pub(crate) fn load_tls(settings: &TlsSettings) -> Result<ServerConfig, ServerError> {
     let file = settings.certificate_file.display().to_string();
     let unreadable = || ServerError::Certificate { file: file.clone() };
     let chain: Vec<CertificateDer<'static>> =
@@ -135,7 +135,7 @@ pub fn load_tls(settings: &TlsSettings) -> Result<ServerConfig, ServerError> {
 }
 
 /// A server that answers requests.
-pub struct Running {
+pub(crate) struct Running {
     address: SocketAddr,
     handle: ServerHandle,
     task: JoinHandle<io::Result<()>>,
@@ -145,7 +145,7 @@ pub struct Running {
 ///
 /// # Errors
 /// The system refuses threads or sockets.
-pub async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerError> {
+pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerError> {
     let (address, settings) = (bound.address, shell.server);
     let workers = settings.workers.unwrap_or_else(processors);
     let (ready, serving) = Ready::channel();
@@ -226,7 +226,7 @@ impl Ready {
 
 impl Running {
     /// Where the server listens.
-    pub const fn address(&self) -> SocketAddr {
+    pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -235,7 +235,7 @@ impl Running {
     ///
     /// # Errors
     /// The server had failed.
-    pub async fn stop(self) -> Result<(), ServerError> {
+    pub(crate) async fn stop(self) -> Result<(), ServerError> {
         self.handle.stop(true).await;
         Ok(self.task.await.map_err(io::Error::from)??)
     }
@@ -244,7 +244,7 @@ impl Running {
     ///
     /// # Errors
     /// The server failed.
-    pub async fn serve_until(
+    pub(crate) async fn serve_until(
         mut self,
         stopping: impl Future<Output = ()>,
     ) -> Result<(), ServerError> {
@@ -259,7 +259,7 @@ impl Running {
 ///
 /// # Errors
 /// The system gives no signals.
-pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     // Registered here and not at the first poll, so that no signal is missed before it.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

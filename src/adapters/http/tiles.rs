@@ -6,12 +6,12 @@ use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problem::{GatewayError, GrpcCode};
+use crate::log::{Log, ReadError};
 use crate::protocol::merkle::{TILE_WIDTH, TileId, TilePathError, TileSpan};
-use crate::services::log::{Log, ReadError};
 use crate::services::rekor::SignatureLog;
 
 /// Registers the routes; the service is taken from the application's data.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     for base in ["", "/api/v2"] {
         cfg.service(
             web::resource(format!("{base}/checkpoint"))

@@ -16,7 +16,7 @@ use crate::services::timestamp::{FloorError, StampError, TimestampAuthority};
 const MAX_REQUEST_LENGTH: usize = 16 * 1024;
 
 /// Registers the routes; the service is taken from the application's data.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     for path in [
         "/api/v1/timestamp",
         // Some clients append the path to a URL that has it already.
@@ -143,7 +143,7 @@ impl ErrorForm for TimestampApi {
 
 /// A refusal as Sigstore's authority words it: `{"code":<HTTP status>,"message":"…"}`.
 #[derive(Debug)]
-pub struct TimestampProblem {
+pub(crate) struct TimestampProblem {
     status: StatusCode,
     message: String,
     retry_after: Option<u32>,

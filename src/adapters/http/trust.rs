@@ -15,7 +15,7 @@ const PEM_CHAIN: &str = "application/pem-certificate-chain";
 
 /// A document, its address and its kind.
 #[derive(Clone, Copy)]
-pub struct Published {
+pub(crate) struct Published {
     /// What it is, for people
     pub title: &'static str,
     /// Its absolute path
@@ -26,13 +26,13 @@ pub struct Published {
 
 impl Published {
     /// The document, if this instance has it.
-    pub fn of<'a>(&self, documents: &'a TrustDocuments) -> Option<&'a Document> {
+    pub(crate) fn of<'a>(&self, documents: &'a TrustDocuments) -> Option<&'a Document> {
         (self.choose)(documents)
     }
 }
 
 /// Every document that may be published.
-pub const PUBLISHED: [Published; 12] = [
+pub(crate) const PUBLISHED: [Published; 12] = [
     Published {
         title: "Client trust configuration",
         path: "/trust/client_trust_config.json",
@@ -108,7 +108,7 @@ pub const PUBLISHED: [Published; 12] = [
 ];
 
 /// Mounts the documents.
-pub fn configure(cfg: &mut ServiceConfig) {
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
     for published in PUBLISHED {
         mount(cfg, published);
     }

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, http::StatusCode};
 use crate::services::trust::repository::TrustRepository;
 
 /// Mounts the repository, which needs `web::Data<TrustRepository>`.
-pub fn configure(cfg: &mut ServiceConfig) {
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(
         web::resource("/tuf/{path:.*}")
             .route(web::get().to(file))

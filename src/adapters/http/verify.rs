@@ -22,20 +22,20 @@ use gate::Gate;
 use question::RawQuestion;
 
 /// Mounts the endpoint. Needs `Data<Verifier>` and `Data<Intake>`.
-pub fn configure(cfg: &mut ServiceConfig) {
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(web::resource("/signet/v1/verify").route(web::post().to(verify)))
         .service(web::resource("/signet/v1/policies").route(web::get().to(list_policies)));
 }
 
 /// What the endpoint takes in, and how much at a time.
-pub struct Intake {
+pub(crate) struct Intake {
     gate: Gate,
     limits: Limits,
 }
 
 /// The largest question.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// In bytes, without an artifact that is a part of a form
     pub body_bytes: usize,
     /// The largest artifact that is a part of a form, in bytes
@@ -44,7 +44,7 @@ pub struct Limits {
 
 impl Intake {
     /// Takes questions within these limits; so many verifications run at one time.
-    pub fn new(limits: Limits, concurrent: usize) -> Self {
+    pub(crate) fn new(limits: Limits, concurrent: usize) -> Self {
         Self {
             gate: Gate::new(concurrent),
             limits,

@@ -17,7 +17,7 @@ use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 /// # Errors
 /// Another form (the message has the command that converts it), a key of an unknown kind, or a
 /// file that others may read.
-pub fn load_key_file(path: &Path) -> Result<SigningKey, KeyStoreError> {
+pub(crate) fn load_key_file(path: &Path) -> Result<SigningKey, KeyStoreError> {
     parse_key(path, &read_secret_file(path)?)
 }
 
@@ -26,7 +26,10 @@ pub fn load_key_file(path: &Path) -> Result<SigningKey, KeyStoreError> {
 ///
 /// # Errors
 /// There was no randomness, or the file cannot be made.
-pub fn create_key_file(path: &Path, algorithm: KeyAlgorithm) -> Result<SigningKey, KeyStoreError> {
+pub(crate) fn create_key_file(
+    path: &Path,
+    algorithm: KeyAlgorithm,
+) -> Result<SigningKey, KeyStoreError> {
     let (key, pkcs8) = SigningKey::generate(algorithm).map_err(KeyStoreError::Generation)?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -45,7 +48,7 @@ pub fn create_key_file(path: &Path, algorithm: KeyAlgorithm) -> Result<SigningKe
 ///
 /// # Errors
 /// It cannot be read, is no regular file or too large, or others may read it.
-pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+pub(crate) fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
     let mut file = File::open(path).map_err(KeyStoreError::io(path, "cannot be opened"))?;
     let metadata = file
         .metadata()

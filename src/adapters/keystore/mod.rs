@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-pub use key_file::{create_key_file, load_key_file, read_secret_file};
+pub(crate) use key_file::{create_key_file, load_key_file, read_secret_file};
 
 use crate::protocol::keys::{KeyAlgorithm, SigningKey, SigningKeyError};
 use durable::{Existing, Mode};
@@ -114,7 +114,7 @@ impl KeyStoreError {
 /// The directory `keys` in the data directory. File names are constants of the program, never
 /// anything that a client sent.
 #[derive(Clone, Debug)]
-pub struct KeyStore {
+pub(crate) struct KeyStore {
     directory: PathBuf,
 }
 
@@ -124,7 +124,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// The directories cannot be made, or others may enter them.
-    pub fn open(data_dir: &Path) -> Result<Self, KeyStoreError> {
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, KeyStoreError> {
         make_private_directory(data_dir)?;
         let directory = data_dir.join("keys");
         make_private_directory(&directory)?;
@@ -136,7 +136,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// The directory cannot be read, or a file not removed.
-    pub fn remove_leftovers(&self) -> Result<(), KeyStoreError> {
+    pub(crate) fn remove_leftovers(&self) -> Result<(), KeyStoreError> {
         durable::remove_leftovers(&self.directory)
             .map_err(KeyStoreError::io(&self.directory, "cannot be cleaned"))
     }
@@ -145,14 +145,14 @@ impl KeyStore {
     ///
     /// # Errors
     /// The directory cannot be read.
-    pub fn has(&self, name: &'static str) -> Result<bool, KeyStoreError> {
+    pub(crate) fn has(&self, name: &'static str) -> Result<bool, KeyStoreError> {
         let path = self.path(name);
         path.try_exists()
             .map_err(KeyStoreError::io(&path, "cannot be read"))
     }
 
     /// Where a file of the store is.
-    pub fn path(&self, name: &'static str) -> PathBuf {
+    pub(crate) fn path(&self, name: &'static str) -> PathBuf {
         self.directory.join(name)
     }
 
@@ -160,7 +160,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// See [`KeyStoreError`].
-    pub fn load_or_create_key(
+    pub(crate) fn load_or_create_key(
         &self,
         name: &'static str,
         algorithm: KeyAlgorithm,
@@ -176,7 +176,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// See [`KeyStoreError`], or what `make` fails with.
-    pub fn load_or_create_key_with<E: From<KeyStoreError>>(
+    pub(crate) fn load_or_create_key_with<E: From<KeyStoreError>>(
         &self,
         name: &'static str,
         make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, E>,
@@ -189,7 +189,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// See [`KeyStoreError`], or what `make` fails with.
-    pub fn load_or_create<E: From<KeyStoreError>>(
+    pub(crate) fn load_or_create<E: From<KeyStoreError>>(
         &self,
         name: &'static str,
         make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, E>,
@@ -206,7 +206,10 @@ impl KeyStore {
     ///
     /// # Errors
     /// It cannot be read, or others may read it.
-    pub fn load(&self, name: &'static str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyStoreError> {
+    pub(crate) fn load(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, KeyStoreError> {
         match read_secret_file(&self.path(name)) {
             Ok(secret) => Ok(Some(secret)),
             Err(KeyStoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -220,7 +223,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// It is there and cannot be read.
-    pub fn load_public(&self, name: &'static str) -> Result<Option<Vec<u8>>, KeyStoreError> {
+    pub(crate) fn load_public(&self, name: &'static str) -> Result<Option<Vec<u8>>, KeyStoreError> {
         let path = self.path(name);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -233,7 +236,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write_key(&self, name: &'static str, pkcs8: &[u8]) -> Result<(), KeyStoreError> {
+    pub(crate) fn write_key(&self, name: &'static str, pkcs8: &[u8]) -> Result<(), KeyStoreError> {
         self.write_secret(name, &key_file::to_pem(pkcs8))
     }
 
@@ -241,7 +244,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// It is there and is no key, or others may read it.
-    pub fn load_key(&self, name: &'static str) -> Result<Option<SigningKey>, KeyStoreError> {
+    pub(crate) fn load_key(&self, name: &'static str) -> Result<Option<SigningKey>, KeyStoreError> {
         let pem = self.load(name)?;
         pem.map(|pem| key_file::parse_key(&self.path(name), &pem))
             .transpose()
@@ -251,7 +254,11 @@ impl KeyStore {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write_secret(&self, name: &'static str, bytes: &[u8]) -> Result<(), KeyStoreError> {
+    pub(crate) fn write_secret(
+        &self,
+        name: &'static str,
+        bytes: &[u8],
+    ) -> Result<(), KeyStoreError> {
         self.write(name, bytes, Mode::Secret, Existing::Replace)
     }
 
@@ -259,7 +266,11 @@ impl KeyStore {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write_public(&self, name: &'static str, bytes: &[u8]) -> Result<(), KeyStoreError> {
+    pub(crate) fn write_public(
+        &self,
+        name: &'static str,
+        bytes: &[u8],
+    ) -> Result<(), KeyStoreError> {
         self.write(name, bytes, Mode::Public, Existing::Replace)
     }
 

@@ -75,35 +75,22 @@ pub enum InstanceError {
     },
 }
 
-/// How a certificate is asked for.
-pub enum CertificateRequest<'a> {
-    /// By a certificate signing request, as PEM; its own signature is the proof
-    SigningRequest {
-        /// PEM, `CERTIFICATE REQUEST`
-        pem: &'a str,
-    },
-    /// By a public key, with the token's subject signed by its private half
-    Key {
-        /// PEM, `PUBLIC KEY`
-        pem: &'a str,
-        /// The signature
-        proof: &'a [u8],
-    },
+/// A public key for which a certificate is requested.
+pub struct CertificateRequest<'a> {
+    /// PEM, `PUBLIC KEY`
+    pub pem: &'a str,
+    /// The private half's signature over the token's subject
+    pub proof: &'a [u8],
 }
 
 impl CertificateRequest<'_> {
     fn body(&self) -> Value {
-        match self {
-            Self::SigningRequest { pem } => {
-                json!({ "certificateSigningRequest": to_base64(pem.as_bytes()) })
+        json!({
+            "publicKeyRequest": {
+                "publicKey": { "content": self.pem },
+                "proofOfPossession": to_base64(self.proof),
             }
-            Self::Key { pem, proof } => json!({
-                "publicKeyRequest": {
-                    "publicKey": { "content": pem },
-                    "proofOfPossession": to_base64(proof),
-                }
-            }),
-        }
+        })
     }
 }
 
@@ -141,15 +128,6 @@ impl InstanceClient {
             .build()
             .map_err(|error| InstanceError::Setup(innermost(&error)))?;
         Ok(Self { http, base })
-    }
-
-    /// The trust configuration: a `ClientTrustConfig` as JSON.
-    ///
-    /// # Errors
-    /// See [`InstanceError`].
-    pub async fn fetch_trust_config(&self) -> Result<Vec<u8>, InstanceError> {
-        self.fetch_document("/trust/client_trust_config.json", "the trust configuration")
-            .await
     }
 
     /// The trusted root, as JSON.

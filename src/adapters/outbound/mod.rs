@@ -1,4 +1,4 @@
 //! Calls to other servers: each bounded in time and size, none follows redirects.
 
-pub mod instance;
-pub mod oidc;
+pub(crate) mod instance;
+pub(crate) mod oidc;

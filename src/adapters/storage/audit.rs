@@ -10,20 +10,18 @@ use super::journal::record::{Fact, table_number};
 use super::journal::{Entry, FileJournal};
 use super::sled::SledState;
 use super::{OpenError, Options, open_parts, require_store};
+use crate::log::port::{Batch, Committed, Journal as _, JournalError, RowExtension, State as _};
+use crate::log::{HeadSigner, LogId, SignedHead, extend};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{Frontier, LeafIndex, leaf_hash};
 use crate::services::ledger::Table;
-use crate::services::log::port::{
-    Batch, Committed, Journal as _, JournalError, RowExtension, State as _,
-};
-use crate::services::log::{HeadSigner, LogId, SignedHead, extend};
 
 /// So many differences are named; the others are counted.
 const NAMED: usize = 100;
 
 /// Something that is not as the journal says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Difference {
+pub(crate) enum Difference {
     /// The journal itself is damaged; nothing behind the place was looked at
     #[error("{0}")]
     Journal(JournalError),
@@ -122,7 +120,7 @@ pub enum Difference {
 
 /// What an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// Each log with its size and how many of its heads were checked.
     pub logs: Vec<(LogId, u64, u64)>,
     /// How many facts the journal has set or removed.
@@ -140,7 +138,7 @@ pub struct Report {
 
 impl Report {
     /// Whether the store is whole.
-    pub fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.differences.is_empty() && self.missing.is_empty()
     }
 
@@ -196,7 +194,7 @@ impl fmt::Display for Report {
 ///
 /// # Errors
 /// The store does not open.
-pub fn fsck(dir: &Path, signers: &[Arc<dyn HeadSigner>]) -> Result<Report, OpenError> {
+pub(crate) fn fsck(dir: &Path, signers: &[Arc<dyn HeadSigner>]) -> Result<Report, OpenError> {
     require_store(dir)?;
     let (journal, state) = open_parts(dir, Options::default())?;
     let mut audit = Audit {

@@ -1,10 +1,10 @@
 //! How numbers and heads are written in stored records: big-endian, lengths before bytes.
 
+use crate::log::SignedHead;
+use crate::log::port::JournalEnd;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::time::UnixTime;
-use crate::services::log::SignedHead;
-use crate::services::log::port::JournalEnd;
 
 /// Reads fields off the front of a record. Every method answers none where the record is too short.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 
 use super::memory::{MemoryJournal, MemoryLedger, MemoryState};
 use super::*;
+use crate::log::port::{Batch, Committed, JournalEnd, StateChange};
+use crate::log::{Journal, Leaf, SignedHead, State, extend};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{Frontier, LeafIndex, leaf_hash};
 use crate::protocol::time::UnixTime;
 use crate::services::ledger::Table;
-use crate::services::log::port::{Batch, Committed, JournalEnd, StateChange};
-use crate::services::log::{Journal, Leaf, SignedHead, State, extend};
 
 fn leaves(from: u64, to: u64) -> Vec<Leaf> {
     (from..to)
@@ -99,7 +99,7 @@ fn change(from: u64, to: u64, frontier: &mut Frontier) -> StateChange {
     let mut rows = Vec::new();
     let hashes = leaves(from, to).into_iter().map(|l| leaf_hash(&l.data));
     extend(frontier, &mut rows, hashes, |_, _| ());
-    let place = |i| crate::services::log::port::Place {
+    let place = |i| crate::log::port::Place {
         segment: 1,
         offset: u32::try_from(i).unwrap(),
         length: 9,

@@ -6,6 +6,7 @@ mod damage;
 mod fixture;
 mod torn;
 
+use crate::protocol::merkle::proof::verify_consistency;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
+use crate::log::tests::{TestClock, TestSigner, assert_included, leaf};
+use crate::log::{AppendError, Health, Leaf, Limits, Log, SignedHead, StartError};
 use crate::protocol::bytes::Sha256;
-use crate::protocol::merkle::{LeafIndex, leaf_hash, verify_consistency};
-use crate::services::log::tests::{TestClock, TestSigner, assert_included, leaf};
-use crate::services::log::{AppendError, Health, Leaf, Limits, Log, SignedHead, StartError};
+use crate::protocol::merkle::{LeafIndex, leaf_hash};
 
 /// A store, and what its clients remember of it.
 struct Store {
@@ -107,7 +108,7 @@ impl Store {
         self.check_log(&log);
         log.drain().await;
         drop((log, storage));
-        let signer: Arc<dyn crate::services::log::HeadSigner> = Arc::clone(&self.signer) as _;
+        let signer: Arc<dyn crate::log::HeadSigner> = Arc::clone(&self.signer) as _;
         let report = fsck(dir, &[signer]).unwrap();
         assert!(report.is_clean(), "{report}");
         Ok(())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::services::log::{LogId, RecoverError};
+use crate::log::{LogId, RecoverError};
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +139,7 @@ impl OpenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::log::port::{JournalError, StateError};
+    use crate::log::port::{JournalError, StateError};
 
     #[test]
     fn what_may_pass_by_itself_is_no_damage() {

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex};
 use super::error::OpenError;
 use super::journal::{Entry, FileJournal};
 use super::sled::SledState;
+use crate::log::RecoverError;
+use crate::log::port::{JournalError, StateError};
 use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
-use crate::services::log::RecoverError;
-use crate::services::log::port::{JournalError, StateError};
 
 /// Longer keys and values are refused: facts are small.
 const MAX_FACT: usize = 64 << 10;
 
 /// The ledger on disk.
 #[derive(Debug)]
-pub struct FileLedger {
+pub(crate) struct FileLedger {
     journal: Arc<FileJournal>,
     state: Arc<SledState>,
     /// Held over journal and state, so that both see facts in one order.

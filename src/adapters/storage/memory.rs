@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::{ControlFlow, Range};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::protocol::bytes::Sha256;
-use crate::protocol::merkle::LeafIndex;
-use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
-use crate::services::log::port::{
+use crate::log::port::{
     Batch, Committed, Journal, JournalEnd, JournalError, JournalTail, Place, State, StateChange,
     StateError,
 };
-use crate::services::log::{Leaf, LogId, SignedHead};
+use crate::log::{Leaf, LogId, SignedHead};
+use crate::protocol::bytes::Sha256;
+use crate::protocol::merkle::LeafIndex;
+use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -23,7 +23,7 @@ fn usize_of(number: impl TryInto<usize>) -> usize {
 
 /// A journal in memory: one segment of batches; an offset counts commits, or leaves of its log.
 #[derive(Debug, Default)]
-pub struct MemoryJournal {
+pub(crate) struct MemoryJournal {
     commits: Mutex<Vec<(LogId, Batch, Committed)>>,
 }
 
@@ -94,7 +94,7 @@ impl Journal for MemoryJournal {
 
 /// A state in memory.
 #[derive(Debug, Default)]
-pub struct MemoryState {
+pub(crate) struct MemoryState {
     logs: Mutex<HashMap<LogId, LogState>>,
 }
 
@@ -183,7 +183,7 @@ impl State for MemoryState {
 
 /// A ledger in memory.
 #[derive(Debug, Default)]
-pub struct MemoryLedger {
+pub(crate) struct MemoryLedger {
     tables: Mutex<HashMap<Table, TableFacts>>,
 }
 

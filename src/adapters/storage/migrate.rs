@@ -8,7 +8,7 @@ mod m0002_search_index;
 use super::sled::key;
 
 /// The version of the state that this release writes.
-pub const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 2;
 
 /// A step: the version it leads to, what it does, and the doing.
 struct Step {
@@ -32,7 +32,7 @@ const STEPS: [Step; 2] = [
 
 /// Why a state is not at this release's version.
 #[derive(Debug, thiserror::Error)]
-pub enum MigrateError {
+pub(super) enum MigrateError {
     /// A newer release has written it
     #[error("the state has version {found}; this release reads up to {supported}")]
     Newer {

@@ -10,9 +10,10 @@ mod audit;
 mod codec;
 mod error;
 mod files;
-pub mod journal;
+pub(crate) mod journal;
 mod ledger;
-pub mod memory;
+#[cfg(test)]
+pub(crate) mod memory;
 mod migrate;
 mod sled;
 
@@ -26,16 +27,15 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use self::audit::{Difference, Report, fsck};
-pub use self::error::{DamagedEntry, OpenError};
-pub use self::journal::FileJournal;
-pub use self::ledger::FileLedger;
-pub use self::migrate::{MigrateError, VERSION};
-pub use self::sled::SledState;
+pub(crate) use self::audit::fsck;
+pub(crate) use self::error::OpenError;
+pub(crate) use self::journal::FileJournal;
+pub(crate) use self::ledger::FileLedger;
+pub(crate) use self::sled::SledState;
+use crate::log::port::{Journal as _, State as _};
+use crate::log::{LogId, Parts, rebuild_state};
 use crate::protocol::merkle::TreeSize;
 use crate::services::ledger::Ledger;
-use crate::services::log::port::{Journal as _, State as _};
-use crate::services::log::{LogId, Parts, rebuild_state};
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +143,7 @@ fn open_parts(
 ///
 /// # Errors
 /// See [`OpenError`].
-pub fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
+pub(crate) fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
     require_store(dir)?;
     let lock = lock(dir)?;
     let options = Options::default();
@@ -204,7 +204,7 @@ fn refuse_lost_proof(dir: &Path, journal: &FileJournal, options: Options) -> Res
 ///
 /// # Errors
 /// There is no journal.
-pub fn require_store(dir: &Path) -> Result<(), OpenError> {
+pub(crate) fn require_store(dir: &Path) -> Result<(), OpenError> {
     let journal = journal_dir(dir);
     if journal::exists(&journal) {
         return Ok(());

@@ -17,7 +17,7 @@ struct FrontPage<'a> {
 }
 
 /// Routes `/`, which needs `web::Data<Discovery>`, and what the page shows itself with.
-pub fn configure(cfg: &mut web::ServiceConfig) {
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/").get(front))
         .service(web::resource("/signet.css").get(style));
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::protocol::bundle::dsse::{Envelope, EnvelopeSignature};
+use crate::protocol::attestation::dsse::{Envelope, EnvelopeSignature};
 use crate::protocol::bytes::{ProtoBytes, to_base64};
 use crate::protocol::entry::{
     DsseVerifier, EntryError, RawVerifier, UnverifiedDsse, UnverifiedEntry, UnverifiedHashedRekord,
@@ -204,7 +204,7 @@ impl Verifier {
 /// not have is written as its zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TransparencyLogEntry {
+pub(crate) struct TransparencyLogEntry {
     log_index: String,
     log_id: LogId,
     kind_version: KindVersion,

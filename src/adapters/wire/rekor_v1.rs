@@ -6,16 +6,16 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::protocol::bytes::{ProtoBytes, Sha256, to_base64};
+use crate::log::SignedHead;
+use crate::protocol::bytes::{ProtoBytes, to_base64};
 use crate::protocol::entry::v1::{PkiError, PkiFormat, ProposalError, ProposedEntry};
 use crate::protocol::entry::{NoHash, SearchTerm};
-use crate::services::log::SignedHead;
 use crate::services::rekor::v1::{
     Consistency, EntryName, LoggedEntry, NotAnEntryName, Operator, Query, TreeId, Wanted,
 };
 
 /// `LogEntry`: an object whose one member is named by the entry's ID.
-pub struct LogEntry<'a>(pub &'a LoggedEntry);
+pub(crate) struct LogEntry<'a>(pub &'a LoggedEntry);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,7 +65,7 @@ impl From<&LoggedEntry> for Anonymous {
             verification: Verification {
                 inclusion_proof: InclusionProof {
                     checkpoint: entry.head.note.clone(),
-                    hashes: entry.proof.iter().map(Sha256::to_hex).collect(),
+                    hashes: entry.proof.iter().map(|hash| hash.to_hex()).collect(),
                     log_index,
                     root_hash: entry.head.root.to_hex(),
                     tree_size: entry.head.size.get(),
@@ -79,7 +79,7 @@ impl From<&LoggedEntry> for Anonymous {
 /// `LogInfo`: the newest head. No tree was ever retired.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LogInfo {
+pub(crate) struct LogInfo {
     inactive_shards: [(); 0],
     root_hash: String,
     signed_tree_head: String,
@@ -90,7 +90,7 @@ pub struct LogInfo {
 
 impl LogInfo {
     /// The log with this number and this newest head.
-    pub fn new(tree_id: TreeId, head: &SignedHead) -> Self {
+    pub(crate) fn new(tree_id: TreeId, head: &SignedHead) -> Self {
         Self {
             inactive_shards: [],
             root_hash: head.root.to_hex(),
@@ -105,7 +105,7 @@ impl LogInfo {
 /// a proof between two older ones could not be checked.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ConsistencyProof {
+pub(crate) struct ConsistencyProof {
     hashes: Vec<String>,
     root_hash: String,
 }
@@ -113,7 +113,7 @@ pub struct ConsistencyProof {
 impl From<Consistency> for ConsistencyProof {
     fn from(proof: Consistency) -> Self {
         Self {
-            hashes: proof.hashes.iter().map(Sha256::to_hex).collect(),
+            hashes: proof.hashes.iter().map(|hash| hash.to_hex()).collect(),
             root_hash: proof.root.to_hex(),
         }
     }
@@ -133,7 +133,7 @@ pub struct SearchLogQuery {
 /// `SearchIndex`: what the entries that are searched for have.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SearchIndex {
+pub(crate) struct SearchIndex {
     email: Option<String>,
     subject: Option<String>,
     public_key: Option<QueriedKey>,

@@ -1,9 +1,9 @@
 //! From the JSON form to a bundle, with the rules that a JSON type cannot state.
 
-use super::dsse::{Envelope, EnvelopeSignature};
 use super::{
     Bundle, BundleError, BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial, wire,
 };
+use crate::protocol::attestation::dsse::{Envelope, EnvelopeSignature};
 use crate::protocol::bytes::{Digest, Sha256};
 
 impl TryFrom<wire::Bundle> for Bundle {

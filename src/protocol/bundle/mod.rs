@@ -4,34 +4,30 @@
 //! A [`Bundle`] was read and no more; [`authenticate`] alone makes an [`Authentic`] of it, and only
 //! one whose signer the caller accepts becomes a [`Verified`].
 
-mod artifact;
-pub mod dsse;
 mod from_wire;
-mod proto_json;
-pub mod statement;
 #[cfg(test)]
 mod tests;
 mod to_wire;
-pub mod trusted_root;
+pub(crate) mod trusted_root;
 pub mod verify;
 mod wire;
 
-pub use artifact::{Artifact, ArtifactHasher, NotADigest};
+pub use crate::protocol::attestation::artifact::{Artifact, ArtifactHasher, NotADigest};
 pub use trusted_root::{TrustedLog, TrustedRoot, TrustedRootError};
 pub use verify::{
     Authentic, Check, CheckEvidence, CheckName, Expectation, Outcome, Refusal, Refused, Verified,
     authenticate, verify,
 };
 
+use crate::protocol::attestation::dsse::Envelope;
+use crate::protocol::attestation::statement::Statement;
 use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256, WrongDigestLength};
 use crate::protocol::json;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::x509::Certificate;
-use dsse::Envelope;
-use statement::Statement;
 
 /// The largest bundle that is read, in bytes.
-pub const MAX_BUNDLE_LENGTH: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_BUNDLE_LENGTH: usize = 16 * 1024 * 1024;
 
 /// A bundle that was read. Nothing about it was verified.
 #[derive(Clone, Debug)]

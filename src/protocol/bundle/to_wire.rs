@@ -1,8 +1,8 @@
 //! From a bundle back to its JSON form.
 
-use super::proto_json::{Bytes, Decimal};
 use super::{Bundle, Content, InclusionProof, LogEntry, SigningMaterial, wire};
-use crate::protocol::bundle::dsse::Envelope;
+use crate::protocol::attestation::dsse::Envelope;
+use crate::protocol::proto_json::{Bytes, Decimal};
 
 impl From<&Bundle> for wire::Bundle {
     fn from(bundle: &Bundle) -> Self {

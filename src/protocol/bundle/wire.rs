@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::proto_json::{Bytes, Decimal, at_most};
 use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::proto_json::{Bytes, Decimal, at_most};
 
 /// The limits on lists, kept while reading.
 pub(super) const MAX_ENTRIES: usize = 32;

@@ -3,12 +3,12 @@
 
 use super::hashedrekord::MAX_BODY;
 use super::verifier::{RawVerifier, VerifierError};
-use crate::protocol::bundle::dsse::Envelope;
+use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::bytes::{HashAlgorithm, Sha256, to_base64};
 use crate::protocol::keys::{KeyAlgorithm, KeyDetails, PublicKey, SignatureValid};
 
 /// The most signatures, and the most verifiers: each may have to be tried with each.
-pub const MAX_SIGNATURES: usize = 4;
+pub(super) const MAX_SIGNATURES: usize = 4;
 
 /// A certificate or key, and what kind of key it says it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -159,11 +159,6 @@ impl UnverifiedHashedRekord {
 }
 
 impl HashedRekord {
-    /// The canonical body: what is hashed, kept and served.
-    pub fn body(&self) -> &[u8] {
-        &self.body
-    }
-
     /// The canonical body, given away.
     pub fn into_body(self) -> Vec<u8> {
         self.body

@@ -3,15 +3,21 @@
 //! clock.
 
 mod dsse;
-mod hashedrekord;
-mod search;
-pub mod v1;
+pub(crate) mod hashedrekord;
+pub(crate) mod search;
+pub(crate) mod v1;
 mod verifier;
 
-pub use dsse::{Dsse, DsseError, DsseVerifier, MAX_SIGNATURES, UnverifiedDsse};
-pub use hashedrekord::{BodyError, EntryError, HashedRekord, MAX_BODY, UnverifiedHashedRekord};
-pub use search::{MAX_TERMS, NoHash, SearchTerm, TooManyTerms};
-pub use verifier::{RawVerifier, VerifierError};
+pub(crate) use dsse::Dsse;
+pub(crate) use dsse::DsseError;
+pub(crate) use dsse::DsseVerifier;
+pub(crate) use dsse::UnverifiedDsse;
+pub(crate) use hashedrekord::EntryError;
+pub(crate) use hashedrekord::HashedRekord;
+pub use hashedrekord::UnverifiedHashedRekord;
+pub(crate) use search::NoHash;
+pub use search::SearchTerm;
+pub use verifier::RawVerifier;
 
 /// An entry in the v2 dialect, whose signatures were not checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +30,7 @@ pub enum UnverifiedEntry {
 
 /// An entry in the v2 dialect, whose every signature was verified.
 #[derive(Clone, Debug)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// hashedrekord 0.0.2
     HashedRekord(HashedRekord),
     /// dsse 0.0.2
@@ -33,7 +39,7 @@ pub enum Entry {
 
 impl Entry {
     /// The kind as the log names it; its version is always 0.0.2.
-    pub const fn kind(&self) -> &'static str {
+    pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::HashedRekord(_) => "hashedrekord",
             Self::Dsse(_) => "dsse",
@@ -41,7 +47,7 @@ impl Entry {
     }
 
     /// The canonical body: what is hashed, kept and served.
-    pub fn into_body(self) -> Vec<u8> {
+    pub(crate) fn into_body(self) -> Vec<u8> {
         match self {
             Self::HashedRekord(entry) => entry.into_body(),
             Self::Dsse(entry) => entry.into_body(),

@@ -15,6 +15,11 @@ mod wycheproof;
 
 pub use algorithm::{KeyAlgorithm, KeyDetails};
 pub use ephemeral::EphemeralKey;
-pub use parts::ecdsa_signature;
-pub use public::{KeyError, PublicKey, SignatureInvalid, SignatureValid};
-pub use signing::{SigningFailed, SigningKey, SigningKeyError};
+pub(crate) use parts::ecdsa_signature;
+pub(crate) use public::KeyError;
+pub use public::PublicKey;
+pub(crate) use public::SignatureInvalid;
+pub(crate) use public::SignatureValid;
+pub(crate) use signing::SigningFailed;
+pub use signing::SigningKey;
+pub(crate) use signing::SigningKeyError;

@@ -50,7 +50,7 @@ impl PublicKey {
 }
 
 /// ECDSA-Sig-Value of two big-endian numbers (RFC 3279 §2.2.3); none if they are too long.
-pub fn ecdsa_signature(r: &[u8], s: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn ecdsa_signature(r: &[u8], s: &[u8]) -> Option<Vec<u8>> {
     two_numbers(r, s)
 }
 

@@ -13,7 +13,7 @@ pub fn node_hash(left: &Sha256, right: &Sha256) -> Sha256 {
 }
 
 /// The root of the tree without leaves, the hash of nothing (RFC 6962 §2.1).
-pub fn empty_root() -> Sha256 {
+pub(crate) fn empty_root() -> Sha256 {
     Sha256::of(b"")
 }
 

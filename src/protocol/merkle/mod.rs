@@ -8,14 +8,20 @@
 mod frontier;
 mod hash;
 mod index;
-mod proof;
+pub(crate) mod proof;
 mod tile;
 
-pub use frontier::{Frontier, NotAFrontier};
-pub use hash::{empty_root, leaf_hash, node_hash};
-pub use index::{LeafInTree, LeafIndex, OutOfRange, TreeSize};
-pub use proof::{
-    NodeId, ProofError, consistency_proof, inclusion_proof, root, root_from_inclusion,
-    verify_consistency,
-};
-pub use tile::{TILE_HEIGHT, TILE_WIDTH, TileId, TilePathError, TileSpan, tile_root};
+pub use frontier::Frontier;
+pub(crate) use hash::empty_root;
+pub use hash::{leaf_hash, node_hash};
+pub(crate) use index::LeafInTree;
+pub(crate) use index::OutOfRange;
+pub use index::{LeafIndex, TreeSize};
+pub(crate) use proof::ProofError;
+pub(crate) use proof::consistency_proof;
+pub(crate) use proof::root;
+pub use proof::{NodeId, inclusion_proof, root_from_inclusion};
+pub(crate) use tile::TILE_HEIGHT;
+pub(crate) use tile::TilePathError;
+pub(crate) use tile::tile_root;
+pub use tile::{TILE_WIDTH, TileId, TileSpan};

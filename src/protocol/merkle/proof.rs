@@ -92,7 +92,7 @@ pub fn inclusion_proof<E>(
 ///
 /// # Errors
 /// What `read` fails with.
-pub fn consistency_proof<E>(
+pub(crate) fn consistency_proof<E>(
     old: TreeSize,
     new: TreeSize,
     mut read: impl FnMut(NodeId) -> Result<Sha256, E>,
@@ -124,7 +124,7 @@ pub fn consistency_proof<E>(
 ///
 /// # Errors
 /// What `read` fails with.
-pub fn root<E>(
+pub(crate) fn root<E>(
     size: TreeSize,
     mut read: impl FnMut(NodeId) -> Result<Sha256, E>,
 ) -> Result<Sha256, E> {
@@ -171,6 +171,7 @@ pub fn root_from_inclusion(
 ///
 /// # Errors
 /// The proof has the wrong length or leads to other roots, or the sizes are in the wrong order.
+#[cfg(any(test, feature = "testing"))]
 pub fn verify_consistency(
     old: (TreeSize, &Sha256),
     new: (TreeSize, &Sha256),
@@ -213,6 +214,7 @@ pub fn verify_consistency(
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
 const fn empty_proof(proof: &[Sha256], roots_agree: bool) -> Result<(), ProofError> {
     if !proof.is_empty() {
         return Err(ProofError::Length {
@@ -281,6 +283,7 @@ fn climb(seed: Sha256, siblings: &[Sha256], path: u64) -> Sha256 {
 }
 
 /// Joins only the siblings to the left: what the older tree knew.
+#[cfg(any(test, feature = "testing"))]
 fn climb_left(seed: Sha256, siblings: &[Sha256], path: u64) -> Sha256 {
     let mut path = path;
     siblings.iter().fold(seed, |hash, sibling| {

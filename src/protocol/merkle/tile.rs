@@ -9,7 +9,7 @@ use crate::protocol::bytes::Sha256;
 pub const TILE_WIDTH: u16 = 256;
 
 /// How many levels of the tree one level of tiles spans.
-pub const TILE_HEIGHT: u8 = 8;
+pub(crate) const TILE_HEIGHT: u8 = 8;
 
 /// A piece of one row of the tree or of the entries: its number, and how many items it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,11 +53,6 @@ impl TileSpan {
             None => (path, TILE_WIDTH),
         };
         Self::new(parse_index(index)?, width)
-    }
-
-    /// Which piece of the row, from zero.
-    pub const fn index(self) -> u64 {
-        self.index
     }
 
     /// How many items it has, 1 to 256.
@@ -179,7 +174,7 @@ impl fmt::Display for TileId {
 
 /// The root of a complete subtree from the hashes of one row of it, a power of two of them; none
 /// where their number is another.
-pub fn tile_root(row: &[Sha256]) -> Option<Sha256> {
+pub(crate) fn tile_root(row: &[Sha256]) -> Option<Sha256> {
     if !row.len().is_power_of_two() {
         return None;
     }

@@ -66,7 +66,8 @@ pub(super) fn text(origin: &str, size: TreeSize, root: &Sha256) -> String {
 ///
 /// # Errors
 /// There was no randomness.
-pub fn sign_checkpoint(
+#[cfg(test)]
+pub(crate) fn sign_checkpoint(
     key: &SigningKey,
     note_key: &NoteKey,
     size: TreeSize,
@@ -79,7 +80,7 @@ pub fn sign_checkpoint(
 ///
 /// # Errors
 /// There was no randomness.
-pub fn sign_checkpoint_of(
+pub(crate) fn sign_checkpoint_of(
     origin: &str,
     key: &SigningKey,
     note_key: &NoteKey,

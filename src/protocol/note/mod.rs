@@ -5,17 +5,18 @@
 //! A note is parsed into an [`UnverifiedNote`]; only opening it with a key yields a [`Checkpoint`]
 //! or a [`SignedTreeHead`], so whoever holds one of those knows that a signature on it holds.
 
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod key;
 mod promise;
-mod signed;
+pub(crate) mod signed;
 mod tree_head;
 
-pub use checkpoint::{Checkpoint, sign_checkpoint, sign_checkpoint_of};
-pub use key::{KeyId, NoteKey};
-pub use promise::EntryPromise;
-pub use signed::{MAX_NOTE_BYTES, MAX_SIGNATURES, UnverifiedNote};
-pub use tree_head::{SignedTreeHead, TreeHeadKey};
+pub use checkpoint::Checkpoint;
+pub(crate) use checkpoint::sign_checkpoint_of;
+pub(crate) use key::{KeyId, NoteKey};
+pub(crate) use promise::EntryPromise;
+pub use signed::UnverifiedNote;
+pub use tree_head::TreeHeadKey;
 
 /// Why a note or checkpoint was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@ use crate::protocol::keys::{
 /// The promise that an entry is in the log, where, and since when. Its signature is the signed entry
 /// timestamp (SET).
 #[derive(Clone, Copy, Debug)]
-pub struct EntryPromise<'a> {
+pub(crate) struct EntryPromise<'a> {
     /// The canonical body.
     pub body: &'a [u8],
     /// When the log took the entry, in seconds since 1970.
@@ -24,7 +24,7 @@ impl EntryPromise<'_> {
     ///
     /// # Errors
     /// There was no randomness.
-    pub fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, SigningFailed> {
+    pub(crate) fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, SigningFailed> {
         key.sign(self.to_be_signed().as_bytes())
     }
 
@@ -32,7 +32,7 @@ impl EntryPromise<'_> {
     ///
     /// # Errors
     /// The key did not make this signature over this promise.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         key: &PublicKey,
         signature: &[u8],

@@ -20,7 +20,6 @@ pub struct UnverifiedNote {
 
 #[derive(Clone, Debug)]
 struct SignatureLine {
-    name: String,
     id: KeyId,
     signature: Vec<u8>,
 }
@@ -52,13 +51,6 @@ impl UnverifiedNote {
     /// The text that is signed, its last newline included. Nothing vouches for it yet.
     pub fn unverified_text(&self) -> &str {
         &self.text
-    }
-
-    /// The names and key IDs of the signature lines, in order. Nothing vouches for them yet.
-    pub fn unverified_signers(&self) -> impl Iterator<Item = (&str, KeyId)> {
-        self.signatures
-            .iter()
-            .map(|line| (line.name.as_str(), line.id))
     }
 
     /// The text, if a signature by this key holds. Lines with other key IDs are passed over.
@@ -99,7 +91,6 @@ impl SignatureLine {
             return Err(NoteError::Malformed);
         }
         Ok(Self {
-            name: name.to_owned(),
             id: KeyId(*id),
             signature: signature.to_vec(),
         })
@@ -123,10 +114,8 @@ mod tests {
         let note = UnverifiedNote::parse(NOTE).unwrap();
 
         assert_eq!(note.unverified_text(), "text\n");
-        assert_eq!(
-            note.unverified_signers().collect::<Vec<_>>(),
-            [("name", KeyId([0; 4]))]
-        );
+        assert_eq!(note.signatures.len(), 1);
+        assert_eq!(note.signatures[0].id, KeyId([0; 4]));
     }
 
     #[test]

@@ -57,6 +57,7 @@ impl TreeHeadKey {
     }
 
     /// The log's ID: SHA-256 of its SubjectPublicKeyInfo (RFC 6962 §3.2).
+    #[cfg(any(test, feature = "testing"))]
     pub const fn log_id(&self) -> &Sha256 {
         &self.log_id
     }

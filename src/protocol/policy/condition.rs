@@ -20,7 +20,7 @@ use super::pattern::PatternError;
 use cost::Cost;
 
 /// The longest expression, in bytes.
-pub const MAX_CONDITION_LENGTH: usize = 4096;
+pub(crate) const MAX_CONDITION_LENGTH: usize = 4096;
 
 /// How deep the parser may go; a parenthesis or an operator costs one or two.
 const MAX_PARSER_DEPTH: u16 = 48;
@@ -34,11 +34,11 @@ const MAX_STEPS_OF_A_DECISION: u64 = 4 * MAX_STEPS;
 
 /// How many steps are left to the conditions of one decision.
 #[derive(Debug)]
-pub struct Steps(u64);
+pub(crate) struct Steps(u64);
 
 impl Steps {
     /// As many as one decision has, over all its bundles.
-    pub const fn of_a_decision() -> Self {
+    pub(crate) const fn of_a_decision() -> Self {
         Self(MAX_STEPS_OF_A_DECISION)
     }
 
@@ -50,7 +50,7 @@ impl Steps {
 }
 
 /// The variables of every condition.
-pub const VARIABLES: [&str; 9] = [
+pub(crate) const VARIABLES: [&str; 9] = [
     "identity",
     "certificate",
     "claims",
@@ -64,7 +64,7 @@ pub const VARIABLES: [&str; 9] = [
 
 /// A condition that is known to be well formed and bounded.
 #[derive(Clone, Debug)]
-pub struct Condition {
+pub(crate) struct Condition {
     source: String,
     expression: Arc<Expression>,
     patterns: Arc<BTreeMap<String, Regex>>,
@@ -127,7 +127,7 @@ impl Condition {
     ///
     /// # Errors
     /// Anything but CEL over [`VARIABLES`] whose cost can be bounded.
-    pub fn new(source: &str) -> Result<Self, ConditionError> {
+    pub(crate) fn new(source: &str) -> Result<Self, ConditionError> {
         if source.trim().is_empty() || source.len() > MAX_CONDITION_LENGTH {
             return Err(ConditionError::Length);
         }
@@ -152,7 +152,7 @@ impl Condition {
     }
 
     /// The expression as it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.source
     }
 
@@ -160,7 +160,11 @@ impl Condition {
     ///
     /// # Errors
     /// It does not, or there is no telling: an error is never a yes.
-    pub fn check(&self, evidence: &Evidence, steps: &mut Steps) -> Result<(), ConditionFailure> {
+    pub(crate) fn check(
+        &self,
+        evidence: &Evidence,
+        steps: &mut Steps,
+    ) -> Result<(), ConditionFailure> {
         steps.take(self.cost.steps(variables::size(evidence)))?;
         let mut context = Context::with_env(Arc::clone(&STANDARD));
         for (name, value) in variables::values(evidence) {

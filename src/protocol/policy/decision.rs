@@ -11,7 +11,7 @@ use super::condition::Steps;
 use super::deny::DenyRule;
 use super::identity::Identity;
 use super::{Evidence, MAX_BUNDLES, Member, Policy, Threshold, Who};
-pub use outcome::{
+pub(crate) use outcome::{
     Accepted, BundleOutcome, Denial, DenialReason, NotCounted, Signer, ThresholdOutcome,
 };
 

@@ -11,7 +11,7 @@ use super::error::{PolicyError, PolicyFault};
 use crate::protocol::time::UnixTime;
 
 /// The longest policy, in bytes.
-pub const MAX_POLICY_LENGTH: usize = 256 * 1024;
+pub(super) const MAX_POLICY_LENGTH: usize = 256 * 1024;
 
 /// A policy as it is written.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -165,7 +165,8 @@ pub struct StatementEvidence {
 
 /// The policy's name of Fulcio's extension `1.3.6.1.4.1.57264.1.<number>`: the claim's name in
 /// Fulcio's `oid-info.md`, in snake case. None for the numbers without a claim.
-pub fn claim_name(number: u8) -> Option<&'static str> {
+#[cfg(test)]
+pub(super) fn claim_name(number: u8) -> Option<&'static str> {
     CLAIMS
         .iter()
         .find(|(known, _)| *known == number)
@@ -173,7 +174,7 @@ pub fn claim_name(number: u8) -> Option<&'static str> {
 }
 
 /// The names of all claims with the numbers of their extensions, in ascending order.
-pub const fn claim_names() -> &'static [(u8, &'static str)] {
+pub(crate) const fn claim_names() -> &'static [(u8, &'static str)] {
     CLAIMS
 }
 

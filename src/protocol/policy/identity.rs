@@ -58,7 +58,7 @@ fn canonical_subject(subject: &str) -> String {
 
 /// One text that a policy asks for: itself, byte for byte, or any that a pattern matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TextMatcher {
+pub(crate) enum TextMatcher {
     /// Exactly this text; no character is a pattern
     Exact(String),
     /// Any text that matches as a whole
@@ -67,7 +67,7 @@ pub enum TextMatcher {
 
 impl TextMatcher {
     /// Whether this is such a text.
-    pub fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == text,
             Self::Pattern(pattern) => pattern.matches(text),

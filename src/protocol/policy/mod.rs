@@ -5,7 +5,7 @@
 //! artifact, and [`Policy::decide`] is the only way to an [`Accepted`].
 
 mod assign;
-pub mod condition;
+pub(crate) mod condition;
 mod decision;
 mod deny;
 mod document;
@@ -21,17 +21,16 @@ pub(crate) mod testing;
 mod tests;
 mod words;
 
-pub use decision::{
-    Accepted, BundleOutcome, Denial, DenialReason, NotCounted, Signer, ThresholdOutcome,
-};
+pub(crate) use decision::{BundleOutcome, NotCounted, Signer, ThresholdOutcome};
 pub use document::PolicyDocument;
-pub use error::{PolicyError, PolicyFault};
+pub(crate) use error::PolicyError;
+pub(crate) use evidence::claim_names;
 pub use evidence::{
     ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, SctEvidence,
-    StatementEvidence, TimeEvidence, TimeKind, claim_name, claim_names,
+    StatementEvidence, TimeEvidence, TimeKind,
 };
-pub use identity::{Identity, IdentityMatcher, TextMatcher};
-pub use pattern::{Pattern, PatternError};
+pub(crate) use identity::TextMatcher;
+pub use identity::{Identity, IdentityMatcher};
 
 use crate::protocol::bytes::Sha256;
 use deny::DenyRule;

@@ -3,14 +3,14 @@
 use regex::{Regex, RegexBuilder};
 
 /// The longest pattern, in bytes.
-pub const MAX_PATTERN_LENGTH: usize = 1024;
+pub(super) const MAX_PATTERN_LENGTH: usize = 1024;
 
 /// The most memory that a compiled pattern, and its cache while matching, may take, in bytes.
 const MAX_COMPILED_SIZE: usize = 128 << 10;
 
 /// A regular expression that matches a text as a whole or not at all.
 #[derive(Clone, Debug)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     source: String,
     regex: Regex,
 }
@@ -32,7 +32,7 @@ impl Pattern {
     ///
     /// # Errors
     /// Anything else, and one whose compiled form is over its limit.
-    pub fn new(source: impl Into<String>) -> Result<Self, PatternError> {
+    pub(crate) fn new(source: impl Into<String>) -> Result<Self, PatternError> {
         let source = source.into();
         if source.is_empty() || source.len() > MAX_PATTERN_LENGTH {
             return Err(PatternError::Length);
@@ -44,12 +44,12 @@ impl Pattern {
     }
 
     /// The expression as it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.source
     }
 
     /// Whether the whole text matches.
-    pub fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 }

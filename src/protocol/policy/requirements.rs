@@ -142,7 +142,7 @@ fn is_accepted(accepted: &Option<Vec<String>>, url: &str, id: Option<&Sha256>) -
     let Some(accepted) = accepted else {
         return true;
     };
-    let id = id.map(Sha256::to_hex);
+    let id = id.map(|hash| hash.to_hex());
     accepted
         .iter()
         .any(|one| one == url || id.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(one)))

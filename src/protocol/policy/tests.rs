@@ -3,6 +3,7 @@
 use super::testing::{ISSUER, entry, sct, signed_by, stamped};
 use super::*;
 use crate::protocol::bundle::Artifact;
+use crate::protocol::policy::evidence::claim_name;
 
 mod documents;
 mod loading;

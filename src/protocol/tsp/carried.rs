@@ -13,7 +13,7 @@ use crate::protocol::keys::SignatureValid;
 ///
 /// # Errors
 /// See [`TimestampError`]; also a token without its signer's certificate.
-pub fn verify_carried(response: &[u8]) -> Result<SignatureValid, TimestampError> {
+pub(crate) fn verify_carried(response: &[u8]) -> Result<SignatureValid, TimestampError> {
     if response.len() > MAX_RESPONSE {
         return Err(TimestampError::TooLarge(response.len()));
     }

@@ -3,7 +3,7 @@
 mod carried;
 mod der_form;
 mod oid;
-mod request;
+pub(crate) mod request;
 mod response;
 mod signed_data;
 mod signer_id;
@@ -16,18 +16,20 @@ mod well_formed;
 
 use const_oid::ObjectIdentifier;
 
-pub use carried::verify_carried;
-pub use request::{MAX_DER_REQUEST, MAX_JSON_REQUEST, RequestError, TimestampRequest};
-pub use response::{PkiFailure, rejection};
-pub use token::{Serial, TokenSigner, TokenSignerError};
-pub use verify::{
-    MAX_RESPONSE, TimestampError, TrustedTsa, VerifiedTimestamp, verify_reply, verify_response,
-};
+pub(crate) use carried::verify_carried;
+pub(crate) use request::RequestError;
+pub use request::TimestampRequest;
+pub(crate) use response::{PkiFailure, rejection};
+pub(crate) use token::TokenSignerError;
+pub use token::{Serial, TokenSigner};
+pub(crate) use verify::MAX_RESPONSE;
+pub(crate) use verify::TimestampError;
+pub use verify::{TrustedTsa, verify_reply, verify_response};
 
 use crate::protocol::bytes::HashAlgorithm;
 
 /// The policy under which Sigstore's timestamp authorities issue, and the only one here.
-pub const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.2");
+pub(crate) const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.2");
 
 /// The hash with this identifier, if it is one of those accepted.
 fn known_hash(oid: ObjectIdentifier) -> Option<HashAlgorithm> {

@@ -23,6 +23,7 @@ pub enum PkiFailure {
 
 impl PkiFailure {
     /// The name in RFC 3161.
+    #[cfg(any(test, feature = "testing"))]
     pub const fn name(self) -> &'static str {
         match self {
             Self::BadAlgorithm => "badAlg",
@@ -49,7 +50,7 @@ impl PkiFailure {
 }
 
 /// A TimeStampResp with status `rejection` (2), a sentence for a person, and the failure.
-pub fn rejection(failure: PkiFailure, text: &str) -> Vec<u8> {
+pub(crate) fn rejection(failure: PkiFailure, text: &str) -> Vec<u8> {
     let status = [der_form::INTEGER, 1, 2];
     let text = der_form::element(der_form::UTF8_STRING, &[text.as_bytes()]);
     let texts = der_form::element(der_form::SEQUENCE, &[&text]);

@@ -10,7 +10,7 @@ use crate::protocol::x509::{Certificate, PathError, Purpose, verify_chain};
 
 /// The longest response that is read, in bytes. One with a long chain of RSA certificates has
 /// about 8 KiB.
-pub const MAX_RESPONSE: usize = 32 * 1024;
+pub(crate) const MAX_RESPONSE: usize = 32 * 1024;
 
 /// A timestamp authority of a trust root.
 #[derive(Clone, Debug)]

@@ -91,17 +91,8 @@ impl TargetFile {
         &self.hashes.sha256
     }
 
-    /// Its length in bytes.
-    pub const fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// What is said about it besides.
-    pub const fn custom(&self) -> Option<&Custom> {
-        self.custom.as_ref()
-    }
-
     /// Whether this is its content.
+    #[cfg(any(test, feature = "testing"))]
     pub fn matches(&self, content: &[u8]) -> bool {
         self.length == length(content) && self.hashes.sha256 == Sha256::of(content)
     }

@@ -17,7 +17,7 @@ pub struct KeyId(String);
 /// A key object (TUF specification §4.2), as it stands in a root's `keys`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct KeyObject(Value);
+pub(crate) struct KeyObject(Value);
 
 /// The one kind of key that every client of Sigstore takes, for the online roles and the root.
 const KEYTYPE: &str = "ecdsa";
@@ -28,7 +28,7 @@ const OLD_KEYTYPE: &str = "ecdsa-sha2-nistp256";
 
 impl KeyObject {
     /// The object of an ECDSA P-256 key; none for other kinds, which not all clients take.
-    pub fn new(key: &PublicKey) -> Option<Self> {
+    pub(crate) fn new(key: &PublicKey) -> Option<Self> {
         (key.algorithm() == KeyAlgorithm::P256).then(|| {
             Self(serde_json::json!({
                 "keytype": KEYTYPE,
@@ -39,14 +39,14 @@ impl KeyObject {
     }
 
     /// The id that the object has by its content.
-    pub fn id(&self) -> KeyId {
+    pub(crate) fn id(&self) -> KeyId {
         let canonical = canonical::to_canonical(&self.0);
         let canonical = canonical.expect("fractions are refused where metadata is read");
         KeyId(Sha256::of(&canonical).to_hex())
     }
 
     /// The public key, if it is of the kind that is verified with here.
-    pub fn public_key(&self) -> Option<PublicKey> {
+    pub(crate) fn public_key(&self) -> Option<PublicKey> {
         let text = |name| self.0.get(name).and_then(Value::as_str);
         let known = matches!(text("keytype"), Some(KEYTYPE | OLD_KEYTYPE));
         if !known || text("scheme") != Some(SCHEME) {
@@ -66,6 +66,7 @@ impl KeyId {
     }
 
     /// As it stands in metadata.
+    #[cfg(any(test, feature = "testing"))]
     pub fn as_str(&self) -> &str {
         &self.0
     }

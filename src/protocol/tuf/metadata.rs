@@ -167,7 +167,7 @@ pub struct Snapshot {
 
 /// Which files there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Targets {
+pub(crate) struct Targets {
     #[serde(rename = "_type")]
     kind: Role,
     spec_version: String,
@@ -216,6 +216,7 @@ impl Snapshot {
     }
 
     /// Every list that it names, with its version.
+    #[cfg(any(test, feature = "testing"))]
     pub fn lists(&self) -> impl Iterator<Item = (&str, Version)> {
         self.meta
             .iter()
@@ -225,7 +226,11 @@ impl Snapshot {
 
 impl Targets {
     /// A list of files.
-    pub fn new(version: Version, expires: UnixTime, targets: BTreeMap<String, TargetFile>) -> Self {
+    pub(crate) fn new(
+        version: Version,
+        expires: UnixTime,
+        targets: BTreeMap<String, TargetFile>,
+    ) -> Self {
         Self {
             kind: Role::Targets,
             spec_version: SPEC_VERSION.to_owned(),
@@ -236,7 +241,7 @@ impl Targets {
     }
 
     /// The files by name.
-    pub const fn files(&self) -> &BTreeMap<String, TargetFile> {
+    pub(crate) const fn files(&self) -> &BTreeMap<String, TargetFile> {
         &self.targets
     }
 }

@@ -15,16 +15,25 @@ mod signed;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod trusted_set;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod trusted_set;
 
-pub use canonical::JsonError;
-pub use change::RootChange;
-pub use file::{Custom, FileRef, SigstoreCustom, TargetFile};
-pub use key::{KeyId, KeyObject};
-pub use metadata::{Metadata, Role, Snapshot, Targets, Timestamp, Version};
-pub use root::{MAX_ROOT_KEYS, RoleKeys, Roles, Root, RootRules, RuleError, VerifyError};
-pub use signed::{MetadataError, SignError, Signed, SuccessionError};
-pub use trusted_set::{TrustedSet, UpdateError};
+pub(crate) use change::RootChange;
+pub(crate) use file::{Custom, FileRef, SigstoreCustom, TargetFile};
+pub(crate) use key::{KeyId, KeyObject};
+pub(crate) use metadata::Snapshot;
+pub(crate) use metadata::Targets;
+pub(crate) use metadata::Timestamp;
+pub(crate) use metadata::Version;
+pub use metadata::{Metadata, Role};
+pub use root::Root;
+pub(crate) use root::RootRules;
+pub(crate) use root::RuleError;
+pub(crate) use root::VerifyError;
+pub(crate) use signed::MetadataError;
+pub(crate) use signed::SignError;
+pub use signed::Signed;
+pub(crate) use signed::SuccessionError;
 
 /// The specification that the metadata follows, as it stands in them.
-pub const SPEC_VERSION: &str = "1.0.31";
+pub(crate) const SPEC_VERSION: &str = "1.0.31";

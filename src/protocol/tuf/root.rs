@@ -10,7 +10,7 @@ use crate::protocol::keys::PublicKey;
 use crate::protocol::time::UnixTime;
 
 /// The most keys that a root of ours may have for itself.
-pub const MAX_ROOT_KEYS: usize = 20;
+pub(super) const MAX_ROOT_KEYS: usize = 20;
 
 metadata!(Root, Role::Root, 512_000);
 
@@ -30,7 +30,7 @@ pub struct Root {
 
 /// The keys of every role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Roles {
+pub(super) struct Roles {
     root: RoleKeys,
     targets: RoleKeys,
     snapshot: RoleKeys,

@@ -1,3 +1,6 @@
+use crate::protocol::tuf::root::MAX_ROOT_KEYS;
+use crate::protocol::tuf::trusted_set::TrustedSet;
+use crate::protocol::tuf::trusted_set::UpdateError;
 use serde_json::{Value, json};
 
 use super::signed::SuccessionError;

@@ -17,7 +17,7 @@ use crate::protocol::keys::{KeyError, PublicKey, SignatureInvalid, SignatureVali
 use crate::protocol::time::{UnixTime, Validity};
 
 /// The longest certificate that is read, in bytes.
-pub const MAX_CERTIFICATE_LENGTH: usize = 65_535;
+pub(super) const MAX_CERTIFICATE_LENGTH: usize = 65_535;
 
 /// A certificate that was parsed, every byte consumed. Nothing about it was verified.
 /// Cloning is cheap: it gives another handle to the same bytes.

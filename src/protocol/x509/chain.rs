@@ -19,7 +19,7 @@ pub struct TrustedAuthority {
 
 /// What a leaf's key is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Signing artifacts: codeSigning is among the leaf's extended key usages
     CodeSigning,
     /// Signing timestamps: timeStamping is the only one, and critical (RFC 3161 §2.3)
@@ -45,6 +45,7 @@ impl VerifiedPath {
     }
 
     /// The certificates above the leaf's issuer, the authority's anchor last.
+    #[cfg(any(test, feature = "testing"))]
     pub fn above(&self) -> &[Certificate] {
         &self.above
     }
@@ -122,7 +123,7 @@ pub fn verify_path(
 ///
 /// # Errors
 /// See [`PathError`].
-pub fn verify_chain(
+pub(crate) fn verify_chain(
     leaf: &Certificate,
     authority: &[Certificate],
     at: UnixTime,

@@ -13,11 +13,12 @@ use crate::protocol::identity::SubjectName;
 use crate::protocol::oid;
 
 /// The precertificate poison (RFC 6962 §3.1)
-pub const POISON: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.3");
+pub(crate) const POISON: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.3");
 /// The list of signed certificate timestamps (RFC 6962 §3.3)
-pub const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
+pub(crate) const SCT_LIST: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
 /// The arc of Fulcio's extensions
-pub const FULCIO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1");
+pub(crate) const FULCIO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1");
 
 /// How many extensions a certificate may have; real ones have some thirty at most.
 const MAX_EXTENSIONS: usize = 128;
@@ -204,9 +205,9 @@ const PROCESSED: [ObjectIdentifier; 4] = [
 ];
 
 /// id-kp-codeSigning
-pub const CODE_SIGNING: ObjectIdentifier = rfc5912::ID_KP_CODE_SIGNING;
+pub(crate) const CODE_SIGNING: ObjectIdentifier = rfc5912::ID_KP_CODE_SIGNING;
 /// id-kp-timeStamping
-pub const TIME_STAMPING: ObjectIdentifier = rfc5912::ID_KP_TIME_STAMPING;
+pub(crate) const TIME_STAMPING: ObjectIdentifier = rfc5912::ID_KP_TIME_STAMPING;
 
 /// The identifier of Fulcio's extension with this number.
 pub(super) fn fulcio_id(number: u8) -> Option<ObjectIdentifier> {

@@ -2,20 +2,29 @@
 //! Pure: no I/O, no clock.
 
 mod certificate;
-pub mod chain;
-pub mod extensions;
+pub(crate) mod chain;
+pub(crate) mod extensions;
 mod names;
-pub mod profile;
-pub mod request;
-pub mod sct;
+pub(crate) mod profile;
+pub(crate) mod request;
+pub(crate) mod sct;
 mod signature;
 mod tbs;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
 
-pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE_LENGTH};
-pub use chain::{PathError, Purpose, TrustedAuthority, VerifiedPath, verify_chain, verify_path};
-pub use sct::{SctError, TrustedCtLog, VerifiedSct, verify_scts};
-pub use signature::SignatureAlgorithm;
-pub use tls::VectorTooLong;
+pub use certificate::Certificate;
+pub(crate) use certificate::CertificateError;
+pub(crate) use chain::PathError;
+pub(crate) use chain::Purpose;
+pub(crate) use chain::TrustedAuthority;
+pub(crate) use chain::VerifiedPath;
+pub(crate) use chain::verify_chain;
+pub use chain::verify_path;
+pub(crate) use sct::SctError;
+pub(crate) use sct::TrustedCtLog;
+pub(crate) use sct::VerifiedSct;
+pub use sct::verify_scts;
+pub(crate) use signature::SignatureAlgorithm;
+pub(crate) use tls::VectorTooLong;

@@ -23,8 +23,11 @@ use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningFailed};
 use crate::protocol::time::UnixTime;
 use build::{blank, build, custom, fulcio, key_id, name, subject_key_id};
 
-pub use name::{AuthorityName, AuthorityNameError, Principal, TokenSubjectError};
-pub use unsigned::UnsignedCertificate;
+pub(crate) use name::AuthorityName;
+pub(crate) use name::AuthorityNameError;
+pub use name::Principal;
+pub(crate) use name::TokenSubjectError;
+pub(crate) use unsigned::UnsignedCertificate;
 
 /// A certificate's serial number: positive, 20 bytes, 158 of its bits random (RFC 5280 §4.1.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +156,7 @@ pub fn signing_certificate(
 ///
 /// # Errors
 /// See [`ProfileError`].
-pub fn timestamping_certificate(
+pub(crate) fn timestamping_certificate(
     subject: &AuthorityName,
     key: &PublicKey,
     issuer: &Issuer,
@@ -174,7 +177,7 @@ pub fn timestamping_certificate(
 
 /// What an authority's certificate says.
 #[derive(Clone, Debug)]
-pub struct AuthorityProfile<'a> {
+pub(crate) struct AuthorityProfile<'a> {
     /// Its name.
     pub subject: &'a AuthorityName,
     /// Its key.
@@ -195,7 +198,7 @@ pub struct AuthorityProfile<'a> {
 ///
 /// # Errors
 /// See [`ProfileError`].
-pub fn authority_certificate(
+pub(crate) fn authority_certificate(
     profile: &AuthorityProfile<'_>,
 ) -> Result<UnsignedCertificate, ProfileError> {
     let mut params = blank();

@@ -17,10 +17,11 @@ use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid, Signing
 use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::{UnixTime, Validity};
 
-pub use digitally_signed::{DigitallySigned, LogSigningError};
-pub use entry::{PrecertEntry, precert_chain_entry};
-pub use leaf_index::{NoPlace, leaf_index_extension, place_leaf};
-pub use tile_leaf::{PrecertChain, tile_leaf};
+pub(crate) use digitally_signed::{DigitallySigned, LogSigningError};
+pub use entry::PrecertEntry;
+pub(crate) use entry::precert_chain_entry;
+pub(crate) use leaf_index::{NoPlace, leaf_index_extension, place_leaf};
+pub(crate) use tile_leaf::{PrecertChain, tile_leaf};
 
 /// A certificate-transparency log of a trust root.
 #[derive(Clone, Debug)]
@@ -87,6 +88,7 @@ impl SignedCertificateTimestamp {
     ///
     /// # Errors
     /// See [`LogSigningError`].
+    #[cfg(any(test, feature = "testing"))]
     pub fn sign(
         key: &SigningKey,
         entry: &PrecertEntry,

@@ -14,10 +14,10 @@ use crate::protocol::identity::EmailAddress;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::ledger::{Ledger, LedgerError, Table};
 
-pub use secret::{ClientSecret, MAX_SECRET_LENGTH, SecretHash};
+pub(crate) use secret::{ClientSecret, SecretHash};
 
 /// Where 32 random bytes come from; none when the operating system has none.
-pub type Random = fn() -> Option<[u8; 32]>;
+pub(crate) type Random = fn() -> Option<[u8; 32]>;
 
 /// How many hashes are computed at once. Each takes 19 MiB while it lasts.
 const HASHES_IN_FLIGHT: usize = 2;

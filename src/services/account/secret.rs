@@ -10,7 +10,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::protocol::bytes::to_base64url;
 
 /// The longest secret that is looked at, in bytes.
-pub const MAX_SECRET_LENGTH: usize = 256;
+pub(super) const MAX_SECRET_LENGTH: usize = 256;
 
 /// The longest hash that is read back, in bytes.
 const MAX_HASH_LENGTH: usize = 256;

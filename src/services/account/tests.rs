@@ -1,3 +1,4 @@
+use crate::services::account::secret::MAX_SECRET_LENGTH;
 use std::sync::Mutex;
 
 use super::*;

@@ -133,20 +133,6 @@ impl CaMaterial {
         &self.chain
     }
 
-    /// The certificate that issues.
-    pub fn issuing_certificate(&self) -> &Certificate {
-        self.chain
-            .first()
-            .expect("the constructor refuses an empty chain")
-    }
-
-    /// The root.
-    pub fn root(&self) -> &Certificate {
-        self.chain
-            .last()
-            .expect("the constructor refuses an empty chain")
-    }
-
     pub(super) const fn key(&self) -> &SigningKey {
         &self.key
     }

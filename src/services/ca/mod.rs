@@ -20,18 +20,19 @@ use crate::protocol::x509::sct::PrecertEntry;
 use crate::services::ctlog::{CtError, Precertificate, PrecertificateLog, Promise};
 use crate::services::oidc::VerifiedIdentity;
 
-pub use material::{CaMaterial, GeneratedCa, MaterialError};
-pub use possession::{KeyRequest, RequestError};
+pub use material::CaMaterial;
+pub(crate) use material::MaterialError;
+pub(crate) use possession::{KeyRequest, RequestError};
 
 /// How long before its issuing a certificate begins: more than the accuracy of a timestamp, one
 /// second, since gitsign takes a timestamp only if that lies within the certificate's life whole.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 /// A port: 20 random bytes for a serial number; none if there is no randomness.
-pub type RandomSerial = fn() -> Option<[u8; 20]>;
+pub(crate) type RandomSerial = fn() -> Option<[u8; 20]>;
 
 /// Issues signing certificates.
-pub struct CertificateAuthority {
+pub(crate) struct CertificateAuthority {
     material: CaMaterial,
     log: Arc<dyn PrecertificateLog>,
     clock: Arc<dyn Clock>,
@@ -42,16 +43,14 @@ pub struct CertificateAuthority {
 
 /// A certificate that was issued and is in the log.
 #[derive(Clone, Debug)]
-pub struct Issued {
+pub(crate) struct Issued {
     /// The certificate.
     pub certificate: Certificate,
-    /// Where its precertificate stands in the log.
-    pub leaf_index: u64,
 }
 
 /// Why no certificate was issued.
 #[derive(Debug, thiserror::Error)]
-pub enum IssueError {
+pub(crate) enum IssueError {
     /// The identity cannot be written into a certificate
     #[error(transparent)]
     Identity(#[from] TokenSubjectError),
@@ -75,7 +74,7 @@ pub enum IssueError {
 
 impl CertificateAuthority {
     /// An authority whose leaves live for `lifetime`.
-    pub fn new(
+    pub(crate) fn new(
         material: CaMaterial,
         log: Arc<dyn PrecertificateLog>,
         clock: Arc<dyn Clock>,
@@ -94,12 +93,13 @@ impl CertificateAuthority {
     }
 
     /// The issuing certificate first, the root last.
-    pub fn chain(&self) -> &[Certificate] {
+    #[cfg(test)]
+    pub(crate) fn chain(&self) -> &[Certificate] {
         self.material.chain()
     }
 
     /// The same in PEM, one block each.
-    pub fn chain_pem(&self) -> &[String] {
+    pub(crate) fn chain_pem(&self) -> &[String] {
         &self.chain_pem
     }
 
@@ -108,7 +108,7 @@ impl CertificateAuthority {
     ///
     /// # Errors
     /// [`IssueError::OutsideAuthority`]
-    pub fn check_validity(&self, now: UnixTime) -> Result<(), IssueError> {
+    pub(crate) fn check_validity(&self, now: UnixTime) -> Result<(), IssueError> {
         self.leaf_lifetime(now).map(|_| ())
     }
 
@@ -116,7 +116,7 @@ impl CertificateAuthority {
     ///
     /// # Errors
     /// See [`IssueError`].
-    pub async fn issue(
+    pub(crate) async fn issue(
         &self,
         identity: &VerifiedIdentity,
         request: &KeyRequest,
@@ -152,10 +152,7 @@ impl CertificateAuthority {
             identity.issuer = %principal.issuer(),
             "certificate issued"
         );
-        Ok(Issued {
-            certificate,
-            leaf_index: promise.leaf_index,
-        })
+        Ok(Issued { certificate })
     }
 
     /// Signs the precertificate and enters it into the log.

@@ -14,7 +14,7 @@ const MAX_PROOF: usize = 1024;
 
 /// A key and the proof that its owner holds the private half.
 #[derive(Clone, Debug)]
-pub enum KeyRequest {
+pub(crate) enum KeyRequest {
     /// A PKCS#10 request in PEM, signed with the key it carries
     SigningRequest {
         /// The PEM text
@@ -31,7 +31,7 @@ pub enum KeyRequest {
 
 /// Why a key was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RequestError {
+pub(crate) enum RequestError {
     /// The signing request cannot be read
     #[error("the certificate signing request cannot be read: one PKCS#10 request in PEM is needed")]
     SigningRequest,
@@ -51,7 +51,7 @@ impl KeyRequest {
     ///
     /// # Errors
     /// See [`RequestError`].
-    pub fn verify(&self, challenges: &[&str]) -> Result<ProvenKey, RequestError> {
+    pub(crate) fn verify(&self, challenges: &[&str]) -> Result<ProvenKey, RequestError> {
         match self {
             Self::SigningRequest { pem } => {
                 if pem.len() > MAX_KEY_TEXT {

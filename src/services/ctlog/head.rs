@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::log::HeadSigner;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::note::{NoteError, TreeHeadKey, UnverifiedNote};
 use crate::protocol::time::UnixTime;
-use crate::services::log::HeadSigner;
 
 /// Signs the certificate log's heads as RFC 6962 §3.5 asks, inside a checkpoint.
 #[derive(Clone, Debug)]
-pub struct CtHeadSigner {
+pub(crate) struct CtHeadSigner {
     key: Arc<SigningKey>,
     head_key: TreeHeadKey,
 }
@@ -21,13 +21,13 @@ impl CtHeadSigner {
     ///
     /// # Errors
     /// An origin that notes cannot carry, or another kind of key.
-    pub fn new(origin: &str, key: Arc<SigningKey>) -> Result<Self, NoteError> {
+    pub(crate) fn new(origin: &str, key: Arc<SigningKey>) -> Result<Self, NoteError> {
         let head_key = TreeHeadKey::new(origin, key.public_key().clone())?;
         Ok(Self { key, head_key })
     }
 
     /// What verifies the heads.
-    pub const fn head_key(&self) -> &TreeHeadKey {
+    pub(crate) const fn head_key(&self) -> &TreeHeadKey {
         &self.head_key
     }
 

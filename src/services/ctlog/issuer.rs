@@ -8,10 +8,10 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::{CtError, CtLog};
+use crate::log::ReadError;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::sct::PrecertChain;
-use crate::services::log::ReadError;
 
 /// The issuers that are known, and those that a leaf leads to.
 pub(super) struct Issuers {
@@ -50,7 +50,7 @@ impl CtLog {
     ///
     /// # Errors
     /// There is none, or storage cannot be read.
-    pub fn issuer(&self, fingerprint: &Sha256) -> Result<Vec<u8>, CtError> {
+    pub(crate) fn issuer(&self, fingerprint: &Sha256) -> Result<Vec<u8>, CtError> {
         let mut current = self.issuers.current.iter().map(Certificate::der);
         if let Some(issuer) = current.find(|der| Sha256::of(der) == *fingerprint) {
             return Ok(issuer.to_vec());

@@ -5,26 +5,26 @@
 mod head;
 mod issuer;
 mod read;
-mod submit;
+pub(crate) mod submit;
 mod tile;
 
 use std::sync::Arc;
 
+use crate::log::{AppendError, Log, ReadError};
 use crate::protocol::keys::SigningKey;
 use crate::protocol::merkle::OutOfRange;
 use crate::protocol::note::{NoteError, TreeHeadKey};
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::VectorTooLong;
 use crate::protocol::x509::sct::LogSigningError;
-use crate::services::log::{AppendError, Log, ReadError};
 use issuer::Issuers;
 
-pub use head::CtHeadSigner;
-pub use read::{EntryAndProof, LogEntry, MAX_ENTRIES, ProofByHash, TreeHead};
-pub use submit::{Precertificate, PrecertificateLog, Promise, PromiseFuture};
+pub(crate) use head::CtHeadSigner;
+pub(crate) use read::LogEntry;
+pub(crate) use submit::{Precertificate, PrecertificateLog, Promise};
 
 /// The certificate log: the engine with the leaves and signatures of RFC 6962.
-pub struct CtLog {
+pub(crate) struct CtLog {
     log: Log,
     key: Arc<SigningKey>,
     head_key: TreeHeadKey,
@@ -33,7 +33,7 @@ pub struct CtLog {
 
 /// Why the certificate log could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum CtError {
+pub(crate) enum CtError {
     /// The entry was not appended
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -84,7 +84,7 @@ pub enum CtError {
 impl CtLog {
     /// The log over an engine whose heads [`CtHeadSigner`] signs with the same key. `chain` is that
     /// of the authority whose certificates are found here, the issuing one first, the root last.
-    pub fn new(log: Log, signer: &CtHeadSigner, chain: Vec<Certificate>) -> Self {
+    pub(crate) fn new(log: Log, signer: &CtHeadSigner, chain: Vec<Certificate>) -> Self {
         Self {
             log,
             key: Arc::clone(signer.key()),
@@ -94,7 +94,7 @@ impl CtLog {
     }
 
     /// The authorities whose certificates are found here.
-    pub fn roots(&self) -> &[Certificate] {
+    pub(crate) fn roots(&self) -> &[Certificate] {
         let root = self.issuers.current.last();
         root.map_or(&[], std::slice::from_ref)
     }

@@ -3,18 +3,18 @@
 use std::ops::Range;
 
 use super::{CtError, CtLog};
+use crate::log::{Leaf, ReadError};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{LeafInTree, LeafIndex, TreeSize};
 use crate::protocol::note::UnverifiedNote;
 use crate::protocol::time::UnixTime;
-use crate::services::log::{Leaf, ReadError};
 
 /// How many entries one call returns at most.
-pub const MAX_ENTRIES: u64 = 256;
+pub(super) const MAX_ENTRIES: u64 = 256;
 
 /// A signed tree head (RFC 6962 §4.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeHead {
+pub(crate) struct TreeHead {
     /// How many entries the tree has.
     pub size: TreeSize,
     /// When it was signed.
@@ -27,7 +27,7 @@ pub struct TreeHead {
 
 /// An entry as it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEntry {
+pub(crate) struct LogEntry {
     /// The MerkleTreeLeaf, which is what was hashed.
     pub leaf_input: Vec<u8>,
     /// The precertificate and the chain above it.
@@ -36,7 +36,7 @@ pub struct LogEntry {
 
 /// An inclusion proof and the place of the leaf that was named by hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProofByHash {
+pub(crate) struct ProofByHash {
     /// Where the leaf stands.
     pub index: LeafIndex,
     /// The proof, from leaf to root.
@@ -45,7 +45,7 @@ pub struct ProofByHash {
 
 /// An entry with its inclusion proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryAndProof {
+pub(crate) struct EntryAndProof {
     /// The entry.
     pub entry: LogEntry,
     /// The proof, from leaf to root.
@@ -57,7 +57,7 @@ impl CtLog {
     ///
     /// # Errors
     /// The head is not one that this log signed.
-    pub fn tree_head(&self) -> Result<TreeHead, CtError> {
+    pub(crate) fn tree_head(&self) -> Result<TreeHead, CtError> {
         let note = UnverifiedNote::parse(&self.log.head().note)?;
         let head = self.head_key.open(&note)?;
         Ok(TreeHead {
@@ -72,7 +72,7 @@ impl CtLog {
     ///
     /// # Errors
     /// A range that is backwards or begins behind the tree, or storage that cannot be read.
-    pub fn entries(&self, start: u64, end: u64) -> Result<Vec<LogEntry>, CtError> {
+    pub(crate) fn entries(&self, start: u64, end: u64) -> Result<Vec<LogEntry>, CtError> {
         let range = clamp(start, end, self.size())?;
         let leaves = self.log.leaves(range)?;
         Ok(leaves.into_iter().map(LogEntry::from).collect())
@@ -82,7 +82,7 @@ impl CtLog {
     ///
     /// # Errors
     /// Sizes that are zero, in the wrong order or not published, or storage that cannot be read.
-    pub fn consistency(&self, first: u64, second: u64) -> Result<Vec<Sha256>, CtError> {
+    pub(crate) fn consistency(&self, first: u64, second: u64) -> Result<Vec<Sha256>, CtError> {
         if first > second {
             return Err(CtError::SizeOrder);
         }
@@ -98,7 +98,11 @@ impl CtLog {
     ///
     /// # Errors
     /// A size that is not published, a hash that the tree does not have, or storage.
-    pub fn proof_by_hash(&self, leaf_hash: &Sha256, size: u64) -> Result<ProofByHash, CtError> {
+    pub(crate) fn proof_by_hash(
+        &self,
+        leaf_hash: &Sha256,
+        size: u64,
+    ) -> Result<ProofByHash, CtError> {
         let size = self.published(size)?;
         let index = self.log.index_of(leaf_hash)?.ok_or(CtError::UnknownHash)?;
         let leaf = size.locate(index).map_err(|_| CtError::UnknownHash)?;
@@ -110,7 +114,7 @@ impl CtLog {
     ///
     /// # Errors
     /// A size that is not published, a leaf that is not in the tree, or storage.
-    pub fn entry_and_proof(&self, index: u64, size: u64) -> Result<EntryAndProof, CtError> {
+    pub(crate) fn entry_and_proof(&self, index: u64, size: u64) -> Result<EntryAndProof, CtError> {
         let leaf: LeafInTree = self.published(size)?.locate(LeafIndex::new(index))?;
         let end = index.checked_add(1).ok_or(CtError::Range)?;
         let entry = self

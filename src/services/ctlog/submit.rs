@@ -4,17 +4,17 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::{CtError, CtLog};
+use crate::log::{Leaf, Unnumbered};
 use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::sct::{
     PrecertEntry, SignedCertificateTimestamp, place_leaf, precert_chain_entry,
 };
-use crate::services::log::{Leaf, Unnumbered};
 
 /// A precertificate on its way into the log.
 #[derive(Clone, Copy, Debug)]
-pub struct Precertificate<'a> {
+pub(crate) struct Precertificate<'a> {
     /// The signed precertificate in DER.
     pub der: &'a [u8],
     /// What of it the log hashes and signs.
@@ -25,7 +25,7 @@ pub struct Precertificate<'a> {
 
 /// The log's promise, given after the entry was durable and published.
 #[derive(Clone, Debug)]
-pub struct Promise {
+pub(crate) struct Promise {
     /// The promise as it goes into the certificate.
     pub sct: SignedCertificateTimestamp,
     /// Where the entry stands in the log.
@@ -33,10 +33,11 @@ pub struct Promise {
 }
 
 /// The answer of a [`PrecertificateLog`], in time.
-pub type PromiseFuture<'a> = Pin<Box<dyn Future<Output = Result<Promise, CtError>> + Send + 'a>>;
+pub(crate) type PromiseFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Promise, CtError>> + Send + 'a>>;
 
 /// A port: the certificate-transparency log that every certificate passes through.
-pub trait PrecertificateLog: Send + Sync {
+pub(crate) trait PrecertificateLog: Send + Sync {
     /// Enters a precertificate. The promise is made only once the entry would survive a power cut.
     fn add_precertificate<'a>(&'a self, precertificate: Precertificate<'a>) -> PromiseFuture<'a>;
 }
@@ -46,7 +47,7 @@ impl CtLog {
     ///
     /// # Errors
     /// The entry was not appended, or the promise could not be signed.
-    pub async fn add(&self, precertificate: Precertificate<'_>) -> Result<Promise, CtError> {
+    pub(crate) async fn add(&self, precertificate: Precertificate<'_>) -> Result<Promise, CtError> {
         let issuers = self.issuers.unrecorded(precertificate.chain);
         let leaf = Leaf {
             data: precertificate.entry.unplaced_leaf()?,

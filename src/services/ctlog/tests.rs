@@ -1,11 +1,13 @@
+use crate::protocol::merkle::proof::verify_consistency;
 use std::time::Duration;
 
 use super::*;
 use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
+use crate::log::{Leaf, Limits, LogId, Parts};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::KeyAlgorithm;
 use crate::protocol::merkle::{
-    LeafIndex, TileId, TileSpan, TreeSize, leaf_hash, root_from_inclusion, verify_consistency,
+    LeafIndex, TileId, TileSpan, TreeSize, leaf_hash, root_from_inclusion,
 };
 use crate::protocol::time::{Clock, UnixTime, Validity};
 use crate::protocol::x509::extensions::SCT_LIST;
@@ -14,7 +16,6 @@ use crate::protocol::x509::sct::{
 };
 use crate::protocol::x509::testing::{NOW, TestAuthority};
 use crate::protocol::x509::{TrustedCtLog, verify_path, verify_scts};
-use crate::services::log::{Leaf, Limits, LogId, Parts};
 
 struct FixedClock;
 

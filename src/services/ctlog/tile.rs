@@ -2,14 +2,14 @@
 //! checkpoint may block on storage.
 
 use super::{CtError, CtLog};
+use crate::log::ReadError;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{TileId, TileSpan};
 use crate::protocol::x509::sct::tile_leaf;
-use crate::services::log::ReadError;
 
 impl CtLog {
     /// The newest published tree head as a signed note.
-    pub fn checkpoint(&self) -> String {
+    pub(crate) fn checkpoint(&self) -> String {
         self.log.head().note.clone()
     }
 
@@ -17,7 +17,7 @@ impl CtLog {
     ///
     /// # Errors
     /// The tree has no such tile yet, or storage cannot be read.
-    pub fn tile(&self, tile: TileId) -> Result<Vec<Sha256>, CtError> {
+    pub(crate) fn tile(&self, tile: TileId) -> Result<Vec<Sha256>, CtError> {
         self.log.tile(tile).map_err(no_tile)
     }
 
@@ -25,7 +25,7 @@ impl CtLog {
     ///
     /// # Errors
     /// The tree has not so many leaves yet, or storage cannot be read.
-    pub fn data_tile(&self, span: TileSpan) -> Result<Vec<u8>, CtError> {
+    pub(crate) fn data_tile(&self, span: TileSpan) -> Result<Vec<u8>, CtError> {
         let mut tile = Vec::new();
         for leaf in self.log.leaves(span.range()).map_err(no_tile)? {
             let entry = tile_leaf(&leaf.data, &leaf.extra).ok_or(ReadError::Storage)?;

@@ -15,27 +15,27 @@ use zeroize::Zeroizing;
 use crate::protocol::bytes::to_base64url;
 use crate::protocol::identity::IssuerUrl;
 use crate::protocol::keys::{SigningFailed, SigningKey};
-use crate::protocol::time::{Clock, UnixTime};
+use crate::protocol::time::Clock;
 use crate::services::account::{Account, Accounts, AuthenticationError, ClientSecret, Random};
 use crate::services::oidc::{IssuerKeys, IssuerKind, IssuerSettingError, TrustedIssuer};
 
 /// How long a token lives.
-pub const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+pub(crate) const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Whom tokens are for: the audience that Sigstore clients and certificate authorities agree on.
-pub const AUDIENCE: &str = "sigstore";
+pub(crate) const AUDIENCE: &str = "sigstore";
 
 /// Where the discovery document is (OpenID Connect Discovery §4), below the issuer URL.
-pub const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
+pub(crate) const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
 /// Where the keys are, below the issuer URL.
-pub const JWKS_PATH: &str = "/oauth2/jwks";
+pub(crate) const JWKS_PATH: &str = "/oauth2/jwks";
 
 /// Where tokens are given, below the issuer URL.
-pub const TOKEN_PATH: &str = "/oauth2/token";
+pub(crate) const TOKEN_PATH: &str = "/oauth2/token";
 
 /// The issuer that comes with the server.
-pub struct EmbeddedIssuer {
+pub(crate) struct EmbeddedIssuer {
     url: IssuerUrl,
     key: SigningKey,
     jwk: jwk::RsaJwk,
@@ -45,11 +45,9 @@ pub struct EmbeddedIssuer {
 }
 
 /// A token just signed. Wiped from memory when it goes; nothing shows it.
-pub struct IssuedToken {
+pub(crate) struct IssuedToken {
     /// The compact JWT.
     pub jwt: Zeroizing<String>,
-    /// When it expires.
-    pub expires: UnixTime,
 }
 
 /// Why the issuer cannot be set up.
@@ -65,7 +63,7 @@ pub enum IssuerKeyError {
 
 /// Why no token was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum GrantError {
+pub(crate) enum GrantError {
     /// The credentials are not good, or cannot be checked now
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
@@ -93,7 +91,7 @@ impl EmbeddedIssuer {
     ///
     /// # Errors
     /// The key is not RSA.
-    pub fn new(
+    pub(crate) fn new(
         url: IssuerUrl,
         key: SigningKey,
         accounts: Arc<Accounts>,
@@ -115,7 +113,7 @@ impl EmbeddedIssuer {
     ///
     /// # Errors
     /// None for this kind of issuer; the settings are checked as any other's.
-    pub fn as_trusted(&self) -> Result<TrustedIssuer, IssuerSettingError> {
+    pub(crate) fn as_trusted(&self) -> Result<TrustedIssuer, IssuerSettingError> {
         let keys = IssuerKeys::parse(self.jwks().to_string().as_bytes())
             .expect("the issuer's own RSA key is a usable one");
         let trusted = TrustedIssuer::new(self.url.clone(), AUDIENCE, IssuerKind::Email)?;
@@ -124,7 +122,7 @@ impl EmbeddedIssuer {
 
     /// The discovery document (OpenID Connect Discovery §3). It lists what there is: people cannot
     /// sign in yet, so there is no authorization endpoint and no response type.
-    pub fn discovery(&self) -> Value {
+    pub(crate) fn discovery(&self) -> Value {
         let base = self.url.as_str().trim_end_matches('/');
         json!({
             "issuer": self.url.as_str(),
@@ -143,7 +141,7 @@ impl EmbeddedIssuer {
     }
 
     /// The public keys (RFC 7517 §5).
-    pub fn jwks(&self) -> Value {
+    pub(crate) fn jwks(&self) -> Value {
         json!({ "keys": [self.jwk.to_json()] })
     }
 
@@ -151,7 +149,7 @@ impl EmbeddedIssuer {
     ///
     /// # Errors
     /// See [`GrantError`].
-    pub async fn grant_client_credentials(
+    pub(crate) async fn grant_client_credentials(
         &self,
         client_id: &str,
         secret: ClientSecret,
@@ -168,7 +166,7 @@ impl EmbeddedIssuer {
     ///
     /// # Errors
     /// There was no randomness.
-    pub fn issue(&self, account: &Account) -> Result<IssuedToken, SigningFailed> {
+    pub(crate) fn issue(&self, account: &Account) -> Result<IssuedToken, SigningFailed> {
         let now = self.clock.now().floor_to_second();
         let expires = now.after(TOKEN_LIFETIME);
         let id = (self.random)().ok_or(SigningFailed)?;
@@ -192,7 +190,7 @@ impl EmbeddedIssuer {
         let signature = self.key.sign(jwt.as_bytes())?;
         jwt.push('.');
         jwt.push_str(&to_base64url(&signature));
-        Ok(IssuedToken { jwt, expires })
+        Ok(IssuedToken { jwt })
     }
 }
 

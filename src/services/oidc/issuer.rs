@@ -77,13 +77,6 @@ impl TrustedIssuer {
         })
     }
 
-    /// Sets the longest lifetime, `exp` less `iat`, that a token may have; 24 hours by default.
-    #[must_use]
-    pub const fn max_lifetime(mut self, limit: Duration) -> Self {
-        self.max_lifetime = limit;
-        self
-    }
-
     /// Hands the issuer's keys over, so that they are never fetched: the embedded issuer.
     #[must_use]
     pub fn with_keys(mut self, keys: IssuerKeys) -> Self {

@@ -13,8 +13,11 @@ mod key_set;
 mod token;
 mod verify;
 
-pub use issuer::{IssuerKind, IssuerSettingError, SubjectDomain, TrustedIssuer};
+pub(crate) use issuer::IssuerSettingError;
+pub(crate) use issuer::SubjectDomain;
+pub use issuer::{IssuerKind, TrustedIssuer};
 pub use key_cache::{FetchError, KeyPolicy, KeySource};
-pub use key_set::{IssuerKeys, KeySetError};
+pub use key_set::IssuerKeys;
+pub(crate) use key_set::KeySetError;
 pub use token::{MAX_TOKEN_LENGTH, RawToken};
 pub use verify::{IdentityVerifier, TokenError, VerifiedIdentity};

@@ -63,6 +63,7 @@ impl VerifiedIdentity {
     }
 
     /// When the token expires.
+    #[cfg(any(test, feature = "testing"))]
     pub const fn expires(&self) -> UnixTime {
         self.expires
     }

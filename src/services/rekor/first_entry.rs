@@ -7,15 +7,15 @@
 
 use super::v1::{SignatureLogV1, V1Error};
 use super::{RekorError, SignatureLog};
+use crate::log::{Health, Log};
 use crate::protocol::bytes::{Sha256, to_base64};
 use crate::protocol::entry::v1::{ProposalError, ProposedEntry};
 use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{PublicKey, SigningFailed};
-use crate::services::log::{Health, Log};
 
 /// Why a log has no first entry yet; the next start tries again.
 #[derive(Debug, thiserror::Error)]
-pub enum FirstEntryError {
+pub(crate) enum FirstEntryError {
     /// There was no randomness
     #[error(transparent)]
     Signing(#[from] SigningFailed),
@@ -41,7 +41,7 @@ struct Statement<'a> {
 ///
 /// # Errors
 /// See [`FirstEntryError`].
-pub async fn begin(
+pub(crate) async fn begin(
     v1: &SignatureLogV1,
     v2: &SignatureLog,
     trusted_root: &[u8],

@@ -4,29 +4,29 @@
 mod dialect;
 mod first_entry;
 mod signer;
-pub mod v1;
+pub(crate) mod v1;
 
 use std::sync::Arc;
 
-pub use dialect::{Dialect, OpenDialects};
-pub use first_entry::{FirstEntryError, begin};
-pub use signer::CheckpointSigner;
+pub(crate) use dialect::{Dialect, OpenDialects};
+pub(crate) use first_entry::begin;
+pub(crate) use signer::CheckpointSigner;
 
+use crate::log::{AppendError, Leaf, Log, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::{DsseError, Entry, EntryError};
 use crate::protocol::merkle::LeafIndex;
-use crate::services::log::{AppendError, Leaf, Log, SignedHead};
 
 /// The signature log in the Rekor v2 dialect.
 #[derive(Clone)]
-pub struct SignatureLog {
+pub(crate) struct SignatureLog {
     log: Log,
     key_id: Sha256,
 }
 
 /// An entry that is durable and part of the published tree.
 #[derive(Clone, Debug)]
-pub struct LoggedEntry {
+pub(crate) struct LoggedEntry {
     /// Where it stands.
     pub index: LeafIndex,
     /// The log's identity: the whole hash of its note key.
@@ -43,7 +43,7 @@ pub struct LoggedEntry {
 
 /// Why an entry was not logged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RekorError {
+pub(crate) enum RekorError {
     /// It is not one that is admitted
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -57,12 +57,12 @@ pub enum RekorError {
 
 impl SignatureLog {
     /// The service over a log whose note key has this hash (`logId.keyId`).
-    pub const fn new(log: Log, key_id: Sha256) -> Self {
+    pub(crate) const fn new(log: Log, key_id: Sha256) -> Self {
         Self { log, key_id }
     }
 
     /// The log itself, for reading.
-    pub const fn log(&self) -> &Log {
+    pub(crate) const fn log(&self) -> &Log {
         &self.log
     }
 
@@ -70,7 +70,7 @@ impl SignatureLog {
     ///
     /// # Errors
     /// The log did not take it: see [`AppendError`].
-    pub async fn append(&self, entry: impl Into<Entry>) -> Result<LoggedEntry, RekorError> {
+    pub(crate) async fn append(&self, entry: impl Into<Entry>) -> Result<LoggedEntry, RekorError> {
         let entry = entry.into();
         let kind = entry.kind();
         let body = entry.into_body();

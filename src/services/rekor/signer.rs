@@ -1,16 +1,16 @@
 //! How the signature logs sign their heads: as C2SP checkpoints, under their own name.
 
 use super::v1::TreeId;
+use crate::log::HeadSigner;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::note::{Checkpoint, NoteError, NoteKey, UnverifiedNote, sign_checkpoint_of};
 use crate::protocol::time::UnixTime;
-use crate::services::log::HeadSigner;
 
 /// A log's key, the name it signs under, and its origin.
 #[derive(Debug)]
-pub struct CheckpointSigner {
+pub(crate) struct CheckpointSigner {
     key: SigningKey,
     note_key: NoteKey,
     origin: String,
@@ -22,7 +22,7 @@ impl CheckpointSigner {
     ///
     /// # Errors
     /// A name that a note cannot carry.
-    pub fn v2(key: SigningKey, name: &str) -> Result<Self, NoteError> {
+    pub(crate) fn v2(key: SigningKey, name: &str) -> Result<Self, NoteError> {
         let note_key = NoteKey::new(name, key.public_key().clone())?;
         Ok(Self {
             key,
@@ -35,7 +35,7 @@ impl CheckpointSigner {
     ///
     /// # Errors
     /// A name that a note cannot carry.
-    pub fn v1(key: SigningKey, name: &str) -> Result<Self, NoteError> {
+    pub(crate) fn v1(key: SigningKey, name: &str) -> Result<Self, NoteError> {
         let note_key = NoteKey::new(name, key.public_key().clone())?;
         let tree_id = TreeId::of(note_key.key());
         Ok(Self {
@@ -46,12 +46,12 @@ impl CheckpointSigner {
     }
 
     /// The public half with the name; its hash is the log's identity.
-    pub const fn note_key(&self) -> &NoteKey {
+    pub(crate) const fn note_key(&self) -> &NoteKey {
         &self.note_key
     }
 
     /// The key itself: a v1 log signs its promises with it too.
-    pub const fn key(&self) -> &SigningKey {
+    pub(crate) const fn key(&self) -> &SigningKey {
         &self.key
     }
 }

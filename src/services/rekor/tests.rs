@@ -1,12 +1,12 @@
 use super::*;
 use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
 use crate::adapters::system::SystemClock;
+use crate::log::{HeadSigner, Limits, LogId, Parts};
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{TreeSize, leaf_hash, root_from_inclusion};
 use crate::protocol::note::{Checkpoint, UnverifiedNote};
 use crate::protocol::time::UnixTime;
-use crate::services::log::{HeadSigner, Limits, LogId, Parts};
 
 /// A signature log in memory, and its signer.
 pub(crate) fn memory_log() -> (SignatureLog, Arc<CheckpointSigner>) {

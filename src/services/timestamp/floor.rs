@@ -20,7 +20,7 @@ pub(super) struct Floor {
 
 /// Why no time can be given.
 #[derive(Debug, thiserror::Error)]
-pub enum FloorError {
+pub(crate) enum FloorError {
     /// The clock stands before a second that was already spoken for
     #[error("the clock is at {now}, and timestamps were already issued for {floor}")]
     Backwards {

@@ -13,15 +13,16 @@ use crate::protocol::x509::Certificate;
 use crate::services::ledger::Ledger;
 
 use floor::Floor;
-pub use floor::{FloorError, OpenFloorError};
-pub use material::{MaterialError, TsaMaterial};
+pub(crate) use floor::{FloorError, OpenFloorError};
+pub(crate) use material::MaterialError;
+pub use material::TsaMaterial;
 
 /// Where serial numbers come from: 20 random bytes for each call, or none if there is no
 /// randomness.
-pub type SerialSource = Box<dyn Fn() -> Option<[u8; 20]> + Send + Sync>;
+pub(crate) type SerialSource = Box<dyn Fn() -> Option<[u8; 20]> + Send + Sync>;
 
 /// The authority that answers timestamp requests.
-pub struct TimestampAuthority {
+pub(crate) struct TimestampAuthority {
     signer: TokenSigner,
     chain: Vec<Certificate>,
     /// When every certificate of the chain is valid.
@@ -33,7 +34,7 @@ pub struct TimestampAuthority {
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
-pub enum StampError {
+pub(crate) enum StampError {
     /// The request is not one that is answered
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -53,7 +54,7 @@ pub enum StampError {
 
 impl StampError {
     /// What RFC 3161 §2.4.2 calls this failure.
-    pub const fn failure(&self) -> PkiFailure {
+    pub(crate) const fn failure(&self) -> PkiFailure {
         match self {
             Self::Request(error) => error.failure(),
             Self::Policy => PkiFailure::UnacceptedPolicy,
@@ -67,7 +68,7 @@ impl StampError {
     }
 
     /// The refusal as a DER TimeStampResp.
-    pub fn to_response(&self) -> Vec<u8> {
+    pub(crate) fn to_response(&self) -> Vec<u8> {
         tsp::rejection(self.failure(), &self.to_string())
     }
 }
@@ -83,7 +84,7 @@ impl TimestampAuthority {
     ///
     /// # Errors
     /// The record could not be read.
-    pub fn open(
+    pub(crate) fn open(
         material: TsaMaterial,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
@@ -105,7 +106,7 @@ impl TimestampAuthority {
     ///
     /// # Errors
     /// See [`StampError`]. Nothing was issued then.
-    pub async fn stamp(&self, request: &TimestampRequest) -> Result<Vec<u8>, StampError> {
+    pub(crate) async fn stamp(&self, request: &TimestampRequest) -> Result<Vec<u8>, StampError> {
         if request.policy().is_some_and(|policy| policy != tsp::POLICY) {
             return Err(StampError::Policy);
         }
@@ -128,12 +129,12 @@ impl TimestampAuthority {
     }
 
     /// The authority's certificates, the signing leaf first, the root last.
-    pub fn chain(&self) -> &[Certificate] {
+    pub(crate) fn chain(&self) -> &[Certificate] {
         &self.chain
     }
 
     /// Whether the clock allows tokens now: it has not gone back, and the certificates are valid.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         let now = self.clock.now().floor_to_second();
         self.validity.contains(now) && self.floor.allows(now)
     }

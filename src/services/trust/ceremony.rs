@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 use super::renewal::DAY;
 use super::repository::{RepositoryError, TrustRepository, expiry};
 use crate::protocol::keys::{PublicKey, SigningKey};
-use crate::protocol::time::UnixTime;
 use crate::protocol::tuf::{
     KeyId, Metadata, MetadataError, Role, Root, RootChange, SignError, Signed, SuccessionError,
     Version,
@@ -28,7 +27,7 @@ pub struct Proposal {
 }
 
 /// The longest life of a root: longer, and nobody remembers how it is renewed.
-pub const MAX_ROOT_DAYS: u32 = 3650;
+pub(crate) const MAX_ROOT_DAYS: u32 = 3650;
 
 /// A root that waits for signatures, with the one that it would follow.
 #[derive(Clone, Debug)]
@@ -237,11 +236,6 @@ impl SigningRequest {
         self.present
             .check_successor(&self.next)
             .map_err(CeremonyError::Incomplete)
-    }
-
-    /// When the next root would end.
-    pub fn expires(&self) -> UnixTime {
-        self.next.body().expires()
     }
 }
 

@@ -3,12 +3,12 @@
 //! They are made once from public values and kept as bytes. The verifier of this instance reads
 //! the published trust root itself, so that it believes exactly what clients are told.
 
-pub mod ceremony;
+pub(crate) mod ceremony;
 mod published;
-pub mod renewal;
-pub mod repository;
+pub(crate) mod renewal;
+pub(crate) mod repository;
 mod signing_config;
-pub mod target;
+pub(crate) mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -206,6 +206,7 @@ impl Published {
     }
 
     /// Every path under which there is something.
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn paths(&self) -> Vec<String> {
         let mut paths = BTreeSet::new();
         paths.extend(self.timestamp.iter().map(|_| "timestamp.json".to_owned()));

@@ -24,7 +24,7 @@ use crate::protocol::tuf::{
 };
 use crate::services::ledger::{Ledger, LedgerError, Table};
 use error::MAX_DOCUMENT;
-pub use error::{OpenRepositoryError, RepositoryError};
+pub(crate) use error::{OpenRepositoryError, RepositoryError};
 
 /// What a repository signs with.
 #[derive(Debug)]
@@ -245,6 +245,7 @@ impl TrustRepository {
     }
 
     /// The paths of all that can be fetched.
+    #[cfg(any(test, feature = "testing"))]
     pub fn paths(&self) -> Vec<String> {
         self.read().paths()
     }

@@ -39,7 +39,7 @@ impl Target {
 }
 
 /// Every file of an instance.
-pub fn targets(anchors: &Anchors, documents: &TrustDocuments) -> Vec<Target> {
+pub(crate) fn targets(anchors: &Anchors, documents: &TrustDocuments) -> Vec<Target> {
     let origin = anchors.public_url.as_str();
     let document = |name, content: &Document| Target::new(name, "Unknown", None, content.clone());
     let key = |name, usage, uri: String, content: &Document| {

@@ -1,5 +1,7 @@
 //! A repository over a ledger that can be told to fail, with a clock that is moved by hand.
 
+use crate::protocol::tuf::trusted_set::TrustedSet;
+use crate::protocol::tuf::trusted_set::UpdateError;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +12,7 @@ use super::target::Target;
 use crate::protocol::keys::SigningKey;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::tuf::testing::{NOW, key};
-use crate::protocol::tuf::{Custom, SigstoreCustom, TrustedSet, UpdateError};
+use crate::protocol::tuf::{Custom, SigstoreCustom};
 use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
 
 /// Facts of one table in memory.

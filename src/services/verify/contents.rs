@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use x509_cert::name::Name;
 use x509_tsp::{TimeStampResp, TstInfo};
 
-use crate::protocol::bundle::dsse::Envelope;
+use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::bundle::{
     Bundle, BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial,
 };
@@ -22,7 +22,7 @@ use crate::protocol::x509::sct::{SignedCertificateTimestamp, parse_sct_list};
 
 /// Everything that a bundle claims.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Contents {
+pub(crate) struct Contents {
     /// Always false: this is a reading, no verification.
     pub verified: bool,
     /// The bundle format's version.
@@ -40,7 +40,7 @@ pub struct Contents {
 /// Who signed, as a bundle claims.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SignerContents {
+pub(crate) enum SignerContents {
     /// The first is the signing certificate.
     Certificates(Vec<CertificateContents>),
     /// A key that the verifier must know
@@ -53,7 +53,7 @@ pub enum SignerContents {
 /// A certificate, or why it is none.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum CertificateContents {
+pub(crate) enum CertificateContents {
     /// It can be read
     Readable(Box<CertificateFields>),
     /// It cannot
@@ -65,7 +65,7 @@ pub enum CertificateContents {
 
 /// A certificate's fields.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CertificateFields {
+pub(crate) struct CertificateFields {
     /// The subject alternative name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -98,7 +98,7 @@ pub struct CertificateFields {
 
 /// A signed certificate timestamp.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SctContents {
+pub(crate) struct SctContents {
     /// The certificate log's ID in base64.
     pub log_id: String,
     /// RFC 3339.
@@ -108,7 +108,7 @@ pub struct SctContents {
 /// What was signed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum SignedContents {
+pub(crate) enum SignedContents {
     /// The artifact itself
     Message {
         /// The digest that the bundle hints at.
@@ -129,7 +129,7 @@ pub enum SignedContents {
 
 /// An in-toto statement.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct StatementContents {
+pub(crate) struct StatementContents {
     /// What it says about its subjects.
     #[serde(rename(deserialize = "predicateType"))]
     pub predicate_type: String,
@@ -140,7 +140,7 @@ pub struct StatementContents {
 
 /// One thing that a statement is about.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct SubjectContents {
+pub(crate) struct SubjectContents {
     /// Its name.
     #[serde(default)]
     pub name: String,
@@ -151,7 +151,7 @@ pub struct SubjectContents {
 
 /// A log entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EntryContents {
+pub(crate) struct EntryContents {
     /// The log's ID in base64.
     pub log_id: String,
     /// Its position.
@@ -176,7 +176,7 @@ pub struct EntryContents {
 /// A timestamp, or why it is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum TimestampContents {
+pub(crate) enum TimestampContents {
     /// It can be read
     Readable {
         /// genTime, RFC 3339.
@@ -195,7 +195,7 @@ pub enum TimestampContents {
 
 impl Contents {
     /// What a bundle claims.
-    pub fn of(bundle: &Bundle) -> Self {
+    pub(crate) fn of(bundle: &Bundle) -> Self {
         let certificates = |ders: &[Vec<u8>]| {
             SignerContents::Certificates(ders.iter().map(|der| certificate(der)).collect())
         };

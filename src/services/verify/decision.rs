@@ -11,7 +11,7 @@ use crate::protocol::policy::{BundleOutcome, Evidence, NotCounted, Signer, Thres
 
 /// How far a policy is met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PolicyReport {
+pub(crate) struct PolicyReport {
     /// Its name, where it was asked for by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -23,7 +23,7 @@ pub struct PolicyReport {
 
 /// How far a threshold is met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ThresholdReport {
+pub(crate) struct ThresholdReport {
     /// Which of the policy's alternatives it belongs to, from 1; absent where there is only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alternative: Option<usize>,
@@ -45,7 +45,7 @@ pub struct ThresholdReport {
 
 /// What became of one of several bundles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BundleReport {
+pub(crate) struct BundleReport {
     /// Whether it verified, and the policy counts it.
     pub counted: bool,
     /// Why it does not count; empty where it does.
@@ -58,7 +58,7 @@ pub struct BundleReport {
 
 /// A reason against a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ReasonReport {
+pub(crate) struct ReasonReport {
     /// One sentence.
     pub reason: String,
     /// Its stable machine code.

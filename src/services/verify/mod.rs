@@ -11,26 +11,24 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use contents::{
-    CertificateContents, CertificateFields, Contents, EntryContents, SctContents, SignedContents,
-    SignerContents, StatementContents, SubjectContents, TimestampContents,
+pub(crate) use contents::{
+    CertificateContents, CertificateFields, Contents, EntryContents, SignedContents,
+    SignerContents, TimestampContents,
 };
-pub use decision::{BundleReport, PolicyReport, ReasonReport, ThresholdReport};
-pub use question::{Demand, MAX_BUNDLES, PolicyDemand, Question, QuestionError};
-pub use report::{
-    CheckReport, EvidenceReport, Findings, LogEntryReport, Report, SignerReport, TimeReport,
-};
+pub(crate) use decision::{BundleReport, PolicyReport};
+pub(crate) use question::{Demand, PolicyDemand, Question, QuestionError};
+pub(crate) use report::{Findings, Report, SignerReport};
 
 use crate::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot, authenticate, verify};
 use crate::protocol::policy::Policy;
 use crate::protocol::time::Clock;
 
 /// Policies by the names under which callers may ask for them.
-pub type NamedPolicies = BTreeMap<String, Arc<Policy>>;
+pub(crate) type NamedPolicies = BTreeMap<String, Arc<Policy>>;
 
 /// Verifies bundles against one trust root. It reads nothing and connects to nothing.
 #[derive(Clone)]
-pub struct Verifier {
+pub(crate) struct Verifier {
     trust: Arc<TrustedRoot>,
     policies: Arc<NamedPolicies>,
     clock: Arc<dyn Clock>,
@@ -38,7 +36,7 @@ pub struct Verifier {
 
 impl Verifier {
     /// A verifier that believes `trust` and knows no policy by name.
-    pub fn new(trust: Arc<TrustedRoot>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(trust: Arc<TrustedRoot>, clock: Arc<dyn Clock>) -> Self {
         Self {
             trust,
             policies: Arc::default(),
@@ -48,23 +46,23 @@ impl Verifier {
 
     /// The same verifier with policies that callers may name.
     #[must_use]
-    pub fn with_policies(mut self, policies: NamedPolicies) -> Self {
+    pub(crate) fn with_policies(mut self, policies: NamedPolicies) -> Self {
         self.policies = Arc::new(policies);
         self
     }
 
     /// The policy of this name, if there is one.
-    pub fn policy(&self, name: &str) -> Option<Arc<Policy>> {
+    pub(crate) fn policy(&self, name: &str) -> Option<Arc<Policy>> {
         self.policies.get(name).cloned()
     }
 
     /// The names of all policies, in order.
-    pub fn policy_names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn policy_names(&self) -> impl Iterator<Item = &str> {
         self.policies.keys().map(String::as_str)
     }
 
     /// Answers a question. This is work for the processor: callers choose the thread.
-    pub fn answer(&self, question: &Question) -> Report {
+    pub(crate) fn answer(&self, question: &Question) -> Report {
         match question.demand() {
             Demand::Signer(expectation) => {
                 let mut reports = question
@@ -79,7 +77,7 @@ impl Verifier {
     }
 
     /// Whether `bundle` is a signature over `artifact` as the caller expects, and why.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         bundle: &Bundle,
         artifact: &Artifact,

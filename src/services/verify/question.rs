@@ -8,11 +8,11 @@ use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::Policy;
 
 /// The most bundles that one question may have.
-pub const MAX_BUNDLES: usize = 64;
+pub(super) const MAX_BUNDLES: usize = 64;
 
 /// A question that has an answer.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub(crate) struct Question {
     bundles: Vec<Bundle>,
     artifact: Artifact,
     demand: Demand,
@@ -20,7 +20,7 @@ pub struct Question {
 
 /// Who must have signed.
 #[derive(Clone, Debug)]
-pub enum Demand {
+pub(crate) enum Demand {
     /// One whom the caller expects, in the only bundle
     Signer(Expectation),
     /// As many of those as the policy says, over all bundles
@@ -29,7 +29,7 @@ pub enum Demand {
 
 /// A policy to be met.
 #[derive(Clone, Debug)]
-pub struct PolicyDemand {
+pub(crate) struct PolicyDemand {
     /// What must be met.
     pub policy: Arc<Policy>,
     /// Its name, where it was asked for by name.
@@ -40,7 +40,7 @@ pub struct PolicyDemand {
 
 /// Why a question has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum QuestionError {
+pub(crate) enum QuestionError {
     /// Nothing to verify
     #[error("there must be a bundle")]
     NoBundle,
@@ -57,7 +57,7 @@ impl Question {
     ///
     /// # Errors
     /// No bundle, too many, or several without a policy.
-    pub fn new(
+    pub(crate) fn new(
         bundles: Vec<Bundle>,
         artifact: Artifact,
         demand: Demand,
@@ -71,17 +71,17 @@ impl Question {
     }
 
     /// The bundles, at least one.
-    pub fn bundles(&self) -> impl Iterator<Item = &Bundle> {
+    pub(crate) fn bundles(&self) -> impl Iterator<Item = &Bundle> {
         self.bundles.iter()
     }
 
     /// What was signed.
-    pub const fn artifact(&self) -> &Artifact {
+    pub(crate) const fn artifact(&self) -> &Artifact {
         &self.artifact
     }
 
     /// Who must have signed.
-    pub const fn demand(&self) -> &Demand {
+    pub(crate) const fn demand(&self) -> &Demand {
         &self.demand
     }
 }
@@ -91,7 +91,7 @@ impl Demand {
     ///
     /// # Errors
     /// No bundle, too many, or several without a policy.
-    pub const fn check_count(&self, bundles: usize) -> Result<(), QuestionError> {
+    pub(crate) const fn check_count(&self, bundles: usize) -> Result<(), QuestionError> {
         match (bundles, self) {
             (0, _) => Err(QuestionError::NoBundle),
             (1, _) => Ok(()),
@@ -104,7 +104,7 @@ impl Demand {
     }
 
     /// The functions under which the artifact must be hashed for these bundles.
-    pub fn hash_algorithms(&self, bundles: &[Bundle]) -> Vec<HashAlgorithm> {
+    pub(crate) fn hash_algorithms(&self, bundles: &[Bundle]) -> Vec<HashAlgorithm> {
         let key = match self {
             Self::Signer(Expectation::Key(key)) => Some(key),
             Self::Signer(Expectation::Identity(_)) => None,

@@ -16,7 +16,7 @@ use crate::protocol::x509::VerifiedSct;
 
 /// A verdict. `reason` and `code` are there exactly when `verified` is false.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// Whether every step passed.
     pub verified: bool,
     /// The first reason for refusal, one sentence.
@@ -38,7 +38,7 @@ pub struct Report {
 
 /// What was found in one bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Findings {
+pub(crate) struct Findings {
     /// Who signed, once everything is proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<SignerReport>,
@@ -56,7 +56,7 @@ pub struct Findings {
 /// Who signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum SignerReport {
+pub(crate) enum SignerReport {
     /// By a certificate
     Identity {
         /// The OpenID Connect issuer.
@@ -73,7 +73,7 @@ pub enum SignerReport {
 
 /// An established moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TimeReport {
+pub(crate) struct TimeReport {
     /// RFC 3339, UTC.
     pub time: String,
     /// `rfc3161-timestamp` or `log-promise`.
@@ -86,7 +86,7 @@ pub struct TimeReport {
 
 /// A verified log entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LogEntryReport {
+pub(crate) struct LogEntryReport {
     /// The log's URL in the trust root.
     pub log: String,
     /// The log's ID in base64.
@@ -106,7 +106,7 @@ pub struct LogEntryReport {
 
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CheckReport {
+pub(crate) struct CheckReport {
     /// The step's stable name.
     pub name: &'static str,
     /// `passed`, `failed` or `skipped`.
@@ -123,7 +123,7 @@ pub struct CheckReport {
 /// What a check is founded on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum EvidenceReport {
+pub(crate) enum EvidenceReport {
     /// `bundle-form`
     Form {
         /// The version of the bundle format.

@@ -1,3 +1,4 @@
+use crate::services::verify::question::MAX_BUNDLES;
 use serde_json::json;
 
 use super::*;

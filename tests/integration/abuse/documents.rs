@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use signet::protocol::bytes::to_base64url;
+use signet::testing::to_base64url;
 
 use super::{ENTRIES, SIGNING_CERT, TIMESTAMP, VERIFY, World};
 use crate::support::http::{Reply, Request};

@@ -7,8 +7,7 @@ mod paths;
 mod traces;
 
 use serde_json::{Value, json};
-use signet::protocol::bytes::{Sha256, to_base64};
-use signet::protocol::keys::EphemeralKey;
+use signet::testing::{EphemeralKey, Sha256, to_base64};
 
 use crate::support::server::{Plan, TestServer};
 use crate::support::signing::{

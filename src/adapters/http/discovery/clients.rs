@@ -10,7 +10,7 @@ use crate::services::trust::Anchors;
 
 /// A client and what to do with it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Client {
+pub(crate) struct Client {
     /// Its name
     pub name: &'static str,
     /// What can be done, in order
@@ -19,7 +19,7 @@ pub struct Client {
 
 /// Commands for a shell, and what they are for.
 #[derive(Clone, Debug, Serialize)]
-pub struct Step {
+pub(crate) struct Step {
     /// What they do
     pub purpose: &'static str,
     /// Lines for a POSIX shell; `FILE`, `WHO` and other capitals stand for one's own

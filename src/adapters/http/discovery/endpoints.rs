@@ -8,7 +8,7 @@ use crate::services::issuer::{DISCOVERY_PATH, JWKS_PATH, TOKEN_PATH};
 
 /// An endpoint of the server.
 #[derive(Clone, Debug, Serialize)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Whose API it belongs to
     pub api: &'static str,
     /// The method that it takes

@@ -152,7 +152,8 @@ fn without_an_issuer_or_a_repository_of_its_own_there_are_no_commands_for_them()
     for path in ["openid-configuration", "/oauth2/jwks", "/metrics"] {
         assert!(!urls.iter().any(|url| url.ends_with(path)), "{path}");
     }
-    assert!(bare.has(Feature::RekorV1) && !bare.has(Feature::Metrics));
+    assert!(bare.features.contains(&Feature::RekorV1));
+    assert!(!bare.features.contains(&Feature::Metrics));
 }
 
 #[test]

@@ -6,9 +6,9 @@ use actix_web::http::header::{self, HeaderValue};
 use tracing::{error, info};
 
 use super::super::problem::{GatewayError, GrpcCode};
+use crate::log::AppendError;
 use crate::services::ca::{CertificateAuthority, IssueError, KeyRequest, RequestError};
 use crate::services::ctlog::CtError;
-use crate::services::log::AppendError;
 use crate::services::oidc::{IdentityVerifier, RawToken, TokenError};
 
 /// A certificate that was issued, and those above it.

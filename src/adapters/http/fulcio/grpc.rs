@@ -13,13 +13,14 @@ use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
 
 /// The path of the method that issues.
-pub const CREATE_SIGNING_CERTIFICATE: &str = "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
+pub(crate) const CREATE_SIGNING_CERTIFICATE: &str =
+    "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
 
 const GET_TRUST_BUNDLE: &str = "/dev.sigstore.fulcio.v2.CA/GetTrustBundle";
 const GET_CONFIGURATION: &str = "/dev.sigstore.fulcio.v2.CA/GetConfiguration";
 
 /// The service's three methods.
-pub fn methods(
+pub(crate) fn methods(
     identities: &Arc<IdentityVerifier>,
     authority: &Arc<CertificateAuthority>,
     configuration: &FulcioConfiguration,

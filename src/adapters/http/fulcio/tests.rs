@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
+use crate::log::{AppendError, Limits, Log, LogId, Parts};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
@@ -23,7 +24,6 @@ use crate::services::ca::{CaMaterial, IssueError, RequestError};
 use crate::services::ctlog::{CtError, CtHeadSigner, CtLog};
 use crate::services::issuer::{EmbeddedIssuer, generate_key};
 use crate::services::ledger::Ledger;
-use crate::services::log::{AppendError, Limits, Log, LogId, Parts};
 use crate::services::oidc::{FetchError, IssuerKeys, KeyPolicy, KeySource, TokenError};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::tiles;
 use super::*;
-use crate::protocol::bundle::dsse::pre_authentication_encoding;
+use crate::protocol::attestation::dsse::pre_authentication_encoding;
 use crate::protocol::bytes::{from_base64, to_base64};
 use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};

@@ -7,9 +7,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::super::problem::{OpenApiError, SchemaFault};
 use super::{RequestError, V1Error, entry_path};
+use crate::log::AppendError;
 use crate::protocol::entry::v1::ProposalError;
 use crate::protocol::json;
-use crate::services::log::AppendError;
 
 /// Reads a body as JSON.
 pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, OpenApiError> {

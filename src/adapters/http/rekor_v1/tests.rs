@@ -6,9 +6,9 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::log::{AppendError, ReadError};
 use crate::protocol::bytes::{Sha256, from_base64, to_base64};
 use crate::protocol::merkle::leaf_hash;
-use crate::services::log::{AppendError, ReadError};
 use crate::services::rekor::v1::tests::{TestLog, new_key, proposal};
 
 /// A log with its API, which is asked one request at a time.

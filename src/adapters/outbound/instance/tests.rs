@@ -80,14 +80,17 @@ fn whole(cfg: &mut web::ServiceConfig) {
     cfg.route("/api/v2/signingCert", web::post().to(certify))
         .route("/api/v1/timestamp", web::post().to(stamp))
         .route("/api/v2/log/entries", web::post().to(busy))
-        .route("/trust/trusted_root.json", web::get().to(elsewhere))
-        .route("/trust/client_trust_config.json", web::get().to(endless));
+        .route("/trust/trusted_root.json", web::get().to(elsewhere));
+}
+
+fn without_end(cfg: &mut web::ServiceConfig) {
+    cfg.route("/trust/trusted_root.json", web::get().to(endless));
 }
 
 #[tokio::test]
 async fn a_certificate_comes_as_its_chain() {
     let server = serve(None, routes(whole)).await;
-    let request = CertificateRequest::Key {
+    let request = CertificateRequest {
         pem: "key",
         proof: b"proof",
     };
@@ -103,7 +106,10 @@ async fn a_certificate_comes_as_its_chain() {
 async fn a_refusal_shows_the_servers_message_and_never_the_token() {
     let server = serve(None, routes(whole)).await;
     let client = client_of(&server);
-    let request = CertificateRequest::SigningRequest { pem: "request" };
+    let request = CertificateRequest {
+        pem: "key",
+        proof: b"proof",
+    };
 
     let error = client
         .request_certificate("other-secret", &request)
@@ -139,9 +145,9 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn an_endless_answer_is_cut_off() {
-    let server = serve(None, routes(whole)).await;
+    let server = serve(None, routes(without_end)).await;
 
-    let error = client_of(&server).fetch_trust_config().await.unwrap_err();
+    let error = client_of(&server).fetch_trusted_root().await.unwrap_err();
 
     assert!(matches!(error, InstanceError::TooLarge { .. }), "{error}");
 }

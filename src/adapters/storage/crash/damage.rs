@@ -2,8 +2,10 @@
 
 use super::torn::open_journal;
 use super::*;
+use crate::adapters::storage::audit::Difference;
+use crate::adapters::storage::error::DamagedEntry;
+use crate::log::{ReadError, missing_entries};
 use crate::services::ledger::{LedgerError, Table};
-use crate::services::log::{ReadError, missing_entries};
 
 #[tokio::test]
 async fn a_journal_cut_in_the_middle_is_refused_with_the_position() {
@@ -106,7 +108,7 @@ async fn damage_in_a_closed_segment_is_found_by_the_audit() {
     assert!(!report.is_clean());
     assert!(matches!(
         report.differences[0],
-        Difference::Journal(crate::services::log::port::JournalError::Damaged { segment: 1, .. })
+        Difference::Journal(crate::log::port::JournalError::Damaged { segment: 1, .. })
     ));
     fs::remove_file(store.segment()).unwrap();
     let missing = open_journal(store.path());
@@ -288,7 +290,7 @@ async fn an_empty_folder_in_the_journals_place_is_no_store() {
 async fn an_old_copy_for_one_log_is_one_for_all() {
     let mut store = Store::new();
     store.append(4, 50).await;
-    let ct_signer: Arc<dyn crate::services::log::HeadSigner> = TestSigner::new("ct.example");
+    let ct_signer: Arc<dyn crate::log::HeadSigner> = TestSigner::new("ct.example");
     let start_ct = |storage: &Storage| {
         let (signer, clock) = (Arc::clone(&ct_signer), Arc::new(TestClock::default()));
         Log::start(LogId::Ct, signer, clock, storage.parts(), Limits::default()).unwrap()

@@ -1,6 +1,7 @@
 //! Stores that released versions wrote: they open, they are whole, and they go on.
 
 use super::*;
+use crate::adapters::storage::migrate::VERSION;
 use crate::services::ledger::Table;
 
 fn fixtures() -> PathBuf {

@@ -1,7 +1,7 @@
 //! Power cuts: batches that were written in part, and tails that went missing.
 
 use super::*;
-use crate::services::log::tests::{Breaking, Stop};
+use crate::log::tests::{Breaking, Stop};
 
 #[tokio::test]
 async fn a_batch_that_was_torn_anywhere_before_it_was_acknowledged_leaves_no_trace() {

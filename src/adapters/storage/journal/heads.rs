@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::storage::codec::{Fields, put_counted, put_end, put_head};
 use crate::adapters::storage::files;
-use crate::services::log::port::JournalEnd;
-use crate::services::log::{LogId, SignedHead};
+use crate::log::port::JournalEnd;
+use crate::log::{LogId, SignedHead};
 
 const SLOT: usize = 64 << 10;
 

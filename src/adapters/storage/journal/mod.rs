@@ -23,19 +23,17 @@ use self::record::{Draft, Fact, Record};
 use self::segment::{Ending, Unit};
 use self::writer::Writer;
 use super::error::OpenError;
+use crate::log::port::{Batch, Committed, Journal, JournalEnd, JournalError, JournalTail, Place};
+use crate::log::{Leaf, LogId};
 use crate::protocol::merkle::LeafIndex;
 use crate::services::ledger::Table;
-use crate::services::log::port::{
-    Batch, Committed, Journal, JournalEnd, JournalError, JournalTail, Place,
-};
-use crate::services::log::{Leaf, LogId};
 
 /// So many closed segments are kept open for reading.
 const OPEN_SEGMENTS: usize = 64;
 
 /// The journal on disk. One writer, behind a lock; readers do not wait for it.
 #[derive(Debug)]
-pub struct FileJournal {
+pub(crate) struct FileJournal {
     dir: PathBuf,
     writer: Mutex<Writer>,
     readers: Mutex<HashMap<u32, Arc<File>>>,

@@ -16,8 +16,8 @@ use super::writer::Writer;
 use crate::adapters::storage::error::{DamagedEntry, OpenError};
 use crate::adapters::storage::files;
 use crate::adapters::system::random_bytes;
-use crate::services::log::port::JournalEnd;
-use crate::services::log::{LogId, SignedHead};
+use crate::log::port::JournalEnd;
+use crate::log::{LogId, SignedHead};
 
 /// What reading the last segment told.
 struct Found {

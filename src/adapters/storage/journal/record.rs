@@ -8,10 +8,10 @@
 //! good record in a wrong place is a bad record.
 
 use crate::adapters::storage::codec::{Fields, put_counted, put_end, put_head};
+use crate::log::port::{JournalEnd, Place};
+use crate::log::{Leaf, LogId, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::services::ledger::Table;
-use crate::services::log::port::{JournalEnd, Place};
-use crate::services::log::{Leaf, LogId, SignedHead};
 
 /// The bytes before a record's payload.
 pub(super) const FRAME: usize = 9;
@@ -50,7 +50,7 @@ pub(super) struct Header {
 
 /// A change of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub(crate) struct Fact {
     /// Its number among all facts, from one.
     pub number: u64,
     /// The family it belongs to.

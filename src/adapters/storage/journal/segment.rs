@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::record::{Draft, FRAME, Fact, Header, Record, claimed_entry, parse, payload_length};
 use crate::adapters::storage::error::{DamagedEntry, OpenError};
 use crate::adapters::storage::files;
-use crate::services::log::port::{JournalEnd, Place};
-use crate::services::log::{Leaf, LogId, SignedHead};
+use crate::log::port::{JournalEnd, Place};
+use crate::log::{Leaf, LogId, SignedHead};
 
 /// The first bytes of every segment.
 pub(super) const MAGIC: &[u8; 8] = b"SIGNETJ\n";

@@ -12,8 +12,8 @@ use super::heads::{self, HeadFile, Heads};
 use super::record::{Draft, FORMAT, Header, Laid};
 use super::segment;
 use crate::adapters::storage::files;
-use crate::services::log::port::{JournalEnd, JournalError, Place};
-use crate::services::log::{LogId, SignedHead};
+use crate::log::port::{JournalEnd, JournalError, Place};
+use crate::log::{LogId, SignedHead};
 
 /// So many bytes of the disk are left to the state and to whatever else has to go on.
 const RESERVED: u64 = 16 << 20;

@@ -1,10 +1,10 @@
 //! The keys of the state's one tree: a letter for the family, then big-endian integers.
 
 use crate::adapters::storage::journal::record::table_number;
+use crate::log::LogId;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::LeafIndex;
 use crate::services::ledger::Table;
-use crate::services::log::LogId;
 
 /// So many hashes, or places, share one value, which keeps values below 2 KiB.
 pub(super) const CHUNK: u64 = 64;

@@ -13,11 +13,11 @@ use ::sled::{Batch, Db};
 pub(super) use self::open::{open, set_aside};
 use super::codec::{Fields, put_end, put_head};
 use super::journal::record::Fact;
+use crate::log::port::{JournalEnd, Place, State, StateChange, StateError};
+use crate::log::{LogId, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::LeafIndex;
 use crate::services::ledger::{Facts, Table};
-use crate::services::log::port::{JournalEnd, Place, State, StateChange, StateError};
-use crate::services::log::{LogId, SignedHead};
 use key::CHUNK;
 
 /// So many keys are removed at once when a log's state is made anew.
@@ -28,7 +28,7 @@ const VALUE_VERSION: u8 = 1;
 
 /// The state on disk.
 #[derive(Clone, Debug)]
-pub struct SledState {
+pub(crate) struct SledState {
     db: Db,
 }
 

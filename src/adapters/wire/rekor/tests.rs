@@ -3,10 +3,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::log::SignedHead;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize};
 use crate::protocol::time::UnixTime;
-use crate::services::log::SignedHead;
 
 fn submission() -> Value {
     json!({"hashedRekordRequestV002": {

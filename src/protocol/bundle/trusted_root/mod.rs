@@ -1,7 +1,7 @@
 //! The trust root (`dev.sigstore.trustroot.v1.TrustedRoot`): whom a verifier believes, and when.
 
 mod name;
-pub mod wire;
+pub(crate) mod wire;
 
 use der::Encode;
 use der::asn1::{BitStringRef, Null};
@@ -16,10 +16,10 @@ use crate::protocol::tsp::TrustedTsa;
 use crate::protocol::x509::{Certificate, TrustedAuthority, TrustedCtLog};
 
 /// The largest trust root that is read, in bytes.
-pub const MAX_TRUSTED_ROOT_LENGTH: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_TRUSTED_ROOT_LENGTH: usize = 4 * 1024 * 1024;
 
 /// The only media type that the field's clients agree on.
-pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
+pub(crate) const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 
 /// Whom a verifier believes.
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use super::super::proto_json::Bytes;
-use super::super::proto_json::at_most;
+pub(crate) use crate::protocol::proto_json::Bytes;
+use crate::protocol::proto_json::at_most;
 
 /// How many logs or authorities of one kind a trust root may list.
 const MAX_INSTANCES: usize = 256;

@@ -5,8 +5,8 @@ use super::{
     Check, CheckEvidence, CheckName, EstablishedTime, Expectation, LoggedEntry, Proof, Refusal,
     Refused, Verified, VerifiedSigner, refused,
 };
+use crate::protocol::attestation::statement::Statement;
 use crate::protocol::bundle::Artifact;
-use crate::protocol::bundle::statement::Statement;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{KeyDetails, PublicKey};
 use crate::protocol::policy::Identity;

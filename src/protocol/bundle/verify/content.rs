@@ -4,9 +4,9 @@ use super::form::Form;
 use super::signer::Signer;
 use super::trail::Trail;
 use super::{CheckEvidence, CheckName, LoggedEntry, Refusal};
-use crate::protocol::bundle::artifact::digest_text;
-use crate::protocol::bundle::dsse::Envelope;
-use crate::protocol::bundle::statement::{PAYLOAD_TYPE, Statement};
+use crate::protocol::attestation::artifact::digest_text;
+use crate::protocol::attestation::dsse::Envelope;
+use crate::protocol::attestation::statement::{PAYLOAD_TYPE, Statement};
 use crate::protocol::bundle::{Artifact, Content};
 use crate::protocol::bytes::Digest;
 use crate::protocol::keys::{

@@ -3,7 +3,7 @@
 use super::{
     Authentic, AuthenticSigner, CertifiedSigner, EstablishedTime, LoggedEntry, TimeSource,
 };
-use crate::protocol::bundle::statement::Statement;
+use crate::protocol::attestation::statement::Statement;
 use crate::protocol::policy;
 use crate::protocol::x509::Certificate;
 

@@ -131,7 +131,7 @@ struct Proof {
     signer: AuthenticSigner,
     times: Times,
     entries: Vec<LoggedEntry>,
-    statement: Option<super::statement::Statement>,
+    statement: Option<crate::protocol::attestation::statement::Statement>,
     signature: content::SignatureHolds,
 }
 

@@ -1,8 +1,8 @@
 //! Why a bundle is refused: facts, each with a stable code and one sentence.
 
 use super::CheckName;
-use crate::protocol::bundle::artifact::short_name;
-use crate::protocol::bundle::statement::{PAYLOAD_TYPE, StatementError};
+use crate::protocol::attestation::artifact::short_name;
+use crate::protocol::attestation::statement::{PAYLOAD_TYPE, StatementError};
 use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::merkle::{OutOfRange, ProofError};
 use crate::protocol::note::NoteError;

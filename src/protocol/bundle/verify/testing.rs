@@ -1,16 +1,17 @@
 //! A small world for tests: an authority, a certificate log, a signature log, a signer.
 
+use crate::protocol::note::checkpoint::sign_checkpoint;
 use std::time::Duration;
 
 use super::*;
-use crate::protocol::bundle::dsse::{Envelope, EnvelopeSignature};
+use crate::protocol::attestation::dsse::{Envelope, EnvelopeSignature};
 use crate::protocol::bundle::{
     BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial, TrustedLog,
 };
 use crate::protocol::bytes::{HashAlgorithm, Sha256, to_base64};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{TreeSize, leaf_hash, node_hash};
-use crate::protocol::note::{NoteKey, sign_checkpoint};
+use crate::protocol::note::NoteKey;
 use crate::protocol::policy::IdentityMatcher;
 use crate::protocol::time::Validity;
 use crate::protocol::tsp::testing::TestTsa;

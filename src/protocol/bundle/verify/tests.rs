@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::testing::*;
 use super::*;
-use crate::protocol::bundle::dsse::Envelope;
+use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::bundle::{BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial};
 use crate::protocol::bytes::{HashAlgorithm, Sha256};
 use crate::protocol::keys::{KeyAlgorithm, KeyDetails, SigningKey};

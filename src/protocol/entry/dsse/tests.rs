@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::bundle::dsse::EnvelopeSignature;
+use crate::protocol::attestation::dsse::EnvelopeSignature;
 use crate::protocol::keys::SigningKey;
 
 const PAYLOAD: &[u8] = b"{\"_type\":\"https://in-toto.io/Statement/v1\"}";

@@ -5,15 +5,15 @@ use serde::Deserialize;
 use super::super::search::{SearchTerm, SearchTerms, TooManyTerms};
 use super::verifier::{Message, Verifier};
 use super::{EntryError, statement};
-use crate::protocol::bundle::dsse::pre_authentication_encoding;
-use crate::protocol::bundle::statement::PAYLOAD_TYPE;
+use crate::protocol::attestation::dsse::pre_authentication_encoding;
+use crate::protocol::attestation::statement::PAYLOAD_TYPE;
 use crate::protocol::bytes::{Sha256, from_base64_lenient};
 use crate::protocol::json;
 use crate::protocol::keys::SignatureValid;
 
 /// The most signatures of one envelope, and the most keys proposed with it. Every key is tried on
 /// every signature.
-pub const MAX_SIGNATURES: usize = 8;
+pub(super) const MAX_SIGNATURES: usize = 8;
 
 /// Why a text is no envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

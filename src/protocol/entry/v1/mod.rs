@@ -23,14 +23,8 @@ mod ssh;
 mod statement;
 mod verifier;
 
-pub use envelope::{EnvelopeError, MAX_SIGNATURES};
-pub use error::{EntryError, ProposalError};
-pub use minisign::MinisignError;
-pub use pgp::PgpError;
-pub use pki::{MAX_PKI_LENGTH, PkiError, PkiFormat};
-pub use rfc3161::MAX_TIMESTAMP;
-pub use ssh::SshError;
-pub use verifier::{MAX_CHAIN, VerifierError};
+pub(crate) use error::{EntryError, ProposalError};
+pub(crate) use pki::{PkiError, PkiFormat};
 
 use super::search::{SearchTerm, SearchTerms, TooManyTerms};
 use dsse::Dsse;

@@ -12,7 +12,7 @@ use crate::protocol::bytes::MAX_PEM_LENGTH;
 use crate::protocol::keys::{SignatureInvalid, SignatureValid};
 
 /// The longest key or signature that is read, in bytes.
-pub const MAX_PKI_LENGTH: usize = MAX_PEM_LENGTH;
+pub(super) const MAX_PKI_LENGTH: usize = MAX_PEM_LENGTH;
 
 /// A format by its name in Rekor's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crate::protocol::bytes::{Base64, Sha256};
 use crate::protocol::tsp::verify_carried;
 
 /// The longest response that is logged, in bytes.
-pub const MAX_TIMESTAMP: usize = 10 * 1024;
+pub(super) const MAX_TIMESTAMP: usize = 10 * 1024;
 
 /// The spec as it is proposed, and as it is logged.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,9 +1,13 @@
+use crate::protocol::entry::v1::envelope::EnvelopeError;
+use crate::protocol::entry::v1::envelope::MAX_SIGNATURES;
+use crate::protocol::entry::v1::rfc3161::MAX_TIMESTAMP;
+use crate::protocol::entry::v1::verifier::VerifierError;
 use serde_json::{Value, json};
 
 use super::super::hashedrekord::MAX_BODY;
 use super::super::search::MAX_TERMS;
 use super::*;
-use crate::protocol::bundle::dsse::pre_authentication_encoding;
+use crate::protocol::attestation::dsse::pre_authentication_encoding;
 use crate::protocol::bytes::{HashAlgorithm, MAX_PEM_LENGTH, Sha256, to_base64};
 use crate::protocol::keys::{KeyAlgorithm, PublicKey, SignatureInvalid, SigningKey};
 use crate::protocol::tsp::{PkiFailure, TimestampError, rejection};

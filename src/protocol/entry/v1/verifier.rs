@@ -10,7 +10,7 @@ use crate::protocol::keys::{KeyAlgorithm, KeyError, PublicKey, SignatureInvalid,
 use crate::protocol::x509::{Certificate, CertificateError};
 
 /// The longest chain that is read, leaf and root included.
-pub const MAX_CHAIN: usize = 10;
+pub(super) const MAX_CHAIN: usize = 10;
 
 /// Why a text holds no verifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

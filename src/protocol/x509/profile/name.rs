@@ -55,7 +55,7 @@ impl Principal {
 
 /// An authority's name: organisation and common name, both present.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthorityName {
+pub(crate) struct AuthorityName {
     organization: String,
     common_name: String,
 }
@@ -70,7 +70,7 @@ impl AuthorityName {
     ///
     /// # Errors
     /// A part that is empty, longer than 64 characters, or has control characters.
-    pub fn new(organization: &str, common_name: &str) -> Result<Self, AuthorityNameError> {
+    pub(crate) fn new(organization: &str, common_name: &str) -> Result<Self, AuthorityNameError> {
         let fits = |text: &str| {
             (1..=64).contains(&text.chars().count())
                 && !text.trim().is_empty()
@@ -86,12 +86,12 @@ impl AuthorityName {
     }
 
     /// organizationName
-    pub fn organization(&self) -> &str {
+    pub(crate) fn organization(&self) -> &str {
         &self.organization
     }
 
     /// commonName
-    pub fn common_name(&self) -> &str {
+    pub(crate) fn common_name(&self) -> &str {
         &self.common_name
     }
 }

@@ -1,7 +1,7 @@
 //! What a certificate log keeps of a precertificate (RFC 6962 §3.2, §3.4, §4.6).
 
 use super::super::Certificate;
-use super::super::extensions::{POISON, SCT_LIST};
+use super::super::extensions::SCT_LIST;
 use super::super::tbs;
 use super::super::tls::{VectorTooLong, push_vector16, push_vector24};
 use crate::protocol::bytes::Sha256;
@@ -26,10 +26,11 @@ impl PrecertEntry {
     }
 
     /// The entry for a precertificate; none if it has no poison.
+    #[cfg(any(test, feature = "testing"))]
     pub fn of_precertificate(precertificate: &Certificate, issuer: &Certificate) -> Option<Self> {
         Some(Self {
             issuer_key_hash: issuer.public_key().fingerprint(),
-            tbs: tbs::without_extension(precertificate.tbs(), POISON)?,
+            tbs: tbs::without_extension(precertificate.tbs(), super::super::extensions::POISON)?,
         })
     }
 
@@ -68,7 +69,7 @@ const LEAF_INDEX_ZERO: [u8; 8] = [0, 0, 5, 0, 0, 0, 0, 0];
 ///
 /// # Errors
 /// More bytes than the format's length fields can say.
-pub fn precert_chain_entry<'a>(
+pub(crate) fn precert_chain_entry<'a>(
     precertificate: &[u8],
     chain: impl IntoIterator<Item = &'a Certificate>,
 ) -> Result<Vec<u8>, VectorTooLong> {

@@ -15,7 +15,7 @@ const LENGTH: usize = 8;
 ///
 /// # Errors
 /// The index has more than 40 bits.
-pub fn leaf_index_extension(index: LeafIndex) -> Result<[u8; LENGTH], NoPlace> {
+pub(crate) fn leaf_index_extension(index: LeafIndex) -> Result<[u8; LENGTH], NoPlace> {
     const LEAF_INDEX: u8 = 0;
     match index.get().to_be_bytes() {
         [0, 0, 0, a, b, c, d, e] => Ok([LEAF_INDEX, 0, 5, a, b, c, d, e]),
@@ -28,7 +28,7 @@ pub fn leaf_index_extension(index: LeafIndex) -> Result<[u8; LENGTH], NoPlace> {
 ///
 /// # Errors
 /// The index has more than 40 bits, or the bytes are too few for a leaf.
-pub fn place_leaf(leaf: &mut [u8], time: UnixTime, index: LeafIndex) -> Result<(), NoPlace> {
+pub(crate) fn place_leaf(leaf: &mut [u8], time: UnixTime, index: LeafIndex) -> Result<(), NoPlace> {
     // SPEC RFC 6962 §3.4: version, type, and then the time; the extensions come last.
     let (head, extensions) = leaf.split_last_chunk_mut::<LENGTH>().ok_or(NoPlace)?;
     let timestamp = head.get_mut(2..10).ok_or(NoPlace)?;

@@ -5,7 +5,7 @@ use crate::protocol::bytes::Sha256;
 
 /// A `PrecertChainEntry` taken apart (RFC 6962 §4.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrecertChain<'a> {
+pub(crate) struct PrecertChain<'a> {
     /// The precertificate in DER.
     pub precertificate: &'a [u8],
     /// The certificates above it in DER, the issuing one first.
@@ -14,7 +14,7 @@ pub struct PrecertChain<'a> {
 
 impl<'a> PrecertChain<'a> {
     /// Reads the `extra_data` of a precertificate's entry; none where it is anything else.
-    pub fn parse(extra_data: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(extra_data: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(extra_data);
         let precertificate = reader.vector24()?;
         let mut chain = Reader::new(reader.vector24()?);
@@ -32,7 +32,7 @@ impl<'a> PrecertChain<'a> {
 /// The `TileLeaf` of a precertificate from the `MerkleTreeLeaf` and the `extra_data` of its entry:
 /// the timestamped entry, the precertificate, and the fingerprints of its issuers. None where they
 /// are not those of a precertificate.
-pub fn tile_leaf(leaf_input: &[u8], extra_data: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn tile_leaf(leaf_input: &[u8], extra_data: &[u8]) -> Option<Vec<u8>> {
     let timestamped_entry = leaf_input.strip_prefix(&[0, 0])?;
     is_of_precertificate(timestamped_entry).then_some(())?;
     let chain = PrecertChain::parse(extra_data)?;

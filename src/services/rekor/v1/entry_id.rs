@@ -7,7 +7,7 @@ use crate::protocol::bytes::Sha256;
 
 /// The whole name of an entry: tree ID and leaf hash, 80 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EntryId {
+pub(crate) struct EntryId {
     tree: TreeId,
     leaf: Sha256,
 }
@@ -26,7 +26,7 @@ pub struct NotAnEntryName;
 
 impl EntryId {
     /// The name of the leaf with this hash in this tree.
-    pub const fn new(tree: TreeId, leaf: Sha256) -> Self {
+    pub(crate) const fn new(tree: TreeId, leaf: Sha256) -> Self {
         Self { tree, leaf }
     }
 }

@@ -10,13 +10,15 @@ mod tree_id;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use entry_id::{EntryId, EntryName, NotAnEntryName};
-pub use read::{Consistency, MAX_WANTED, Wanted};
-pub use search::{MAX_FOUND, Operator, Query};
-pub use tree_id::TreeId;
+pub(crate) use entry_id::{EntryId, EntryName, NotAnEntryName};
+pub(crate) use read::{Consistency, MAX_WANTED, Wanted};
+pub(crate) use search::Operator;
+pub(crate) use search::Query;
+pub(crate) use tree_id::TreeId;
 
 use self::kept::Kept;
 use super::CheckpointSigner;
+use crate::log::{AppendError, Leaf, Log, ReadError, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::SearchTerm;
 use crate::protocol::entry::v1::{AdmittedEntry, EntryError};
@@ -24,10 +26,9 @@ use crate::protocol::keys::SigningFailed;
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::protocol::note::EntryPromise;
 use crate::protocol::time::Clock;
-use crate::services::log::{AppendError, Leaf, Log, ReadError, SignedHead};
 
 /// The signature log in the Rekor v1 dialect.
-pub struct SignatureLogV1 {
+pub(crate) struct SignatureLogV1 {
     log: Log,
     signer: Arc<CheckpointSigner>,
     tree_id: TreeId,
@@ -38,7 +39,7 @@ pub struct SignatureLogV1 {
 
 /// An entry that is durable, with the log's promise and the proof that it is in a published tree.
 #[derive(Clone, Debug)]
-pub struct LoggedEntry {
+pub(crate) struct LoggedEntry {
     /// Its name.
     pub id: EntryId,
     /// The log's ID: SHA-256 of its key's SubjectPublicKeyInfo.
@@ -59,7 +60,7 @@ pub struct LoggedEntry {
 
 /// Why the log did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum V1Error {
+pub(crate) enum V1Error {
     /// The entry is not one that is admitted
     #[error("error processing entry: {0}")]
     Entry(#[from] EntryError),
@@ -101,7 +102,7 @@ pub enum V1Error {
 
 impl SignatureLogV1 {
     /// The service over a log whose heads this signer signs.
-    pub fn new(log: Log, signer: Arc<CheckpointSigner>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(log: Log, signer: Arc<CheckpointSigner>, clock: Arc<dyn Clock>) -> Self {
         let last_second = AtomicU64::new(log.head().time.seconds());
         Self {
             tree_id: TreeId::of(signer.note_key().key()),
@@ -113,27 +114,27 @@ impl SignatureLogV1 {
     }
 
     /// The log's number.
-    pub const fn tree_id(&self) -> TreeId {
+    pub(crate) const fn tree_id(&self) -> TreeId {
         self.tree_id
     }
 
     /// The key that the log's checkpoints and promises are verified with, in PEM.
-    pub fn public_key_pem(&self) -> String {
+    pub(crate) fn public_key_pem(&self) -> String {
         self.signer.note_key().key().to_pem()
     }
 
     /// The log itself, for its head and its health.
-    pub const fn log(&self) -> &Log {
+    pub(crate) const fn log(&self) -> &Log {
         &self.log
     }
 
     /// The log's key, with the name under which it signs.
-    pub fn signer(&self) -> &CheckpointSigner {
+    pub(crate) fn signer(&self) -> &CheckpointSigner {
         &self.signer
     }
 
     /// The newest published head.
-    pub fn head(&self) -> Arc<SignedHead> {
+    pub(crate) fn head(&self) -> Arc<SignedHead> {
         self.log.head()
     }
 
@@ -142,7 +143,7 @@ impl SignatureLogV1 {
     ///
     /// # Errors
     /// The log has the entry already, did not take it, or had no randomness to sign with.
-    pub async fn append(&self, entry: AdmittedEntry) -> Result<LoggedEntry, V1Error> {
+    pub(crate) async fn append(&self, entry: AdmittedEntry) -> Result<LoggedEntry, V1Error> {
         let (body, terms) = entry.into_parts();
         let id = EntryId::new(self.tree_id, leaf_hash(&body));
         let kept = Kept {

@@ -1,13 +1,13 @@
 //! Entries and proofs, read again. Everything here may block on storage.
 
 use super::{EntryId, EntryName, Kept, LoggedEntry, SignatureLogV1, V1Error};
+use crate::log::ReadError;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::v1::ProposedEntry;
 use crate::protocol::merkle::{LeafIndex, TreeSize, leaf_hash};
-use crate::services::log::ReadError;
 
 /// The most entries that are read for one request.
-pub const MAX_WANTED: usize = 10;
+pub(crate) const MAX_WANTED: usize = 10;
 
 /// How an entry is asked for.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub enum Wanted {
 
 /// The proof that a tree begins with an older one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consistency {
+pub(crate) struct Consistency {
     /// The proof; empty where both trees are one.
     pub hashes: Vec<Sha256>,
     /// The newer tree's root.
@@ -35,7 +35,7 @@ impl SignatureLogV1 {
     ///
     /// # Errors
     /// Too many are wanted, a proposal has no canonical form, or storage cannot be read.
-    pub fn entries(&self, wanted: &[Wanted]) -> Result<Vec<LoggedEntry>, V1Error> {
+    pub(crate) fn entries(&self, wanted: &[Wanted]) -> Result<Vec<LoggedEntry>, V1Error> {
         if wanted.len() > MAX_WANTED {
             return Err(V1Error::TooManyWanted(wanted.len()));
         }
@@ -47,7 +47,7 @@ impl SignatureLogV1 {
     ///
     /// # Errors
     /// As [`Self::entries`].
-    pub fn entry(&self, wanted: &Wanted) -> Result<Option<LoggedEntry>, V1Error> {
+    pub(crate) fn entry(&self, wanted: &Wanted) -> Result<Option<LoggedEntry>, V1Error> {
         let index = match wanted {
             Wanted::Index(index) => Some(LeafIndex::new(*index)),
             Wanted::Name(name) => match name.within(self.tree_id) {
@@ -88,7 +88,7 @@ impl SignatureLogV1 {
     ///
     /// # Errors
     /// Sizes that are zero, in the wrong order or not published, an unknown tree, or storage.
-    pub fn consistency(
+    pub(crate) fn consistency(
         &self,
         tree_id: Option<u64>,
         first: u64,
@@ -118,7 +118,7 @@ impl SignatureLogV1 {
     ///
     /// # Errors
     /// It is not.
-    pub fn check_tree_id(&self, named: Option<u64>) -> Result<(), V1Error> {
+    pub(crate) fn check_tree_id(&self, named: Option<u64>) -> Result<(), V1Error> {
         match named {
             Some(named) if i64::try_from(named) != Ok(self.tree_id.get()) => {
                 Err(V1Error::TreeId(named))

@@ -6,14 +6,14 @@ use crate::protocol::entry::SearchTerm;
 use crate::protocol::merkle::LeafIndex;
 
 /// The most entries that one search finds: the newest ones.
-pub const MAX_FOUND: usize = 1_000;
+pub(super) const MAX_FOUND: usize = 1_000;
 
 /// The most places that a search for entries with several terms at once looks at.
 const MAX_STEPS: usize = 20_000;
 
 /// Which of a query's terms an entry must have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Operator {
+pub(crate) enum Operator {
     /// Any of them
     #[default]
     Or,
@@ -23,7 +23,7 @@ pub enum Operator {
 
 /// What is searched for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query {
+pub(crate) struct Query {
     /// What the entries have.
     pub terms: Vec<SearchTerm>,
     /// Which of it.
@@ -36,7 +36,7 @@ impl SignatureLogV1 {
     ///
     /// # Errors
     /// Storage cannot be read.
-    pub fn search(&self, query: &Query) -> Result<Vec<EntryId>, V1Error> {
+    pub(crate) fn search(&self, query: &Query) -> Result<Vec<EntryId>, V1Error> {
         let keys: Vec<_> = query.terms.iter().map(SearchTerm::key).collect();
         let found = match query.operator {
             Operator::And if keys.len() > 1 => self.with_all(&keys)?,

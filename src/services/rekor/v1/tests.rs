@@ -1,13 +1,14 @@
 use super::*;
 use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
+use crate::log::tests::TestClock;
+use crate::log::{Limits, LogId, Parts};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::entry::v1::ProposedEntry;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
-use crate::protocol::merkle::{TreeSize, root_from_inclusion, verify_consistency};
+use crate::protocol::merkle::proof::verify_consistency;
+use crate::protocol::merkle::{TreeSize, root_from_inclusion};
 use crate::protocol::note::{Checkpoint, UnverifiedNote};
 use crate::protocol::time::UnixTime;
-use crate::services::log::tests::TestClock;
-use crate::services::log::{Limits, LogId, Parts};
 
 /// A v1 log in memory, what it is made of, and its clock.
 pub(crate) struct TestLog {

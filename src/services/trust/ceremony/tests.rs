@@ -1,6 +1,7 @@
 use super::*;
 use crate::protocol::time::Clock as _;
-use crate::protocol::tuf::{RuleError, TrustedSet};
+use crate::protocol::tuf::RuleError;
+use crate::protocol::tuf::trusted_set::TrustedSet;
 use crate::services::trust::renewal::{RepositoryHealth, RootTerm};
 use crate::services::trust::testing::{TestInstance, outside_key, refresh};
 

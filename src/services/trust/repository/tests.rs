@@ -1,7 +1,8 @@
+use crate::protocol::tuf::trusted_set::TrustedSet;
+use crate::protocol::tuf::trusted_set::UpdateError;
 use std::time::Duration;
 
 use super::*;
-use crate::protocol::tuf::{TrustedSet, UpdateError};
 use crate::services::trust::renewal::RepositoryHealth;
 use crate::services::trust::testing::{TestInstance, outside_key, refresh};
 

@@ -11,13 +11,13 @@ use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, OpenError};
 use crate::app::LogSigners;
 use crate::config;
-use crate::services::log::HeadSigner;
+use crate::log::HeadSigner;
 
 /// Derives everything anew from the journal and compares it with what is stored.
 ///
 /// # Errors
 /// The configuration, a store that cannot be opened, or one that is not whole.
-pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
+pub(crate) fn fsck(args: &StoreArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
     let dir = &settings.server.data_dir;
     require_store(dir)?;
@@ -44,7 +44,7 @@ pub fn fsck(args: &StoreArgs) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The configuration, or a journal that cannot be read.
-pub fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
+pub(crate) fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
     require_store(&settings.server.data_dir)?;
     let sizes = storage::rebuild(&settings.server.data_dir).map_err(not_opened)?;

@@ -1,34 +1,42 @@
 //! The command line: one file for each command. Results go to standard output, everything that is
 //! meant for people to standard error, and the verdict into the exit status.
 
-pub mod account;
-pub mod args;
+pub(crate) mod account;
+pub(crate) mod args;
 mod artifact;
-pub mod demo;
-pub mod inspect;
+pub(crate) mod demo;
+pub(crate) mod inspect;
 mod journey;
-pub mod output;
-pub mod policy;
-pub mod serve;
-pub mod sign;
-pub mod store;
-pub mod trust;
-pub mod verify;
+pub(crate) mod output;
+pub(crate) mod policy;
+pub(crate) mod serve;
+pub(crate) mod sign;
+pub(crate) mod store;
+pub(crate) mod trust;
+pub(crate) mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::Parser as _;
 
 use crate::adapters::outbound::instance::InstanceClient;
 use crate::adapters::storage;
 use crate::adapters::system::{SystemClock, keep_files_private};
+use crate::adapters::telemetry;
 use crate::{app, config};
 use args::{AccountArgs, Cli, Command};
 use output::{Failure, Output};
 
-/// Does what the command line says and tells how it ended.
+/// Runs the command that the process's arguments name.
+pub fn main() -> ExitCode {
+    telemetry::install_panic_hook();
+    dispatch(&Cli::parse())
+}
+
+/// Runs a command and returns its exit status.
 pub fn dispatch(cli: &Cli) -> ExitCode {
     // What the commands for signers write is theirs to share.
     if !matches!(cli.command, Command::Sign(_) | Command::Verify(_)) {

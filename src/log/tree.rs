@@ -8,7 +8,7 @@ use crate::protocol::merkle::{Frontier, LeafIndex, NodeId, TILE_HEIGHT, TreeSize
 
 /// Appends leaves to the edge and collects what the rows of tiles gain. `complete` is told every
 /// node that becomes complete.
-pub fn extend(
+pub(crate) fn extend(
     frontier: &mut Frontier,
     rows: &mut Vec<RowExtension>,
     leaf_hashes: impl IntoIterator<Item = Sha256>,

@@ -11,10 +11,11 @@ use crate::protocol::bytes::{ProtoBytes, to_base64};
 
 /// A non-negative 64-bit integer: written as decimal text, read as text or number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Decimal(pub u64);
+pub(crate) struct Decimal(pub u64);
 
 impl Decimal {
-    pub(super) const fn is_zero(&self) -> bool {
+    /// Whether it is 0, which proto3 JSON leaves out.
+    pub(crate) const fn is_zero(&self) -> bool {
         self.0 == 0
     }
 }
@@ -81,7 +82,7 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 /// Reads a list of at most `N` elements and stops at the first one too many; `null` is empty.
-pub(super) fn at_most<'de, D, T, const N: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(crate) fn at_most<'de, D, T, const N: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -44,7 +44,7 @@ impl ServeArgs {
 ///
 /// # Errors
 /// The configuration is refused, the store is damaged, or the server cannot run.
-pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
     telemetry::start(&settings.telemetry).context("telemetry")?;
     async_runtime()?.block_on(async {

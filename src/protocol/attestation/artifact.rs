@@ -57,7 +57,7 @@ impl FromStr for Artifact {
 }
 
 /// A digest as people write it, `sha256:<hex>`.
-pub(super) fn digest_text(digest: &Digest) -> String {
+pub(crate) fn digest_text(digest: &Digest) -> String {
     format!(
         "{}:{}",
         short_name(digest.algorithm()),
@@ -66,13 +66,13 @@ pub(super) fn digest_text(digest: &Digest) -> String {
 }
 
 /// The function with this name, if it is known.
-pub(super) fn algorithm_named(name: &str) -> Option<HashAlgorithm> {
+pub(crate) fn algorithm_named(name: &str) -> Option<HashAlgorithm> {
     ALL.into_iter()
         .find(|algorithm| short_name(*algorithm) == name)
 }
 
 /// The function's name as in-toto and the command line write it.
-pub(super) const fn short_name(algorithm: HashAlgorithm) -> &'static str {
+pub(crate) const fn short_name(algorithm: HashAlgorithm) -> &'static str {
     match algorithm {
         HashAlgorithm::Sha256 => "sha256",
         HashAlgorithm::Sha384 => "sha384",

@@ -40,7 +40,7 @@ pub struct DemoArgs {
 ///
 /// # Errors
 /// A step did not end as it must.
-pub fn run(args: &DemoArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let folder = tempfile::tempdir().context("no temporary directory")?;
     async_runtime()?.block_on(async {
         let stop = stop_signal().context("the system gives no signals")?;

@@ -29,7 +29,7 @@ pub enum PolicyCommand {
 ///
 /// # Errors
 /// A file that cannot be read, or a policy that is refused.
-pub fn run(command: &PolicyCommand) -> Result<(), Failure> {
+pub(crate) fn run(command: &PolicyCommand) -> Result<(), Failure> {
     let PolicyCommand::Check { file, json } = command;
     let text = read(file).map_err(Failure::usage)?;
     let (document, policy) = check(&text)

@@ -94,7 +94,7 @@ pub enum CeremonyCommand {
 ///
 /// # Errors
 /// The server or the store could not be reached, or refused.
-pub fn run(args: &TrustArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &TrustArgs) -> Result<(), Failure> {
     let ask = |request| ask(&args.store, request);
     match &args.command {
         TrustCommand::Show { json } => {

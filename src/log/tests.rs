@@ -1,3 +1,5 @@
+use crate::protocol::merkle::proof::verify_consistency;
+use crate::protocol::note::checkpoint::sign_checkpoint;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,8 +10,8 @@ use super::port::{
 use super::*;
 use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
-use crate::protocol::merkle::{leaf_hash, root_from_inclusion, verify_consistency};
-use crate::protocol::note::{Checkpoint, NoteKey, UnverifiedNote, sign_checkpoint};
+use crate::protocol::merkle::{leaf_hash, root_from_inclusion};
+use crate::protocol::note::{Checkpoint, NoteKey, UnverifiedNote};
 
 /// Signs as the Rekor v2 log does.
 pub(crate) struct TestSigner {

@@ -7,7 +7,7 @@
 //! whatever the state lacks.
 
 mod pool;
-pub mod port;
+pub(crate) mod port;
 mod read;
 mod recover;
 mod sequencer;
@@ -21,11 +21,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use self::pool::Pool;
-pub use self::port::{Journal, State};
+pub(crate) use self::port::{Journal, State};
 use self::read::Reader;
-pub use self::recover::RecoverError;
-pub use self::start::{StartError, missing_entries, rebuild_state};
-pub use self::tree::extend;
+pub(crate) use self::recover::RecoverError;
+pub(crate) use self::start::StartError;
+pub(crate) use self::start::missing_entries;
+pub(crate) use self::start::rebuild_state;
+pub(crate) use self::tree::extend;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningFailed;
 use crate::protocol::merkle::{LeafInTree, LeafIndex, TileId, TileSpan, TreeSize};
@@ -109,7 +111,7 @@ pub struct SignedHead {
 
 /// The receipt for a leaf: it is durable and part of the published tree.
 #[derive(Clone, Debug)]
-pub struct Appended {
+pub(crate) struct Appended {
     /// Where the leaf stands.
     pub index: LeafIndex,
     /// A published head that contains it.
@@ -121,7 +123,7 @@ pub struct Appended {
 /// Why a leaf was not appended. Only `Stopped` leaves open whether it will be in the tree:
 /// appending it again after a restart tells.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
+pub(crate) enum AppendError {
     /// The same leaf is in the log already
     #[error("an equivalent entry already exists in the transparency log with index {}", .0.get())]
     Duplicate(LeafIndex),
@@ -155,15 +157,15 @@ pub enum AppendError {
 ///
 /// # Errors
 /// The leaf's format cannot express the index.
-pub type Finish = fn(&mut Leaf, LeafIndex, UnixTime) -> Result<(), Unnumbered>;
+pub(crate) type Finish = fn(&mut Leaf, LeafIndex, UnixTime) -> Result<(), Unnumbered>;
 
 /// The format of a log's leaves has no number for any more of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the leaf's format cannot express its index")]
-pub struct Unnumbered;
+pub(crate) struct Unnumbered;
 
 /// Signs heads in a log's own way, and reads back what it signed.
-pub trait HeadSigner: Send + Sync {
+pub(crate) trait HeadSigner: Send + Sync {
     /// The log's origin, the first line of its checkpoints.
     fn origin(&self) -> &str;
 
@@ -179,7 +181,7 @@ pub trait HeadSigner: Send + Sync {
 
 /// How much may wait for the sequencer at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// How many leaves.
     pub pool_entries: usize,
     /// How many bytes they may have together.
@@ -206,7 +208,7 @@ pub struct Parts {
 
 /// How a log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
+pub(crate) enum Health {
     /// Appends are accepted.
     Ok,
     /// The journal is behind what was once signed; reads are answered, appends refused.
@@ -221,14 +223,14 @@ pub enum Health {
 }
 
 /// The most leaves that one read returns.
-pub const MAX_LEAVES_PER_READ: u64 = 1024;
+pub(crate) const MAX_LEAVES_PER_READ: u64 = 1024;
 
 /// The most search keys that a leaf may have.
-pub const MAX_KEYS_PER_LEAF: usize = 8192;
+pub(crate) const MAX_KEYS_PER_LEAF: usize = 8192;
 
 /// A log that can be appended to and read. Cloning gives another handle to the same log.
 #[derive(Clone)]
-pub struct Log {
+pub(crate) struct Log {
     handle: Arc<Handle>,
 }
 
@@ -263,7 +265,7 @@ impl Shared {
 
 /// Why something could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
+pub(crate) enum ReadError {
     /// Outside the published tree
     #[error("the tree has {size} leaves")]
     OutOfRange {
@@ -281,7 +283,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn start(
+    pub(crate) fn start(
         id: LogId,
         signer: Arc<dyn HeadSigner>,
         clock: Arc<dyn Clock>,
@@ -296,7 +298,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`AppendError`].
-    pub async fn append(&self, leaf: Leaf) -> Result<Appended, AppendError> {
+    pub(crate) async fn append(&self, leaf: Leaf) -> Result<Appended, AppendError> {
         self.enter(leaf, None).await
     }
 
@@ -306,7 +308,11 @@ impl Log {
     ///
     /// # Errors
     /// See [`AppendError`].
-    pub async fn append_with(&self, leaf: Leaf, finish: Finish) -> Result<Appended, AppendError> {
+    pub(crate) async fn append_with(
+        &self,
+        leaf: Leaf,
+        finish: Finish,
+    ) -> Result<Appended, AppendError> {
         self.enter(leaf, Some(finish)).await
     }
 
@@ -328,23 +334,18 @@ impl Log {
         answer.await.unwrap_or(Err(AppendError::Stopped))
     }
 
-    /// Which log this is.
-    pub fn id(&self) -> LogId {
-        self.handle.reader.id
-    }
-
     /// The newest published head.
-    pub fn head(&self) -> Arc<SignedHead> {
+    pub(crate) fn head(&self) -> Arc<SignedHead> {
         self.handle.shared.head()
     }
 
     /// How the log is.
-    pub fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         *self.handle.shared.health.borrow()
     }
 
     /// Waits until the log has failed, for ever if it does not.
-    pub async fn failed(&self) {
+    pub(crate) async fn failed(&self) {
         let mut health = self.handle.shared.health.subscribe();
         if health.wait_for(|now| *now == Health::Failed).await.is_err() {
             std::future::pending::<()>().await;
@@ -353,7 +354,7 @@ impl Log {
 
     /// Lets no more leaves in and waits until those that wait are durable and answered. From then
     /// on the sequencer holds nothing of the storage.
-    pub async fn drain(&self) {
+    pub(crate) async fn drain(&self) {
         self.handle.shared.pool.close();
         let mut health = self.handle.shared.health.subscribe();
         let _ = health.wait_for(|now| *now != Health::Ok).await;
@@ -363,7 +364,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn inclusion_proof(&self, leaf: LeafInTree) -> Result<Vec<Sha256>, ReadError> {
+    pub(crate) fn inclusion_proof(&self, leaf: LeafInTree) -> Result<Vec<Sha256>, ReadError> {
         self.published(leaf.size().get())?;
         self.handle.reader.inclusion_proof(leaf)
     }
@@ -372,7 +373,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn consistency_proof(
+    pub(crate) fn consistency_proof(
         &self,
         old: TreeSize,
         new: TreeSize,
@@ -385,7 +386,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn root_at(&self, size: TreeSize) -> Result<Sha256, ReadError> {
+    pub(crate) fn root_at(&self, size: TreeSize) -> Result<Sha256, ReadError> {
         self.published(size.get())?;
         self.handle.reader.root(size)
     }
@@ -395,7 +396,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn leaves(&self, range: Range<u64>) -> Result<Vec<Leaf>, ReadError> {
+    pub(crate) fn leaves(&self, range: Range<u64>) -> Result<Vec<Leaf>, ReadError> {
         self.published(range.end)?;
         let end = range
             .end
@@ -407,7 +408,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn index_of(&self, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, ReadError> {
+    pub(crate) fn index_of(&self, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, ReadError> {
         let size = self.head().size;
         let index = self.handle.reader.index_of(leaf_hash)?;
         Ok(index.filter(|index| index.get() < size.get()))
@@ -419,7 +420,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn search(
+    pub(crate) fn search(
         &self,
         key: &Sha256,
         before: Option<LeafIndex>,
@@ -434,7 +435,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn leaf_hash(&self, index: LeafIndex) -> Result<Sha256, ReadError> {
+    pub(crate) fn leaf_hash(&self, index: LeafIndex) -> Result<Sha256, ReadError> {
         self.published(index.get().saturating_add(1))?;
         self.handle.reader.leaf_hash(index)
     }
@@ -443,7 +444,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn tile(&self, tile: TileId) -> Result<Vec<Sha256>, ReadError> {
+    pub(crate) fn tile(&self, tile: TileId) -> Result<Vec<Sha256>, ReadError> {
         let size = self.head().size;
         if !tile.is_within(size) {
             return Err(ReadError::OutOfRange { size: size.get() });
@@ -456,7 +457,7 @@ impl Log {
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn entry_bundle(&self, span: TileSpan) -> Result<Vec<u8>, ReadError> {
+    pub(crate) fn entry_bundle(&self, span: TileSpan) -> Result<Vec<u8>, ReadError> {
         self.published(span.range().end)?;
         self.handle.reader.entry_bundle(span)
     }

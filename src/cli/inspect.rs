@@ -29,7 +29,7 @@ pub struct InspectArgs {
 ///
 /// # Errors
 /// The file cannot be read, or is no bundle.
-pub fn run(args: &InspectArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let bundle = read_bundle(&args.bundle).map_err(Failure::usage)?;
     let contents = Contents::of(&bundle);
     if args.json {

@@ -74,7 +74,7 @@ pub struct VerifyArgs {
 ///
 /// # Errors
 /// Unreadable input, or a bundle that is refused.
-pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let report = args.verify().map_err(Failure::usage)?;
     if args.json {
         print_json(&report).context("standard output cannot be written")?;

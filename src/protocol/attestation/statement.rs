@@ -11,16 +11,16 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::artifact::{algorithm_named, short_name};
-use super::proto_json::at_most;
 use crate::protocol::bytes::{Digest, HashAlgorithm};
 use crate::protocol::json;
+use crate::protocol::proto_json::at_most;
 
 /// The payload type of statements in DSSE envelopes.
-pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// How many subjects a statement may have.
 pub const MAX_SUBJECTS: usize = 1024;
 /// How many digests a subject may have.
-pub const MAX_DIGESTS: usize = 32;
+pub(crate) const MAX_DIGESTS: usize = 32;
 
 const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
 const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
@@ -118,7 +118,7 @@ impl Statement {
 
     /// The digest by which a subject names the artifact: at least one of the subject's digests is
     /// the artifact's, and none contradicts it.
-    pub fn names(&self, artifact: &super::Artifact) -> Option<&Digest> {
+    pub fn names(&self, artifact: &super::artifact::Artifact) -> Option<&Digest> {
         self.subjects.iter().find_map(|subject| {
             let mut comparable = subject
                 .digests
@@ -253,7 +253,7 @@ impl<'de> Visitor<'de> for UniqueMembersVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Artifact;
+    use super::super::artifact::Artifact;
     use super::*;
 
     const ARTIFACT: &[u8] = b"artifact";

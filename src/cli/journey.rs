@@ -20,7 +20,7 @@ use crate::services::oidc::RawToken;
 use crate::services::verify::{Report, Verifier};
 
 /// A server to sign with and an identity to sign as.
-pub struct Signer<'a> {
+pub(super) struct Signer<'a> {
     /// The server.
     pub server: &'a InstanceClient,
     /// What the server's signatures are verified with.
@@ -30,7 +30,7 @@ pub struct Signer<'a> {
 }
 
 /// A bundle that was verified after it was made.
-pub struct Signed {
+pub(super) struct Signed {
     /// The bundle
     pub bundle: Bundle,
     /// What its verification found
@@ -39,7 +39,7 @@ pub struct Signed {
 
 /// A step of the journey that is done.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
+pub(super) struct Step {
     /// What was done, in a few words
     pub name: &'static str,
     /// How long it took
@@ -52,7 +52,7 @@ impl Signer<'_> {
     ///
     /// # Errors
     /// The server refuses or cannot be reached, or the bundle does not verify.
-    pub async fn sign(
+    pub(super) async fn sign(
         &self,
         artifact: &Artifact,
         mut done: impl FnMut(Step),
@@ -93,7 +93,7 @@ impl Signer<'_> {
     ) -> anyhow::Result<Certificate> {
         let pem = key.public_key().to_pem();
         let proof = key.sign(claims.challenge().as_bytes())?;
-        let request = CertificateRequest::Key {
+        let request = CertificateRequest {
             pem: &pem,
             proof: &proof,
         };

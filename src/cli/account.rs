@@ -41,7 +41,7 @@ pub enum AccountCommand {
 ///
 /// # Errors
 /// The server or the store could not be reached, or refused.
-pub fn run(
+pub(crate) fn run(
     command: AccountCommand,
     data_dir: &Path,
     open_store: impl FnOnce() -> anyhow::Result<Accounts>,

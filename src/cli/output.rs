@@ -15,8 +15,6 @@ use crate::config::ConfigError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitStatus {
-    /// Verified, or done
-    Success = 0,
     /// A verdict against the input, or a failure underway
     Refused = 1,
     /// Wrong usage, or input that cannot be read
@@ -50,11 +48,6 @@ impl Failure {
     /// Wrong usage, or input that cannot be read.
     pub const fn usage(cause: anyhow::Error) -> Self {
         Self::new(ExitStatus::Usage, cause)
-    }
-
-    /// What the shell gets.
-    pub const fn status(&self) -> ExitStatus {
-        self.status
     }
 
     /// What the shell gets, as `main` returns it.
@@ -93,14 +86,14 @@ impl Display for Failure {
 }
 
 /// Lines for people.
-pub struct Output<W> {
+pub(crate) struct Output<W> {
     sink: W,
     colour: bool,
 }
 
 impl Output<io::Stderr> {
     /// Standard error, coloured on a terminal unless `NO_COLOR` is set (no-color.org).
-    pub fn stderr() -> Self {
+    pub(crate) fn stderr() -> Self {
         let sink = io::stderr();
         let colour = sink.is_terminal() && wants_colour();
         Self { sink, colour }
@@ -109,7 +102,7 @@ impl Output<io::Stderr> {
 
 impl Output<io::Stdout> {
     /// Standard output, for commands whose result is lines for people.
-    pub fn stdout() -> Self {
+    pub(crate) fn stdout() -> Self {
         let sink = io::stdout();
         let colour = sink.is_terminal() && wants_colour();
         Self { sink, colour }
@@ -123,7 +116,7 @@ fn wants_colour() -> bool {
 
 impl<W: Write> Output<W> {
     /// Lines into a sink of one's own, without colour.
-    pub const fn plain(sink: W) -> Self {
+    pub(crate) const fn plain(sink: W) -> Self {
         Self {
             sink,
             colour: false,
@@ -131,36 +124,36 @@ impl<W: Write> Output<W> {
     }
 
     /// A line.
-    pub fn line(&mut self, text: impl Display) {
+    pub(crate) fn line(&mut self, text: impl Display) {
         self.write(&clean(text));
     }
 
     /// A step that ended well.
-    pub fn success(&mut self, text: impl Display) {
+    pub(crate) fn success(&mut self, text: impl Display) {
         let mark = self.paint(GREEN, "✓");
         self.write(&format!("{mark} {}", clean(text)));
     }
 
     /// A verdict against the input.
-    pub fn refusal(&mut self, text: impl Display) {
+    pub(crate) fn refusal(&mut self, text: impl Display) {
         let mark = self.paint(RED, "✗");
         self.write(&format!("{mark} {}", clean(text)));
     }
 
     /// The heading of a block of lines.
-    pub fn heading(&mut self, text: impl Display) {
+    pub(crate) fn heading(&mut self, text: impl Display) {
         let text = self.paint(BOLD, &clean(text));
         self.write(&text);
     }
 
     /// A name and a value, the values of a block in one column.
-    pub fn field(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn field(&mut self, name: &str, value: impl Display) {
         let name = self.paint(DIM, &format!("{name:<14}"));
         self.write(&format!("  {name} {}", clean(value)));
     }
 
     /// Why the command did not succeed.
-    pub fn failure(&mut self, failure: &Failure) {
+    pub(crate) fn failure(&mut self, failure: &Failure) {
         let mark = self.paint(RED, "error:");
         self.write(&format!("{mark} {}", clean(failure)));
     }
@@ -206,7 +199,7 @@ const fn turns_text(character: char) -> bool {
 ///
 /// # Errors
 /// Standard output is closed.
-pub fn print_result(text: impl Display) -> io::Result<()> {
+pub(crate) fn print_result(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }
 
@@ -214,17 +207,17 @@ pub fn print_result(text: impl Display) -> io::Result<()> {
 ///
 /// # Errors
 /// Standard output is closed.
-pub fn print_json(value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     serde_json::to_writer_pretty(&mut stdout, value)?;
     writeln!(stdout)
 }
 
 /// Files from this size on have their progress shown, in bytes.
-pub const SHOW_PROGRESS_FROM: u64 = 64 << 20;
+pub(crate) const SHOW_PROGRESS_FROM: u64 = 64 << 20;
 
 /// A progress bar for work on so many bytes: on a terminal and for large work, else invisible.
-pub fn progress(bytes: u64) -> ProgressBar {
+pub(crate) fn progress(bytes: u64) -> ProgressBar {
     let target = if bytes >= SHOW_PROGRESS_FROM && io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {
@@ -292,7 +285,6 @@ mod tests {
     #[test]
     fn exit_statuses_are_those_promised() {
         let statuses = [
-            (ExitStatus::Success, 0),
             (ExitStatus::Refused, 1),
             (ExitStatus::Usage, 2),
             (ExitStatus::Configuration, 3),
@@ -306,7 +298,7 @@ mod tests {
 
     #[test]
     fn systemd_gives_up_where_a_person_is_needed_and_only_there() {
-        let unit = include_str!("../../../systemd/signet.service");
+        let unit = include_str!("../../systemd/signet.service");
         let needs_a_person = [
             ExitStatus::Usage,
             ExitStatus::Configuration,

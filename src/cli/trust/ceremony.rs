@@ -8,8 +8,8 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::{CeremonyCommand, read, tell_installed, unexpected};
 use crate::adapters::admin::trust::{TrustReply, TrustRequest};
-use crate::adapters::cli::output::{Failure, Output};
 use crate::adapters::keystore::{create_key_file, load_key_file};
+use crate::cli::output::{Failure, Output};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::tuf::{KeyId, Metadata, Role, Root, Signed};

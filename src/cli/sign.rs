@@ -81,7 +81,7 @@ impl fmt::Debug for SignArgs {
 ///
 /// # Errors
 /// Unreadable input, a server that refuses or cannot be reached, a bundle that does not verify.
-pub fn run(args: &SignArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &SignArgs) -> Result<(), Failure> {
     args.check()?;
     let token = args.token().map_err(Failure::usage)?;
     let server = connect(&args.url, args.ca_file.as_deref())?;

@@ -59,7 +59,7 @@ impl StartError {
 
 /// How many entries the journal of a log lacks, if any: as the journal knows by itself, or as a head
 /// in the state that this log has signed proves. Nothing is written. Blocks on storage.
-pub fn missing_entries(id: LogId, signer: &dyn HeadSigner, parts: &Parts) -> Option<u64> {
+pub(crate) fn missing_entries(id: LogId, signer: &dyn HeadSigner, parts: &Parts) -> Option<u64> {
     let reader = Reader {
         id,
         journal: Arc::clone(&parts.journal),
@@ -159,7 +159,7 @@ impl From<Unfinished> for StartError {
 ///
 /// # Errors
 /// See [`RecoverError`].
-pub fn rebuild_state(id: LogId, parts: &Parts) -> Result<TreeSize, RecoverError> {
+pub(crate) fn rebuild_state(id: LogId, parts: &Parts) -> Result<TreeSize, RecoverError> {
     let reader = Reader {
         id,
         journal: Arc::clone(&parts.journal),

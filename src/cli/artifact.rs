@@ -17,7 +17,7 @@ const PIECE: usize = 256 * 1024;
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn hash_file(path: &Path, algorithms: &[HashAlgorithm]) -> anyhow::Result<Artifact> {
+pub(super) fn hash_file(path: &Path, algorithms: &[HashAlgorithm]) -> anyhow::Result<Artifact> {
     let unreadable = || format!("{} cannot be read", path.display());
     let mut file = File::open(path).with_context(unreadable)?;
     let bar = progress(file.metadata().with_context(unreadable)?.len());
@@ -40,7 +40,7 @@ pub fn hash_file(path: &Path, algorithms: &[HashAlgorithm]) -> anyhow::Result<Ar
 ///
 /// # Errors
 /// The prefix is there and what follows is no such digest.
-pub fn parse_digest(text: &str) -> anyhow::Result<Option<Artifact>> {
+pub(super) fn parse_digest(text: &str) -> anyhow::Result<Option<Artifact>> {
     let (algorithm, digits) = match text.split_once(':') {
         Some(("sha256", digits)) => (HashAlgorithm::Sha256, digits),
         Some(("sha384", digits)) => (HashAlgorithm::Sha384, digits),

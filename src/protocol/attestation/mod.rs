@@ -1,0 +1,6 @@
+//! What a signature is about: an artifact by its digests, the DSSE envelope around a statement, and
+//! the in-toto statement itself.
+
+pub(crate) mod artifact;
+pub(crate) mod dsse;
+pub(crate) mod statement;
