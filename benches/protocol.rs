@@ -16,11 +16,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use criterion::{BatchSize, Criterion, Throughput};
 use signet::testing::{
-    Artifact, Bundle, CaMaterial, Certificate, Clock as _, Content, Digest, EmailAddress,
-    EphemeralKey, Expectation, Frontier, HashAlgorithm, IdentityMatcher, Issuer, IssuerUrl,
-    KeyAlgorithm, KeyDetails, LeafIndex, Lifetime, NodeId, Policy, PrecertEntry, Principal,
-    RawVerifier, Serial, SerialNumber, Sha256, SignedCertificateTimestamp, SigningKey, SubjectName,
-    SystemClock, TimestampRequest, TokenSigner, TreeSize, TrustedRoot, TsaMaterial,
+    Artifact, Authority, AuthorityRole, Bundle, Certificate, Clock as _, Content, Digest,
+    EmailAddress, EphemeralKey, Expectation, Frontier, HashAlgorithm, IdentityMatcher, Issuer,
+    IssuerUrl, KeyAlgorithm, KeyDetails, LeafIndex, Lifetime, NodeId, Policy, PrecertEntry,
+    Principal, RawVerifier, Serial, SerialNumber, Sha256, SignedCertificateTimestamp, SigningKey,
+    SubjectName, SystemClock, TimestampRequest, TokenSigner, TreeSize, TrustedRoot,
     UnverifiedHashedRekord, inclusion_proof, leaf_hash, node_hash, root_from_inclusion,
     signing_certificate,
 };
@@ -80,7 +80,7 @@ impl Signed {
                     KeyDetails::EcdsaP256Sha256,
                 )?,
                 expectation: Expectation::Identity(Policy::any_of([matcher])?),
-                trust: Arc::clone(instance.serving.app.trust().root()),
+                trust: Arc::clone(instance.serving.app.trusted_root()),
                 json,
                 bundle,
                 leaf,
@@ -223,9 +223,10 @@ fn signatures(criterion: &mut Criterion) -> Result<()> {
 fn certificates(criterion: &mut Criterion, signed: &Signed) -> Result<()> {
     let now = SystemClock.now();
     let serial = |byte| SerialNumber::from_random([byte; 20]);
-    let ca = CaMaterial::generate("Bench", "bench", now, [serial(1), serial(2)])?;
+    let role = AuthorityRole::Certificates;
+    let ca = Authority::generate(role, "Bench", "bench", now, [serial(1), serial(2)])?;
     let key = SigningKey::from_pkcs8(&ca.key)?;
-    let issuer = Issuer::of(&ca.intermediate)?;
+    let issuer = Issuer::of(ca.chain.first().context("no certificate")?)?;
     let (log_key, _) = SigningKey::generate(KeyAlgorithm::P256)?;
     let signer = EphemeralKey::generate()?;
     let principal = Principal::new(
@@ -264,7 +265,8 @@ fn certificates(criterion: &mut Criterion, signed: &Signed) -> Result<()> {
 fn timestamps(criterion: &mut Criterion) -> Result<()> {
     let now = SystemClock.now();
     let serial = |byte| SerialNumber::from_random([byte; 20]);
-    let tsa = TsaMaterial::generate("Bench", now, [serial(1), serial(2)])?;
+    let role = AuthorityRole::Timestamps;
+    let tsa = Authority::generate(role, "Bench", "bench", now, [serial(1), serial(2)])?;
     let leaf = tsa.chain.first().context("no leaf")?;
     let signer = TokenSigner::new(SigningKey::from_pkcs8(&tsa.key)?, leaf)?;
     let imprint: Digest = HashAlgorithm::Sha256.digest(CONTENT);

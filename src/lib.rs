@@ -8,6 +8,7 @@
 
 mod adapters;
 mod app;
+mod classify;
 mod cli;
 mod config;
 mod log;

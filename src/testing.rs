@@ -55,13 +55,13 @@ pub use crate::protocol::x509::sct::{
     PrecertEntry, SignedCertificateTimestamp, encode_sct_list, parse_sct_list,
 };
 pub use crate::protocol::x509::{Certificate, verify_path, verify_scts};
-pub use crate::services::ca::CaMaterial;
+pub use crate::services::authority::Authority;
 pub use crate::services::issuer::generate_key;
 pub use crate::services::ledger::Table;
 pub use crate::services::oidc::{
     FetchError, IdentityVerifier, IssuerKeys, IssuerKind, KeyPolicy, KeySource, MAX_TOKEN_LENGTH,
     RawToken, TokenError, TrustedIssuer, VerifiedIdentity,
 };
-pub use crate::services::timestamp::TsaMaterial;
+pub use crate::services::roster::AuthorityRole;
 pub use crate::services::trust::ceremony::SigningRequest;
 pub use crate::services::trust::renewal::{Keeper, RepositoryHealth};

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use signet::testing::{
-    MAX_DER_REQUEST, MAX_JSON_REQUEST, Serial, SerialNumber, SigningKey, TimestampRequest,
-    TokenSigner, TrustedTsa, TsaMaterial, UnixTime, Validity, verify_reply,
+    Authority, AuthorityRole, MAX_DER_REQUEST, MAX_JSON_REQUEST, Serial, SerialNumber, SigningKey,
+    TimestampRequest, TokenSigner, TrustedTsa, UnixTime, Validity, verify_reply,
 };
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -14,7 +14,8 @@ const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 /// An authority that is made anew for each process.
 static AUTHORITY: LazyLock<(TokenSigner, Vec<TrustedTsa>)> = LazyLock::new(|| {
     let serials = [1, 2].map(|byte| SerialNumber::from_random([byte; 20]));
-    let made = TsaMaterial::generate("Fuzz", NOW, serials).expect("an authority can be made");
+    let role = AuthorityRole::Timestamps;
+    let made = Authority::generate(role, "Fuzz", "fuzz", NOW, serials).expect("randomness");
     let key = SigningKey::from_pkcs8(&made.key).expect("a key that was just made");
     let signer = TokenSigner::new(key, &made.chain[0]).expect("key and certificate fit");
     let trusted = TrustedTsa {

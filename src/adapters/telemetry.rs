@@ -153,11 +153,11 @@ mod tests {
     fn a_json_event_carries_the_requests_identifier() {
         let text = written(LogFormat::Json, || {
             let span = tracing::info_span!("request", request.id = %"abc");
-            span.in_scope(|| tracing::info!(elapsed_ms = 3, "request answered"));
+            span.in_scope(|| tracing::info!(elapsed_ms = 3, "request.answered"));
         });
 
         let event: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(event["message"], "request answered");
+        assert_eq!(event["message"], "request.answered");
         assert_eq!(event["elapsed_ms"], 3);
         assert_eq!(event["span"]["request.id"], "abc");
     }

@@ -2,18 +2,18 @@
 
 use thiserror::Error;
 
-use super::MaterialError;
+use super::InstanceError;
 use crate::adapters::admin::AdminError;
 use crate::adapters::http::server::ServerError;
 use crate::adapters::outbound::oidc::EndpointError;
 use crate::adapters::storage::OpenError;
-use crate::log::LogId;
 use crate::protocol::identity::NameError;
 use crate::protocol::policy::PolicyError;
+use crate::protocol::x509::profile::ProfileError;
 use crate::services::account::AccountError;
 use crate::services::issuer::IssuerKeyError;
 use crate::services::oidc::IssuerSettingError;
-use crate::services::timestamp::OpenFloorError;
+use crate::services::timestamp::OpenTimestampsError;
 use crate::services::trust::TrustError;
 use crate::services::trust::repository::OpenRepositoryError;
 
@@ -22,19 +22,22 @@ use crate::services::trust::repository::OpenRepositoryError;
 pub enum StartError {
     /// Keys, certificates and names
     #[error(transparent)]
-    Material(#[from] MaterialError),
+    Instance(#[from] InstanceError),
     /// The store
     #[error(transparent)]
     Storage(#[from] OpenError),
     /// A log did not come up from the store
-    #[error("the {0} does not start: {1}")]
-    Log(LogId, #[source] crate::log::StartError),
+    #[error("log {0} does not start: {1}")]
+    Log(&'static str, #[source] crate::log::StartError),
     /// Accounts
     #[error("accounts: {0}")]
     Accounts(#[from] AccountError),
     /// The timestamp authority
     #[error("timestamp authority: {0}")]
-    Timestamps(#[from] OpenFloorError),
+    Timestamps(#[from] OpenTimestampsError),
+    /// The certificate authority's issuing certificate
+    #[error("certificate authority: {0}")]
+    Certificates(#[from] ProfileError),
     /// The embedded issuer
     #[error("embedded issuer: {0}")]
     Issuer(#[from] IssuerKeyError),

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{MaterialError, StartError};
+use super::{InstanceError, StartError};
 use crate::adapters::keystore::{KeyStore, KeyStoreError};
 use crate::adapters::storage::Storage;
 use crate::config::Settings;
 use crate::protocol::keys::KeyAlgorithm;
 use crate::protocol::time::Clock;
+use crate::services::roster::Roster;
+use crate::services::trust::TrustDocuments;
 use crate::services::trust::repository::{OpenRepositoryError, RepositoryKeys, TrustRepository};
 use crate::services::trust::target::targets;
-use crate::services::trust::{Anchors, TrustDocuments};
 
 /// Signs the root; a ceremony may move its part elsewhere, and then the file may go.
 const ROOT_KEY: &str = "tuf-root.key.pem";
@@ -23,18 +24,18 @@ pub(super) fn open_repository(
     storage: &Storage,
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    anchors: &Anchors,
+    roster: &Roster,
     documents: &TrustDocuments,
 ) -> Result<TrustRepository, StartError> {
-    let store = KeyStore::open(&settings.server.data_dir).map_err(MaterialError::from)?;
+    let store = KeyStore::open(&settings.server.data_dir).map_err(InstanceError::from)?;
     let ledger = storage.ledger();
     let begun = TrustRepository::has_begun(&*ledger).map_err(OpenRepositoryError::from)?;
     let keys = if begun {
         load_keys(&store)?
     } else {
-        make_keys(&store).map_err(MaterialError::from)?
+        make_keys(&store).map_err(InstanceError::from)?
     };
-    let targets = targets(anchors, documents);
+    let targets = targets(roster, documents);
     Ok(TrustRepository::open(
         ledger,
         Arc::clone(clock),
@@ -44,11 +45,11 @@ pub(super) fn open_repository(
 }
 
 /// Another online key would make signatures that no client believes.
-fn load_keys(store: &KeyStore) -> Result<RepositoryKeys, MaterialError> {
+fn load_keys(store: &KeyStore) -> Result<RepositoryKeys, InstanceError> {
     Ok(RepositoryKeys {
         online: store
             .load_key(ONLINE_KEY)?
-            .ok_or(MaterialError::Lost(ONLINE_KEY))?,
+            .ok_or(InstanceError::Lost(ONLINE_KEY))?,
         root: store.load_key(ROOT_KEY)?,
     })
 }

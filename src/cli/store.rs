@@ -1,7 +1,6 @@
 //! `signet fsck` and `signet rebuild`: the store of a server that is stopped.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 
@@ -9,9 +8,8 @@ use super::args::StoreArgs;
 use super::output::{ExitStatus, Failure, Output, print_result};
 use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, OpenError};
-use crate::app::LogSigners;
+use crate::app::load_log_signers;
 use crate::config;
-use crate::log::HeadSigner;
 
 /// Derives everything anew from the journal and compares it with what is stored.
 ///
@@ -23,13 +21,9 @@ pub(crate) fn fsck(args: &StoreArgs) -> Result<(), Failure> {
     require_store(dir)?;
     let signers = KeyStore::open(dir)
         .map_err(anyhow::Error::from)
-        .and_then(|keys| LogSigners::load(&keys).map_err(anyhow::Error::from))
+        .and_then(|keys| load_log_signers(&keys).map_err(anyhow::Error::from))
         .context("the keys of the logs")?;
-    let mut known: Vec<Arc<dyn HeadSigner>> = vec![Arc::new(signers.ct), Arc::new(signers.log)];
-    if let Some(signer) = signers.log_v1 {
-        known.push(Arc::new(signer));
-    }
-    let report = storage::fsck(dir, &known).map_err(not_opened)?;
+    let report = storage::fsck(dir, &signers).map_err(not_opened)?;
     print_result(report.to_string().trim_end()).context("standard output cannot be written")?;
     if report.is_clean() {
         return Ok(());

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use super::error::{Refusal, count_within, within};
-use crate::services::rekor::{Dialect, OpenDialects};
 
 /// `[log]` as it is written.
 #[derive(Deserialize)]
@@ -22,8 +21,10 @@ pub(super) struct LogTable {
 pub struct LogSettings {
     /// The first line of every checkpoint
     pub origin: String,
-    /// The dialects in which new entries are taken
-    pub dialects: OpenDialects,
+    /// Whether the Rekor v1 log takes entries
+    pub rekor_v1: bool,
+    /// Whether the Rekor v2 log takes entries
+    pub rekor_v2: bool,
     /// Entries that may wait for a place in the log
     pub pool_entries: usize,
     /// When the journal begins another file
@@ -51,20 +52,17 @@ impl LogTable {
                 "1 to 255 printable ASCII characters without spaces and plus signs",
             ));
         }
-        let dialects = OpenDialects::new(|dialect| match dialect {
-            Dialect::V1 => self.rekor_v1,
-            Dialect::V2 => self.rekor_v2,
-        });
-        let dialects = dialects.ok_or_else(|| {
-            Refusal::contradiction(
+        if !self.rekor_v1 && !self.rekor_v2 {
+            return Err(Refusal::contradiction(
                 "log.rekor_v2",
                 "log.rekor_v1 is false as well, and then nothing could be signed: one of the two \
                  must be true",
-            )
-        })?;
+            ));
+        }
         Ok(LogSettings {
             origin,
-            dialects,
+            rekor_v1: self.rekor_v1,
+            rekor_v2: self.rekor_v2,
             pool_entries: count_within("log.pool_entries", self.pool_entries, 16..=1_000_000)?,
             segment_bytes: within("log.segment_bytes", self.segment_bytes, 1 << 20..=1 << 32)?,
             cache_bytes: within("log.cache_bytes", self.cache_bytes, 1 << 20..=1 << 36)?,

@@ -3,7 +3,6 @@ use std::path::Path;
 
 use super::*;
 use crate::services::oidc::{IssuerKind, SubjectDomain};
-use crate::services::rekor::OpenDialects;
 
 fn with_text(text: &str) -> Result<Settings, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
@@ -261,11 +260,14 @@ fn the_public_url_that_nobody_chose_leaves_out_the_default_port() {
 
 #[test]
 fn one_dialect_of_the_signature_log_at_least_is_open() {
-    let dialects = |text: &str| with_text(text).unwrap().log.dialects;
+    let open = |text: &str| {
+        let log = with_text(text).unwrap().log;
+        (log.rekor_v1, log.rekor_v2)
+    };
 
-    assert_eq!(dialects(""), OpenDialects::Both);
-    assert_eq!(dialects("[log]\nrekor_v1 = false\n"), OpenDialects::V2);
-    assert_eq!(dialects("[log]\nrekor_v2 = false\n"), OpenDialects::V1);
+    assert_eq!(open(""), (true, true));
+    assert_eq!(open("[log]\nrekor_v1 = false\n"), (false, true));
+    assert_eq!(open("[log]\nrekor_v2 = false\n"), (true, false));
     let told = message(with_text("[log]\nrekor_v1 = false\nrekor_v2 = false\n"));
     assert!(
         told.contains("log.rekor_v1") && told.contains("log.rekor_v2"),

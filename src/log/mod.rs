@@ -6,6 +6,7 @@
 //! it to the state, publishes the head, and only then answers. Recovery takes the same steps for
 //! whatever the state lacks.
 
+mod classify;
 mod pool;
 pub(crate) mod port;
 mod read;

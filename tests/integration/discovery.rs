@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use signet::testing::{EphemeralKey, Sha256, to_base64};
+use signet::testing::{EphemeralKey, Sha256, from_base64, to_base64};
 
 use crate::support::http::Request;
 use crate::support::program::{Program, Server};
@@ -90,6 +90,7 @@ fn every_endpoint_that_is_named_is_there_and_answers() {
         assert!(endpoints.len() > 30, "{}", endpoints.len());
         let hash = server.get("/ct/ct/v1/get-entries?start=0&end=0").success();
         let hash = leaf_hash(&hash["entries"][0]["leaf_input"]);
+        let issuer = first_issuer(&server.get("/trust/trusted_root.json").success());
         for endpoint in endpoints {
             let url = endpoint["url"].as_str().unwrap();
             let template = url.strip_prefix(server.url()).unwrap();
@@ -100,6 +101,7 @@ fn every_endpoint_that_is_named_is_there_and_answers() {
                 ("{first}", "1"),
                 ("{last}", "1"),
                 ("{hash}", &hash),
+                ("{fingerprint}", &issuer),
                 ("{entry}", &entry),
                 ("{file}", "1.root.json"),
             ]
@@ -125,9 +127,16 @@ fn every_endpoint_that_is_named_is_there_and_answers() {
     }
 }
 
+/// The name under which a log serves the first certificate of the authority.
+fn first_issuer(trusted_root: &Value) -> String {
+    let chain = &trusted_root["certificateAuthorities"][0]["certChain"]["certificates"];
+    let first = chain[0]["rawBytes"].as_str().unwrap();
+    Sha256::of(&from_base64(first).unwrap()).to_hex()
+}
+
 /// SPEC RFC 6962 §2.1: the hash of a leaf, as `get-proof-by-hash` is asked with it.
 fn leaf_hash(leaf_input: &Value) -> String {
-    let leaf = signet::testing::from_base64(leaf_input.as_str().unwrap()).unwrap();
+    let leaf = from_base64(leaf_input.as_str().unwrap()).unwrap();
     let hash = Sha256::of_parts(&[&[0], &leaf]);
     to_base64(hash.as_bytes())
         .replace('+', "%2B")
@@ -252,7 +261,7 @@ fn a_dialect_that_is_switched_off_is_read_and_not_written() {
     let refused = server.post_json(V1, &v1);
     assert_eq!(refused.status, 405);
     assert_eq!(refused.json()["code"], 405);
-    assert_eq!(refused.header("allow"), Some("GET, OPTIONS"));
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS"));
     assert_eq!(server.post_json(V2, &v2).status, 201);
     assert_eq!(server.get(&format!("{V1}/{entry}")).status, 200);
     assert_eq!(server.get("/api/v1/log").success()["treeSize"], 2);
@@ -261,8 +270,8 @@ fn a_dialect_that_is_switched_off_is_read_and_not_written() {
     assert_eq!(config["rekorTlogUrls"][0]["majorApiVersion"], 2);
     assert_eq!(server.get("/trust/trusted_root.json").body, trust);
     let ready = server.get("/readyz").success();
-    assert_eq!(ready["parts"]["signature-log-v1"]["state"], "closed");
-    assert_eq!(ready["parts"]["signature-log"]["state"], "ready");
+    assert_eq!(ready["parts"]["rekor-v1"]["state"], "closed");
+    assert_eq!(ready["parts"]["rekor-v2"]["state"], "ready");
     assert_eq!(
         texts(&discovery(&server), "logs", "admits"),
         ["authority", "nobody", "clients"]
@@ -285,7 +294,7 @@ fn the_second_dialect_can_be_switched_off_as_well() {
     assert_eq!(server.post_json(V1, &v1).status, 201);
     assert_eq!(server.get("/checkpoint").status, 200);
     let ready = server.get("/readyz").success();
-    assert_eq!(ready["parts"]["signature-log"]["state"], "closed");
+    assert_eq!(ready["parts"]["rekor-v2"]["state"], "closed");
 }
 
 #[test]

@@ -81,12 +81,12 @@ fn an_old_journal_is_read_and_never_written() {
     let ready = server.get("/readyz");
     assert_eq!(ready.status, 503);
     let parts = &ready.json()["parts"];
-    assert_eq!(parts["signature-log"]["state"], "read-only");
+    assert_eq!(parts["rekor-v2"]["state"], "read-only");
     assert_eq!(
-        parts["signature-log"]["reason"],
+        parts["rekor-v2"]["reason"],
         "12 entries that were once signed are missing"
     );
-    assert_eq!(parts["ct-log"]["state"], "read-only");
+    assert_eq!(parts["ct"]["state"], "read-only");
     assert_eq!(server.get("/healthz").status, 200);
 
     for path in [

@@ -1,129 +1,74 @@
-//! Request bodies, read whole under the server's limit, whose failures have the API's own form.
+//! Request bodies, read whole and within their limits.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::{StatusCode, header};
-use actix_web::{FromRequest, HttpRequest, Resource, ResponseError, web};
+use actix_web::{FromRequest, HttpRequest, Resource, web};
 use serde::de::DeserializeOwned;
 
-use super::problem::{GatewayError, GrpcCode, OpenApiError, Problem};
+use super::refusal::Refusal;
+use crate::classify::ErrorClass;
 
-/// How an API says that a body cannot be read.
-pub(crate) trait ErrorForm: 'static {
-    /// The error type of the API.
-    type Error: ResponseError + Into<actix_web::Error> + 'static;
-
-    /// An error with this status, stable slug and sentence.
-    fn error(status: StatusCode, slug: &'static str, detail: String) -> Self::Error;
-}
-
-/// Our own APIs: problem documents.
-pub(crate) struct Ours;
-
-/// Fulcio's and Rekor v2's APIs: the grpc-gateway envelope.
-pub(crate) struct Gateway;
-
-/// Rekor v1's API: go-openapi's form.
-pub(crate) struct OpenApi;
-
-impl ErrorForm for Ours {
-    type Error = Problem;
-
-    fn error(status: StatusCode, slug: &'static str, detail: String) -> Problem {
-        Problem::new(status, slug, detail)
-    }
-}
-
-impl ErrorForm for Gateway {
-    type Error = GatewayError;
-
-    fn error(status: StatusCode, _slug: &'static str, detail: String) -> GatewayError {
-        let code = match status {
-            StatusCode::PAYLOAD_TOO_LARGE => GrpcCode::ResourceExhausted,
-            StatusCode::NOT_FOUND => GrpcCode::NotFound,
-            _ => GrpcCode::InvalidArgument,
-        };
-        GatewayError::new(status, code, detail)
-    }
-}
-
-impl ErrorForm for OpenApi {
-    type Error = OpenApiError;
-
-    fn error(status: StatusCode, _slug: &'static str, detail: String) -> OpenApiError {
-        OpenApiError::new(status, detail)
-    }
-}
-
-/// The largest body that a path takes, in bytes.
+/// Maximum body of a path, in bytes, where it is below the server's.
 #[derive(Clone, Copy)]
 struct PathLimit(usize);
 
-/// The largest body that the server takes anywhere, in bytes: `limits.body_bytes`.
+/// Maximum body of any path, in bytes: `limits.body_bytes`.
 #[derive(Clone, Copy)]
 pub(crate) struct ServerLimit(pub usize);
 
-/// Gives a path a smaller limit than `limits.body_bytes`: whoever may ask for it unknown and
-/// unproven should not fill the memory with what no honest request is as long as.
+/// Gives a path a limit of its own.
 pub(crate) fn with_limit(path: Resource, bytes: usize) -> Resource {
     path.app_data(web::PayloadConfig::new(bytes))
         .app_data(PathLimit(bytes))
 }
 
-/// A request's body. The content type is not looked at: clients disagree about it.
-pub(crate) struct Body<F> {
-    bytes: web::Bytes,
-    form: PhantomData<F>,
-}
+/// A request's body. Its content type is ignored: clients disagree about it.
+pub(crate) struct Body(web::Bytes);
 
-impl<F: ErrorForm> Body<F> {
-    /// The bytes as they came.
+impl Body {
+    /// The bytes as they were received.
     pub(crate) const fn bytes(&self) -> &web::Bytes {
-        &self.bytes
+        &self.0
     }
 
     /// Reads the body as JSON.
     ///
     /// # Errors
-    /// 400 with the place and the reason.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, F::Error> {
-        serde_json::from_slice(&self.bytes).map_err(|error| {
-            F::error(
-                StatusCode::BAD_REQUEST,
+    /// 400 with the position and the reason.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        serde_json::from_slice(&self.0).map_err(|error| {
+            Refusal::invalid(
                 "malformed-json",
-                format!("the body is not as expected: {error}"),
+                format_args!("the body is not the expected JSON: {error}"),
             )
         })
     }
 }
 
-impl<F: ErrorForm> FromRequest for Body<F> {
-    type Error = actix_web::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+impl FromRequest for Body {
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bytes = web::Bytes::from_request(request, payload);
         let limits = Limits::of(request);
         Box::pin(async move {
-            let bytes = bytes
-                .await
-                .map_err(|error| unreadable::<F>(&error, &limits))?;
-            Ok(Self {
-                bytes,
-                form: PhantomData,
-            })
+            match bytes.await {
+                Ok(bytes) => Ok(Self(bytes)),
+                Err(error) => Err(limits.refuse(&error)),
+            }
         })
     }
 }
 
-/// What a request's length is held against.
+/// What a request's length is compared with.
 struct Limits {
     path: Option<PathLimit>,
-    /// Whether the server would have taken a body of the length that was announced.
+    /// Whether the announced length is within the server's limit
     fits_the_server: bool,
 }
 
@@ -140,35 +85,30 @@ impl Limits {
         }
     }
 
-    /// Longer than the server takes: 413. Longer only than any request of this path can be: that is
-    /// no such request, 400.
-    const fn status(&self) -> StatusCode {
-        if self.path.is_some() && self.fits_the_server {
-            StatusCode::BAD_REQUEST
-        } else {
-            StatusCode::PAYLOAD_TOO_LARGE
+    fn refuse(&self, error: &actix_web::Error) -> Refusal {
+        let too_large = matches!(error.as_error(), Some(PayloadError::Overflow))
+            || error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE;
+        if !too_large {
+            let detail = format_args!("the body could not be read: {error}");
+            return Refusal::invalid("unreadable-body", detail);
+        }
+        // A body that the server would read, but that is longer than any request of this path, is
+        // not such a request: 400, as the reference servers answer.
+        let class = match self.path {
+            Some(_) if self.fits_the_server => ErrorClass::Invalid,
+            _ => ErrorClass::TooLarge,
+        };
+        match self.path {
+            Some(PathLimit(bytes)) => Refusal::of_class(
+                class,
+                "body-too-large",
+                format_args!("the body is larger than {bytes} bytes"),
+            ),
+            None => Refusal::of_class(
+                class,
+                "body-too-large",
+                "the body is larger than limits.body_bytes allows",
+            ),
         }
     }
-}
-
-fn unreadable<F: ErrorForm>(error: &actix_web::Error, limits: &Limits) -> actix_web::Error {
-    let too_large = matches!(error.as_error(), Some(PayloadError::Overflow))
-        || error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE;
-    let error = if too_large {
-        F::error(
-            limits.status(),
-            "body-too-large",
-            match limits.path {
-                Some(PathLimit(bytes)) => format!("the body is larger than {bytes} bytes"),
-                None => "the body is larger than limits.body_bytes allows".to_owned(),
-            },
-        )
-    } else {
-        F::error(
-            StatusCode::BAD_REQUEST,
-            "unreadable-body",
-            format!("the body could not be read: {error}"),
-        )
-    };
-    error.into()
 }

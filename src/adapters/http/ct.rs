@@ -1,25 +1,45 @@
-//! The certificate log's read endpoints (RFC 6962 §4.3–4.8). The log's base URL is `/ct`.
+//! The certificate-transparency log: the read endpoints of RFC 6962 §4.3–4.8, and the same log as
+//! static files (C2SP static-ct-api).
 
-use actix_web::http::StatusCode;
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tracing::error;
 
-use super::problem::Problem;
+use super::blocking::blocking;
+use super::refusal::{ErrorFormat, Refusal};
+use super::route::{Api, Route};
+use super::tiles::{self, IMMUTABLE, TilePath, hash_tile, no_tile, refuse_tile};
 use crate::protocol::bytes::{Base64, Sha256, from_base64};
-use crate::services::ctlog::{CtError, CtLog, LogEntry};
+use crate::services::ctlog::{CtLog, CtReadError, LogEntry};
 
-/// Mounts the endpoints below the log's base URL.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    let read = |name: &str| web::resource(format!("/ct/ct/v1/{name}"));
-    cfg.service(read("get-sth").get(get_sth))
-        .service(read("get-entries").get(get_entries))
-        .service(read("get-sth-consistency").get(get_sth_consistency))
-        .service(read("get-proof-by-hash").get(get_proof_by_hash))
-        .service(read("get-entry-and-proof").get(get_entry_and_proof))
-        .service(read("get-roots").get(get_roots));
-}
+/// Needs `web::Data<CtLog>`. Mounted below the log's base URL.
+pub(crate) const API: Api = Api {
+    name: "RFC 6962",
+    errors: ErrorFormat::Problem,
+    owns: &[],
+    cors: false,
+    routes: &[
+        Route::get("/ct/v1/get-sth", || web::to(get_sth)),
+        Route::get("/ct/v1/get-roots", || web::to(get_roots)),
+        Route::get("/ct/v1/get-entries", || web::to(get_entries))
+            .listed_as(&["/ct/v1/get-entries?start={index}&end={index}"]),
+        Route::get("/ct/v1/get-sth-consistency", || {
+            web::to(get_sth_consistency)
+        })
+        .listed_as(&["/ct/v1/get-sth-consistency?first={first}&second={last}"]),
+        Route::get("/ct/v1/get-proof-by-hash", || web::to(get_proof_by_hash))
+            .listed_as(&["/ct/v1/get-proof-by-hash?hash={hash}&tree_size={last}"]),
+        Route::get("/ct/v1/get-entry-and-proof", || {
+            web::to(get_entry_and_proof)
+        })
+        .listed_as(&["/ct/v1/get-entry-and-proof?leaf_index={index}&tree_size={last}"]),
+        Route::get("/checkpoint", || web::to(checkpoint)),
+        Route::get("/tile/{tile:.*}", || web::to(tile))
+            .listed_as(&["/tile/{level}/{tile}", "/tile/data/{tile}"]),
+        Route::get("/issuer/{fingerprint}", || web::to(issuer)),
+    ],
+};
 
 #[derive(Serialize)]
 struct SignedTreeHead {
@@ -88,7 +108,7 @@ struct IndexAndSize {
 }
 
 /// `GET /ct/ct/v1/get-sth`
-async fn get_sth(log: web::Data<CtLog>) -> Result<HttpResponse, Problem> {
+async fn get_sth(log: web::Data<CtLog>) -> Result<HttpResponse, Refusal> {
     let head = log.tree_head()?;
     Ok(HttpResponse::Ok().json(SignedTreeHead {
         tree_size: head.size.get(),
@@ -99,11 +119,11 @@ async fn get_sth(log: web::Data<CtLog>) -> Result<HttpResponse, Problem> {
 }
 
 /// `GET /ct/ct/v1/get-entries?start=…&end=…`
-async fn get_entries(request: HttpRequest, log: web::Data<CtLog>) -> Result<HttpResponse, Problem> {
+async fn get_entries(request: HttpRequest, log: web::Data<CtLog>) -> Result<HttpResponse, Refusal> {
     let query: StartEnd = query(&request)?;
     let start = number("start", &query.start)?;
     let end = number("end", &query.end)?;
-    let entries = on_blocking_thread(move || log.entries(start, end)).await?;
+    let entries = blocking(move || log.entries(start, end)).await?;
     let entries = entries.into_iter().map(Entry::from).collect();
     Ok(HttpResponse::Ok().json(Entries { entries }))
 }
@@ -112,11 +132,11 @@ async fn get_entries(request: HttpRequest, log: web::Data<CtLog>) -> Result<Http
 async fn get_sth_consistency(
     request: HttpRequest,
     log: web::Data<CtLog>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Refusal> {
     let query: FirstSecond = query(&request)?;
     let first = number("first", &query.first)?;
     let second = number("second", &query.second)?;
-    let proof = on_blocking_thread(move || log.consistency(first, second)).await?;
+    let proof = blocking(move || log.consistency(first, second)).await?;
     let consistency = proof.iter().map(base64).collect();
     Ok(HttpResponse::Ok().json(Consistency { consistency }))
 }
@@ -125,11 +145,11 @@ async fn get_sth_consistency(
 async fn get_proof_by_hash(
     request: HttpRequest,
     log: web::Data<CtLog>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Refusal> {
     let query: HashAndSize = query(&request)?;
     let hash = leaf_hash(&query.hash)?;
     let size = number("tree_size", &query.tree_size)?;
-    let found = on_blocking_thread(move || log.proof_by_hash(&hash, size)).await?;
+    let found = blocking(move || log.proof_by_hash(&hash, size)).await?;
     Ok(HttpResponse::Ok().json(ProofByHash {
         leaf_index: found.index.get(),
         audit_path: found.proof.iter().map(base64).collect(),
@@ -140,11 +160,11 @@ async fn get_proof_by_hash(
 async fn get_entry_and_proof(
     request: HttpRequest,
     log: web::Data<CtLog>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Refusal> {
     let query: IndexAndSize = query(&request)?;
     let index = number("leaf_index", &query.leaf_index)?;
     let size = number("tree_size", &query.tree_size)?;
-    let found = on_blocking_thread(move || log.entry_and_proof(index, size)).await?;
+    let found = blocking(move || log.entry_and_proof(index, size)).await?;
     Ok(HttpResponse::Ok().json(EntryAndProof {
         entry: found.entry.into(),
         audit_path: found.proof.iter().map(base64).collect(),
@@ -174,28 +194,44 @@ fn base64(hash: &Sha256) -> Base64 {
     Base64(hash.as_bytes().to_vec())
 }
 
-/// Reads storage off the threads that serve connections.
-pub(super) async fn on_blocking_thread<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, CtError> + Send + 'static,
-) -> Result<T, Problem> {
-    match web::block(read).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "shutting-down",
-            "the server is shutting down",
-        )),
-    }
+/// `GET /checkpoint`
+async fn checkpoint(log: web::Data<CtLog>) -> HttpResponse {
+    tiles::checkpoint(&log.log().head())
 }
 
-fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+/// `GET /tile/<level>/<index>[.p/<width>]` and `GET /tile/data/<index>[.p/<width>]`
+async fn tile(request: HttpRequest, log: web::Data<CtLog>) -> Result<HttpResponse, Refusal> {
+    let path = TilePath::parse(request.uri().path(), "data").map_err(|_| no_tile())?;
+    let read = move || match path {
+        TilePath::Hashes(tile) => log.tile(tile).map(|hashes| hash_tile(&hashes)),
+        TilePath::Leaves(span) => log.data_tile(span),
+    };
+    let bytes = blocking(move || read().map_err(refuse_tile)).await?;
+    Ok(path.respond(bytes))
+}
+
+/// `GET /issuer/<SHA-256 in lower-case hexadecimal>`
+async fn issuer(request: HttpRequest, log: web::Data<CtLog>) -> Result<HttpResponse, Refusal> {
+    let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+    // There is one path for each certificate, so that caches have each once.
+    let fingerprint = Sha256::from_hex(name)
+        .filter(|fingerprint| fingerprint.to_hex() == name)
+        .ok_or(CtReadError::UnknownIssuer)?;
+    let certificate = blocking(move || log.issuer(&fingerprint)).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/pkix-cert")
+        .insert_header((header::CACHE_CONTROL, IMMUTABLE))
+        .body(certificate))
+}
+
+fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Refusal> {
     web::Query::<T>::from_query(request.query_string())
         .map(web::Query::into_inner)
         .map_err(|error| bad_parameter(format!("the query is not as expected: {error}")))
 }
 
 /// A decimal number without sign, exponent or leading zeros.
-fn number(name: &str, text: &str) -> Result<u64, Problem> {
+fn number(name: &str, text: &str) -> Result<u64, Refusal> {
     let plain =
         text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     match text.parse() {
@@ -208,49 +244,27 @@ fn number(name: &str, text: &str) -> Result<u64, Problem> {
 }
 
 /// A leaf hash in base64. A plus sign that was not escaped arrives as a space.
-fn leaf_hash(text: &str) -> Result<Sha256, Problem> {
+fn leaf_hash(text: &str) -> Result<Sha256, Refusal> {
     from_base64(&text.replace(' ', "+"))
         .ok()
         .and_then(|hash| Sha256::try_from(hash.as_slice()).ok())
         .ok_or_else(|| bad_parameter("hash must be 32 bytes in base64".to_owned()))
 }
 
-fn bad_parameter(detail: String) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail)
-}
-
-impl From<CtError> for Problem {
-    fn from(error: CtError) -> Self {
-        let (status, slug) = match &error {
-            CtError::Range
-            | CtError::StartBeyondTree { .. }
-            | CtError::TreeSize { .. }
-            | CtError::SizeOrder
-            | CtError::OutOfRange(_) => (StatusCode::BAD_REQUEST, "outside-tree"),
-            CtError::UnknownHash => (StatusCode::NOT_FOUND, "unknown-leaf"),
-            CtError::UnknownIssuer => (StatusCode::NOT_FOUND, "unknown-issuer"),
-            CtError::NoTile => (StatusCode::NOT_FOUND, "unknown-tile"),
-            CtError::Read(_) | CtError::Head(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "log-unreadable")
-            }
-            CtError::Append(_) | CtError::Signing(_) | CtError::TooLong(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "log-unwritable")
-            }
-        };
-        if status.is_server_error() {
-            error!(cause = ?error, "certificate log failed");
-        }
-        Self::new(status, slug, error)
-    }
+fn bad_parameter(detail: String) -> Refusal {
+    Refusal::invalid("bad-parameter", detail)
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::App;
-    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use actix_web::body::to_bytes;
+    use actix_web::http::StatusCode;
+    use actix_web::test::{TestRequest, call_service, read_body_json};
     use serde_json::Value;
 
     use super::*;
+    use crate::adapters::http::route::Mount;
+    use crate::adapters::http::route::testing::serve;
     use crate::protocol::x509::testing::TestAuthority;
     use crate::services::ctlog::tests::{log, submit};
 
@@ -261,10 +275,8 @@ mod tests {
         for _ in 0..3 {
             submit(&log, &ca).await;
         }
-        let app = App::new()
-            .app_data(web::Data::new(log))
-            .configure(configure);
-        let app = init_service(app).await;
+        let mount = Mount::new(&API).below("/ct").data(web::Data::new(log));
+        let app = serve(vec![mount], |_| ()).await;
         let mut answers = Vec::new();
         for uri in uris {
             let uri = format!("/ct/ct/v1/{uri}");
@@ -371,6 +383,90 @@ mod tests {
             let read: Result<StartEnd, _> = query(&request);
             let complete = read.is_ok_and(|query| number("end", &query.end).is_ok());
             assert!(!complete, "{uri} was accepted");
+        }
+    }
+
+    /// Asks a log of three certificates; status, content type and body of every answer.
+    async fn fetch(log: CtLog, paths: &[&str]) -> Vec<(StatusCode, String, Vec<u8>)> {
+        let mount = Mount::new(&API).below("/ct").data(web::Data::new(log));
+        let app = serve(vec![mount], |_| ()).await;
+        let mut answers = Vec::new();
+        for path in paths {
+            let request = TestRequest::get().uri(path).to_request();
+            let response = call_service(&app, request).await;
+            let status = response.status();
+            let kind = response.headers().get(header::CONTENT_TYPE).unwrap();
+            let kind = kind.to_str().unwrap().to_owned();
+            let body = to_bytes(response.into_body()).await.unwrap();
+            answers.push((status, kind, body.to_vec()));
+        }
+        answers
+    }
+
+    async fn log_of_three(ca: &TestAuthority) -> CtLog {
+        let log = log(ca);
+        for _ in 0..3 {
+            submit(&log, ca).await;
+        }
+        log
+    }
+
+    #[actix_web::test]
+    async fn checkpoint_tiles_and_issuers_have_the_types_of_static_ct_api() {
+        let ca = TestAuthority::new("Intermediate");
+        let log = log_of_three(&ca).await;
+        let issuer = Sha256::of(ca.intermediate.der());
+        let issuer = format!("/ct/issuer/{}", issuer.to_hex());
+
+        let paths = [
+            "/ct/checkpoint",
+            "/ct/tile/0/000.p/3",
+            "/ct/tile/data/000.p/3",
+            &issuer,
+        ];
+        let answers = fetch(log, &paths).await;
+
+        let kinds = [
+            "text/plain; charset=utf-8",
+            "application/octet-stream",
+            "application/octet-stream",
+            "application/pkix-cert",
+        ];
+        for ((path, kind), answer) in paths.iter().zip(kinds).zip(&answers) {
+            assert_eq!((answer.0, &answer.1[..]), (StatusCode::OK, kind), "{path}");
+        }
+        assert!(answers[0].2.starts_with(b"log.example/ct\n3\n"));
+        assert_eq!(answers[1].2.len(), 3 * 32);
+        assert_eq!(answers[3].2, ca.intermediate.der());
+    }
+
+    #[actix_web::test]
+    async fn what_is_not_there_or_written_otherwise_is_not_found() {
+        let ca = TestAuthority::new("Intermediate");
+        let log = log_of_three(&ca).await;
+        let upper = Sha256::of(ca.root.der()).to_hex().to_uppercase();
+        let upper = format!("/ct/issuer/{upper}");
+        let unknown = format!("/ct/issuer/{}", "0".repeat(64));
+        let paths = [
+            "/ct/tile/0/000",
+            "/ct/tile/0/000.p/4",
+            "/ct/tile/1/000.p/1",
+            "/ct/tile/data/000",
+            "/ct/tile/data/001.p/1",
+            "/ct/tile/entries/000.p/3",
+            "/ct/tile/0/000.p/03",
+            "/ct/tile/data/x000/000.p/3",
+            "/ct/tile/data/000%2ep/3",
+            "/ct/issuer/00",
+            &upper,
+            &unknown,
+        ];
+
+        let answers = fetch(log, &paths).await;
+
+        for (path, (status, kind, _)) in paths.iter().zip(answers) {
+            assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+            assert_eq!(kind, "application/problem+json", "{path}");
         }
     }
 }

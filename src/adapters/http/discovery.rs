@@ -3,57 +3,36 @@
 //! One value says it to machines here and to people on the front page, so the two cannot differ.
 
 mod clients;
-mod endpoints;
 mod recipes;
 
 use std::fmt;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, Data};
 use serde::Serialize;
 
 pub(crate) use clients::Client;
-pub(crate) use endpoints::Endpoint;
 
-use super::trust::{PUBLISHED, Published};
+use super::refusal::ErrorFormat;
+use super::route::{Api, Mount, Route};
+pub(crate) use super::route::{Endpoint, Feature};
+use super::trust::path_of;
 use crate::protocol::bytes::{Sha256, to_base64};
 use crate::protocol::keys::PublicKey;
-use crate::protocol::note::NoteKey;
-use crate::protocol::x509::Certificate;
-use crate::services::rekor::Dialect;
 use crate::services::rekor::v1::TreeId;
-use crate::services::trust::{Anchors, TrustDocuments};
+use crate::services::roster::{AuthorityRole, LogDescription, LogRole, LogState, Roster};
+use crate::services::trust::TrustDocuments;
 
 /// Where the document is.
 pub(crate) const PATH: &str = "/.well-known/signet.json";
 
-/// What an instance may have or lack, and endpoints and commands may need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Feature {
-    /// The signature log in the first dialect takes entries
-    RekorV1,
-    /// The signature log in the second dialect takes entries
-    RekorV2,
-    /// The server is an issuer itself
-    EmbeddedIssuer,
-    /// Clients speak TLS to the server
-    Tls,
-    /// The public URL has no port in it
-    DefaultPort,
-    /// The trust documents are in a TUF repository
-    TufRepository,
-    /// Counters are served
-    Metrics,
-}
-
 /// What is known of an instance when it begins to serve.
 pub(crate) struct Facts<'a> {
-    /// Its names, keys and dialects
-    pub anchors: &'a Anchors,
-    /// What it publishes
+    pub roster: &'a Roster,
     pub documents: &'a TrustDocuments,
+    /// What it serves
+    pub mounts: &'a [Mount],
     /// The issuer that the server itself is, if it is one
     pub embedded_issuer: Option<&'a str>,
     /// The root by which its TUF repository is trusted first, if it has one
@@ -118,7 +97,7 @@ pub(crate) struct Issuer {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Key {
     /// What the key is for
-    pub role: &'static str,
+    pub role: String,
     /// Its kind
     pub algorithm: &'static str,
     /// SHA-256 of its SubjectPublicKeyInfo, in hexadecimal
@@ -129,10 +108,11 @@ pub(crate) struct Key {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogIdentity {
-    /// `ct`, `rekor-v1` or `rekor-v2`
-    pub name: String,
-    /// Below which its API is
+    pub name: &'static str,
+    /// Base URL of its API
     pub url: String,
+    /// First line of its checkpoints
+    pub origin: String,
     /// Its ID in hexadecimal, as Rekor v1 writes it
     pub log_id: String,
     /// The same in base64, as bundles and the trust root write it
@@ -182,19 +162,23 @@ pub(crate) struct TufRepository {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct DocumentLink {
     /// What it is
-    pub title: &'static str,
+    pub title: String,
     /// Where it is, below the public URL
-    pub path: &'static str,
+    pub path: String,
     /// Where it is
     pub url: String,
     /// SHA-256 of its bytes, in hexadecimal
     pub sha256: String,
 }
 
-/// Routes the document, which needs `web::Data<Discovery>`.
-pub(crate) fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource(PATH).get(discovery).head(discovery));
-}
+/// Needs `web::Data<Discovery>`.
+pub(crate) const API: Api = Api {
+    name: "Signet",
+    errors: ErrorFormat::Problem,
+    owns: &[],
+    cors: false,
+    routes: &[Route::get(PATH, || web::to(discovery))],
+};
 
 /// `GET /.well-known/signet.json`
 async fn discovery(discovery: Data<Discovery>) -> HttpResponse {
@@ -206,34 +190,48 @@ async fn discovery(discovery: Data<Discovery>) -> HttpResponse {
 }
 
 impl Discovery {
-    /// Says of an instance what there is to say.
     pub(crate) fn new(facts: Facts<'_>) -> Self {
-        let anchors = facts.anchors;
-        let url = &anchors.public_url;
+        let roster = facts.roster;
+        let url = &roster.public_url;
         let features = features(&facts);
-        let issuer = |text: &String| Issuer {
-            embedded: facts.embedded_issuer == Some(text),
-            url: text.clone(),
-        };
         let tuf = facts.initial_root.map(|root| TufRepository {
             url: url.join("/tuf"),
             initial_root_url: url.join("/tuf/1.root.json"),
             initial_root_sha256: root.to_hex(),
         });
+        let issuers = roster.issuers.iter().map(|text| Issuer {
+            embedded: facts.embedded_issuer == Some(text),
+            url: text.clone(),
+        });
+        let logs = roster.logs.iter().map(LogIdentity::of);
+        let documents = facts.documents.published().iter().filter_map(|published| {
+            let path = path_of(&published.file);
+            Some(DocumentLink {
+                title: published.title.clone(),
+                url: url.join(&path),
+                path,
+                sha256: published.content.as_ref()?.tag.clone(),
+            })
+        });
+        let endpoints = facts.mounts.iter().flat_map(Mount::endpoints);
+        let endpoints = endpoints.map(|endpoint| Endpoint {
+            url: url.join(&endpoint.url),
+            ..endpoint
+        });
         Self {
             version: 1,
             url: url.to_string(),
-            operator: anchors.operator.clone(),
+            operator: roster.operator.clone(),
             software: Software {
                 name: env!("CARGO_PKG_NAME"),
                 version: env!("CARGO_PKG_VERSION"),
             },
-            issuers: anchors.issuers.iter().map(issuer).collect(),
-            keys: keys(anchors),
-            logs: logs(anchors),
-            documents: documents(anchors, facts.documents),
-            endpoints: endpoints::of(url, &features),
-            clients: clients::of(anchors, tuf.as_ref(), &features),
+            issuers: issuers.collect(),
+            keys: keys(roster),
+            logs: logs.collect(),
+            documents: documents.collect(),
+            endpoints: endpoints.collect(),
+            clients: clients::of(roster, tuf.as_ref(), &features),
             warnings: facts.warnings,
             features,
             tuf,
@@ -242,80 +240,56 @@ impl Discovery {
 }
 
 fn features(facts: &Facts<'_>) -> Vec<Feature> {
-    let anchors = facts.anchors;
-    let url = &anchors.public_url;
+    let roster = facts.roster;
+    let url = &roster.public_url;
     let all = [
-        (Feature::RekorV1, anchors.dialects.contains(Dialect::V1)),
-        (Feature::RekorV2, anchors.dialects.contains(Dialect::V2)),
+        (Feature::RekorV1, roster.accepts(LogRole::RekorV1)),
+        (Feature::RekorV2, roster.accepts(LogRole::RekorV2)),
         (Feature::EmbeddedIssuer, facts.embedded_issuer.is_some()),
         (Feature::Tls, url.is_https()),
         (Feature::DefaultPort, url.as_str().ends_with(url.host())),
         (Feature::TufRepository, facts.initial_root.is_some()),
         (Feature::Metrics, facts.serves_metrics),
     ];
-    let present = all.into_iter().filter(|(_, is_there)| *is_there);
+    let present = all.into_iter().filter(|(_, is_present)| *is_present);
     present.map(|(feature, _)| feature).collect()
 }
 
-fn keys(anchors: &Anchors) -> Vec<Key> {
-    let key = |role, key: &PublicKey| Key {
+fn keys(roster: &Roster) -> Vec<Key> {
+    let key = |role: String, key: &PublicKey| Key {
         role,
         algorithm: key.algorithm().name(),
         sha256: key.fingerprint().to_hex(),
     };
-    let root = |role, chain: &[Certificate]| chain.last().map(|root| key(role, root.public_key()));
-    let keys = [
-        root("Certificate authority's root", &anchors.ca_chain),
-        Some(key("Certificate log", &anchors.ct_key)),
-        Some(key("Signature log v1", anchors.log_v1_key.key())),
-        Some(key("Signature log v2", anchors.log_key.key())),
-        root("Timestamp authority's root", &anchors.tsa_chain),
-    ];
-    keys.into_iter().flatten().collect()
-}
-
-fn logs(anchors: &Anchors) -> Vec<LogIdentity> {
-    let url = &anchors.public_url;
-    let log = |name: String, url: String, id: &Sha256| LogIdentity {
-        name,
-        url,
-        log_id: id.to_hex(),
-        key_id: to_base64(id.as_bytes()),
-        tree_id: None,
-        admits: Admission::Authority,
-    };
-    let signature_log = |dialect: Dialect, key: &NoteKey| LogIdentity {
-        admits: if anchors.dialects.contains(dialect) {
-            Admission::Clients
-        } else {
-            Admission::Nobody
-        },
-        ..log(dialect.to_string(), url.to_string(), key.hash())
-    };
-    vec![
-        log(
-            "ct".to_owned(),
-            url.join("/ct"),
-            &anchors.ct_key.fingerprint(),
-        ),
-        LogIdentity {
-            tree_id: Some(TreeId::of(anchors.log_v1_key.key()).to_string()),
-            ..signature_log(Dialect::V1, &anchors.log_v1_key)
-        },
-        signature_log(Dialect::V2, &anchors.log_key),
-    ]
-}
-
-fn documents(anchors: &Anchors, documents: &TrustDocuments) -> Vec<DocumentLink> {
-    let link = |published: &Published| {
-        Some(DocumentLink {
-            title: published.title,
-            path: published.path,
-            url: anchors.public_url.join(published.path),
-            sha256: published.of(documents)?.tag.clone(),
+    let roots = |role| {
+        roster.authorities_of(role).filter_map(|authority| {
+            let root = authority.chain.last()?;
+            Some(key(format!("{} root", authority.name), root.public_key()))
         })
     };
-    PUBLISHED.iter().filter_map(link).collect()
+    let logs = roster.logs.iter();
+    roots(AuthorityRole::Certificates)
+        .chain(logs.map(|log| key(format!("log {}", log.name), &log.key)))
+        .chain(roots(AuthorityRole::Timestamps))
+        .collect()
+}
+
+impl LogIdentity {
+    fn of(log: &LogDescription) -> Self {
+        Self {
+            name: log.name,
+            url: log.url.clone(),
+            origin: log.origin.clone(),
+            log_id: log.log_id.to_hex(),
+            key_id: to_base64(log.log_id.as_bytes()),
+            tree_id: (log.role == LogRole::RekorV1).then(|| TreeId::of(&log.key).to_string()),
+            admits: match (log.state, log.role) {
+                (LogState::Frozen | LogState::Retired, _) => Admission::Nobody,
+                (LogState::Active, LogRole::Ct) => Admission::Authority,
+                (LogState::Active, LogRole::RekorV1 | LogRole::RekorV2) => Admission::Clients,
+            },
+        }
+    }
 }
 
 #[cfg(test)]

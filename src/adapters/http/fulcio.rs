@@ -5,47 +5,40 @@ mod certify;
 pub(crate) mod grpc;
 mod v1;
 
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::DefaultHeaders;
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::body::{Body, Gateway, with_limit};
-use super::problem::GatewayError;
+use super::body::Body;
+use super::refusal::{ErrorFormat, Refusal};
+use super::route::{Api, Route};
 use crate::protocol::bytes::ProtoBytes;
 use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
 use certify::{OfferedKey, certify, key_request};
 
-/// The longest request for a certificate, in bytes: room for the longest token and the longest key.
-const MAX_REQUEST_LENGTH: usize = 64 * 1024;
+/// Maximum size of a signing request, in bytes: the longest token and the longest key fit.
+const MAX_REQUEST: usize = 64 * 1024;
 
-/// Mounts the API at the server's root, where clients look for it whatever path they are given.
-/// Browsers of every origin may call it.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    let any_origin = || DefaultHeaders::new().add((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
-    let signing = with_limit(web::resource("/api/v2/signingCert"), MAX_REQUEST_LENGTH);
-    cfg.service(
-        signing
-            .wrap(any_origin())
-            .route(web::post().to(create_signing_certificate))
-            .route(web::method(actix_web::http::Method::OPTIONS).to(preflight)),
-    )
-    .service(
-        web::resource("/api/v2/trustBundle")
-            .wrap(any_origin())
-            .route(web::get().to(trust_bundle))
-            .route(web::method(actix_web::http::Method::OPTIONS).to(preflight)),
-    )
-    .service(
-        web::resource("/api/v2/configuration")
-            .wrap(any_origin())
-            .route(web::get().to(configuration))
-            .route(web::method(actix_web::http::Method::OPTIONS).to(preflight)),
-    )
-    .configure(v1::configure);
-}
+/// Needs `web::Data` of [`IdentityVerifier`], [`CertificateAuthority`] and [`FulcioConfiguration`].
+pub(crate) const API: Api = Api {
+    name: "Fulcio",
+    errors: ErrorFormat::Gateway,
+    owns: &["/api/"],
+    cors: true,
+    routes: &[
+        Route::post("/api/v2/signingCert", || {
+            web::to(create_signing_certificate)
+        })
+        .max_body(MAX_REQUEST),
+        Route::get("/api/v2/trustBundle", || web::to(trust_bundle)),
+        Route::get("/api/v2/configuration", || web::to(configuration)),
+        Route::post("/api/v1/signingCert", || web::to(v1::signing_certificate))
+            .max_body(MAX_REQUEST),
+        Route::get("/api/v1/rootCert", || web::to(v1::root_certificate)),
+    ],
+};
 
 /// `GET /api/v2/configuration`: the issuers whose tokens are accepted.
 #[derive(Clone, Debug, Serialize)]
@@ -132,10 +125,10 @@ struct TrustBundle<'a> {
 /// `POST /api/v2/signingCert`
 async fn create_signing_certificate(
     request: HttpRequest,
-    body: Body<Gateway>,
+    body: Body,
     identities: web::Data<IdentityVerifier>,
     authority: web::Data<CertificateAuthority>,
-) -> Result<HttpResponse, GatewayError> {
+) -> Result<HttpResponse, Refusal> {
     let mut wire: CreateSigningCertificateRequest = body.json()?;
     let token = token_of(&mut wire, &request);
     let chain = certify(&identities, &authority, token, || key_of(wire)).await?;
@@ -161,18 +154,6 @@ async fn configuration(configuration: web::Data<FulcioConfiguration>) -> HttpRes
     HttpResponse::Ok().json(configuration.get_ref())
 }
 
-/// The question that browsers ask first.
-async fn preflight() -> HttpResponse {
-    HttpResponse::NoContent()
-        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"))
-        .insert_header((
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type",
-        ))
-        .insert_header((header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(86_400)))
-        .finish()
-}
-
 /// The token from the body, else from the header: clients use either, and the body wins.
 fn token_of(wire: &mut CreateSigningCertificateRequest, request: &HttpRequest) -> String {
     let in_body = wire
@@ -196,7 +177,7 @@ fn bearer(request: &HttpRequest) -> Option<String> {
         .then(|| token.trim().to_owned())
 }
 
-fn key_of(wire: CreateSigningCertificateRequest) -> Result<KeyRequest, GatewayError> {
+fn key_of(wire: CreateSigningCertificateRequest) -> Result<KeyRequest, Refusal> {
     let key = wire.public_key_request.map(|request| OfferedKey {
         content: request
             .public_key

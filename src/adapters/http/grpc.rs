@@ -19,7 +19,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::ResponseError as _;
 use actix_web::http::{Method as HttpMethod, StatusCode};
 use actix_web::web::Bytes;
 use futures_util::FutureExt as _;
@@ -31,8 +30,8 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, X_CONTENT_TYPE_
 use hyper::{Method as Verb, Request, Response};
 use tracing::Instrument as _;
 
-use super::problem::{GatewayError, GrpcCode, Problem};
-use super::request::{InFlight, Surroundings, answered, request_id};
+use super::middleware::{InFlight, RequestContext, answered, panicked, request_id};
+use super::refusal::{GrpcCode, Refusal};
 
 /// The longest message that is read, in bytes: as long as the JSON form of the longest.
 const MAX_MESSAGE_LENGTH: usize = 64 * 1024;
@@ -43,7 +42,7 @@ const PREFIX_LENGTH: usize = 5;
 const GRPC: &str = "application/grpc";
 
 /// What a method answers.
-pub(crate) type Reply = BoxFuture<'static, Result<Vec<u8>, GatewayError>>;
+pub(crate) type Reply = BoxFuture<'static, Result<Vec<u8>, Refusal>>;
 
 /// A method: a message in, a message out, each as Protobuf.
 pub(crate) struct Method {
@@ -63,14 +62,14 @@ impl Method {
 }
 
 /// A message that is not the one of its method.
-pub(super) fn unreadable(error: &prost::DecodeError) -> GatewayError {
+pub(super) fn unreadable(error: &prost::DecodeError) -> Refusal {
     refused(format_args!("the message cannot be read: {error}"))
 }
 
 /// The methods that are served, and what is around each.
 pub(super) struct Grpc {
     methods: Vec<Method>,
-    surroundings: Arc<Surroundings>,
+    context: Arc<RequestContext>,
 }
 
 /// What a request's body is: the network's, or a test's.
@@ -80,33 +79,30 @@ impl<B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>> RequestBo
 
 type ReplyBody = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Why a method was not called, or what it refused.
-enum Refusal {
-    /// Not a call at all
-    NotACall(Problem),
-    /// A call that is answered with this status
-    Status(GatewayError),
+/// Why a call has no reply.
+enum NoReply {
+    /// The request is not a gRPC call, and is answered as plain HTTP
+    NotACall(Refusal),
+    /// The call is answered with this error
+    Refused(Refusal),
 }
 
-impl From<GatewayError> for Refusal {
-    fn from(error: GatewayError) -> Self {
-        Self::Status(error)
+impl From<Refusal> for NoReply {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
 impl Grpc {
-    pub(super) const fn new(methods: Vec<Method>, surroundings: Arc<Surroundings>) -> Self {
-        Self {
-            methods,
-            surroundings,
-        }
+    pub(super) const fn new(methods: Vec<Method>, context: Arc<RequestContext>) -> Self {
+        Self { methods, context }
     }
 
     /// Answers one request, whatever it is: as around every handler there is an identifier, a net,
     /// one event and a count.
     async fn answer(&self, request: Request<impl RequestBody>) -> Response<ReplyBody> {
         let begun = Instant::now();
-        let metrics = &self.surroundings.metrics;
+        let metrics = &self.context.metrics;
         let id = request_id(text(request.headers(), "x-request-id"));
         let verb = HttpMethod::from_bytes(request.method().as_str().as_bytes());
         let method = self.find(request.uri().path());
@@ -123,19 +119,18 @@ impl Grpc {
         });
         let status = match &outcome {
             Ok(_) => StatusCode::OK,
-            Err(Refusal::NotACall(problem)) => problem.status_code(),
-            Err(Refusal::Status(error)) => error.status_code(),
+            Err(NoReply::NotACall(refusal) | NoReply::Refused(refusal)) => refusal.status(),
         };
         let route = match &outcome {
-            Err(Refusal::NotACall(_)) => None,
+            Err(NoReply::NotACall(_)) => None,
             _ => method.map(|method| method.path),
         };
         let verb = verb.unwrap_or(HttpMethod::POST);
         span.in_scope(|| answered(metrics, route, &verb, status, begun.elapsed()));
         let mut response = match outcome {
             Ok(message) => reply(&message),
-            Err(Refusal::Status(error)) => trailers_only(&error),
-            Err(Refusal::NotACall(problem)) => not_a_call(&problem),
+            Err(NoReply::Refused(error)) => trailers_only(&error),
+            Err(NoReply::NotACall(refusal)) => not_a_call(&refusal),
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("x-request-id", id);
@@ -151,8 +146,8 @@ impl Grpc {
         &self,
         request: Request<impl RequestBody>,
         method: Option<&Method>,
-    ) -> Result<Vec<u8>, Refusal> {
-        check_form(&request).map_err(Refusal::NotACall)?;
+    ) -> Result<Vec<u8>, NoReply> {
+        check_form(&request).map_err(NoReply::NotACall)?;
         let method = method.ok_or_else(unimplemented)?;
         let body = self.read(request.into_body()).await?;
         let reply = (method.call)(message_in(body)?);
@@ -160,36 +155,37 @@ impl Grpc {
     }
 
     /// Reads a body to its end, within the limits of time and length.
-    async fn read(&self, body: impl RequestBody) -> Result<Bytes, GatewayError> {
+    async fn read(&self, body: impl RequestBody) -> Result<Bytes, Refusal> {
         let body = Limited::new(body, MAX_MESSAGE_LENGTH + PREFIX_LENGTH).collect();
-        match tokio::time::timeout(self.surroundings.body_timeout, body).await {
+        match tokio::time::timeout(self.context.body_timeout, body).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(GatewayError::new(
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                GrpcCode::ResourceExhausted,
+                "message-too-large",
                 format_args!("the message is larger than {MAX_MESSAGE_LENGTH} bytes"),
             )),
             Ok(Err(error)) => Err(refused(format_args!(
                 "the message could not be read: {error}"
             ))),
-            Err(_) => Err(GatewayError::new(
+            Err(_) => Err(Refusal::new(
                 StatusCode::REQUEST_TIMEOUT,
-                GrpcCode::DeadlineExceeded,
-                "the message did not come within server.body_timeout_seconds",
-            )),
+                "message-too-slow",
+                "the message did not arrive within server.body_timeout_seconds",
+            )
+            .grpc(GrpcCode::DeadlineExceeded)),
         }
     }
 }
 
 /// SPEC gRPC over HTTP/2, Requests: POST, and a content type that begins with `application/grpc`.
 /// Whatever else comes is answered with 415 or 405 of HTTP.
-fn check_form<B>(request: &Request<B>) -> Result<(), Problem> {
+fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
     let kind = text(request.headers(), "content-type").unwrap_or_default();
     let codec = kind
         .strip_prefix(GRPC)
         .map(|rest| rest.strip_prefix("+proto").unwrap_or(rest));
     if codec.is_none_or(|rest| !rest.is_empty() && !rest.starts_with(';')) {
-        return Err(Problem::new(
+        return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "http-2-is-for-grpc",
             "over HTTP/2 this server speaks gRPC alone (content type application/grpc or \
@@ -197,7 +193,7 @@ fn check_form<B>(request: &Request<B>) -> Result<(), Problem> {
         ));
     }
     if request.method() != Verb::POST {
-        return Err(Problem::new(
+        return Err(Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",
             "a gRPC method is called by POST",
@@ -207,17 +203,18 @@ fn check_form<B>(request: &Request<B>) -> Result<(), Problem> {
 }
 
 /// The one message of a body.
-fn message_in(body: Bytes) -> Result<Bytes, GatewayError> {
+fn message_in(body: Bytes) -> Result<Bytes, Refusal> {
     let Some((&[compressed, a, b, c, d], message)) = body.split_first_chunk::<PREFIX_LENGTH>()
     else {
         return Err(refused("the body is shorter than the prefix of a message"));
     };
     if compressed != 0 {
-        return Err(GatewayError::new(
+        return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            GrpcCode::Unimplemented,
-            "the message is compressed, which is not offered",
-        ));
+            "message-compressed",
+            "the message is compressed, which is not supported",
+        )
+        .grpc(GrpcCode::Unimplemented));
     }
     if usize::try_from(u32::from_be_bytes([a, b, c, d])) != Ok(message.len()) {
         return Err(refused("the body is not exactly one message of its length"));
@@ -225,24 +222,17 @@ fn message_in(body: Bytes) -> Result<Bytes, GatewayError> {
     Ok(body.slice_ref(message))
 }
 
-fn refused(message: impl fmt::Display) -> GatewayError {
-    GatewayError::new(StatusCode::BAD_REQUEST, GrpcCode::InvalidArgument, message)
+fn refused(message: impl fmt::Display) -> Refusal {
+    Refusal::invalid("malformed-message", message)
 }
 
-fn unimplemented() -> GatewayError {
-    GatewayError::new(
+fn unimplemented() -> Refusal {
+    Refusal::new(
         StatusCode::NOT_FOUND,
-        GrpcCode::Unimplemented,
+        "unknown-method",
         "there is no such method; dev.sigstore.fulcio.v2.CA is served",
     )
-}
-
-fn panicked() -> GatewayError {
-    GatewayError::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        GrpcCode::Internal,
-        "the server met an error of its own; its log has the place",
-    )
+    .grpc(GrpcCode::Unimplemented)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -261,11 +251,11 @@ fn reply(message: &[u8]) -> Response<ReplyBody> {
 }
 
 /// SPEC gRPC over HTTP/2, Responses: an error without a message before it needs no body.
-fn trailers_only(error: &GatewayError) -> Response<ReplyBody> {
+fn trailers_only(error: &Refusal) -> Response<ReplyBody> {
     let mut response = call_reply(Empty::new());
     let headers = response.headers_mut();
-    headers.insert("grpc-status", HeaderValue::from(error.code() as i32));
-    if let Ok(message) = HeaderValue::from_str(&percent_encoded(error.message())) {
+    headers.insert("grpc-status", HeaderValue::from(error.grpc_code()));
+    if let Ok(message) = HeaderValue::from_str(&percent_encoded(error.detail())) {
         headers.insert("grpc-message", message);
     }
     response
@@ -280,9 +270,9 @@ fn call_reply(
     response
 }
 
-fn not_a_call(problem: &Problem) -> Response<ReplyBody> {
-    let mut response = Response::new(Full::from(problem.document()).boxed_unsync());
-    let status = problem.status_code();
+fn not_a_call(refusal: &Refusal) -> Response<ReplyBody> {
+    let mut response = Response::new(Full::from(refusal.problem().to_string()).boxed_unsync());
+    let status = refusal.status();
     if status == StatusCode::METHOD_NOT_ALLOWED {
         let post = HeaderValue::from_static("POST");
         response.headers_mut().insert(ALLOW, post);
@@ -290,7 +280,7 @@ fn not_a_call(problem: &Problem) -> Response<ReplyBody> {
     *response.status_mut() = hyper::StatusCode::from_u16(status.as_u16())
         .unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    let kind = HeaderValue::from_static(Problem::MEDIA_TYPE);
+    let kind = HeaderValue::from_static(Refusal::PROBLEM);
     headers.insert(CONTENT_TYPE, kind);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
@@ -333,7 +323,7 @@ mod tests {
             (b"\0\xff\xff\xff\xff", GrpcCode::InvalidArgument),
             (b"\x01\0\0\0\x03abc", GrpcCode::Unimplemented),
         ] {
-            assert_eq!(read(body).unwrap_err().code(), code, "{body:?}");
+            assert_eq!(read(body).unwrap_err().grpc_code(), code as u16, "{body:?}");
         }
     }
 
@@ -362,11 +352,11 @@ mod tests {
         let echoes = Method::new("/service/Echo", |message| {
             Box::pin(std::future::ready(Ok(message.to_vec())))
         });
-        let surroundings = Surroundings {
+        let context = RequestContext {
             metrics: Arc::new(Metrics::new().unwrap()),
             body_timeout: Duration::from_secs(1),
         };
-        Grpc::new(vec![panics, echoes], Arc::new(surroundings))
+        Grpc::new(vec![panics, echoes], Arc::new(context))
     }
 
     async fn call(grpc: &Grpc, path: &str, body: &'static [u8]) -> Response<ReplyBody> {
@@ -379,7 +369,7 @@ mod tests {
     }
 
     fn counters(grpc: &Grpc) -> String {
-        String::from_utf8(grpc.surroundings.metrics.render().unwrap()).unwrap()
+        String::from_utf8(grpc.context.metrics.render().unwrap()).unwrap()
     }
 
     #[tokio::test]

@@ -4,6 +4,9 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
+use super::refusal::ErrorFormat;
+use super::route::{Api, Route};
+
 /// What a part of the server says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PartState {
@@ -55,12 +58,18 @@ impl Readiness {
     }
 }
 
-/// Routes `/healthz` and `/ping`, and `/readyz`, which needs `web::Data<Readiness>`.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/healthz").get(alive).head(alive))
-        .service(web::resource("/ping").get(alive).head(alive))
-        .service(web::resource("/readyz").get(ready).head(ready));
-}
+/// `/readyz` needs `web::Data<Readiness>`.
+pub(crate) const API: Api = Api {
+    name: "Signet",
+    errors: ErrorFormat::Problem,
+    owns: &[],
+    cors: false,
+    routes: &[
+        Route::get("/healthz", || web::to(alive)),
+        Route::get("/ping", || web::to(alive)),
+        Route::get("/readyz", || web::to(ready)),
+    ],
+};
 
 /// `GET /healthz`, `GET /ping`: the process answers.
 async fn alive() -> HttpResponse {
@@ -107,15 +116,18 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 #[cfg(test)]
 mod tests {
     use actix_web::http::StatusCode;
-    use actix_web::{App, test};
+    use actix_web::test;
 
     use super::*;
+    use crate::adapters::http::route::Mount;
+    use crate::adapters::http::route::testing::serve;
 
     async fn readyz(readiness: Readiness) -> (StatusCode, Value) {
-        let app = App::new()
-            .app_data(web::Data::new(readiness))
-            .configure(configure);
-        let app = test::init_service(app).await;
+        let data = web::Data::new(readiness);
+        let app = serve(vec![Mount::new(&API)], |cfg| {
+            cfg.app_data(data);
+        })
+        .await;
         let request = test::TestRequest::get().uri("/readyz").to_request();
         let response = test::call_service(&app, request).await;
         let status = response.status();
@@ -137,13 +149,13 @@ mod tests {
 
     #[actix_web::test]
     async fn a_part_that_was_closed_on_purpose_is_told_and_holds_nothing_up() {
-        let readiness = Readiness::new().part("signature-log-v1", || PartState::Closed);
+        let readiness = Readiness::new().part("rekor-v1", || PartState::Closed);
 
         let (status, body) = readyz(readiness).await;
 
         assert_eq!(status, StatusCode::OK);
         assert_eq!(body["ready"], true);
-        assert_eq!(body["parts"]["signature-log-v1"]["state"], "closed");
+        assert_eq!(body["parts"]["rekor-v1"]["state"], "closed");
     }
 
     #[actix_web::test]
@@ -178,7 +190,7 @@ mod tests {
 
     #[actix_web::test]
     async fn probes_are_answered() {
-        let app = test::init_service(App::new().configure(configure)).await;
+        let app = serve(vec![Mount::new(&API)], |_| ()).await;
         for path in ["/healthz", "/ping"] {
             let request = test::TestRequest::get().uri(path).to_request();
             assert_eq!(test::call_and_read_body(&app, request).await, "ok");

@@ -3,33 +3,39 @@
 //! `client_credentials` is the one grant so far; others join the match in `token`.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use super::body::{Body, ErrorForm, with_limit};
+use super::body::Body;
+use super::refusal::{ErrorFormat, Refusal};
+use super::route::{Api, Route};
+use crate::classify::{Classify as _, ErrorClass};
 use crate::protocol::bytes::from_base64;
-use crate::services::account::{AuthenticationError, ClientSecret};
+use crate::services::account::ClientSecret;
 use crate::services::issuer::{
     DISCOVERY_PATH, EmbeddedIssuer, GrantError, JWKS_PATH, TOKEN_LIFETIME, TOKEN_PATH,
 };
 
-/// The longest token request, in bytes.
-const MAX_REQUEST_LENGTH: usize = 16 * 1024;
+/// Maximum size of a token request, in bytes.
+const MAX_REQUEST: usize = 16 * 1024;
 
-/// Adds the issuer's routes. Handlers need `web::Data<EmbeddedIssuer>`.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource(DISCOVERY_PATH).get(discovery))
-        .service(web::resource(JWKS_PATH).get(jwks))
-        .service(
-            with_limit(web::resource(TOKEN_PATH), MAX_REQUEST_LENGTH).route(web::post().to(token)),
-        );
-}
+/// Needs `web::Data<EmbeddedIssuer>`.
+pub(crate) const API: Api = Api {
+    name: "OpenID Connect",
+    errors: ErrorFormat::OAuth,
+    owns: &[],
+    cors: false,
+    routes: &[
+        Route::get(DISCOVERY_PATH, || web::to(discovery)),
+        Route::get(JWKS_PATH, || web::to(jwks)),
+        Route::post(TOKEN_PATH, || web::to(token)).max_body(MAX_REQUEST),
+    ],
+};
 
 async fn discovery(issuer: web::Data<EmbeddedIssuer>) -> HttpResponse {
     HttpResponse::Ok()
@@ -47,8 +53,8 @@ async fn jwks(issuer: web::Data<EmbeddedIssuer>) -> HttpResponse {
 async fn token(
     issuer: web::Data<EmbeddedIssuer>,
     request: HttpRequest,
-    body: Body<OAuth>,
-) -> Result<HttpResponse, TokenRefusal> {
+    body: Body,
+) -> Result<HttpResponse, Refusal> {
     let form = TokenForm::parse(body.bytes())?;
     match form.grant_type.as_deref() {
         Some("client_credentials") => {
@@ -56,11 +62,15 @@ async fn token(
             let audience = form.audience.as_deref();
             let token = issuer
                 .grant_client_credentials(&client.id, client.secret, audience)
-                .await?;
+                .await
+                .map_err(refuse_grant)?;
             Ok(token_reply(&token.jwt))
         }
-        Some(_) => Err(TokenRefusal::UnsupportedGrant),
-        None => Err(TokenRefusal::InvalidRequest("grant_type is missing")),
+        Some(_) => Err(Refusal::invalid(
+            "unsupported_grant_type",
+            "the grant_type must be client_credentials",
+        )),
+        None => Err(invalid_request("grant_type is missing")),
     }
 }
 
@@ -89,7 +99,7 @@ struct TokenForm {
 }
 
 impl TokenForm {
-    fn parse(body: &[u8]) -> Result<Self, TokenRefusal> {
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(body) {
             let field = match name.as_ref() {
@@ -110,10 +120,10 @@ impl TokenForm {
 }
 
 /// SPEC RFC 6749 §3.2: parameters must not be included more than once.
-fn set_once<T>(field: &mut Option<T>, value: T) -> Result<(), TokenRefusal> {
+fn set_once<T>(field: &mut Option<T>, value: T) -> Result<(), Refusal> {
     match field.replace(value) {
         None => Ok(()),
-        Some(_) => Err(TokenRefusal::InvalidRequest("a parameter occurs twice")),
+        Some(_) => Err(invalid_request("a parameter occurs twice")),
     }
 }
 
@@ -124,15 +134,15 @@ struct Client {
 }
 
 impl Client {
-    fn of(headers: &HeaderMap, form: &TokenForm) -> Result<Self, TokenRefusal> {
+    fn of(headers: &HeaderMap, form: &TokenForm) -> Result<Self, Refusal> {
         let (id, secret) = match headers.get(header::AUTHORIZATION) {
             Some(value) => {
-                let value = value.to_str().map_err(|_| TokenRefusal::InvalidClient)?;
-                let (id, secret) = parse_basic(value).ok_or(TokenRefusal::InvalidClient)?;
+                let value = value.to_str().map_err(|_| invalid_client())?;
+                let (id, secret) = parse_basic(value).ok_or_else(invalid_client)?;
                 // SPEC RFC 6749 §2.3: one method of authentication in each request.
                 let contradicts = form.client_id.as_ref().is_some_and(|other| *other != id);
                 if form.client_secret.is_some() || contradicts {
-                    return Err(TokenRefusal::InvalidRequest(
+                    return Err(invalid_request(
                         "the client is named in the header and again in the body",
                     ));
                 }
@@ -140,13 +150,13 @@ impl Client {
             }
             None => match (&form.client_id, &form.client_secret) {
                 (Some(id), Some(secret)) => (id.clone(), secret.clone()),
-                _ => return Err(TokenRefusal::InvalidClient),
+                _ => return Err(invalid_client()),
             },
         };
         let secret = ClientSecret::presented(secret.as_str());
         Ok(Self {
             id,
-            secret: secret.ok_or(TokenRefusal::InvalidClient)?,
+            secret: secret.ok_or_else(invalid_client)?,
         })
     }
 }
@@ -173,106 +183,40 @@ fn form_decoded(text: &str) -> Option<String> {
         .map(|(_, value)| Cow::into_owned(value))
 }
 
-/// Errors of the token endpoint in their own form (RFC 6749 §5.2).
-struct OAuth;
+const INVALID_REQUEST: &str = "invalid_request";
 
-impl ErrorForm for OAuth {
-    type Error = TokenRefusal;
-
-    fn error(status: StatusCode, _slug: &'static str, _detail: String) -> TokenRefusal {
-        match status {
-            StatusCode::PAYLOAD_TOO_LARGE => TokenRefusal::TooLarge,
-            _ => TokenRefusal::InvalidRequest("the body could not be read"),
-        }
-    }
+fn invalid_request(detail: &str) -> Refusal {
+    Refusal::invalid(INVALID_REQUEST, detail)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TokenRefusal {
-    InvalidRequest(&'static str),
-    InvalidClient,
-    InvalidTarget,
-    UnsupportedGrant,
-    TooLarge,
-    Busy,
-    Failed,
+fn invalid_client() -> Refusal {
+    Refusal::new(
+        StatusCode::UNAUTHORIZED,
+        "invalid_client",
+        "the client credentials are missing or not valid",
+    )
+    .header(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static(r#"Basic realm="signet""#),
+    )
 }
 
-impl From<GrantError> for TokenRefusal {
-    fn from(error: GrantError) -> Self {
-        match error {
-            GrantError::Authentication(AuthenticationError::Refused) => Self::InvalidClient,
-            GrantError::Authentication(AuthenticationError::Busy) => Self::Busy,
-            GrantError::Audience => Self::InvalidTarget,
-            GrantError::Signing(_) => Self::Failed,
-        }
-    }
-}
-
-impl TokenRefusal {
-    const fn parts(self) -> (StatusCode, &'static str, &'static str) {
-        match self {
-            Self::InvalidRequest(detail) => (StatusCode::BAD_REQUEST, "invalid_request", detail),
-            Self::InvalidClient => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_client",
-                "the client credentials are missing or not valid",
-            ),
-            // RFC 8707 §2
-            Self::InvalidTarget => (
-                StatusCode::BAD_REQUEST,
-                "invalid_target",
-                "tokens are issued for the audience sigstore only",
-            ),
-            Self::UnsupportedGrant => (
-                StatusCode::BAD_REQUEST,
-                "unsupported_grant_type",
-                "the grant_type must be client_credentials",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "invalid_request",
-                "the request is larger than 16384 bytes",
-            ),
-            Self::Busy => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                "too many logins at once; try again in a second",
-            ),
-            Self::Failed => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
-                "the token could not be signed",
-            ),
-        }
-    }
-}
-
-impl fmt::Display for TokenRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (_, code, detail) = self.parts();
-        write!(f, "{code}: {detail}")
-    }
-}
-
-impl ResponseError for TokenRefusal {
-    fn status_code(&self) -> StatusCode {
-        self.parts().0
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let (status, code, detail) = self.parts();
-        let mut response = HttpResponse::build(status);
-        response
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .insert_header((header::PRAGMA, "no-cache"));
-        if *self == Self::InvalidClient {
-            response.insert_header((header::WWW_AUTHENTICATE, r#"Basic realm="signet""#));
-        }
-        if *self == Self::Busy {
-            response.insert_header((header::RETRY_AFTER, "1"));
-        }
-        response.json(json!({ "error": code, "error_description": detail }))
+fn refuse_grant(error: GrantError) -> Refusal {
+    match error {
+        GrantError::Authentication(error) => match error.class() {
+            ErrorClass::Forbidden => invalid_client(),
+            class => Refusal::of_class(class, "temporarily_unavailable", error),
+        },
+        // RFC 8707 §2
+        GrantError::Audience => Refusal::invalid(
+            "invalid_target",
+            "tokens are issued for the audience sigstore only",
+        ),
+        GrantError::Signing(_) => Refusal::of_class(
+            ErrorClass::Internal,
+            "server_error",
+            "the token could not be signed",
+        ),
     }
 }
 

@@ -1,135 +1,114 @@
-//! `GET /metrics`: counters for Prometheus. Every label has few values, none chosen by a client.
+//! `GET /metrics`: counters for Prometheus. Labels have few values, and clients choose none of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, web};
-use prometheus::core::Collector;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Counter, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{
-    Encoder as _, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder as _, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder,
 };
 
-use super::fulcio::grpc::CREATE_SIGNING_CERTIFICATE;
-use super::problem::Problem;
-use crate::log::{LogId, SignedHead};
-use crate::protocol::time::UnixTime;
-use crate::protocol::tuf::Role;
+use super::refusal::{ErrorFormat, Refusal};
+use super::route::{Api, Route};
 
-/// The server's counters. Made once and handed to whoever counts.
+/// The counters of the HTTP server, and whatever else is registered.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     latency: HistogramVec,
     in_flight: IntGauge,
     panics: IntCounter,
-    certificates: IntCounter,
-    entries: IntCounterVec,
-    timestamps: IntCounter,
-    verifications: IntCounterVec,
-    log_size: IntGaugeVec,
-    log_head_age: GaugeVec,
-    tuf_expiry: GaugeVec,
 }
 
-/// How a verification ended.
-#[derive(Clone, Copy)]
-enum Verdict {
-    /// The bundle holds
-    Verified,
-    /// A bundle that does not hold
-    Refused,
-    /// Not a bundle
-    Malformed,
+/// A number that is read when metrics are scraped.
+pub(crate) type Reading = Box<dyn Fn() -> f64 + Send + Sync>;
+
+/// A counter or gauge whose values live in a service, which does not know of metrics.
+pub(crate) struct Observed {
+    pub name: &'static str,
+    pub help: &'static str,
+    pub kind: ObservedKind,
+    /// The label's name; none where there is one value only
+    pub label: Option<&'static str>,
+    /// The label's values with their readings
+    pub values: Vec<(String, Reading)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ObservedKind {
+    Counter,
+    Gauge,
 }
 
 impl Metrics {
-    /// All counters at zero.
-    ///
     /// # Errors
-    /// Two counters have one name, which a test excludes.
+    /// Two metrics have one name, which a test excludes.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let latency = HistogramOpts::new(
-            "signet_http_request_duration_seconds",
-            "Time from a request's header to the end of its handler",
-        )
-        .buckets(LATENCY_BUCKETS.to_vec());
-        let metrics = Self {
-            requests: register(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new("signet_http_requests_total", "Requests answered"),
-                    &["route", "method", "status"],
-                )?,
-            )?,
-            latency: register(&registry, HistogramVec::new(latency, &["route"])?)?,
-            in_flight: register(
-                &registry,
-                IntGauge::new("signet_http_requests_in_flight", "Requests being answered")?,
-            )?,
-            panics: counter(&registry, "signet_panics_total", "Handlers that panicked")?,
-            certificates: counter(
-                &registry,
-                "signet_certificates_issued_total",
-                "Certificates issued",
-            )?,
-            entries: counters(
-                &registry,
-                ["signet_log_entries_appended_total", "log"],
-                "Entries appended",
-            )?,
-            timestamps: counter(
-                &registry,
-                "signet_timestamps_issued_total",
-                "Timestamps issued",
-            )?,
-            verifications: counters(
-                &registry,
-                ["signet_verifications_total", "outcome"],
-                "Verifications",
-            )?,
-            log_size: register(
-                &registry,
-                IntGaugeVec::new(Opts::new("signet_log_size", "Entries in a log"), &["log"])?,
-            )?,
-            log_head_age: gauges(
-                &registry,
-                ["signet_log_head_age_seconds", "log"],
-                "Age of a log's newest head",
-            )?,
-            tuf_expiry: gauges(
-                &registry,
-                ["signet_tuf_expiry_seconds", "role"],
-                "Time until a role's trust metadata expires; negative once it has",
-            )?,
-            registry,
-        };
-        metrics.register_build()?;
-        Ok(metrics)
-    }
-
-    fn register_build(&self) -> Result<(), prometheus::Error> {
-        let options = Opts::new("signet_build_info", "Always 1; the version is the label")
-            .const_label("version", env!("CARGO_PKG_VERSION"));
-        let build = register(&self.registry, Gauge::with_opts(options)?)?;
+        let requests = IntCounterVec::new(
+            Opts::new("signet_http_requests_total", "Requests answered"),
+            &["route", "method", "status"],
+        )?;
+        let latency = HistogramVec::new(
+            HistogramOpts::new(
+                "signet_http_request_duration_seconds",
+                "Time from a request's header to the end of its handler",
+            )
+            .buckets(LATENCY_BUCKETS.to_vec()),
+            &["route"],
+        )?;
+        let in_flight = IntGauge::new("signet_http_requests_in_flight", "Requests being answered")?;
+        let panics = IntCounter::new("signet_panics_total", "Handlers that panicked")?;
+        let build = Gauge::with_opts(
+            Opts::new("signet_build_info", "Always 1; the version is the label")
+                .const_label("version", env!("CARGO_PKG_VERSION")),
+        )?;
         build.set(1.0);
-        Ok(())
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(latency.clone()))?;
+        registry.register(Box::new(in_flight.clone()))?;
+        registry.register(Box::new(panics.clone()))?;
+        registry.register(Box::new(build))?;
+        Ok(Self {
+            registry,
+            requests,
+            latency,
+            in_flight,
+            panics,
+        })
     }
 
-    /// A request begins.
-    pub(crate) fn request_began(&self) {
+    /// Adds numbers that are read from services at each scrape.
+    ///
+    /// # Errors
+    /// A metric of this name exists.
+    pub(crate) fn observe(&self, observed: Observed) -> Result<(), prometheus::Error> {
+        let labels = observed.label.iter().map(ToString::to_string).collect();
+        let desc = Desc::new(
+            observed.name.to_owned(),
+            observed.help.to_owned(),
+            labels,
+            std::collections::HashMap::new(),
+        )?;
+        self.registry
+            .register(Box::new(ObservedCollector { desc, observed }))
+    }
+
+    pub(super) fn request_began(&self) {
         self.in_flight.inc();
     }
 
-    /// A request that began was dropped before it was answered, or was answered.
-    pub(crate) fn request_ended(&self) {
+    /// A request was answered, or was dropped by its client.
+    pub(super) fn request_ended(&self) {
         self.in_flight.dec();
     }
 
-    /// A request was answered. `route` is the pattern that matched, never the path.
-    pub(crate) fn request_answered(
+    /// `route` is the pattern that matched, never the path.
+    pub(super) fn request_answered(
         &self,
         route: Option<&str>,
         method: &Method,
@@ -143,113 +122,76 @@ impl Metrics {
         self.latency
             .with_label_values(&[route])
             .observe(elapsed.as_secs_f64());
-        self.count_work(route, status);
     }
 
-    /// Counts what an answer stands for. The services know of no counters; here alone is written
-    /// which route's success is whose work.
-    fn count_work(&self, route: &str, status: StatusCode) {
-        match (route, status.as_u16()) {
-            ("/api/v2/signingCert" | CREATE_SIGNING_CERTIFICATE, 200)
-            | ("/api/v1/signingCert", 201) => {
-                self.certificates.inc();
-                // No certificate leaves before its precertificate is in the log.
-                self.entry_appended(LogId::Ct);
-            }
-            ("/api/v2/log/entries", 201) => self.entry_appended(LogId::RekorV2),
-            ("/api/v1/log/entries", 201) => self.entry_appended(LogId::RekorV1),
-            ("/api/v1/timestamp" | "/api/v1/timestamp/api/v1/timestamp", 200) => {
-                self.timestamps.inc();
-            }
-            ("/signet/v1/verify", 200) => self.verified(Verdict::Verified),
-            ("/signet/v1/verify", 422) => self.verified(Verdict::Refused),
-            ("/signet/v1/verify", 400) => self.verified(Verdict::Malformed),
-            _ => {}
-        }
-    }
-
-    /// A handler panicked.
-    pub(crate) fn panicked(&self) {
+    pub(super) fn panicked(&self) {
         self.panics.inc();
-    }
-
-    fn entry_appended(&self, log: LogId) {
-        self.entries.with_label_values(&[log_label(log)]).inc();
-    }
-
-    fn verified(&self, verdict: Verdict) {
-        let outcome = match verdict {
-            Verdict::Verified => "verified",
-            Verdict::Refused => "refused",
-            Verdict::Malformed => "malformed",
-        };
-        self.verifications.with_label_values(&[outcome]).inc();
-    }
-
-    /// A log's newest head, as of `now`.
-    pub(crate) fn log_head(&self, log: LogId, head: &SignedHead, now: UnixTime) {
-        let size = i64::try_from(head.size.get()).unwrap_or(i64::MAX);
-        let age = Duration::from_millis(now.millis().saturating_sub(head.time.millis()));
-        let label = [log_label(log)];
-        self.log_size.with_label_values(&label).set(size);
-        self.log_head_age
-            .with_label_values(&label)
-            .set(age.as_secs_f64());
-    }
-
-    /// When a role's trust metadata expires, as of `now`.
-    pub(crate) fn tuf_expiry(&self, role: Role, expires: UnixTime, now: UnixTime) {
-        let span = |later: UnixTime, earlier: UnixTime| {
-            Duration::from_millis(later.millis().saturating_sub(earlier.millis())).as_secs_f64()
-        };
-        self.tuf_expiry
-            .with_label_values(&[role.name()])
-            .set(span(expires, now) - span(now, expires));
     }
 
     /// Everything in Prometheus' text format.
     ///
     /// # Errors
-    /// A counter has no values, which a test excludes.
-    pub(crate) fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+    /// A metric has no values, which a test excludes.
+    pub(super) fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
 }
 
-fn register<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: C,
-) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
+struct ObservedCollector {
+    desc: Desc,
+    observed: Observed,
 }
 
-fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    register(registry, IntCounter::new(name, help)?)
+impl Collector for ObservedCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.desc]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Observed {
+            name,
+            help,
+            kind,
+            label,
+            values,
+        } = &self.observed;
+        let metrics = values.iter().map(|(label_value, read)| {
+            let mut metric = Metric::default();
+            if let Some(label) = label {
+                let mut pair = LabelPair::default();
+                pair.set_name((*label).to_owned());
+                pair.set_value(label_value.clone());
+                metric.set_label(vec![pair]);
+            }
+            match kind {
+                ObservedKind::Counter => {
+                    let mut counter = Counter::default();
+                    counter.set_value(read());
+                    metric.set_counter(counter);
+                }
+                ObservedKind::Gauge => {
+                    let mut gauge = prometheus::proto::Gauge::default();
+                    gauge.set_value(read());
+                    metric.set_gauge(gauge);
+                }
+            }
+            metric
+        });
+        let mut family = MetricFamily::default();
+        family.set_name((*name).to_owned());
+        family.set_help((*help).to_owned());
+        family.set_field_type(match kind {
+            ObservedKind::Counter => MetricType::COUNTER,
+            ObservedKind::Gauge => MetricType::GAUGE,
+        });
+        family.set_metric(metrics.collect());
+        vec![family]
+    }
 }
 
-fn counters(
-    registry: &Registry,
-    [name, label]: [&str; 2],
-    help: &str,
-) -> Result<IntCounterVec, prometheus::Error> {
-    register(
-        registry,
-        IntCounterVec::new(Opts::new(name, help), &[label])?,
-    )
-}
-
-fn gauges(
-    registry: &Registry,
-    [name, label]: [&str; 2],
-    help: &str,
-) -> Result<GaugeVec, prometheus::Error> {
-    register(registry, GaugeVec::new(Opts::new(name, help), &[label])?)
-}
-
-/// A method's name, or "other": clients may invent methods of any length.
+/// A method's name, or "other": clients may send methods of any length.
 pub(super) fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -272,55 +214,46 @@ fn status_class(status: StatusCode) -> &'static str {
     }
 }
 
-const fn log_label(log: LogId) -> &'static str {
-    match log {
-        LogId::Ct => "ct",
-        LogId::RekorV2 => "rekor-v2",
-        LogId::RekorV1 => "rekor-v1",
-    }
-}
-
-/// Seconds; around the time of one durable write on a quick and on an ordinary disk.
+/// Seconds; finest around the time of one durable write on fast and on ordinary disks.
 const LATENCY_BUCKETS: [f64; 12] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
 ];
 
-/// Brings gauges up to date before they are read.
-pub(crate) type Gauging = Box<dyn Fn(&Metrics) + Send + Sync>;
+/// Needs `web::Data<Metrics>`.
+pub(crate) const API: Api = Api {
+    name: "Signet",
+    errors: ErrorFormat::Problem,
+    owns: &[],
+    cors: false,
+    routes: &[Route::get("/metrics", || web::to(scrape))],
+};
 
-/// What `GET /metrics` needs, as `web::Data`.
-pub(crate) struct Scrape {
-    /// The counters
-    pub metrics: Arc<Metrics>,
-    /// Brings gauges, the logs' heads for example, up to date
-    pub gauging: Vec<Gauging>,
-}
-
-/// Routes `GET /metrics`, which needs `web::Data<Scrape>`.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/metrics").get(scrape));
-}
-
-/// `GET /metrics`
-async fn scrape(scrape: web::Data<Scrape>) -> Result<HttpResponse, Problem> {
-    for gauge in &scrape.gauging {
-        gauge(&scrape.metrics);
-    }
-    let text = scrape.metrics.render().map_err(|error| {
-        tracing::error!(%error, "metrics could not be rendered");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the metrics could not be rendered",
-        )
+async fn scrape(metrics: web::Data<Metrics>) -> Result<HttpResponse, Refusal> {
+    let text = metrics.render().map_err(|error| {
+        tracing::error!(%error, "metrics.failed");
+        Refusal::internal("the metrics could not be rendered; the server's log has the reason")
     })?;
     Ok(HttpResponse::Ok()
         .content_type(prometheus::TEXT_FORMAT)
         .body(text))
 }
 
+/// For a counter in a service: the reading of an atomic number.
+pub(crate) fn reading(counter: &Arc<std::sync::atomic::AtomicU64>) -> Reading {
+    let counter = Arc::clone(counter);
+    Box::new(move || as_f64(counter.load(std::sync::atomic::Ordering::Relaxed)))
+}
+
+/// Prometheus' numbers are floating point: exact up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "a metric may be rounded")]
+pub(crate) const fn as_f64(number: u64) -> f64 {
+    number as f64
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     fn rendered(metrics: &Metrics) -> String {
@@ -348,41 +281,33 @@ mod tests {
     }
 
     #[test]
-    fn what_answers_stand_for_is_counted_and_failures_are_not() {
+    fn numbers_of_services_are_read_at_each_scrape() {
         let metrics = Metrics::new().unwrap();
+        let count = Arc::new(AtomicU64::new(0));
+        let observed = |name, kind, label| Observed {
+            name,
+            help: "Help",
+            kind,
+            label,
+            values: vec![("one".to_owned(), reading(&count))],
+        };
+        let counter = observed("signet_test_total", ObservedKind::Counter, None);
+        let gauge = observed("signet_test_size", ObservedKind::Gauge, Some("log"));
+        metrics.observe(counter).unwrap();
+        metrics.observe(gauge).unwrap();
 
-        for (route, status) in [
-            ("/api/v2/signingCert", 200),
-            ("/api/v2/signingCert", 400),
-            ("/api/v1/signingCert", 201),
-            (CREATE_SIGNING_CERTIFICATE, 200),
-            (CREATE_SIGNING_CERTIFICATE, 400),
-            ("/api/v2/log/entries", 201),
-            ("/api/v2/log/entries", 201),
-            ("/api/v2/log/entries", 409),
-            ("/api/v1/log/entries", 201),
-            ("/api/v1/log/entries", 409),
-            ("/api/v1/log/entries", 200),
-            ("/api/v1/timestamp", 200),
-            ("/api/v1/timestamp", 503),
-            ("/signet/v1/verify", 422),
-        ] {
-            let status = StatusCode::from_u16(status).unwrap();
-            metrics.request_answered(Some(route), &Method::POST, status, Duration::ZERO);
+        for expected in [0, 7] {
+            count.store(expected, Ordering::Relaxed);
+            let text = rendered(&metrics);
+            for line in [
+                "# TYPE signet_test_total counter".to_owned(),
+                format!("signet_test_total {expected}"),
+                format!("signet_test_size{{log=\"one\"}} {expected}"),
+            ] {
+                assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+            }
         }
-        metrics.panicked();
-
-        let text = rendered(&metrics);
-        for line in [
-            "signet_certificates_issued_total 3",
-            "signet_timestamps_issued_total 1",
-            "signet_log_entries_appended_total{log=\"ct\"} 3",
-            "signet_log_entries_appended_total{log=\"rekor-v2\"} 2",
-            "signet_log_entries_appended_total{log=\"rekor-v1\"} 1",
-            "signet_verifications_total{outcome=\"refused\"} 1",
-            "signet_panics_total 1",
-        ] {
-            assert!(text.lines().any(|shown| shown == line), "{line}");
-        }
+        let twice = observed("signet_test_total", ObservedKind::Counter, None);
+        assert!(metrics.observe(twice).is_err());
     }
 }

@@ -22,13 +22,14 @@ use tokio::task::JoinHandle;
 use super::body::ServerLimit;
 use super::grpc::{Grpc, Method};
 use super::metrics::Metrics;
-use super::request::{Surroundings, surround};
+use super::middleware::{RequestContext, handle_request};
+use super::route::{Mount, UnmatchedFormats};
 use crate::adapters::keystore::{KeyStoreError, read_secret_file};
 use crate::config::{LimitsSettings, ServerSettings, TlsSettings};
 use listener::Listener;
 
-/// Adds routes and their data to an application; called once for each worker.
-pub(crate) type Routes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+/// Adds the data of handlers to an application; called once for each worker.
+pub(crate) type HandlerData = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
 /// What is served and how.
 pub(crate) struct Shell {
@@ -41,7 +42,9 @@ pub(crate) struct Shell {
     /// Where requests are counted
     pub metrics: Arc<Metrics>,
     /// The APIs
-    pub routes: Vec<Routes>,
+    pub mounts: Vec<Mount>,
+    /// The data of their handlers
+    pub data: HandlerData,
     /// What is served as gRPC, where the server itself speaks TLS
     pub grpc: Vec<Method>,
 }
@@ -149,22 +152,25 @@ pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerE
     let (address, settings) = (bound.address, shell.server);
     let workers = settings.workers.unwrap_or_else(processors);
     let (ready, serving) = Ready::channel();
-    let surroundings = Arc::new(Surroundings {
+    let context = Arc::new(RequestContext {
         metrics: shell.metrics,
         body_timeout: settings.body_timeout,
     });
-    let grpc = Arc::new(Grpc::new(shell.grpc, Arc::clone(&surroundings)));
-    let surroundings = web::Data::from(surroundings);
-    let (routes, body_bytes) = (shell.routes, shell.limits.body_bytes);
+    let grpc = Arc::new(Grpc::new(shell.grpc, Arc::clone(&context)));
+    let context = web::Data::from(context);
+    let unmatched = UnmatchedFormats::of(&shell.mounts);
+    let (mounts, data, body_bytes) = (shell.mounts, shell.data, shell.limits.body_bytes);
     let application = move || {
         ready.tell();
         App::new()
-            .app_data(surroundings.clone())
+            .app_data(context.clone())
+            .app_data(unmatched.clone())
             .app_data(web::PayloadConfig::new(body_bytes))
             .app_data(ServerLimit(body_bytes))
-            .configure(|cfg| routes.iter().for_each(|routes| routes(cfg)))
-            .wrap(from_fn(surround))
-            // Clients put slashes at the end of paths that have none.
+            .configure(|cfg| data(cfg))
+            .configure(|cfg| mounts.iter().for_each(|mount| mount.register(cfg)))
+            .wrap(from_fn(handle_request))
+            // Some clients append a slash to every path.
             .wrap(NormalizePath::trim())
     };
     let builder = Server::build()

@@ -1,119 +1,81 @@
-//! The signature log's read side: checkpoint, tiles and entry bundles (C2SP tlog-tiles), under
-//! `/api/v2` and at the log's root, where generic tile readers look.
+//! Checkpoints and tiles of a log as static files (C2SP tlog-tiles, static-ct-api).
 
-use actix_web::http::StatusCode;
+use actix_web::HttpResponse;
 use actix_web::http::header::{self, ContentType};
-use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::problem::{GatewayError, GrpcCode};
-use crate::log::{Log, ReadError};
+use super::refusal::Refusal;
+use crate::log::{ReadError, SignedHead};
+use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{TILE_WIDTH, TileId, TilePathError, TileSpan};
-use crate::services::rekor::SignatureLog;
 
-/// Registers the routes; the service is taken from the application's data.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    for base in ["", "/api/v2"] {
-        cfg.service(
-            web::resource(format!("{base}/checkpoint"))
-                .route(web::get().to(checkpoint))
-                .route(web::head().to(checkpoint)),
-        );
-        cfg.service(
-            web::resource(format!("{base}/tile/{{tile:.*}}"))
-                .route(web::get().to(tile))
-                .route(web::head().to(tile)),
-        );
-    }
-}
+/// For what never changes.
+pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-async fn checkpoint(log: web::Data<SignatureLog>) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type(ContentType::plaintext())
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(log.log().head().note.clone())
-}
-
-async fn tile(
-    log: web::Data<SignatureLog>,
-    request: HttpRequest,
-) -> Result<HttpResponse, GatewayError> {
-    // The path as it was sent: an escape is not another way to write a tile.
-    let wanted = Wanted::parse(request.uri().path()).map_err(|_| not_found())?;
-    let log = log.log().clone();
-    let bytes = web::block(move || wanted.read(&log))
-        .await
-        .map_err(|_| unreadable())??;
-    Ok(HttpResponse::Ok()
-        .content_type(ContentType::octet_stream())
-        .insert_header((header::CACHE_CONTROL, wanted.cache_control()))
-        .body(bytes))
-}
-
-/// What a tile path asks for.
+/// A tile as its path names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum TilePath {
+    /// `tile/<level>/<index>[.p/<width>]`
     Hashes(TileId),
-    Entries(TileSpan),
+    /// `tile/<data row>/<index>[.p/<width>]`: the leaves themselves
+    Leaves(TileSpan),
 }
 
-impl Wanted {
-    fn parse(path: &str) -> Result<Self, TilePathError> {
+impl TilePath {
+    /// Reads the path as it was sent: an escape is not another way to write a tile. `data_row` is the
+    /// log type's name for the row of leaves.
+    pub(super) fn parse(path: &str, data_row: &str) -> Result<Self, TilePathError> {
         let (_, path) = path.split_once("/tile/").ok_or(TilePathError)?;
         let (row, span) = path.split_once('/').ok_or(TilePathError)?;
-        if row == "entries" {
-            TileSpan::parse(span).map(Self::Entries)
+        if row == data_row {
+            TileSpan::parse(span).map(Self::Leaves)
         } else {
             TileId::parse(row, span).map(Self::Hashes)
         }
     }
 
-    fn read(self, log: &Log) -> Result<Vec<u8>, ReadError> {
-        match self {
-            Self::Hashes(tile) => {
-                let hashes = log.tile(tile)?;
-                Ok(hashes.iter().flat_map(|hash| *hash.as_bytes()).collect())
-            }
-            Self::Entries(span) => log.entry_bundle(span),
-        }
-    }
-
-    /// A full tile never changes; a partial one is superseded soon.
-    const fn cache_control(self) -> &'static str {
-        let width = match self {
-            Self::Hashes(tile) => tile.span().width(),
-            Self::Entries(span) => span.width(),
+    /// The tile as a response.
+    pub(super) fn respond(self, bytes: Vec<u8>) -> HttpResponse {
+        let span = match self {
+            Self::Hashes(tile) => tile.span(),
+            Self::Leaves(span) => span,
         };
-        if width == TILE_WIDTH {
-            "public, max-age=31536000, immutable"
+        // A full tile never changes; a partial one is soon replaced by a wider one.
+        let caching = if span.width() == TILE_WIDTH {
+            IMMUTABLE
         } else {
             "public, max-age=60"
-        }
+        };
+        HttpResponse::Ok()
+            .content_type(ContentType::octet_stream())
+            .insert_header((header::CACHE_CONTROL, caching))
+            .body(bytes)
     }
 }
 
-impl From<ReadError> for GatewayError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::OutOfRange { .. } => not_found(),
-            ReadError::Storage => unreadable(),
-        }
+/// A tile of hashes in bytes.
+pub(super) fn hash_tile(hashes: &[Sha256]) -> Vec<u8> {
+    hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()
+}
+
+pub(super) fn no_tile() -> Refusal {
+    let status = actix_web::http::StatusCode::NOT_FOUND;
+    Refusal::new(status, "unknown-tile", "the log has no such tile")
+}
+
+/// The refusal of a tile that could not be read.
+pub(super) fn refuse_tile(error: ReadError) -> Refusal {
+    match error {
+        ReadError::OutOfRange { .. } => no_tile(),
+        error => error.into(),
     }
 }
 
-fn not_found() -> GatewayError {
-    GatewayError::new(
-        StatusCode::NOT_FOUND,
-        GrpcCode::NotFound,
-        "the log has no such tile",
-    )
-}
-
-fn unreadable() -> GatewayError {
-    GatewayError::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        GrpcCode::Internal,
-        "the log's storage could not be read",
-    )
+/// The newest checkpoint as a response.
+pub(super) fn checkpoint(head: &SignedHead) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(head.note.clone())
 }
 
 #[cfg(test)]
@@ -121,21 +83,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tiles_are_found_under_both_bases() {
-        let hashes = Wanted::Hashes(TileId::parse("1", "x001/x234/067.p/8").unwrap());
-        let entries = Wanted::Entries(TileSpan::parse("000").unwrap());
+    fn tiles_are_found_below_any_base() {
+        let hashes = TilePath::Hashes(TileId::parse("1", "x001/x234/067.p/8").unwrap());
+        let leaves = TilePath::Leaves(TileSpan::parse("000").unwrap());
 
-        for base in ["", "/api/v2"] {
-            let parse = |path: &str| Wanted::parse(&format!("{base}{path}"));
+        for base in ["", "/api/v2", "/ct"] {
+            let parse = |path: &str| TilePath::parse(&format!("{base}{path}"), "entries");
             assert_eq!(parse("/tile/1/x001/x234/067.p/8"), Ok(hashes));
-            assert_eq!(parse("/tile/entries/000"), Ok(entries));
+            assert_eq!(parse("/tile/entries/000"), Ok(leaves));
         }
-        assert!(entries.cache_control().ends_with("immutable"));
-        assert!(!hashes.cache_control().ends_with("immutable"));
+        let caching = |tile: TilePath| {
+            let response = tile.respond(Vec::new());
+            let value = response.headers().get(header::CACHE_CONTROL).unwrap();
+            value.to_str().unwrap().to_owned()
+        };
+        assert!(caching(leaves).ends_with("immutable"));
+        assert!(!caching(hashes).ends_with("immutable"));
     }
 
     #[test]
-    fn paths_that_are_no_tiles_are_refused() {
+    fn paths_that_do_not_name_a_tile_are_refused() {
         for path in [
             "/tile/",
             "/tile/0",
@@ -157,7 +124,11 @@ mod tests {
             "/tile/0/000?x",
             "/tile/0/000/tile/0/000",
         ] {
-            assert_eq!(Wanted::parse(path), Err(TilePathError), "{path}");
+            assert_eq!(
+                TilePath::parse(path, "entries"),
+                Err(TilePathError),
+                "{path}"
+            );
         }
     }
 }

@@ -1,35 +1,41 @@
-//! `GET /tuf/…`: the TUF repository. What is not there is 404 in plain text, for clients ask for the
-//! next root until there is none.
+//! `GET /tuf/…`: the TUF repository. Clients request the next root until they get a 404.
 
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
-use actix_web::web::{self, Data, Path, ServiceConfig};
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::web::{self, Data, Path};
 
+use super::refusal::{ErrorFormat, Refusal};
+use super::route::{Api, Route};
 use crate::services::trust::repository::TrustRepository;
 
-/// Mounts the repository, which needs `web::Data<TrustRepository>`.
-pub(crate) fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(
-        web::resource("/tuf/{path:.*}")
-            .route(web::get().to(file))
-            .route(web::head().to(file)),
-    );
-}
+/// Needs `web::Data<TrustRepository>`.
+pub(crate) const API: Api = Api {
+    name: "TUF",
+    errors: ErrorFormat::Text,
+    owns: &["/tuf/"],
+    cors: false,
+    routes: &[Route::get("/tuf/{path:.*}", || web::to(file)).listed_as(&[
+        "/tuf/root.json",
+        "/tuf/timestamp.json",
+        "/tuf/{file}",
+    ])],
+};
 
 /// `GET` and `HEAD /tuf/{path}`
-async fn file(path: Path<String>, repository: Data<TrustRepository>) -> HttpResponse {
-    let Some(bytes) = repository.file(&path) else {
-        return HttpResponse::build(StatusCode::NOT_FOUND)
-            // The next root must be seen as soon as it is there.
-            .insert_header((CACHE_CONTROL, NO_STORE))
-            .content_type("text/plain; charset=utf-8")
-            .body("there is no such file in this repository\n");
-    };
-    let (content_type, caching) = (content_type(&path), caching(&path));
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, caching))
-        .content_type(content_type)
-        .body(bytes)
+async fn file(
+    path: Path<String>,
+    repository: Data<TrustRepository>,
+) -> Result<HttpResponse, Refusal> {
+    let bytes = repository.file(&path).ok_or_else(|| {
+        let detail = "there is no such file in this repository";
+        // The next root must be seen as soon as it exists.
+        Refusal::new(StatusCode::NOT_FOUND, "not-found", detail).header(CACHE_CONTROL, NO_STORE)
+    })?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, caching(&path)))
+        .content_type(content_type(&path))
+        .body(bytes))
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -40,26 +46,27 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-/// What has a version or a digest in its name never changes.
+/// A file with a version or a digest in its name never changes.
 fn caching(path: &str) -> HeaderValue {
     match path {
         "timestamp.json" | "root.json" => NO_CACHE,
-        _ => FOR_EVER,
+        _ => IMMUTABLE,
     }
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 #[cfg(test)]
 mod tests {
-    use actix_web::App;
     use actix_web::http::Method;
     use actix_web::http::header::CONTENT_TYPE;
-    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use actix_web::test::{TestRequest, call_service, read_body};
 
     use super::*;
+    use crate::adapters::http::route::Mount;
+    use crate::adapters::http::route::testing::serve;
     use crate::services::trust::testing::TestInstance;
 
     #[actix_web::test]
@@ -68,8 +75,11 @@ mod tests {
         repository.renew().unwrap();
         let paths = repository.paths();
         let data = Data::new(repository);
-        let app = App::new().app_data(data.clone()).configure(configure);
-        let app = init_service(app).await;
+        let shared = data.clone();
+        let app = serve(vec![Mount::new(&API)], |cfg| {
+            cfg.app_data(shared);
+        })
+        .await;
         assert_eq!(paths.len(), 6);
 
         for path in paths {
@@ -81,7 +91,7 @@ mod tests {
                 *response.headers().get(CONTENT_TYPE).unwrap(),
                 "application/json"
             );
-            let lasting = *response.headers().get(CACHE_CONTROL).unwrap() == FOR_EVER;
+            let lasting = *response.headers().get(CACHE_CONTROL).unwrap() == IMMUTABLE;
             assert_eq!(lasting, !["timestamp.json", "root.json"].contains(&&*path));
             assert_eq!(read_body(response).await, data.file(&path).unwrap());
         }
@@ -92,7 +102,10 @@ mod tests {
         let repository = TestInstance::new().open();
         repository.renew().unwrap();
         let data = Data::new(repository);
-        let app = init_service(App::new().app_data(data).configure(configure)).await;
+        let app = serve(vec![Mount::new(&API)], |cfg| {
+            cfg.app_data(data);
+        })
+        .await;
 
         for method in [Method::GET, Method::HEAD] {
             for path in ["/tuf/2.root.json", "/tuf/", "/tuf/a/b/c", "/tuf/%2e%2e/x"] {

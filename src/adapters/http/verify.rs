@@ -2,35 +2,55 @@
 //! The question comes as JSON or as a form; the answer is a report, or one line.
 
 mod form;
-mod gate;
 mod question;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{Accept, CONTENT_LENGTH, ContentType, Header as _};
-use actix_web::web::{self, Bytes, BytesMut, Data, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{self, Bytes, BytesMut, Data, Payload};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
 use serde_json::json;
 
-use super::multipart::{self, Multipart};
-use super::problem::Problem;
+use super::blocking::WorkLimit;
+use super::refusal::{ErrorFormat, Refusal};
+use super::route::{Api, Route};
 use crate::services::verify::{Report, Verifier};
 use form::FormError;
-use gate::Gate;
-use question::RawQuestion;
+use question::{RawQuestion, RequestError};
 
-/// Mounts the endpoint. Needs `Data<Verifier>` and `Data<Intake>`.
-pub(crate) fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(web::resource("/signet/v1/verify").route(web::post().to(verify)))
-        .service(web::resource("/signet/v1/policies").route(web::get().to(list_policies)));
+/// Needs `web::Data` of [`Verifier`] and [`Intake`].
+pub(crate) const API: Api = Api {
+    name: "Signet",
+    errors: ErrorFormat::Problem,
+    owns: &[],
+    cors: false,
+    routes: &[
+        Route::post("/signet/v1/verify", || web::to(verify)),
+        Route::get("/signet/v1/policies", || web::to(list_policies)),
+    ],
+};
+
+/// The endpoint's limits and counters.
+pub(crate) struct Intake {
+    work: WorkLimit,
+    limits: Limits,
+    outcomes: Outcomes,
 }
 
-/// What the endpoint takes in, and how much at a time.
-pub(crate) struct Intake {
-    gate: Gate,
-    limits: Limits,
+/// How many verifications ended in which way since the start.
+#[derive(Clone, Default)]
+pub(crate) struct Outcomes {
+    pub verified: Arc<AtomicU64>,
+    /// The bundle does not verify, or the policy does not accept it
+    pub refused: Arc<AtomicU64>,
+    /// The request was not understood
+    pub malformed: Arc<AtomicU64>,
 }
 
 /// The largest question.
@@ -43,16 +63,17 @@ pub(crate) struct Limits {
 }
 
 impl Intake {
-    /// Takes questions within these limits; so many verifications run at one time.
-    pub(crate) fn new(limits: Limits, concurrent: usize) -> Self {
+    /// At most `concurrent` verifications run at a time.
+    pub(crate) fn new(limits: Limits, concurrent: usize, outcomes: Outcomes) -> Self {
         Self {
-            gate: Gate::new(concurrent),
+            work: WorkLimit::new(concurrent),
             limits,
+            outcomes,
         }
     }
 
     /// Reads a body whole, for questions in JSON.
-    async fn collect(&self, request: &HttpRequest, mut body: Payload) -> Result<Bytes, Problem> {
+    async fn collect(&self, request: &HttpRequest, mut body: Payload) -> Result<Bytes, Refusal> {
         let limit = self.limits.body_bytes;
         if announced(request).is_some_and(|length| length > limit) {
             return Err(too_large(limit));
@@ -61,7 +82,7 @@ impl Intake {
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| {
                 let detail = format!("the body could not be read: {error}");
-                Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", detail)
+                Refusal::invalid("unreadable-body", detail)
             })?;
             if piece.len() > limit.saturating_sub(whole.len()) {
                 return Err(too_large(limit));
@@ -77,25 +98,41 @@ async fn verify(
     intake: Data<Intake>,
     request: HttpRequest,
     body: Payload,
-) -> Result<HttpResponse, Problem> {
-    let gate = &intake.gate;
-    let report = match multipart::boundary(&request) {
-        Some(boundary) => {
-            let form = Multipart::new(&boundary?, body);
-            let question = form::read(form, gate, intake.limits).await?;
-            gate.run(move || answer(question, &verifier)).await??
-        }
-        None => {
-            let body = intake.collect(&request, body).await?;
-            let work = move || answer(RawQuestion::from_json(&body)?, &verifier);
-            gate.run(work).await??
-        }
+) -> Result<HttpResponse, Refusal> {
+    let answered = answer(verifier, &intake, &request, body).await;
+    let counter = match &answered {
+        Ok(report) if report.verified => &intake.outcomes.verified,
+        Ok(_) => &intake.outcomes.refused,
+        Err(refusal) if refusal.status() == StatusCode::BAD_REQUEST => &intake.outcomes.malformed,
+        Err(_) => return answered.map(|report| respond(&request, &report)),
     };
-    Ok(respond(&request, &report))
+    counter.fetch_add(1, Ordering::Relaxed);
+    answered.map(|report| respond(&request, &report))
 }
 
-fn answer(question: RawQuestion, verifier: &Verifier) -> Result<Report, Problem> {
-    Ok(verifier.answer(&question.read(verifier)?))
+async fn answer(
+    verifier: Data<Verifier>,
+    intake: &Intake,
+    request: &HttpRequest,
+    body: Payload,
+) -> Result<Report, Refusal> {
+    let is_form = request
+        .mime_type()
+        .ok()
+        .flatten()
+        .is_some_and(|kind| kind.essence_str() == "multipart/form-data");
+    if is_form {
+        let form = Multipart::new(request.headers(), body);
+        let question = form::read(form, &intake.work, intake.limits).await?;
+        let work = move || Ok::<_, RequestError>(verifier.answer(&question.read(&verifier)?));
+        return Ok(intake.work.run(work).await??);
+    }
+    let body = intake.collect(request, body).await?;
+    let work = move || {
+        let question = RawQuestion::from_json(&body)?.read(&verifier)?;
+        Ok::<_, RequestError>(verifier.answer(&question))
+    };
+    Ok(intake.work.run(work).await??)
 }
 
 /// 200 and 422 tell the verdict by themselves, so that `curl -f` is enough.
@@ -134,6 +171,6 @@ fn announced(request: &HttpRequest) -> Option<usize> {
     length.to_str().ok()?.parse().ok()
 }
 
-fn too_large(limit: usize) -> Problem {
-    FormError::TooLarge(limit).to_problem()
+fn too_large(limit: usize) -> Refusal {
+    FormError::TooLarge(limit).into()
 }

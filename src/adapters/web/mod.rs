@@ -1,12 +1,12 @@
 //! Pages for people: plain HTML without scripts, and nothing fetched from elsewhere.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::adapters::http::discovery::Discovery;
-use crate::adapters::http::problem::Problem;
+use crate::adapters::http::refusal::{ErrorFormat, Refusal};
+use crate::adapters::http::route::{Api, Route};
 
 /// The page at `/`.
 #[derive(Template)]
@@ -16,21 +16,23 @@ struct FrontPage<'a> {
     of: &'a Discovery,
 }
 
-/// Routes `/`, which needs `web::Data<Discovery>`, and what the page shows itself with.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/").get(front))
-        .service(web::resource("/signet.css").get(style));
-}
+/// Needs `web::Data<Discovery>`.
+pub(crate) const API: Api = Api {
+    name: "Signet",
+    errors: ErrorFormat::Problem,
+    owns: &[],
+    cors: false,
+    routes: &[
+        Route::get("/", || web::to(front)),
+        Route::get("/signet.css", || web::to(style)).listed_as(&[]),
+    ],
+};
 
 /// `GET /`
-async fn front(of: web::Data<Discovery>) -> Result<HttpResponse, Problem> {
+async fn front(of: web::Data<Discovery>) -> Result<HttpResponse, Refusal> {
     let html = FrontPage { of: &of }.render().map_err(|error| {
-        tracing::error!(%error, "front page could not be rendered");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the page could not be rendered",
-        )
+        tracing::error!(%error, "page.failed");
+        Refusal::internal("the page could not be rendered; the server's log has the reason")
     })?;
     let mut response = HttpResponse::Ok();
     for (name, value) in PAGE_HEADERS {
@@ -63,24 +65,27 @@ const PAGE_HEADERS: [(HeaderName, &str); 4] = [
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{App, test};
+    use actix_web::test;
 
     use super::*;
     use crate::adapters::http::discovery::tests::discovery;
-    use crate::services::trust::Anchors;
-    use crate::services::trust::tests::anchors;
+    use crate::adapters::http::route::Mount;
+    use crate::adapters::http::route::testing::serve;
+    use crate::services::roster::Roster;
+    use crate::services::roster::testing::roster;
 
-    fn page(anchors: &Anchors) -> Discovery {
-        discovery(anchors, vec!["<b>mend me</b>".to_owned()])
+    fn page(roster: &Roster) -> Discovery {
+        discovery(roster, vec!["<b>mend me</b>".to_owned()])
     }
 
     #[actix_web::test]
     async fn the_page_names_the_server_its_keys_and_the_commands() {
-        let anchors = anchors();
-        let app = App::new()
-            .app_data(web::Data::new(page(&anchors)))
-            .configure(configure);
-        let app = test::init_service(app).await;
+        let roster = roster();
+        let data = web::Data::new(page(&roster));
+        let app = serve(vec![Mount::new(&API)], |cfg| {
+            cfg.app_data(data);
+        })
+        .await;
 
         let request = test::TestRequest::get().uri("/").to_request();
         let response = test::call_service(&app, request).await;
@@ -94,8 +99,8 @@ mod tests {
             "https://sign.example:8477/trust/client_trust_config.json",
             "signet sign --url https://sign.example:8477",
             "href=\"/trust/trusted_root.json\"",
-            &anchors.ct_key.fingerprint().to_hex(),
-            &anchors.log_key.hash().to_hex(),
+            &roster.logs[0].log_id.to_hex(),
+            &roster.logs[2].log_id.to_hex(),
         ] {
             assert!(html.contains(part), "{part}");
         }
@@ -103,17 +108,13 @@ mod tests {
 
     #[actix_web::test]
     async fn every_name_is_escaped() {
-        let anchors = Anchors {
+        let roster = Roster {
             operator: "</p><script>a()</script>".to_owned(),
             issuers: vec!["https://login.example/<script>\"'&".to_owned()],
-            ..anchors()
+            ..roster()
         };
 
-        let html = FrontPage {
-            of: &page(&anchors),
-        }
-        .render()
-        .unwrap();
+        let html = FrontPage { of: &page(&roster) }.render().unwrap();
 
         assert!(!html.contains("<script") && !html.contains("<b>"));
         assert_eq!(html.matches("&#60;script&#62;a()").count(), 1);
@@ -122,7 +123,7 @@ mod tests {
     #[actix_web::test]
     async fn the_page_asks_nothing_of_other_servers() {
         let html = FrontPage {
-            of: &page(&anchors()),
+            of: &page(&roster()),
         }
         .render()
         .unwrap();

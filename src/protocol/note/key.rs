@@ -25,7 +25,7 @@ impl fmt::Debug for KeyId {
 
 /// A log's public key and the name under which it signs.
 #[derive(Clone, Debug)]
-pub struct NoteKey {
+pub(crate) struct NoteKey {
     name: String,
     hash: Sha256,
     key: PublicKey,
@@ -36,7 +36,7 @@ impl NoteKey {
     ///
     /// # Errors
     /// A name that the format cannot carry.
-    pub fn new(name: &str, key: PublicKey) -> Result<Self, NoteError> {
+    pub(crate) fn new(name: &str, key: PublicKey) -> Result<Self, NoteError> {
         check_name(name)?;
         Ok(Self {
             hash: key_hash(name, &key),
@@ -46,22 +46,22 @@ impl NoteKey {
     }
 
     /// The name in the signature line and the checkpoint's origin.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The whole key hash: `logId.keyId` of the trust documents.
-    pub const fn hash(&self) -> &Sha256 {
+    pub(crate) const fn hash(&self) -> &Sha256 {
         &self.hash
     }
 
     /// Its first four bytes.
-    pub fn id(&self) -> KeyId {
+    pub(crate) fn id(&self) -> KeyId {
         KeyId::of(&self.hash)
     }
 
     /// The key itself.
-    pub const fn key(&self) -> &PublicKey {
+    pub(crate) const fn key(&self) -> &PublicKey {
         &self.key
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
 
+use crate::classify::{Classify, ErrorClass};
 use crate::protocol::bytes::to_base64url;
 use crate::protocol::identity::EmailAddress;
 use crate::protocol::time::{Clock, UnixTime};
@@ -84,6 +85,15 @@ pub enum AuthenticationError {
     /// Too many others are waiting
     #[error("too many logins at once; try again in a second")]
     Busy,
+}
+
+impl Classify for AuthenticationError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Refused => ErrorClass::Forbidden,
+            Self::Busy => ErrorClass::Busy,
+        }
+    }
 }
 
 /// All accounts. They are read once; changes are durable before they are seen.

@@ -1,27 +1,27 @@
 //! The certificate authority: a verified identity and a proven key become a certificate that the
 //! transparency log already holds. Without the log's promise nothing leaves.
 
-mod material;
 mod possession;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracing::info;
 
+use crate::classify::{Classify, ErrorClass};
 use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::profile::{
-    Lifetime, Principal, ProfileError, SerialNumber, TokenSubjectError, UnsignedCertificate,
-    signing_certificate,
+    Issuer, Lifetime, Principal, ProfileError, SerialNumber, TokenSubjectError,
+    UnsignedCertificate, signing_certificate,
 };
 use crate::protocol::x509::request::ProvenKey;
 use crate::protocol::x509::sct::PrecertEntry;
-use crate::services::ctlog::{CtError, Precertificate, PrecertificateLog, Promise};
+use crate::services::authority::Authority;
+use crate::services::ctlog::{CtLog, CtSubmitError, Precertificate, Promise};
 use crate::services::oidc::VerifiedIdentity;
 
-pub use material::CaMaterial;
-pub(crate) use material::MaterialError;
 pub(crate) use possession::{KeyRequest, RequestError};
 
 /// How long before its issuing a certificate begins: more than the accuracy of a timestamp, one
@@ -33,12 +33,14 @@ pub(crate) type RandomSerial = fn() -> Option<[u8; 20]>;
 
 /// Issues signing certificates.
 pub(crate) struct CertificateAuthority {
-    material: CaMaterial,
-    log: Arc<dyn PrecertificateLog>,
+    authority: Authority,
+    issuer: Issuer,
+    log: Arc<CtLog>,
     clock: Arc<dyn Clock>,
     random_serial: RandomSerial,
     lifetime: Duration,
     chain_pem: Vec<String>,
+    issued: Arc<AtomicU64>,
 }
 
 /// A certificate that was issued and is in the log.
@@ -58,9 +60,8 @@ pub(crate) enum IssueError {
     #[error(transparent)]
     Request(#[from] RequestError),
     /// The authority's own certificates do not cover the new certificate's lifetime
-    #[error("the authority is valid from {} to {}, which the certificate would exceed",
-        .0.not_before, .0.not_after)]
-    OutsideAuthority(Lifetime),
+    #[error("the authority is valid from {start} to {end}, which the certificate would exceed")]
+    OutsideAuthority { start: UnixTime, end: UnixTime },
     /// The operating system gave no randomness for the serial number
     #[error("there is no randomness for a serial number")]
     NoRandomness,
@@ -69,33 +70,55 @@ pub(crate) enum IssueError {
     Profile(#[from] ProfileError),
     /// The log did not take the precertificate
     #[error("the certificate could not be entered into the transparency log")]
-    Log(#[source] CtError),
+    Log(#[source] CtSubmitError),
+}
+
+impl Classify for IssueError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Identity(_) | Self::Request(_) => ErrorClass::Invalid,
+            Self::Log(error) => error.class(),
+            Self::OutsideAuthority { .. } | Self::NoRandomness | Self::Profile(_) => {
+                ErrorClass::Internal
+            }
+        }
+    }
 }
 
 impl CertificateAuthority {
-    /// An authority whose leaves live for `lifetime`.
+    /// An authority whose certificates are valid for `lifetime`.
+    ///
+    /// # Errors
+    /// The issuing certificate lacks a subject key identifier.
     pub(crate) fn new(
-        material: CaMaterial,
-        log: Arc<dyn PrecertificateLog>,
+        authority: Authority,
+        log: Arc<CtLog>,
         clock: Arc<dyn Clock>,
         random_serial: RandomSerial,
         lifetime: Duration,
-    ) -> Self {
-        let chain_pem = material.chain().iter().map(Certificate::to_pem).collect();
-        Self {
-            material,
+    ) -> Result<Self, ProfileError> {
+        let issuing = authority.chain().first();
+        Ok(Self {
+            issuer: Issuer::of(issuing.expect("an authority has a certificate"))?,
+            chain_pem: authority.chain().iter().map(Certificate::to_pem).collect(),
+            authority,
             log,
             clock,
             random_serial,
             lifetime,
-            chain_pem,
-        }
+            issued: Arc::default(),
+        })
+    }
+
+    /// How many certificates were issued since the start.
+    pub(crate) const fn issued(&self) -> &Arc<AtomicU64> {
+        &self.issued
     }
 
     /// The issuing certificate first, the root last.
     #[cfg(test)]
     pub(crate) fn chain(&self) -> &[Certificate] {
-        self.material.chain()
+        self.authority.chain()
     }
 
     /// The same in PEM, one block each.
@@ -138,50 +161,51 @@ impl CertificateAuthority {
         let unsigned = signing_certificate(
             principal,
             key.public_key(),
-            self.material.issuer(),
+            &self.issuer,
             SerialNumber::from_random(serial),
             lifetime,
         )?;
         let promise = self.enter(&unsigned).await?;
         let certificate = unsigned
             .with_scts(std::slice::from_ref(&promise.sct))?
-            .sign_certificate(self.material.key())?;
+            .sign_certificate(self.authority.key())?;
+        self.issued.fetch_add(1, Ordering::Relaxed);
         info!(
             cert.serial = %hex::encode(certificate.serial()),
             leaf.index = promise.leaf_index,
             identity.issuer = %principal.issuer(),
-            "certificate issued"
+            "certificate.issued"
         );
         Ok(Issued { certificate })
     }
 
     /// Signs the precertificate and enters it into the log.
     async fn enter(&self, unsigned: &UnsignedCertificate) -> Result<Promise, IssueError> {
-        let precertificate = unsigned.with_poison()?.sign(self.material.key())?;
+        let precertificate = unsigned.with_poison()?.sign(self.authority.key())?;
         let entry = PrecertEntry {
-            issuer_key_hash: self.material.key().public_key().fingerprint(),
+            issuer_key_hash: self.authority.key().public_key().fingerprint(),
             tbs: unsigned.tbs().to_vec(),
         };
         let precertificate = Precertificate {
             der: &precertificate,
             entry: &entry,
-            chain: self.material.chain(),
+            chain: self.authority.chain(),
         };
-        self.log
-            .add_precertificate(precertificate)
-            .await
-            .map_err(IssueError::Log)
+        self.log.add(precertificate).await.map_err(IssueError::Log)
     }
 
     fn leaf_lifetime(&self, now: UnixTime) -> Result<Lifetime, IssueError> {
         let now = now.floor_to_second();
         let not_after = now.after(self.lifetime);
-        let authority = self.material.validity();
-        if now < authority.not_before || authority.not_after < not_after {
-            return Err(IssueError::OutsideAuthority(authority));
+        let authority = self.authority.validity();
+        if now < authority.start || authority.end.is_some_and(|end| end < not_after) {
+            return Err(IssueError::OutsideAuthority {
+                start: authority.start,
+                end: authority.end.unwrap_or(authority.start),
+            });
         }
         Ok(Lifetime {
-            not_before: now.before(HEAD_START).max(authority.not_before),
+            not_before: now.before(HEAD_START).max(authority.start),
             not_after,
         })
     }

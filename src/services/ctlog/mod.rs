@@ -1,15 +1,13 @@
-//! The certificate-transparency log (RFC 6962): precertificates in, promises and proofs out.
-//!
-//! Submission from outside is not offered: the authority is the one submitter.
+//! The certificate-transparency log (RFC 6962), which takes precertificates of this instance's
+//! authority alone.
 
 mod head;
-mod issuer;
 mod read;
-pub(crate) mod submit;
-mod tile;
+mod submit;
 
 use std::sync::Arc;
 
+use crate::classify::{Classify, ErrorClass};
 use crate::log::{AppendError, Log, ReadError};
 use crate::protocol::keys::SigningKey;
 use crate::protocol::merkle::OutOfRange;
@@ -17,13 +15,13 @@ use crate::protocol::note::{NoteError, TreeHeadKey};
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::VectorTooLong;
 use crate::protocol::x509::sct::LogSigningError;
-use issuer::Issuers;
+use submit::Issuers;
 
 pub(crate) use head::CtHeadSigner;
 pub(crate) use read::LogEntry;
-pub(crate) use submit::{Precertificate, PrecertificateLog, Promise};
+pub(crate) use submit::{Precertificate, Promise};
 
-/// The certificate log: the engine with the leaves and signatures of RFC 6962.
+/// A log engine with the leaves and signatures of RFC 6962.
 pub(crate) struct CtLog {
     log: Log,
     key: Arc<SigningKey>,
@@ -31,59 +29,93 @@ pub(crate) struct CtLog {
     issuers: Issuers,
 }
 
-/// Why the certificate log could not do what it was asked.
+/// Error submitting a precertificate.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CtError {
-    /// The entry was not appended
+pub(crate) enum CtSubmitError {
     #[error(transparent)]
     Append(#[from] AppendError),
-    /// The promise could not be signed
+    /// The SCT could not be signed
     #[error(transparent)]
     Signing(#[from] LogSigningError),
-    /// The entry does not fit the format
+    /// The entry exceeds a length field of RFC 6962
     #[error(transparent)]
     TooLong(#[from] VectorTooLong),
-    /// The log could not be read
+}
+
+/// Error reading the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CtReadError {
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The newest head is not one that this log signed
+    /// This log did not sign the newest head
     #[error("the log's newest head cannot be read: {0}")]
     Head(#[from] NoteError),
-    /// The leaf is not in the tree that was named
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
-    /// A range that ends before it starts
     #[error("start must not be greater than end")]
     Range,
-    /// A range that starts behind the last entry
-    #[error("start must be less than the tree's size, which is {size}")]
+    #[error("start must be less than the tree size, which is {size}")]
     StartBeyondTree {
-        /// The published size.
+        /// The published size
         size: u64,
     },
-    /// A tree that is empty or not yet published
     #[error("the tree size must be 1 to {size}, the published size")]
     TreeSize {
-        /// The published size.
+        /// The published size
         size: u64,
     },
-    /// The older tree is larger than the newer one
     #[error("first must not be greater than second")]
     SizeOrder,
-    /// No entry was submitted with this certificate above it
     #[error("the log has no issuer with this fingerprint")]
     UnknownIssuer,
-    /// Not a tile, or one that the tree does not fill yet
-    #[error("the log has no such tile")]
-    NoTile,
-    /// No leaf has this hash
     #[error("the tree has no leaf with this hash")]
     UnknownHash,
 }
 
+impl Classify for CtSubmitError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Append(error) => match error.class() {
+                // The authority built the entry: what is wrong with it is not the client's fault.
+                ErrorClass::Busy => ErrorClass::Busy,
+                ErrorClass::OperatorNeeded => ErrorClass::OperatorNeeded,
+                _ => ErrorClass::Internal,
+            },
+            Self::Signing(_) | Self::TooLong(_) => ErrorClass::Internal,
+        }
+    }
+}
+
+impl Classify for CtReadError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Range
+            | Self::StartBeyondTree { .. }
+            | Self::TreeSize { .. }
+            | Self::SizeOrder
+            | Self::OutOfRange(_) => ErrorClass::Invalid,
+            Self::UnknownHash | Self::UnknownIssuer => ErrorClass::NotFound,
+            Self::Read(_) | Self::Head(_) => ErrorClass::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Range
+            | Self::StartBeyondTree { .. }
+            | Self::TreeSize { .. }
+            | Self::SizeOrder
+            | Self::OutOfRange(_) => "outside-tree",
+            Self::UnknownHash => "unknown-leaf",
+            Self::UnknownIssuer => "unknown-issuer",
+            Self::Read(_) | Self::Head(_) => "log-unreadable",
+        }
+    }
+}
+
 impl CtLog {
-    /// The log over an engine whose heads [`CtHeadSigner`] signs with the same key. `chain` is that
-    /// of the authority whose certificates are found here, the issuing one first, the root last.
+    /// `signer` must be the one that signs the engine's heads. `chain` is the submitting authority's,
+    /// the issuing certificate first, the root last.
     pub(crate) fn new(log: Log, signer: &CtHeadSigner, chain: Vec<Certificate>) -> Self {
         Self {
             log,
@@ -93,7 +125,17 @@ impl CtLog {
         }
     }
 
-    /// The authorities whose certificates are found here.
+    /// The engine, for its head and its health.
+    pub(crate) const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> &crate::protocol::keys::PublicKey {
+        self.key.public_key()
+    }
+
+    /// Roots of the certificates in the log (RFC 6962 §4.7).
     pub(crate) fn roots(&self) -> &[Certificate] {
         let root = self.issuers.current.last();
         root.map_or(&[], std::slice::from_ref)

@@ -1,13 +1,15 @@
-//! The reading side (RFC 6962 §4.3–4.8). Everything here may block on storage, except the head.
+//! Reading the log (RFC 6962 §4.3–4.8, C2SP static-ct-api). Everything but the head blocks on storage.
 
 use std::ops::Range;
 
-use super::{CtError, CtLog};
+use super::{CtLog, CtReadError};
 use crate::log::{Leaf, ReadError};
 use crate::protocol::bytes::Sha256;
-use crate::protocol::merkle::{LeafInTree, LeafIndex, TreeSize};
+use crate::protocol::merkle::{LeafInTree, LeafIndex, TileId, TileSpan, TreeSize};
 use crate::protocol::note::UnverifiedNote;
 use crate::protocol::time::UnixTime;
+use crate::protocol::x509::Certificate;
+use crate::protocol::x509::sct::{PrecertChain, tile_leaf};
 
 /// How many entries one call returns at most.
 pub(super) const MAX_ENTRIES: u64 = 256;
@@ -57,7 +59,7 @@ impl CtLog {
     ///
     /// # Errors
     /// The head is not one that this log signed.
-    pub(crate) fn tree_head(&self) -> Result<TreeHead, CtError> {
+    pub(crate) fn tree_head(&self) -> Result<TreeHead, CtReadError> {
         let note = UnverifiedNote::parse(&self.log.head().note)?;
         let head = self.head_key.open(&note)?;
         Ok(TreeHead {
@@ -72,7 +74,7 @@ impl CtLog {
     ///
     /// # Errors
     /// A range that is backwards or begins behind the tree, or storage that cannot be read.
-    pub(crate) fn entries(&self, start: u64, end: u64) -> Result<Vec<LogEntry>, CtError> {
+    pub(crate) fn entries(&self, start: u64, end: u64) -> Result<Vec<LogEntry>, CtReadError> {
         let range = clamp(start, end, self.size())?;
         let leaves = self.log.leaves(range)?;
         Ok(leaves.into_iter().map(LogEntry::from).collect())
@@ -82,9 +84,9 @@ impl CtLog {
     ///
     /// # Errors
     /// Sizes that are zero, in the wrong order or not published, or storage that cannot be read.
-    pub(crate) fn consistency(&self, first: u64, second: u64) -> Result<Vec<Sha256>, CtError> {
+    pub(crate) fn consistency(&self, first: u64, second: u64) -> Result<Vec<Sha256>, CtReadError> {
         if first > second {
-            return Err(CtError::SizeOrder);
+            return Err(CtReadError::SizeOrder);
         }
         let first = self.published(first)?;
         let second = self.published(second)?;
@@ -102,10 +104,13 @@ impl CtLog {
         &self,
         leaf_hash: &Sha256,
         size: u64,
-    ) -> Result<ProofByHash, CtError> {
+    ) -> Result<ProofByHash, CtReadError> {
         let size = self.published(size)?;
-        let index = self.log.index_of(leaf_hash)?.ok_or(CtError::UnknownHash)?;
-        let leaf = size.locate(index).map_err(|_| CtError::UnknownHash)?;
+        let index = self
+            .log
+            .index_of(leaf_hash)?
+            .ok_or(CtReadError::UnknownHash)?;
+        let leaf = size.locate(index).map_err(|_| CtReadError::UnknownHash)?;
         let proof = self.log.inclusion_proof(leaf)?;
         Ok(ProofByHash { index, proof })
     }
@@ -114,9 +119,13 @@ impl CtLog {
     ///
     /// # Errors
     /// A size that is not published, a leaf that is not in the tree, or storage.
-    pub(crate) fn entry_and_proof(&self, index: u64, size: u64) -> Result<EntryAndProof, CtError> {
+    pub(crate) fn entry_and_proof(
+        &self,
+        index: u64,
+        size: u64,
+    ) -> Result<EntryAndProof, CtReadError> {
         let leaf: LeafInTree = self.published(size)?.locate(LeafIndex::new(index))?;
-        let end = index.checked_add(1).ok_or(CtError::Range)?;
+        let end = index.checked_add(1).ok_or(CtReadError::Range)?;
         let entry = self
             .log
             .leaves(index..end)?
@@ -128,17 +137,60 @@ impl CtLog {
         })
     }
 
+    /// The hashes of a tile that the published tree fills. Blocks on storage.
+    ///
+    /// # Errors
+    /// [`ReadError::OutOfRange`] if the tree does not fill it yet.
+    pub(crate) fn tile(&self, tile: TileId) -> Result<Vec<Sha256>, ReadError> {
+        self.log.tile(tile)
+    }
+
+    /// A data tile (C2SP static-ct-api): the TileLeaf structures of a span. Blocks on storage.
+    ///
+    /// # Errors
+    /// [`ReadError::OutOfRange`] if the tree does not fill it yet.
+    pub(crate) fn data_tile(&self, span: TileSpan) -> Result<Vec<u8>, ReadError> {
+        let mut tile = Vec::new();
+        for leaf in self.log.leaves(span.range())? {
+            let entry = tile_leaf(&leaf.data, &leaf.extra).ok_or(ReadError::Storage)?;
+            tile.extend_from_slice(&entry);
+        }
+        Ok(tile)
+    }
+
+    /// The certificate in DER with this SHA-256, if an entry was submitted with it in its chain or if
+    /// it is one of the authority's own. Blocks on storage.
+    ///
+    /// # Errors
+    /// [`CtReadError::UnknownIssuer`], or storage cannot be read.
+    pub(crate) fn issuer(&self, fingerprint: &Sha256) -> Result<Vec<u8>, CtReadError> {
+        let mut current = self.issuers.current.iter().map(Certificate::der);
+        if let Some(issuer) = current.find(|der| Sha256::of(der) == *fingerprint) {
+            return Ok(issuer.to_vec());
+        }
+        let found = self.log.search(fingerprint, None, 1)?;
+        let index = found.first().ok_or(CtReadError::UnknownIssuer)?.get();
+        for leaf in self.log.leaves(index..index + 1)? {
+            let chain = PrecertChain::parse(&leaf.extra).ok_or(ReadError::Storage)?;
+            let mut issuers = chain.issuers.into_iter();
+            if let Some(issuer) = issuers.find(|der| Sha256::of(der) == *fingerprint) {
+                return Ok(issuer.to_vec());
+            }
+        }
+        Err(CtReadError::Read(ReadError::Storage))
+    }
+
     fn size(&self) -> u64 {
         self.log.head().size.get()
     }
 
     /// A size that has been published and is not zero.
-    fn published(&self, wanted: u64) -> Result<TreeSize, CtError> {
+    fn published(&self, wanted: u64) -> Result<TreeSize, CtReadError> {
         let size = self.size();
         if (1..=size).contains(&wanted) {
             Ok(TreeSize::new(wanted))
         } else {
-            Err(CtError::TreeSize { size })
+            Err(CtReadError::TreeSize { size })
         }
     }
 }
@@ -153,14 +205,14 @@ impl From<Leaf> for LogEntry {
 }
 
 /// The half-open range that is served for `start` to `end`, both included.
-fn clamp(start: u64, end: u64, size: u64) -> Result<Range<u64>, CtError> {
+fn clamp(start: u64, end: u64, size: u64) -> Result<Range<u64>, CtReadError> {
     if start > end {
-        return Err(CtError::Range);
+        return Err(CtReadError::Range);
     }
     if start >= size {
-        return Err(CtError::StartBeyondTree { size });
+        return Err(CtReadError::StartBeyondTree { size });
     }
-    // Monitors ask for one entry past the end (contract, gotcha 27).
+    // Monitors ask for one entry past the end and expect the entries before it.
     let end = end
         .saturating_add(1)
         .min(size)
@@ -182,11 +234,11 @@ mod tests {
 
     #[test]
     fn a_range_that_is_backwards_or_behind_the_tree_is_refused() {
-        assert!(matches!(clamp(4, 3, 10), Err(CtError::Range)));
+        assert!(matches!(clamp(4, 3, 10), Err(CtReadError::Range)));
         for (start, size) in [(10, 10), (0, 0), (u64::MAX, 10)] {
             assert!(matches!(
                 clamp(start, u64::MAX, size),
-                Err(CtError::StartBeyondTree { .. })
+                Err(CtReadError::StartBeyondTree { .. })
             ));
         }
     }

@@ -1,10 +1,11 @@
-//! Submission: from a precertificate to the log's promise.
+//! Submission: a precertificate becomes a leaf, and then the log signs an SCT.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
-use super::{CtError, CtLog};
+use super::{CtLog, CtSubmitError};
 use crate::log::{Leaf, Unnumbered};
+use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;
@@ -12,42 +13,32 @@ use crate::protocol::x509::sct::{
     PrecertEntry, SignedCertificateTimestamp, place_leaf, precert_chain_entry,
 };
 
-/// A precertificate on its way into the log.
+/// A signed precertificate with what the log needs to know of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Precertificate<'a> {
-    /// The signed precertificate in DER.
     pub der: &'a [u8],
-    /// What of it the log hashes and signs.
+    /// The part that the log hashes and signs.
     pub entry: &'a PrecertEntry,
-    /// The authority's certificates above it, the issuing one first.
+    /// The issuing certificate first.
     pub chain: &'a [Certificate],
 }
 
-/// The log's promise, given after the entry was durable and published.
+/// An SCT for an entry that is durable and published.
 #[derive(Clone, Debug)]
 pub(crate) struct Promise {
-    /// The promise as it goes into the certificate.
     pub sct: SignedCertificateTimestamp,
-    /// Where the entry stands in the log.
     pub leaf_index: u64,
 }
 
-/// The answer of a [`PrecertificateLog`], in time.
-pub(crate) type PromiseFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<Promise, CtError>> + Send + 'a>>;
-
-/// A port: the certificate-transparency log that every certificate passes through.
-pub(crate) trait PrecertificateLog: Send + Sync {
-    /// Enters a precertificate. The promise is made only once the entry would survive a power cut.
-    fn add_precertificate<'a>(&'a self, precertificate: Precertificate<'a>) -> PromiseFuture<'a>;
-}
-
 impl CtLog {
-    /// Appends a precertificate and, once that is durable and published, promises it.
+    /// Appends a precertificate and signs an SCT once the entry is durable and published.
     ///
     /// # Errors
-    /// The entry was not appended, or the promise could not be signed.
-    pub(crate) async fn add(&self, precertificate: Precertificate<'_>) -> Result<Promise, CtError> {
+    /// See [`CtSubmitError`].
+    pub(crate) async fn add(
+        &self,
+        precertificate: Precertificate<'_>,
+    ) -> Result<Promise, CtSubmitError> {
         let issuers = self.issuers.unrecorded(precertificate.chain);
         let leaf = Leaf {
             data: precertificate.entry.unplaced_leaf()?,
@@ -56,7 +47,7 @@ impl CtLog {
         };
         let appended = self.log.append_with(leaf, place).await?;
         self.issuers.record(issuers);
-        // CRASH: signed only now, so that no promise exists for an entry that could be lost.
+        // CRASH: signed only now, so that no SCT exists for an entry that could be lost.
         let sct = SignedCertificateTimestamp::sign_at(
             &self.key,
             precertificate.entry,
@@ -70,14 +61,42 @@ impl CtLog {
     }
 }
 
-/// An entry is as old as the first head that contains it: heads never go back in time, and
-/// RFC 6962 §3.5 wants them at least as recent as the promises in their tree.
+/// An entry has the time of the first head that contains it. Head times never decrease, and RFC 6962
+/// §3.5 requires a head to be at least as recent as every SCT of its tree.
 fn place(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), Unnumbered> {
     place_leaf(&mut leaf.data, time, index).map_err(|_| Unnumbered)
 }
 
-impl PrecertificateLog for CtLog {
-    fn add_precertificate<'a>(&'a self, precertificate: Precertificate<'a>) -> PromiseFuture<'a> {
-        Box::pin(self.add(precertificate))
+/// Certificates above the logged ones, which data tiles name by fingerprint alone (C2SP
+/// static-ct-api). A certificate is found through one leaf that was submitted with it: its fingerprint
+/// is a search key of the first such leaf after each start.
+pub(super) struct Issuers {
+    /// The authority's own, the issuing certificate first, the root last
+    pub(super) current: Vec<Certificate>,
+    /// Fingerprints that are search keys of a durable leaf
+    recorded: Mutex<HashSet<Sha256>>,
+}
+
+impl Issuers {
+    pub(super) fn new(current: Vec<Certificate>) -> Self {
+        Self {
+            current,
+            recorded: Mutex::default(),
+        }
+    }
+
+    /// The fingerprints of a chain that are not yet search keys of a leaf.
+    pub(super) fn unrecorded(&self, chain: &[Certificate]) -> Vec<Sha256> {
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        let fingerprints = chain.iter().map(|issuer| Sha256::of(issuer.der()));
+        fingerprints
+            .filter(|fingerprint| !recorded.contains(fingerprint))
+            .collect()
+    }
+
+    /// Records that a leaf with these search keys is durable.
+    pub(super) fn record(&self, fingerprints: Vec<Sha256>) {
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.extend(fingerprints);
     }
 }

@@ -30,21 +30,19 @@ pub(crate) fn log(ca: &TestAuthority) -> CtLog {
 }
 
 fn log_under(clock: Arc<dyn Clock>, ca: &TestAuthority) -> CtLog {
+    log_of(clock, vec![ca.root.clone()], Limits::default())
+}
+
+/// A log in memory of an authority with this chain.
+pub(crate) fn log_of(clock: Arc<dyn Clock>, chain: Vec<Certificate>, limits: Limits) -> CtLog {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let signer = Arc::new(CtHeadSigner::new("log.example/ct", Arc::new(key)).unwrap());
     let parts = Parts {
         journal: Arc::new(MemoryJournal::default()),
         state: Arc::new(MemoryState::default()),
     };
-    let engine = Log::start(
-        LogId::Ct,
-        Arc::clone(&signer) as _,
-        clock,
-        parts,
-        Limits::default(),
-    )
-    .unwrap();
-    CtLog::new(engine, &signer, vec![ca.root.clone()])
+    let engine = Log::start(LogId::Ct, Arc::clone(&signer) as _, clock, parts, limits).unwrap();
+    CtLog::new(engine, &signer, chain)
 }
 
 /// Logs a new certificate and returns it.
@@ -57,7 +55,7 @@ pub(crate) async fn submit(log: &CtLog, ca: &TestAuthority) -> Certificate {
         tbs: unsigned.tbs().to_vec(),
     };
     let promise = log
-        .add_precertificate(Precertificate {
+        .add(Precertificate {
             der: &precertificate,
             entry: &entry,
             chain: &[ca.intermediate.clone(), ca.root.clone()],
@@ -139,9 +137,9 @@ async fn data_tiles_have_the_leaves_with_the_fingerprints_of_issuers_that_are_fo
     }
     assert_eq!(tile, expected);
     let unknown = log.issuer(&Sha256::of(b"?"));
-    assert!(matches!(unknown, Err(CtError::UnknownIssuer)));
+    assert!(matches!(unknown, Err(CtReadError::UnknownIssuer)));
     let beyond = log.data_tile(TileSpan::new(0, 3).unwrap());
-    assert!(matches!(beyond, Err(CtError::NoTile)));
+    assert!(matches!(beyond, Err(ReadError::OutOfRange { .. })));
     let hashes = log.tile(TileId::new(0, span).unwrap()).unwrap();
     assert_eq!(
         hashes[1],
@@ -271,32 +269,32 @@ async fn what_is_not_in_the_tree_is_refused() {
 
     assert!(matches!(
         log.entries(2, 2),
-        Err(CtError::StartBeyondTree { size: 2 })
+        Err(CtReadError::StartBeyondTree { size: 2 })
     ));
     assert!(matches!(
         log.consistency(0, 1),
-        Err(CtError::TreeSize { size: 2 })
+        Err(CtReadError::TreeSize { size: 2 })
     ));
     assert!(matches!(
         log.consistency(1, 3),
-        Err(CtError::TreeSize { .. })
+        Err(CtReadError::TreeSize { .. })
     ));
-    assert!(matches!(log.consistency(2, 1), Err(CtError::SizeOrder)));
+    assert!(matches!(log.consistency(2, 1), Err(CtReadError::SizeOrder)));
     assert!(matches!(
         log.proof_by_hash(&unknown, 2),
-        Err(CtError::UnknownHash)
+        Err(CtReadError::UnknownHash)
     ));
     assert!(matches!(
         log.proof_by_hash(&first, 0),
-        Err(CtError::TreeSize { .. })
+        Err(CtReadError::TreeSize { .. })
     ));
     assert!(matches!(
         log.entry_and_proof(1, 1),
-        Err(CtError::OutOfRange(_))
+        Err(CtReadError::OutOfRange(_))
     ));
     assert!(matches!(
         log.entry_and_proof(u64::MAX, u64::MAX),
-        Err(CtError::TreeSize { .. })
+        Err(CtReadError::TreeSize { .. })
     ));
     assert_eq!(
         log.proof_by_hash(&first, 1).unwrap().index,
@@ -327,4 +325,24 @@ async fn no_promise_is_older_than_the_newest_head() {
     let list = certificate.extensions().find(SCT_LIST).unwrap();
     assert_eq!(parse_sct_list(&list.value).unwrap()[0].time, NOW);
     assert_eq!(log.tree_head().unwrap().time, NOW);
+}
+
+#[test]
+fn a_failure_that_is_not_the_clients_is_never_blamed_on_it() {
+    for (error, class) in [
+        (AppendError::Overloaded, ErrorClass::Busy),
+        (AppendError::Stopped, ErrorClass::Busy),
+        (
+            AppendError::ReadOnly { missing: 1 },
+            ErrorClass::OperatorNeeded,
+        ),
+        (AppendError::Full, ErrorClass::OperatorNeeded),
+        (AppendError::TooLarge(70_000), ErrorClass::Internal),
+        (
+            AppendError::Duplicate(LeafIndex::new(1)),
+            ErrorClass::Internal,
+        ),
+    ] {
+        assert_eq!(CtSubmitError::from(error).class(), class);
+    }
 }

@@ -6,6 +6,7 @@
 //! tokens over claims that nobody reads, and is slow.
 
 mod claims;
+mod classify;
 mod issuer;
 mod json;
 mod key_cache;

@@ -10,8 +10,8 @@ use super::{RekorError, SignatureLog};
 use crate::log::{Health, Log};
 use crate::protocol::bytes::{Sha256, to_base64};
 use crate::protocol::entry::v1::{ProposalError, ProposedEntry};
-use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
-use crate::protocol::keys::{PublicKey, SigningFailed};
+use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 
 /// Why a log has no first entry yet; the next start tries again.
 #[derive(Debug, thiserror::Error)]
@@ -30,47 +30,56 @@ pub(crate) enum FirstEntryError {
     V2(#[from] RekorError),
 }
 
-/// A digest of the trust root and a signature over it by the v1 log's key.
-struct Statement<'a> {
+/// The trust root's digest with a signature by a key of the instance.
+pub(crate) struct FirstEntry {
     digest: Sha256,
     signature: Vec<u8>,
-    key: &'a PublicKey,
+    key: PublicKey,
 }
 
-/// Gives each signature log that is empty its first entry.
-///
-/// # Errors
-/// See [`FirstEntryError`].
-pub(crate) async fn begin(
-    v1: &SignatureLogV1,
-    v2: &SignatureLog,
-    trusted_root: &[u8],
-) -> Result<(), FirstEntryError> {
-    let (v1_waits, v2_waits) = (is_unwritten(v1.log()), is_unwritten(v2.log()));
-    if !v1_waits && !v2_waits {
-        return Ok(());
+impl FirstEntry {
+    /// Signs the trust root with a key whose signatures both APIs take: P-256.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub(crate) fn sign(key: &SigningKey, trusted_root: &[u8]) -> Result<Self, SigningFailed> {
+        Ok(Self {
+            digest: Sha256::of(trusted_root),
+            signature: key.sign(trusted_root)?,
+            key: key.public_key().clone(),
+        })
     }
-    let statement = Statement {
-        digest: Sha256::of(trusted_root),
-        signature: v1.signer().key().sign(trusted_root)?,
-        key: v1.signer().note_key().key(),
-    };
-    if v1_waits {
-        let entry = ProposedEntry::parse(statement.v1_json().as_bytes())?;
-        v1.append(entry.admit().map_err(V1Error::from)?).await?;
-    }
-    if v2_waits {
-        let entry = statement.v2().and_then(|entry| entry.verify());
-        v2.append(entry.map_err(RekorError::from)?).await?;
-    }
-    Ok(())
-}
 
-fn is_unwritten(log: &Log) -> bool {
-    log.head().size.get() == 0 && log.health() == Health::Ok
-}
+    /// Appends the entry if the log is empty and takes entries.
+    ///
+    /// # Errors
+    /// See [`FirstEntryError`].
+    pub(crate) async fn append_v1(&self, log: &SignatureLogV1) -> Result<(), FirstEntryError> {
+        if is_unwritten(log.log()) {
+            let entry = ProposedEntry::parse(self.v1_json().as_bytes())?;
+            log.append(entry.admit().map_err(V1Error::from)?).await?;
+        }
+        Ok(())
+    }
 
-impl Statement<'_> {
+    /// Appends the entry if the log is empty and takes entries.
+    ///
+    /// # Errors
+    /// See [`FirstEntryError`].
+    pub(crate) async fn append_v2(&self, log: &SignatureLog) -> Result<(), FirstEntryError> {
+        if is_unwritten(log.log()) {
+            let entry = UnverifiedHashedRekord::new(
+                self.digest.as_bytes().to_vec(),
+                self.signature.clone(),
+                RawVerifier::PublicKey(self.key.spki_der().to_vec()),
+                self.key.details(),
+            );
+            let entry = entry.and_then(|entry| entry.verify());
+            log.append(entry.map_err(RekorError::from)?).await?;
+        }
+        Ok(())
+    }
+
     fn v1_json(&self) -> String {
         serde_json::json!({
             "apiVersion": "0.0.1",
@@ -85,21 +94,17 @@ impl Statement<'_> {
         })
         .to_string()
     }
+}
 
-    fn v2(&self) -> Result<UnverifiedHashedRekord, EntryError> {
-        UnverifiedHashedRekord::new(
-            self.digest.as_bytes().to_vec(),
-            self.signature.clone(),
-            RawVerifier::PublicKey(self.key.spki_der().to_vec()),
-            self.key.details(),
-        )
-    }
+fn is_unwritten(log: &Log) -> bool {
+    log.head().size.get() == 0 && log.health() == Health::Ok
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::entry::SearchTerm;
+    use crate::protocol::keys::KeyAlgorithm;
     use crate::services::rekor::tests::memory_log;
     use crate::services::rekor::v1::tests::TestLog;
     use crate::services::rekor::v1::{Operator, Query};
@@ -109,8 +114,11 @@ mod tests {
         let v1 = TestLog::new();
         let (v2, _) = memory_log();
 
+        let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+        let first = FirstEntry::sign(&key, b"{}").unwrap();
         for _ in 0..2 {
-            begin(&v1.log, &v2, b"{}").await.unwrap();
+            first.append_v1(&v1.log).await.unwrap();
+            first.append_v2(&v2).await.unwrap();
 
             assert_eq!(v1.log.head().size.get(), 1);
             assert_eq!(v2.log().head().size.get(), 1);

@@ -1,17 +1,16 @@
 //! The signature log: admits entries whose signature holds, and answers with the proof that they
 //! are in the tree.
 
-mod dialect;
 mod first_entry;
 mod signer;
 pub(crate) mod v1;
 
 use std::sync::Arc;
 
-pub(crate) use dialect::{Dialect, OpenDialects};
-pub(crate) use first_entry::begin;
+pub(crate) use first_entry::{FirstEntry, FirstEntryError};
 pub(crate) use signer::CheckpointSigner;
 
+use crate::classify::{Classify, ErrorClass};
 use crate::log::{AppendError, Leaf, Log, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::{DsseError, Entry, EntryError};
@@ -53,6 +52,15 @@ pub(crate) enum RekorError {
     /// The log did not take it
     #[error(transparent)]
     Append(#[from] AppendError),
+}
+
+impl Classify for RekorError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Entry(_) | Self::Dsse(_) => ErrorClass::Invalid,
+            Self::Append(error) => error.class(),
+        }
+    }
 }
 
 impl SignatureLog {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 
 use crate::protocol::time::{Clock, UnixTime};
+use crate::protocol::tsp::TokenSignerError;
 use crate::services::ledger::{Ledger, LedgerError, Table};
 
 /// The last second spoken for, in memory and on record.
@@ -37,9 +38,12 @@ pub(crate) enum FloorError {
     Stopped,
 }
 
-/// Why the record could not be opened.
+/// Error opening the timestamp authority.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenFloorError {
+pub enum OpenTimestampsError {
+    /// The key is not of the kind that signs tokens
+    #[error(transparent)]
+    Key(#[from] TokenSignerError),
     /// It could not be read
     #[error("the timestamp authority's last second could not be read: {0}")]
     Ledger(#[from] LedgerError),
@@ -53,14 +57,14 @@ const KEY: &[u8] = b"last-second";
 
 impl Floor {
     /// Reads the record; none yet is the epoch. Blocks on storage.
-    pub(super) fn open(ledger: Arc<dyn Ledger>) -> Result<Self, OpenFloorError> {
+    pub(super) fn open(ledger: Arc<dyn Ledger>) -> Result<Self, OpenTimestampsError> {
         let seconds = match ledger.load(Table::TimestampFloor, KEY)? {
             None => 0,
             Some(bytes) => u64::from_be_bytes(
                 bytes
                     .as_slice()
                     .try_into()
-                    .map_err(|_| OpenFloorError::Malformed(bytes.len()))?,
+                    .map_err(|_| OpenTimestampsError::Malformed(bytes.len()))?,
             ),
         };
         Ok(Self {

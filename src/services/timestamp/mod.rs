@@ -2,20 +2,20 @@
 //! across restarts too.
 
 mod floor;
-mod material;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::classify::{Classify, ErrorClass};
 use crate::protocol::keys::SigningFailed;
 use crate::protocol::time::{Clock, UnixTime, Validity};
 use crate::protocol::tsp::{self, PkiFailure, RequestError, Serial, TimestampRequest, TokenSigner};
 use crate::protocol::x509::Certificate;
-use crate::services::ledger::Ledger;
+use crate::services::authority::Authority;
+use crate::services::ledger::{Ledger, LedgerError};
 
 use floor::Floor;
-pub(crate) use floor::{FloorError, OpenFloorError};
-pub(crate) use material::MaterialError;
-pub use material::TsaMaterial;
+pub(crate) use floor::{FloorError, OpenTimestampsError};
 
 /// Where serial numbers come from: 20 random bytes for each call, or none if there is no
 /// randomness.
@@ -30,6 +30,7 @@ pub(crate) struct TimestampAuthority {
     floor: Floor,
     clock: Arc<dyn Clock>,
     serials: SerialSource,
+    issued: Arc<AtomicU64>,
 }
 
 /// Why there is no token.
@@ -73,6 +74,20 @@ impl StampError {
     }
 }
 
+impl Classify for StampError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::Request(_) | Self::Policy => ErrorClass::Invalid,
+            Self::Time(FloorError::Ledger(LedgerError::ReadOnly))
+            | Self::CertificateNotValid(_) => ErrorClass::OperatorNeeded,
+            Self::Time(
+                FloorError::Backwards { .. } | FloorError::Ledger(_) | FloorError::Stopped,
+            ) => ErrorClass::Busy,
+            Self::NoRandomness => ErrorClass::Internal,
+        }
+    }
+}
+
 impl From<SigningFailed> for StampError {
     fn from(SigningFailed: SigningFailed) -> Self {
         Self::NoRandomness
@@ -85,18 +100,22 @@ impl TimestampAuthority {
     /// # Errors
     /// The record could not be read.
     pub(crate) fn open(
-        material: TsaMaterial,
+        authority: Authority,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
         serials: SerialSource,
-    ) -> Result<Self, OpenFloorError> {
+    ) -> Result<Self, OpenTimestampsError> {
+        let validity = authority.validity();
+        let (chain, key) = authority.into_parts();
+        let leaf = chain.first().expect("an authority has a certificate");
         Ok(Self {
-            validity: material.validity(),
-            chain: material.chain,
-            signer: material.signer,
+            signer: TokenSigner::new(key, leaf)?,
+            chain,
+            validity,
             floor: Floor::open(ledger)?,
             clock,
             serials,
+            issued: Arc::default(),
         })
     }
 
@@ -115,9 +134,11 @@ impl TimestampAuthority {
         let time = self.floor.advance(self.clock.as_ref()).await?;
         self.check_validity(time)?;
         let serial = (self.serials)().ok_or(StampError::NoRandomness)?;
-        Ok(self
+        let response = self
             .signer
-            .grant(request, Serial::from_random(serial), time)?)
+            .grant(request, Serial::from_random(serial), time)?;
+        self.issued.fetch_add(1, Ordering::Relaxed);
+        Ok(response)
     }
 
     fn check_validity(&self, time: UnixTime) -> Result<(), StampError> {
@@ -126,6 +147,11 @@ impl TimestampAuthority {
         } else {
             Err(StampError::CertificateNotValid(time))
         }
+    }
+
+    /// How many timestamps were issued since the start.
+    pub(crate) const fn issued(&self) -> &Arc<AtomicU64> {
+        &self.issued
     }
 
     /// The authority's certificates, the signing leaf first, the root last.

@@ -6,11 +6,10 @@ use futures_util::FutureExt as _;
 
 use super::*;
 use crate::protocol::bytes::{HashAlgorithm, Sha256};
-use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::tsp::testing::{NOON, TestTsa};
 use crate::protocol::tsp::{TokenSignerError, verify_reply};
-use crate::protocol::x509::PathError;
 use crate::services::ledger::{LedgerError, Table};
+use crate::services::roster::AuthorityRole;
 
 struct TestClock(AtomicU64);
 
@@ -55,6 +54,10 @@ impl Ledger for TestLedger {
     }
 }
 
+fn tsa_authority(tsa: &TestTsa) -> Authority {
+    Authority::new(AuthorityRole::Timestamps, tsa.chain(), tsa.key()).unwrap()
+}
+
 struct World {
     tsa: TestTsa,
     clock: Arc<TestClock>,
@@ -71,7 +74,7 @@ impl World {
     }
 
     fn open(&self) -> TimestampAuthority {
-        let material = TsaMaterial::new(self.tsa.key(), self.tsa.chain()).unwrap();
+        let material = tsa_authority(&self.tsa);
         let counter = AtomicU64::new(0);
         let serials = move || {
             let mut bytes = [0; 20];
@@ -231,7 +234,7 @@ async fn another_policy_is_refused_and_ours_is_granted() {
 fn a_damaged_record_is_refused() {
     let world = World::new();
     *world.ledger.fact.lock().unwrap() = Some(vec![0; 7]);
-    let material = TsaMaterial::new(world.tsa.key(), world.tsa.chain()).unwrap();
+    let material = tsa_authority(&world.tsa);
 
     let opened = TimestampAuthority::open(
         material,
@@ -240,41 +243,25 @@ fn a_damaged_record_is_refused() {
         Box::new(|| None),
     );
 
-    assert!(matches!(opened, Err(OpenFloorError::Malformed(7))));
+    assert!(matches!(opened, Err(OpenTimestampsError::Malformed(7))));
 }
 
 #[test]
-fn key_and_chain_must_fit_each_other_and_the_purpose() {
-    let tsa = TestTsa::new();
-    let (other, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
-    assert_eq!(
-        TsaMaterial::new(other, tsa.chain()).unwrap_err(),
-        MaterialError::Key(TokenSignerError::KeyMismatch)
-    );
-    assert_eq!(
-        TsaMaterial::new(tsa.key(), vec![tsa.leaf.clone()]).unwrap_err(),
-        MaterialError::ChainTooShort(1)
-    );
-    let stranger = TestTsa::new();
-    assert_eq!(
-        TsaMaterial::new(tsa.key(), vec![tsa.leaf.clone(), stranger.root.clone()]).unwrap_err(),
-        MaterialError::Chain(PathError::NotIssued)
-    );
-    assert!(matches!(
-        TsaMaterial::new(tsa.key(), vec![tsa.root.clone(), tsa.leaf.clone()]).unwrap_err(),
-        MaterialError::Chain(_)
-    ));
+fn only_a_p256_key_signs_tokens() {
+    let world = World::new();
     let p384 = TestTsa::with(&rcgen::PKCS_ECDSA_P384_SHA384, |_| {});
-    assert_eq!(
-        TsaMaterial::new(p384.key(), p384.chain()).unwrap_err(),
-        MaterialError::Key(TokenSignerError::Algorithm)
+
+    let opened = TimestampAuthority::open(
+        tsa_authority(&p384),
+        Arc::clone(&world.ledger) as Arc<dyn Ledger>,
+        Arc::clone(&world.clock) as Arc<dyn Clock>,
+        Box::new(|| None),
     );
-    let open_purpose = TestTsa::with(&rcgen::PKCS_ECDSA_P256_SHA256, |params| {
-        params.custom_extensions.clear();
-    });
+
+    let refused = opened.map(drop).unwrap_err();
     assert!(matches!(
-        TsaMaterial::new(open_purpose.key(), open_purpose.chain()).unwrap_err(),
-        MaterialError::Chain(PathError::ExtendedKeyUsage(_))
+        refused,
+        OpenTimestampsError::Key(TokenSignerError::Algorithm)
     ));
 }
 

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Anchors, timestamp_url};
 use crate::protocol::bundle::trusted_root::wire::{TrustedRoot, ValidFor};
-use crate::services::rekor::{Dialect, OpenDialects};
+use crate::services::roster::{AuthorityRole, LogDescription, Roster};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,38 +56,38 @@ pub(super) struct ClientTrustConfig<'a> {
 }
 
 impl SigningConfig {
-    /// The services of an instance, with its logs in the dialects given.
-    pub(super) fn new(anchors: &Anchors, dialects: OpenDialects) -> Self {
-        let origin = &anchors.public_url;
-        let at_origin = |version| (origin.to_string(), version);
-        // What JavaScript writes about attestations in the v2 dialect cannot be verified by Go, so
+    /// The services of an instance, with these of its signature logs.
+    pub(super) fn new<'a>(roster: &Roster, logs: impl Iterator<Item = &'a LogDescription>) -> Self {
+        let url = || roster.public_url.to_string();
+        // What JavaScript writes about attestations into a Rekor v2 log cannot be verified by Go, so
         // the v1 log is the one with the newest start.
-        let logs = dialects.iter().map(Dialect::major_version).map(at_origin);
-        let issuers = anchors.issuers.iter().map(|url| (url.clone(), 1));
+        let logs = logs.filter_map(|log| Some((log.url.clone(), log.role.rekor_version()?)));
+        let issuers = roster.issuers.iter().map(|url| (url.clone(), 1));
+        let timestamps = roster.authorities_of(AuthorityRole::Timestamps);
         let any = Selection {
             selector: Selector::Any,
         };
         Self {
             media_type: "application/vnd.dev.sigstore.signingconfig.v0.2+json",
             // Fulcio is version 1 here, although its paths say v2.
-            ca_urls: services(anchors, [at_origin(1)]),
-            oidc_urls: best_last(services(anchors, issuers)),
-            rekor_tlog_urls: services(anchors, logs),
+            ca_urls: services(roster, [(url(), 1)]),
+            oidc_urls: best_last(services(roster, issuers)),
+            rekor_tlog_urls: services(roster, logs),
             rekor_tlog_config: any,
-            tsa_urls: services(anchors, [(timestamp_url(origin), 1)]),
+            tsa_urls: services(roster, timestamps.map(|tsa| (tsa.url.clone(), 1)).take(1)),
             tsa_config: any,
         }
     }
 }
 
-/// Services by URL and major version, each a second older than the one before.
-fn services(anchors: &Anchors, named: impl IntoIterator<Item = (String, u32)>) -> Vec<Service> {
-    let older = iter::successors(Some(anchors.start), |start| {
+/// Services by URL and major version, each with a start one second before the previous one's.
+fn services(roster: &Roster, named: impl IntoIterator<Item = (String, u32)>) -> Vec<Service> {
+    let starts = iter::successors(Some(roster.start()), |start| {
         Some(start.before(Duration::from_secs(1)))
     });
     named
         .into_iter()
-        .zip(older)
+        .zip(starts)
         .map(|((url, major_api_version), start)| Service {
             url,
             major_api_version,
@@ -96,7 +95,7 @@ fn services(anchors: &Anchors, named: impl IntoIterator<Item = (String, u32)>) -
                 start: start.to_rfc3339(),
                 end: None,
             },
-            operator: anchors.operator.clone(),
+            operator: roster.operator.clone(),
         })
         .collect()
 }

@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
-use super::{Anchors, Document, TrustDocuments, timestamp_url};
+use super::documents::{Document, SIGNING_CONFIG, TRUSTED_ROOT, TrustDocuments};
 use crate::protocol::tuf::{Custom, SigstoreCustom};
 use crate::protocol::x509::Certificate;
+use crate::services::roster::{AuthorityRole, LogRole, Roster};
 
 /// A file that clients may fetch.
 #[derive(Clone, Debug)]
@@ -38,46 +39,42 @@ impl Target {
     }
 }
 
-/// Every file of an instance.
-pub(crate) fn targets(anchors: &Anchors, documents: &TrustDocuments) -> Vec<Target> {
-    let origin = anchors.public_url.as_str();
-    let document = |name, content: &Document| Target::new(name, "Unknown", None, content.clone());
-    let key = |name, usage, uri: String, content: &Document| {
-        Target::new(name, usage, Some(uri), content.clone())
-    };
-    let mut targets = vec![
-        document("trusted_root.json", &documents.trusted_root),
-        document("signing_config.v0.2.json", &documents.signing_config),
-        key(
-            "rekor.pub",
-            "Rekor",
-            origin.to_owned(),
-            &documents.log_v1_key,
-        ),
-        key(
-            "ctfe.pub",
-            "CTFE",
-            format!("{origin}/ct"),
-            &documents.ct_key,
-        ),
-    ];
-    let names = ["fulcio_intermediate_v1.crt.pem", "fulcio.crt.pem"];
-    targets.extend(authority("Fulcio", origin, &anchors.ca_chain, names));
-    let (uri, chain) = (
-        timestamp_url(&anchors.public_url),
-        anchors.tsa_chain.as_slice(),
-    );
-    if let Some((leaf, above)) = chain.split_first() {
-        let leaf = Document::pem_chain(std::slice::from_ref(leaf));
-        targets.push(key("tsa_leaf.crt.pem", "TSA", uri.clone(), &leaf));
+/// Every file of an instance. Older clients know one log and one authority of each kind, so they get
+/// the first.
+pub(crate) fn targets(roster: &Roster, documents: &TrustDocuments) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for name in [TRUSTED_ROOT, SIGNING_CONFIG] {
+        if let Some(content) = documents.find(name).and_then(|one| one.content.clone()) {
+            targets.push(Target::new(name, "Unknown", None, content));
+        }
+    }
+    for (name, usage, role) in [
+        ("rekor.pub", "Rekor", LogRole::RekorV1),
+        ("ctfe.pub", "CTFE", LogRole::Ct),
+    ] {
+        if let Some(log) = roster.logs_of(role).next() {
+            let content = Document::new(log.key.to_pem());
+            targets.push(Target::new(name, usage, Some(log.url.clone()), content));
+        }
+    }
+    if let Some(ca) = roster.authorities_of(AuthorityRole::Certificates).next() {
+        let names = ["fulcio_intermediate_v1.crt.pem", "fulcio.crt.pem"];
+        targets.extend(chain_files("Fulcio", &ca.url, &ca.chain, names));
+    }
+    if let Some(tsa) = roster.authorities_of(AuthorityRole::Timestamps).next()
+        && let Some((leaf, above)) = tsa.chain.split_first()
+    {
+        let content = Document::pem_chain(std::slice::from_ref(leaf));
+        let uri = Some(tsa.url.clone());
+        targets.push(Target::new("tsa_leaf.crt.pem", "TSA", uri, content));
         let names = ["tsa_intermediate_0.crt.pem", "tsa_root.crt.pem"];
-        targets.extend(authority("TSA", &uri, above, names));
+        targets.extend(chain_files("TSA", &tsa.url, above, names));
     }
     targets
 }
 
-/// An authority's root, and what is between it and whom it certifies, where there is something.
-fn authority(
+/// An authority's root, and the certificates below it, where there are some.
+fn chain_files(
     usage: &'static str,
     uri: &str,
     chain: &[Certificate],

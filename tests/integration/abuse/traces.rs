@@ -141,7 +141,7 @@ fn t68_t69_every_event_is_one_line_of_json_without_tokens_and_addresses() {
             event["timestamp"].is_string() && event["level"].is_string(),
             "{line}"
         );
-        requests += usize::from(event["message"] == "request answered");
+        requests += usize::from(event["message"] == "request.answered");
     }
     assert!(requests > 10, "{requests} requests were told of:\n{events}");
     for secret in &secrets.0 {

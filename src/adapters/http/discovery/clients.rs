@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::recipes::RECIPES;
 use super::{Feature, TufRepository};
-use crate::services::trust::Anchors;
+use crate::services::roster::Roster;
 
 /// A client and what to do with it.
 #[derive(Clone, Debug, Serialize)]
@@ -42,13 +42,13 @@ pub(super) struct StepRecipe {
 
 /// The commands for an instance with these features.
 pub(super) fn of(
-    anchors: &Anchors,
+    roster: &Roster,
     tuf: Option<&TufRepository>,
     features: &[Feature],
 ) -> Vec<Client> {
-    let url = shell_word(anchors.public_url.as_str());
+    let url = shell_word(roster.public_url.as_str());
     // Where there are several, only the reader knows whose token it was.
-    let issuer = match anchors.issuers.as_slice() {
+    let issuer = match roster.issuers.as_slice() {
         [only] => shell_word(only),
         _ => Cow::Borrowed("ISSUER"),
     };

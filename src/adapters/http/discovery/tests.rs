@@ -1,20 +1,47 @@
-use actix_web::App;
-use actix_web::test::{TestRequest, call_and_read_body_json, init_service};
+use actix_web::test::{TestRequest, call_and_read_body_json};
 use serde_json::Value;
 
 use super::*;
-use crate::services::rekor::OpenDialects;
-use crate::services::trust::tests::anchors;
+use crate::adapters::http::route::testing::serve;
+use crate::adapters::http::{ct, issuer, metrics, rekor_v1, rekor_v2};
+use crate::protocol::origin::Origin;
+use crate::services::roster::testing::{frozen, roster};
 
-pub(crate) fn discovery(anchors: &Anchors, warnings: Vec<String>) -> Discovery {
+/// A server with every log and the embedded issuer.
+pub(crate) fn discovery(roster: &Roster, warnings: Vec<String>) -> Discovery {
+    let mut mounts = mounts(roster);
+    mounts.push(Mount::new(&issuer::API));
+    mounts.push(Mount::new(&metrics::API));
     Discovery::new(Facts {
-        anchors,
-        documents: &TrustDocuments::new(anchors).unwrap(),
-        embedded_issuer: Some(anchors.public_url.as_str()),
+        roster,
+        documents: &TrustDocuments::new(roster).unwrap(),
+        mounts: &mounts,
+        embedded_issuer: Some(roster.public_url.as_str()),
         initial_root: Some(Sha256::of(b"root")),
         serves_metrics: true,
         warnings,
     })
+}
+
+fn mounts(roster: &Roster) -> Vec<Mount> {
+    let mount = |log: &LogDescription| {
+        let api = match log.role {
+            LogRole::Ct => &ct::API,
+            LogRole::RekorV1 => &rekor_v1::API,
+            LogRole::RekorV2 => &rekor_v2::API,
+        };
+        Mount::new(api).frozen(log.state != LogState::Active)
+    };
+    roster.logs.iter().map(mount).collect()
+}
+
+/// The roster of a server at this URL, which is its only issuer.
+fn roster_at(url: &str) -> Roster {
+    Roster {
+        public_url: Origin::parse(url).unwrap(),
+        issuers: vec![url.to_owned()],
+        ..roster()
+    }
 }
 
 fn commands(discovery: &Discovery) -> String {
@@ -24,11 +51,12 @@ fn commands(discovery: &Discovery) -> String {
 
 #[actix_web::test]
 async fn the_document_is_served_as_json_for_machines() {
-    let anchors = anchors();
-    let app = App::new()
-        .app_data(Data::new(discovery(&anchors, Vec::new())))
-        .configure(configure);
-    let app = init_service(app).await;
+    let roster = roster();
+    let data = Data::new(discovery(&roster, Vec::new()));
+    let app = serve(vec![Mount::new(&API)], |cfg| {
+        cfg.app_data(data);
+    })
+    .await;
 
     let request = TestRequest::get().uri(PATH).to_request();
     let document: Value = call_and_read_body_json(&app, request).await;
@@ -36,7 +64,7 @@ async fn the_document_is_served_as_json_for_machines() {
     assert_eq!(document["version"], 1);
     assert_eq!(document["url"], "https://sign.example:8477");
     assert_eq!(document["logs"][1]["name"], "rekor-v1");
-    let tree_id = TreeId::of(anchors.log_v1_key.key());
+    let tree_id = TreeId::of(&roster.logs[1].key);
     assert_eq!(document["logs"][1]["treeId"], tree_id.to_string());
     assert_eq!(document["logs"][1]["admits"], "clients");
     assert_eq!(
@@ -50,11 +78,11 @@ async fn the_document_is_served_as_json_for_machines() {
 
 #[test]
 fn every_log_has_the_id_by_which_the_trust_root_knows_it() {
-    let anchors = anchors();
-    let documents = TrustDocuments::new(&anchors).unwrap();
-    let root: Value = serde_json::from_slice(&documents.trusted_root.bytes).unwrap();
+    let roster = roster();
+    let documents = TrustDocuments::new(&roster).unwrap();
+    let root: Value = serde_json::from_slice(&documents.trusted_root().bytes).unwrap();
 
-    let logs = discovery(&anchors, Vec::new()).logs;
+    let logs = discovery(&roster, Vec::new()).logs;
 
     let of_root = |group: &str, index: usize| root[group][index]["logId"]["keyId"].clone();
     assert_eq!(logs[0].key_id, of_root("ctlogs", 0));
@@ -64,19 +92,13 @@ fn every_log_has_the_id_by_which_the_trust_root_knows_it() {
 
 #[test]
 fn what_is_closed_is_neither_an_endpoint_nor_in_a_command() {
-    let of = |dialects| {
-        let anchors = Anchors {
-            dialects,
-            ..anchors()
-        };
-        discovery(&anchors, Vec::new())
-    };
     let writes = |discovery: &Discovery, path: &str| {
         let is = |endpoint: &&Endpoint| endpoint.method == "POST" && endpoint.url.ends_with(path);
         discovery.endpoints.iter().filter(is).count()
     };
 
-    let (v1, v2) = (of(OpenDialects::V1), of(OpenDialects::V2));
+    let without = |role| discovery(&frozen(role), Vec::new());
+    let (v1, v2) = (without(LogRole::RekorV2), without(LogRole::RekorV1));
 
     assert_eq!(v1.logs[2].admits, Admission::Nobody);
     assert_eq!(writes(&v1, "/api/v1/log/entries"), 1);
@@ -96,14 +118,7 @@ fn what_is_closed_is_neither_an_endpoint_nor_in_a_command() {
 
 #[test]
 fn commands_are_those_of_the_public_url() {
-    let at = |url: &str| {
-        let anchors = Anchors {
-            public_url: crate::protocol::origin::Origin::parse(url).unwrap(),
-            issuers: vec![url.to_owned()],
-            ..anchors()
-        };
-        commands(&discovery(&anchors, Vec::new()))
-    };
+    let at = |url: &str| commands(&discovery(&roster_at(url), Vec::new()));
 
     let plain = at("http://localhost:8477");
     assert!(!plain.contains("sigstore-cli sign") && !plain.contains("SSL_CERT_FILE"));
@@ -120,7 +135,7 @@ fn commands_are_those_of_the_public_url() {
 
 #[test]
 fn nothing_is_left_to_be_filled_in() {
-    let text = commands(&discovery(&anchors(), Vec::new()));
+    let text = commands(&discovery(&roster(), Vec::new()));
 
     for name in ["{url}", "{issuer}", "{root}"] {
         assert!(!text.contains(name), "{name}");
@@ -129,10 +144,11 @@ fn nothing_is_left_to_be_filled_in() {
 
 #[test]
 fn without_an_issuer_or_a_repository_of_its_own_there_are_no_commands_for_them() {
-    let anchors = anchors();
+    let roster = roster();
     let bare = Discovery::new(Facts {
-        anchors: &anchors,
-        documents: &TrustDocuments::new(&anchors).unwrap(),
+        roster: &roster,
+        documents: &TrustDocuments::new(&roster).unwrap(),
+        mounts: &mounts(&roster),
         embedded_issuer: None,
         initial_root: None,
         serves_metrics: false,
@@ -159,12 +175,7 @@ fn without_an_issuer_or_a_repository_of_its_own_there_are_no_commands_for_them()
 #[test]
 fn the_readme_shows_commands_of_the_document() {
     let url = "http://localhost:8477";
-    let anchors = Anchors {
-        public_url: crate::protocol::origin::Origin::parse(url).unwrap(),
-        issuers: vec![url.to_owned()],
-        ..anchors()
-    };
-    let commands = commands(&discovery(&anchors, Vec::new()));
+    let commands = commands(&discovery(&roster_at(url), Vec::new()));
     let readme = include_str!("../../../../README.md");
     let (_, section) = readme.split_once("## Use it with other clients").unwrap();
     let (section, _) = section.split_once("### Dialects").unwrap();

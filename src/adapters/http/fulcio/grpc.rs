@@ -8,7 +8,7 @@ use prost::{Message, Oneof};
 use super::certify::{OfferedKey, certify, key_request};
 use super::{ConfiguredIssuer, FulcioConfiguration};
 use crate::adapters::http::grpc::{Method, unreadable};
-use crate::adapters::http::problem::GatewayError;
+use crate::adapters::http::refusal::Refusal;
 use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
 
@@ -58,7 +58,7 @@ async fn create_signing_certificate(
     message: &[u8],
     identities: &IdentityVerifier,
     authority: &CertificateAuthority,
-) -> Result<Vec<u8>, GatewayError> {
+) -> Result<Vec<u8>, Refusal> {
     let wire =
         CreateSigningCertificateRequest::decode(message).map_err(|error| unreadable(&error))?;
     let token = wire
@@ -75,7 +75,7 @@ async fn create_signing_certificate(
     Ok(certificate.encode_to_vec())
 }
 
-fn key_of(key: Option<Key>) -> Result<KeyRequest, GatewayError> {
+fn key_of(key: Option<Key>) -> Result<KeyRequest, Refusal> {
     match key {
         Some(Key::SigningRequest(pem)) => key_request(Some(pem), None),
         Some(Key::PublicKey(request)) => {

@@ -1,15 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::test::{TestRequest, call_service, init_service, read_body, read_body_json};
-use actix_web::{App, ResponseError};
+use actix_web::test::{TestRequest, call_service, read_body, read_body_json};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::certify::{refuse_certificate, refuse_token};
 use super::*;
-use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
-use crate::log::{AppendError, Limits, Log, LogId, Parts};
+use crate::adapters::http::route::Mount;
+use crate::adapters::http::route::testing::serve;
+use crate::log::{AppendError, Limits};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
@@ -20,13 +22,19 @@ use crate::protocol::x509::{
 };
 use crate::services::account::Accounts;
 use crate::services::account::tests::{MemoryLedger, random};
-use crate::services::ca::{CaMaterial, IssueError, RequestError};
-use crate::services::ctlog::{CtError, CtHeadSigner, CtLog};
+use crate::services::authority::Authority;
+use crate::services::ca::{IssueError, RequestError};
+use crate::services::ctlog::CtSubmitError;
+use crate::services::ctlog::tests::log_of;
 use crate::services::issuer::{EmbeddedIssuer, generate_key};
 use crate::services::ledger::Ledger;
 use crate::services::oidc::{FetchError, IssuerKeys, KeyPolicy, KeySource, TokenError};
+use crate::services::roster::AuthorityRole;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+/// A page of another server.
+const ORIGIN: (&str, &str) = ("origin", "https://page.example");
 
 struct FixedClock;
 
@@ -69,16 +77,23 @@ impl World {
             Arc::new(FixedClock),
         );
         let serials = [1, 2].map(|byte| SerialNumber::from_random([byte; 20]));
-        let made_ca = CaMaterial::generate("Example", "Root", NOW, serials).unwrap();
-        let (log, ct_key) = certificate_log(&made_ca.root);
-        let key = SigningKey::from_pkcs8(&made_ca.key).unwrap();
+        let role = AuthorityRole::Certificates;
+        let ca = Authority::generate(role, "Example", "Root", NOW, serials).unwrap();
+        let log = log_of(
+            Arc::new(FixedClock),
+            vec![ca.chain[1].clone()],
+            Limits::default(),
+        );
+        let ct_key = log.key().clone();
+        let key = SigningKey::from_pkcs8(&ca.key).unwrap();
         let authority = CertificateAuthority::new(
-            CaMaterial::new(made_ca.chain(), key).unwrap(),
+            Authority::new(role, ca.chain, key).unwrap(),
             Arc::new(log),
             Arc::new(FixedClock),
             || crate::adapters::system::random_bytes().ok(),
             Duration::from_secs(600),
-        );
+        )
+        .unwrap();
         Self {
             identities: web::Data::new(identities),
             authority: web::Data::new(authority),
@@ -88,20 +103,24 @@ impl World {
         }
     }
 
-    /// Posts a request; the status, whether every origin may read the answer, and its JSON.
+    async fn call(&self, request: TestRequest) -> ServiceResponse {
+        let app = serve(vec![Mount::new(&API)], |cfg| {
+            cfg.app_data(self.identities.clone())
+                .app_data(self.authority.clone());
+        });
+        call_service(&app.await, request.to_request()).await
+    }
+
+    /// Posts a request as a page of another origin does; the status and the JSON of the answer.
     async fn post(&self, body: &Value, bearer: Option<&str>) -> (u16, Value) {
-        let app = App::new()
-            .app_data(self.identities.clone())
-            .app_data(self.authority.clone())
-            .configure(configure);
-        let app = init_service(app).await;
         let mut request = TestRequest::post()
             .uri("/api/v2/signingCert")
+            .insert_header(ORIGIN)
             .set_payload(body.to_string());
         if let Some(token) = bearer {
             request = request.insert_header(("Authorization", format!("Bearer {token}")));
         }
-        let response = call_service(&app, request.to_request()).await;
+        let response = self.call(request).await;
         let origin = response.headers().get("access-control-allow-origin");
         assert_eq!(origin.unwrap(), "*");
         (response.status().as_u16(), read_body_json(response).await)
@@ -144,26 +163,6 @@ fn issuer() -> (EmbeddedIssuer, Arc<Accounts>) {
     let clock = Arc::new(FixedClock);
     let issuer = EmbeddedIssuer::new(url, key, Arc::clone(&accounts), clock, random).unwrap();
     (issuer, accounts)
-}
-
-fn certificate_log(root: &Certificate) -> (CtLog, crate::protocol::keys::PublicKey) {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
-    let public_key = key.public_key().clone();
-    let signer = Arc::new(CtHeadSigner::new("log.example/ct", Arc::new(key)).unwrap());
-    let parts = Parts {
-        journal: Arc::new(MemoryJournal::default()),
-        state: Arc::new(MemoryState::default()),
-    };
-    let engine = Log::start(
-        LogId::Ct,
-        Arc::clone(&signer) as _,
-        Arc::new(FixedClock),
-        parts,
-        Limits::default(),
-    )
-    .unwrap();
-    let log = CtLog::new(engine, &signer, vec![root.clone()]);
-    (log, public_key)
 }
 
 fn proven(key: &SigningKey, challenge: &str) -> Value {
@@ -214,11 +213,7 @@ async fn a_signing_request_yields_a_certificate_for_its_key_and_nothing_else_of_
 
 /// What the older API answers: the status, the content type and the text.
 async fn ask_v1(world: &World, request: TestRequest) -> (u16, String, String) {
-    let app = App::new()
-        .app_data(world.identities.clone())
-        .app_data(world.authority.clone())
-        .configure(configure);
-    let response = call_service(&init_service(app).await, request.to_request()).await;
+    let response = world.call(request).await;
     let status = response.status().as_u16();
     let kind = response.headers().get(header::CONTENT_TYPE).unwrap();
     let kind = kind.to_str().unwrap().to_owned();
@@ -298,7 +293,7 @@ async fn the_older_api_refuses_as_the_newer_does() {
         ),
         (
             post_v1(&world, &json!({ "publicKey": "pem" })),
-            "the body is not as expected",
+            "the body is not the expected JSON",
         ),
     ] {
         let (status, kind, text) = ask_v1(&world, request).await;
@@ -348,7 +343,7 @@ async fn refusals_have_the_envelope_of_the_gateway() {
         (
             &json!({ "credentials": 1 }),
             token,
-            "the body is not as expected",
+            "the body is not the expected JSON",
         ),
     ] {
         let (status, body) = world.post(request, bearer).await;
@@ -392,7 +387,7 @@ fn a_request_needs_one_key_and_only_one() {
     let not_text = json!({ "certificateSigningRequest": "//8=" });
     for request in [json!({}), both, not_text] {
         let error = key_of(wire(request)).unwrap_err();
-        assert_eq!(error.status_code(), StatusCode::BAD_REQUEST);
+        assert_eq!(error.status(), StatusCode::BAD_REQUEST);
     }
 }
 
@@ -411,7 +406,7 @@ fn a_bearer_token_is_found_whatever_the_case_of_the_scheme() {
 
 #[test]
 fn every_refusal_has_the_status_of_the_contract() {
-    let status = |error: IssueError| GatewayError::from(error).status_code().as_u16();
+    let status = |error: IssueError| refuse_certificate(error).status().as_u16();
 
     for error in [
         RequestError::Proof,
@@ -420,12 +415,12 @@ fn every_refusal_has_the_status_of_the_contract() {
     ] {
         assert_eq!(status(error.into()), 400);
     }
-    let overloaded = CtError::Append(AppendError::Overloaded);
+    let overloaded = CtSubmitError::Append(AppendError::Overloaded);
     assert_eq!(status(IssueError::Log(overloaded)), 503);
-    let read_only = CtError::Append(AppendError::ReadOnly { missing: 1 });
+    let read_only = CtSubmitError::Append(AppendError::ReadOnly { missing: 1 });
     assert_eq!(status(IssueError::Log(read_only)), 503);
     assert_eq!(status(IssueError::NoRandomness), 500);
-    let token = |error: TokenError| GatewayError::from(error).status_code().as_u16();
+    let token = |error: TokenError| refuse_token(error).status().as_u16();
     assert_eq!(token(TokenError::NotCompact), 400);
     assert_eq!(token(TokenError::IssuerUnavailable), 503);
 }
@@ -443,11 +438,13 @@ async fn the_issuers_are_listed_for_every_origin() {
             skip_email_verification: false,
         }],
     };
-    let app = App::new()
-        .app_data(web::Data::new(listed))
-        .configure(configure);
-    let app = init_service(app).await;
-    let request = TestRequest::get().uri("/api/v2/configuration");
+    let app = serve(vec![Mount::new(&API)], |cfg| {
+        cfg.app_data(web::Data::new(listed));
+    })
+    .await;
+    let request = TestRequest::get()
+        .uri("/api/v2/configuration")
+        .insert_header(ORIGIN);
 
     let response = call_service(&app, request.to_request()).await;
 
@@ -473,14 +470,20 @@ async fn the_issuers_are_listed_for_every_origin() {
 
 #[actix_web::test]
 async fn a_browser_is_told_that_it_may_post_from_anywhere() {
-    let app = init_service(App::new().configure(configure)).await;
+    let world = World::new();
     let request = TestRequest::default()
         .method(actix_web::http::Method::OPTIONS)
-        .uri("/api/v2/signingCert");
+        .uri("/api/v2/signingCert")
+        .insert_header(ORIGIN)
+        .insert_header(("access-control-request-method", "POST"))
+        .insert_header((
+            "access-control-request-headers",
+            "authorization, content-type",
+        ));
 
-    let response = call_service(&app, request.to_request()).await;
+    let response = world.call(request).await;
 
-    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(
         response
             .headers()
@@ -498,13 +501,9 @@ async fn a_browser_is_told_that_it_may_post_from_anywhere() {
 #[actix_web::test]
 async fn the_trust_bundle_is_what_follows_every_leaf() {
     let world = World::new();
-    let app = App::new()
-        .app_data(world.authority.clone())
-        .configure(configure);
-    let app = init_service(app).await;
     let request = TestRequest::get().uri("/api/v2/trustBundle");
 
-    let body: Value = read_body_json(call_service(&app, request.to_request()).await).await;
+    let body: Value = read_body_json(world.call(request).await).await;
 
     let chain = world.authority.chain_pem();
     assert_eq!(body, json!({ "chains": [{ "certificates": chain }] }));
@@ -514,7 +513,7 @@ async fn the_trust_bundle_is_what_follows_every_leaf() {
 #[actix_web::test]
 async fn a_request_longer_than_any_honest_one_is_refused_unread() {
     let world = World::new();
-    let request = json!({ "credentials": { "oidcIdentityToken": ".".repeat(MAX_REQUEST_LENGTH) } });
+    let request = json!({ "credentials": { "oidcIdentityToken": ".".repeat(MAX_REQUEST) } });
 
     let (status, body) = world.post(&request, None).await;
 

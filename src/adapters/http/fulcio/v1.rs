@@ -1,37 +1,16 @@
 //! Fulcio's older API, which gitsign still signs through: PEM instead of JSON comes back.
 
-use actix_web::http::header;
-use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::super::body::{Body, Gateway, with_limit};
-use super::super::problem::GatewayError;
+use super::bearer;
 use super::certify::{OfferedKey, certify, key_request};
-use super::{MAX_REQUEST_LENGTH, bearer, preflight};
+use crate::adapters::http::body::Body;
+use crate::adapters::http::refusal::Refusal;
 use crate::protocol::bytes::{ProtoBytes, to_base64};
 use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
-
-/// Mounts the two paths at the server's root.
-pub(super) fn configure(cfg: &mut web::ServiceConfig) {
-    let any_origin = || DefaultHeaders::new().add((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
-    let options = || web::method(actix_web::http::Method::OPTIONS).to(preflight);
-    let signing = with_limit(web::resource("/api/v1/signingCert"), MAX_REQUEST_LENGTH);
-    cfg.service(
-        signing
-            .wrap(any_origin())
-            .post(signing_certificate)
-            .route(options()),
-    )
-    .service(
-        web::resource("/api/v1/rootCert")
-            .wrap(any_origin())
-            .get(root_certificate)
-            .route(options()),
-    );
-}
 
 /// Go's client writes every member, and null or nothing into those that it does not use.
 #[derive(Deserialize)]
@@ -53,12 +32,12 @@ struct PublicKey {
 }
 
 /// `POST /api/v1/signingCert`
-async fn signing_certificate(
+pub(super) async fn signing_certificate(
     request: HttpRequest,
-    body: Body<Gateway>,
+    body: Body,
     identities: web::Data<IdentityVerifier>,
     authority: web::Data<CertificateAuthority>,
-) -> Result<HttpResponse, GatewayError> {
+) -> Result<HttpResponse, Refusal> {
     let wire: CertificateRequest = body.json()?;
     let token = bearer(&request).unwrap_or_default();
     let chain = certify(&identities, &authority, token, || key_of(wire)).await?;
@@ -66,7 +45,7 @@ async fn signing_certificate(
 }
 
 /// `GET /api/v1/rootCert`
-async fn root_certificate(authority: web::Data<CertificateAuthority>) -> HttpResponse {
+pub(super) async fn root_certificate(authority: web::Data<CertificateAuthority>) -> HttpResponse {
     pem_chain(HttpResponse::Ok(), authority.chain_pem().concat())
 }
 
@@ -76,7 +55,7 @@ fn pem_chain(mut response: HttpResponseBuilder, pem: String) -> HttpResponse {
         .body(pem)
 }
 
-fn key_of(wire: CertificateRequest) -> Result<KeyRequest, GatewayError> {
+fn key_of(wire: CertificateRequest) -> Result<KeyRequest, Refusal> {
     let bytes = |member: Option<ProtoBytes>| {
         member
             .map(|bytes| bytes.0)

@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
 use actix_web::dev::ServiceResponse;
-use actix_web::{App, test};
+use actix_web::test;
 use serde_json::Value;
 
 use super::*;
+use crate::adapters::http::route::Mount;
+use crate::adapters::http::route::testing::serve;
 use crate::adapters::system::SystemClock;
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
@@ -28,13 +30,18 @@ fn issuer() -> (web::Data<EmbeddedIssuer>, NewSecret) {
     (web::Data::new(issuer), made)
 }
 
+async fn call(issuer: &web::Data<EmbeddedIssuer>, request: test::TestRequest) -> ServiceResponse {
+    let app = serve(vec![Mount::new(&API)], |cfg| {
+        cfg.app_data(issuer.clone());
+    });
+    test::call_service(&app.await, request.to_request()).await
+}
+
 async fn post(
     issuer: &web::Data<EmbeddedIssuer>,
     authorization: Option<&str>,
     body: String,
 ) -> ServiceResponse {
-    let app = App::new().app_data(issuer.clone()).configure(configure);
-    let app = test::init_service(app).await;
     let mut request = test::TestRequest::post()
         .uri(TOKEN_PATH)
         .insert_header(FORM)
@@ -42,7 +49,7 @@ async fn post(
     if let Some(value) = authorization {
         request = request.insert_header((header::AUTHORIZATION, value));
     }
-    test::call_service(&app, request.to_request()).await
+    call(issuer, request).await
 }
 
 async fn refusal(
@@ -144,7 +151,7 @@ async fn refusals_have_the_form_that_oauth_clients_read() {
             "{body}"
         );
     }
-    let long = format!("grant_type={}", "x".repeat(MAX_REQUEST_LENGTH));
+    let long = format!("grant_type={}", "x".repeat(MAX_REQUEST));
     assert_eq!(refusal(&issuer, None, &long).await.0, 413);
     let long = format!(
         "grant_type=client_credentials&client_id={id}&client_secret={}",
@@ -156,14 +163,15 @@ async fn refusals_have_the_form_that_oauth_clients_read() {
 #[actix_web::test]
 async fn discovery_leads_to_the_keys() {
     let (issuer, _) = issuer();
-    let app = App::new().app_data(issuer.clone()).configure(configure);
-    let app = test::init_service(app).await;
-    let get = |path: &str| test::TestRequest::get().uri(path).to_request();
+    let get = async |path: &str| -> Value {
+        let request = test::TestRequest::get().uri(path);
+        test::read_body_json(call(&issuer, request).await).await
+    };
 
-    let document: Value = test::call_and_read_body_json(&app, get(DISCOVERY_PATH)).await;
+    let document = get(DISCOVERY_PATH).await;
     let address = document["jwks_uri"].as_str().unwrap();
     let path = address.strip_prefix("http://localhost:8477").unwrap();
-    let keys: Value = test::call_and_read_body_json(&app, get(path)).await;
+    let keys = get(path).await;
 
     assert_eq!(document["issuer"], "http://localhost:8477");
     assert_eq!(keys["keys"][0]["alg"], "RS256");

@@ -4,16 +4,16 @@ use std::collections::HashMap;
 
 use actix_web::{HttpRequest, web};
 
-use super::super::problem::{OpenApiError, SchemaFault};
+use crate::adapters::http::refusal::{Refusal, SchemaFault};
 
 /// The parameters that a request has, each once.
 pub(super) struct QueryParameters(HashMap<String, String>);
 
 impl QueryParameters {
     /// Reads them; those that no handler asks for are passed over.
-    pub(super) fn of(request: &HttpRequest) -> Result<Self, OpenApiError> {
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, Refusal> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string())
-            .map_err(|error| OpenApiError::schema(SchemaFault::Type, error))?
+            .map_err(|error| Refusal::schema(SchemaFault::Type, error))?
             .into_inner();
         let mut parameters = HashMap::new();
         for (name, value) in pairs {
@@ -21,7 +21,7 @@ impl QueryParameters {
                 && first != value
             {
                 let message = format!("{name} is there twice, with different values");
-                return Err(OpenApiError::schema(SchemaFault::Type, message));
+                return Err(Refusal::schema(SchemaFault::Type, message));
             }
         }
         Ok(Self(parameters))
@@ -29,7 +29,7 @@ impl QueryParameters {
 
     /// A decimal number from `least` on, without sign, exponent or leading zeros. No log has as many
     /// entries as 63 bits count.
-    pub(super) fn number(&self, name: &str, least: u64) -> Result<Option<u64>, OpenApiError> {
+    pub(super) fn number(&self, name: &str, least: u64) -> Result<Option<u64>, Refusal> {
         let Some(text) = self.given(name) else {
             return Ok(None);
         };
@@ -43,7 +43,7 @@ impl QueryParameters {
         match number {
             Some(number) if number < least => Err(below(name, least)),
             Some(number) => Ok(Some(number)),
-            None => Err(OpenApiError::schema(
+            None => Err(Refusal::schema(
                 SchemaFault::Type,
                 format!(
                     "{name} must be a decimal number from {least} to {}",
@@ -54,13 +54,13 @@ impl QueryParameters {
     }
 
     /// The tree that is meant, if one is named.
-    pub(super) fn tree_id(&self) -> Result<Option<u64>, OpenApiError> {
+    pub(super) fn tree_id(&self) -> Result<Option<u64>, Refusal> {
         let Some(text) = self.given("treeID") else {
             return Ok(None);
         };
         match text.parse() {
             Ok(number) if is_plain_number(text) => Ok(Some(number)),
-            _ => Err(OpenApiError::schema(
+            _ => Err(Refusal::schema(
                 SchemaFault::Pattern,
                 "treeID must be the decimal number of a log",
             )),
@@ -74,13 +74,13 @@ impl QueryParameters {
 }
 
 /// That a parameter is missing.
-pub(super) fn required(name: &str) -> OpenApiError {
-    OpenApiError::schema(SchemaFault::Required, format!("{name} is required"))
+pub(super) fn required(name: &str) -> Refusal {
+    Refusal::schema(SchemaFault::Required, format!("{name} is required"))
 }
 
-fn below(name: &str, least: u64) -> OpenApiError {
+fn below(name: &str, least: u64) -> Refusal {
     let message = format!("{name} must be at least {least}");
-    OpenApiError::schema(SchemaFault::Minimum, message)
+    Refusal::schema(SchemaFault::Minimum, message)
 }
 
 fn is_plain_number(text: &str) -> bool {

@@ -1,13 +1,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpResponse, Responder, web};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::*;
-use crate::adapters::http::body::{Body, Ours};
+use crate::adapters::http::body::Body;
+use crate::adapters::http::refusal::ErrorFormat;
+use crate::adapters::http::route::{Api, Route};
 use crate::adapters::http::{health, metrics};
 use crate::config::{Settings, Sources, load};
 
@@ -21,41 +23,70 @@ fn settings() -> Settings {
     settings
 }
 
-async fn start_with(settings: Settings, extra: Routes) -> Running {
-    let counters = Arc::new(Metrics::new().unwrap());
-    let scrape = web::Data::new(metrics::Scrape {
-        metrics: Arc::clone(&counters),
-        gauging: Vec::new(),
-    });
-    let own: Routes = Arc::new(move |cfg| {
-        cfg.app_data(scrape.clone())
-            .configure(health::configure)
-            .configure(metrics::configure)
-            .service(web::resource("/panic").get(panics))
-            .service(web::resource("/length").post(length))
-            .service(web::resource("/item/{number}").get(item));
-    });
+/// Handlers that show what the server does around them.
+const SHOWN: Api = Api {
+    name: "shown",
+    errors: ErrorFormat::Problem,
+    owns: &[],
+    cors: false,
+    routes: &[
+        Route::get("/panic", || web::to(panics)),
+        Route::post("/length", || web::to(length)),
+        Route::get("/item/{number}", || web::to(item)),
+        Route::get("/held", || web::to(held)),
+    ],
+};
+
+async fn start_with(settings: Settings) -> (Running, Arc<Held>) {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let held = Arc::new(Held::default());
+    let data = (
+        web::Data::from(Arc::clone(&metrics)),
+        web::Data::new(health::Readiness::new()),
+        web::Data::from(Arc::clone(&held)),
+    );
     let bound = Bound::bind(settings.server.listen).unwrap();
     let shell = Shell {
         server: settings.server,
         limits: settings.limits,
         tls: None,
-        metrics: counters,
-        routes: vec![own, extra],
+        metrics,
+        mounts: [&health::API, &metrics::API, &SHOWN]
+            .map(Mount::new)
+            .to_vec(),
+        data: Arc::new(move |cfg| {
+            let (metrics, readiness, held) = data.clone();
+            cfg.app_data(metrics).app_data(readiness).app_data(held);
+        }),
         grpc: Vec::new(),
     };
-    start(bound, shell).await.unwrap()
+    (start(bound, shell).await.unwrap(), held)
 }
 
 async fn started() -> Running {
-    start_with(settings(), Arc::new(|_| {})).await
+    start_with(settings()).await.0
+}
+
+/// A request that waits in its handler.
+#[derive(Default)]
+struct Held {
+    entered: Notify,
+    leave: Notify,
+    is_finished: AtomicBool,
+}
+
+async fn held(held: web::Data<Held>) -> &'static str {
+    held.entered.notify_one();
+    held.leave.notified().await;
+    held.is_finished.store(true, Ordering::SeqCst);
+    "done"
 }
 
 async fn panics() -> HttpResponse {
     panic!("a handler panics in a test")
 }
 
-async fn length(body: Body<Ours>) -> impl Responder {
+async fn length(body: Body) -> impl Responder {
     body.bytes().len().to_string()
 }
 
@@ -253,7 +284,7 @@ async fn a_body_up_to_the_limit_is_taken_and_the_connection_kept() {
 async fn t21_a_body_that_does_not_come_ends_with_408_and_a_closed_connection() {
     let mut settings = settings();
     settings.server.body_timeout = Duration::from_millis(200);
-    let server = start_with(settings, Arc::new(|_| {})).await;
+    let (server, _) = start_with(settings).await;
 
     let request = "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc";
     let reply = exchange(&server, request.as_bytes()).await;
@@ -266,46 +297,10 @@ async fn t21_a_body_that_does_not_come_ends_with_408_and_a_closed_connection() {
 }
 
 #[tokio::test]
-async fn t21_a_large_body_that_keeps_coming_may_take_longer_than_the_limit() {
-    let mut settings = settings();
-    settings.limits.body_bytes = 1 << 20;
-    settings.server.body_timeout = Duration::from_millis(300);
-    let server = start_with(settings, Arc::new(|_| {})).await;
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let head =
-        "POST /length HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 262144\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.unwrap();
-
-    for _ in 0..4 {
-        stream.write_all(&[b'a'; 65_536]).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(150)).await;
-    }
-
-    let reply = read_to_end(&mut stream).await;
-    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
-}
-
-#[tokio::test]
-async fn t21_a_large_body_that_stops_ends_with_408_whatever_it_has_earned() {
-    let mut settings = settings();
-    settings.limits.body_bytes = 64 << 20;
-    settings.server.body_timeout = Duration::from_millis(200);
-    let server = start_with(settings, Arc::new(|_| {})).await;
-    let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let head = "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 60000000\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&vec![b'a'; 40 << 20]).await.unwrap();
-
-    let reply = read_to_end(&mut stream).await;
-
-    assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
-}
-
-#[tokio::test]
 async fn t21_a_header_that_does_not_end_closes_the_connection() {
     let mut settings = settings();
     settings.server.header_timeout = Duration::from_secs(1);
-    let server = start_with(settings, Arc::new(|_| {})).await;
+    let (server, _) = start_with(settings).await;
 
     let reply = exchange(&server, b"GET /ping HTTP/1.1\r\nhost: a\r\nx-slow: ").await;
 
@@ -336,50 +331,21 @@ async fn t25_requests_that_proxies_read_differently_are_refused() {
 
 #[tokio::test]
 async fn requests_in_flight_end_before_the_server_does() {
-    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let finished = Arc::new(AtomicBool::new(false));
-    let held = (
-        Arc::clone(&entered),
-        Arc::clone(&leave),
-        Arc::clone(&finished),
-    );
-    let server = start_with(
-        settings(),
-        Arc::new(move |cfg| {
-            let (entered, leave, finished) = held.clone();
-            cfg.route(
-                "/held",
-                web::get().to(move || {
-                    let (entered, leave, finished) = (
-                        Arc::clone(&entered),
-                        Arc::clone(&leave),
-                        Arc::clone(&finished),
-                    );
-                    async move {
-                        entered.notify_one();
-                        leave.notified().await;
-                        finished.store(true, Ordering::SeqCst);
-                        "done"
-                    }
-                }),
-            );
-        }),
-    )
-    .await;
+    let (server, held) = start_with(settings()).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream
         .write_all(b"GET /held HTTP/1.1\r\nhost: a\r\n\r\n")
         .await
         .unwrap();
-    entered.notified().await;
+    held.entered.notified().await;
 
     let stopped = tokio::spawn(server.stop());
-    leave.notify_one();
+    held.leave.notify_one();
     let reply = read_to_end(&mut stream).await;
 
     assert!(reply.ends_with("done"), "{reply}");
     timeout(PATIENCE, stopped).await.unwrap().unwrap().unwrap();
-    assert!(finished.load(Ordering::SeqCst));
+    assert!(held.is_finished.load(Ordering::SeqCst));
 }
 
 #[tokio::test]

@@ -1,19 +1,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use actix_web::App;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderValue;
-use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::test::{TestRequest, call_service};
 
 use super::*;
+use crate::adapters::http::route::Mount;
+use crate::adapters::http::route::testing::serve;
 use crate::protocol::bytes::{Sha256, to_base64};
 use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::tsp::testing::{NOON, TestTsa};
 use crate::protocol::tsp::verify_response;
+use crate::services::authority::Authority;
 use crate::services::ledger::{Ledger, LedgerError, Table};
-use crate::services::timestamp::TsaMaterial;
+use crate::services::roster::AuthorityRole;
 
 struct Noon;
 
@@ -48,19 +50,16 @@ impl Ledger for MemoryLedger {
 
 async fn send(tsa: &TestTsa, request: TestRequest) -> ServiceResponse {
     let authority = TimestampAuthority::open(
-        TsaMaterial::new(tsa.key(), tsa.chain()).unwrap(),
+        Authority::new(AuthorityRole::Timestamps, tsa.chain(), tsa.key()).unwrap(),
         Arc::new(MemoryLedger::default()),
         Arc::new(Noon),
         Box::new(|| Some([5; 20])),
     )
     .unwrap();
-    let app = App::new()
-        .app_data(web::Data::new(authority))
-        .configure(configure);
-    let app = init_service(app).await;
-    call_service(&app, request.to_request())
-        .await
-        .map_into_boxed_body()
+    let app = serve(vec![Mount::new(&API)], |cfg| {
+        cfg.app_data(web::Data::new(authority));
+    });
+    call_service(&app.await, request.to_request()).await
 }
 
 fn post(content_type: &str, body: impl Into<web::Bytes>) -> TestRequest {

@@ -1,183 +1,175 @@
-//! A question as `multipart/form-data`, the form that curl's `-F` sends. The artifact is hashed as
-//! it comes, and no more than [`BATCH`] of it is in memory at a time.
+//! A verification request as `multipart/form-data` (RFC 7578), as curl's `-F` sends it. The artifact is
+//! hashed as it arrives; at most [`BATCH`] bytes of it are in memory at a time.
 
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
-use futures_util::Stream;
+use futures_util::StreamExt as _;
 
 use super::Limits;
-use super::gate::Gate;
 use super::question::{IdentityClaim, RawQuestion, RequestError};
-use crate::adapters::http::multipart::{Multipart, MultipartError};
-use crate::adapters::http::problem::Problem;
+use crate::adapters::http::blocking::WorkLimit;
+use crate::adapters::http::refusal::Refusal;
 use crate::protocol::bundle::{Artifact, ArtifactHasher, NotADigest};
 use crate::protocol::bytes::HashAlgorithm;
 
-/// How much of an artifact is hashed in one turn, in bytes.
+/// Bytes of an artifact that are hashed with one permit.
 const BATCH: usize = 1 << 20;
 
-/// The most parts that a form may have.
+/// Maximum number of parts in a form.
 const MAX_PARTS: usize = 256;
 
-/// Why a form is not understood.
+/// Error reading a form.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FormError {
-    /// Not multipart
-    #[error(transparent)]
-    Multipart(#[from] MultipartError),
-    /// A name that means nothing here
+    #[error("the form cannot be read: {0}")]
+    Multipart(String),
+    #[error("every part needs a content-disposition: form-data with a name")]
+    Unnamed,
     #[error(
-        "there is no part {0:?}; there are bundle, artifact, digest, identity, issuer, policy, \
+        "there is no part {0:?}; the parts are bundle, artifact, digest, identity, issuer, policy, \
          policy-name and key"
     )]
     UnknownPart(String),
-    /// A part that may stand once only
     #[error("the form has more than one {0}")]
     Repeated(&'static str),
-    /// The artifact and its digest
     #[error("give either the artifact or its digest, not both")]
     ArtifactAndDigest,
-    /// Not a digest
     #[error("digest: {0}")]
     Digest(#[from] NotADigest),
-    /// Text in another encoding
     #[error("{0} is not UTF-8")]
     NotText(&'static str),
-    /// A subject without its issuer, or the other way round
-    #[error("every identity goes with an issuer: {identities} and {issuers} were given")]
-    Unpaired {
-        /// How many of the one
-        identities: usize,
-        /// How many of the other
-        issuers: usize,
-    },
-    /// More than any question needs
+    #[error("every identity needs an issuer: the form has {identities} and {issuers}")]
+    Unpaired { identities: usize, issuers: usize },
     #[error("the form has more than {MAX_PARTS} parts")]
     TooManyParts,
-    /// Too long
-    #[error("the form is longer than limits.verify_body_bytes allows, {0} without the artifact")]
+    #[error("the form without the artifact exceeds limits.verify_body_bytes, {0}")]
     TooLarge(usize),
-    /// Too long
-    #[error(
-        "the artifact is longer than limits.verify_artifact_bytes allows, {0}; send its digest"
-    )]
+    #[error("the artifact exceeds limits.verify_artifact_bytes, {0}; send its digest instead")]
     ArtifactTooLarge(u64),
 }
 
-impl FormError {
-    /// The form's error as the API says it.
-    pub(super) fn to_problem(&self) -> Problem {
-        let (status, slug) = match self {
-            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large"),
-            Self::ArtifactTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "artifact-too-large"),
-            Self::Multipart(_)
-            | Self::UnknownPart(_)
-            | Self::Repeated(_)
-            | Self::ArtifactAndDigest
-            | Self::Digest(_)
-            | Self::NotText(_)
-            | Self::Unpaired { .. }
-            | Self::TooManyParts => (StatusCode::BAD_REQUEST, "malformed-form"),
-        };
-        Problem::new(status, slug, self)
+/// The library's errors leave out their causes.
+fn describe(error: &MultipartError) -> String {
+    match error {
+        MultipartError::Payload(PayloadError::Overflow) => {
+            "a part's header or a line between parts is longer than 64 KiB".to_owned()
+        }
+        MultipartError::Payload(cause) => cause.to_string(),
+        MultipartError::Parse(cause) => format!("a part's header is malformed: {cause}"),
+        error => error.to_string(),
     }
 }
 
-impl From<FormError> for Problem {
+impl From<MultipartError> for FormError {
+    fn from(error: MultipartError) -> Self {
+        match error {
+            MultipartError::ContentDispositionMissing
+            | MultipartError::ContentDispositionNameMissing => Self::Unnamed,
+            error => Self::Multipart(describe(&error)),
+        }
+    }
+}
+
+impl From<&FormError> for Refusal {
+    fn from(error: &FormError) -> Self {
+        let (status, code) = match error {
+            FormError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large"),
+            FormError::ArtifactTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "artifact-too-large"),
+            FormError::Multipart(_)
+            | FormError::Unnamed
+            | FormError::UnknownPart(_)
+            | FormError::Repeated(_)
+            | FormError::ArtifactAndDigest
+            | FormError::Digest(_)
+            | FormError::NotText(_)
+            | FormError::Unpaired { .. }
+            | FormError::TooManyParts => (StatusCode::BAD_REQUEST, "malformed-form"),
+        };
+        Self::new(status, code, error)
+    }
+}
+
+impl From<FormError> for Refusal {
     fn from(error: FormError) -> Self {
         RequestError::from(error).into()
     }
 }
 
-impl From<MultipartError> for Problem {
-    fn from(error: MultipartError) -> Self {
-        FormError::from(error).into()
-    }
-}
-
-/// Reads a question, hashing the artifact in turns of the gate.
+/// Reads a form, hashing the artifact within the work limit.
 ///
 /// # Errors
-/// What is not understood, what is too long, and what the gate says.
-pub(super) async fn read<S>(
-    mut form: Multipart<S>,
-    gate: &Gate,
+/// A malformed form, one that exceeds a limit, or a busy server.
+pub(super) async fn read(
+    mut form: Multipart,
+    work: &WorkLimit,
     limits: Limits,
-) -> Result<RawQuestion, Problem>
-where
-    S: Stream<Item = Result<Bytes, PayloadError>>,
-{
-    let mut fields = Fields {
+) -> Result<RawQuestion, Refusal> {
+    let mut reader = FormReader {
         left: limits.body_bytes,
         limits,
-        ..Fields::default()
+        ..FormReader::default()
     };
-    let mut parts: usize = 0;
-    while let Some(name) = form.next_part().await? {
-        parts = parts.saturating_add(1);
+    let mut parts = 0;
+    while let Some(part) = form.next().await {
+        let part = part.map_err(FormError::from)?;
+        parts += 1;
         if parts > MAX_PARTS {
             return Err(FormError::TooManyParts.into());
         }
-        fields.take(&name, &mut form, gate).await?;
+        reader.take(part, work).await?;
     }
-    Ok(fields.finish()?)
+    Ok(reader.finish()?)
 }
 
 /// What was read so far.
 #[derive(Default)]
-struct Fields {
+struct FormReader {
     question: RawQuestion,
     digest: Option<Artifact>,
     identities: Vec<String>,
     issuers: Vec<String>,
     limits: Limits,
-    /// Bytes that the parts besides the artifact may still have
+    /// Bytes that the parts other than the artifact may still have
     left: usize,
 }
 
-impl Fields {
-    async fn take<S>(
-        &mut self,
-        name: &str,
-        form: &mut Multipart<S>,
-        gate: &Gate,
-    ) -> Result<(), Problem>
-    where
-        S: Stream<Item = Result<Bytes, PayloadError>>,
-    {
-        match name {
+impl FormReader {
+    async fn take(&mut self, part: Field, work: &WorkLimit) -> Result<(), Refusal> {
+        let name = part.name().ok_or(FormError::Unnamed)?.to_owned();
+        match name.as_str() {
             "bundle" => {
-                let bundle = self.read_bytes(form).await?;
+                let bundle = self.read_bytes(part).await?;
                 self.question.bundles.push(bundle);
             }
             "artifact" => {
-                let artifact = hash(form, gate, self.limits.artifact_bytes).await?;
+                let artifact = hash(part, work, self.limits.artifact_bytes).await?;
                 once(&mut self.question.artifact, artifact, "artifact")?;
             }
             "digest" => {
-                let text = self.read_text(form, "digest").await?;
+                let text = self.read_text(part, "digest").await?;
                 let digest = text.parse().map_err(FormError::from)?;
                 once(&mut self.digest, digest, "digest")?;
             }
             "identity" => {
-                let subject = self.read_text(form, "identity").await?;
+                let subject = self.read_text(part, "identity").await?;
                 self.identities.push(subject);
             }
             "issuer" => {
-                let issuer = self.read_text(form, "issuer").await?;
+                let issuer = self.read_text(part, "issuer").await?;
                 self.issuers.push(issuer);
             }
             "policy" => {
-                let policy = self.read_text(form, "policy").await?;
+                let policy = self.read_text(part, "policy").await?;
                 once(&mut self.question.policy, policy, "policy")?;
             }
             "policy-name" => {
-                let policy = self.read_text(form, "policy-name").await?;
+                let policy = self.read_text(part, "policy-name").await?;
                 once(&mut self.question.policy_name, policy, "policy-name")?;
             }
             "key" => {
-                let key = self.read_text(form, "key").await?;
+                let key = self.read_text(part, "key").await?;
                 once(&mut self.question.key, key, "key")?;
             }
             other => return Err(FormError::UnknownPart(other.chars().take(40).collect()).into()),
@@ -185,12 +177,10 @@ impl Fields {
         Ok(())
     }
 
-    async fn read_bytes<S>(&mut self, form: &mut Multipart<S>) -> Result<Vec<u8>, FormError>
-    where
-        S: Stream<Item = Result<Bytes, PayloadError>>,
-    {
+    async fn read_bytes(&mut self, mut part: Field) -> Result<Vec<u8>, FormError> {
         let mut content = Vec::new();
-        while let Some(piece) = form.next_piece().await? {
+        while let Some(piece) = part.next().await {
+            let piece = piece?;
             let too_large = FormError::TooLarge(self.limits.body_bytes);
             self.left = self.left.checked_sub(piece.len()).ok_or(too_large)?;
             content.extend_from_slice(&piece);
@@ -198,15 +188,8 @@ impl Fields {
         Ok(content)
     }
 
-    async fn read_text<S>(
-        &mut self,
-        form: &mut Multipart<S>,
-        name: &'static str,
-    ) -> Result<String, FormError>
-    where
-        S: Stream<Item = Result<Bytes, PayloadError>>,
-    {
-        let bytes = self.read_bytes(form).await?;
+    async fn read_text(&mut self, part: Field, name: &'static str) -> Result<String, FormError> {
+        let bytes = self.read_bytes(part).await?;
         String::from_utf8(bytes).map_err(|_| FormError::NotText(name))
     }
 
@@ -240,40 +223,131 @@ fn once<T>(slot: &mut Option<T>, value: T, name: &'static str) -> Result<(), For
 }
 
 /// Hashes a part under every function: which ones the bundles need may be known only later.
-async fn hash<S>(form: &mut Multipart<S>, gate: &Gate, limit: u64) -> Result<Artifact, Problem>
-where
-    S: Stream<Item = Result<Bytes, PayloadError>>,
-{
+async fn hash(mut part: Field, work: &WorkLimit, limit: u64) -> Result<Artifact, Refusal> {
     let mut hasher = ArtifactHasher::new([
         HashAlgorithm::Sha256,
         HashAlgorithm::Sha384,
         HashAlgorithm::Sha512,
     ]);
-    let (mut batch, mut waiting) = (Vec::new(), 0_usize);
+    let (mut batch, mut waiting) = (Vec::new(), 0);
     let mut left = limit;
-    while let Some(piece) = form.next_piece().await? {
-        let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+    while let Some(piece) = part.next().await {
+        let piece = piece.map_err(FormError::from)?;
         left = left
-            .checked_sub(length)
+            .checked_sub(piece.len() as u64)
             .ok_or(FormError::ArtifactTooLarge(limit))?;
-        waiting = waiting.saturating_add(piece.len());
+        waiting += piece.len();
         batch.push(piece);
         if waiting >= BATCH {
-            hasher = update(hasher, std::mem::take(&mut batch), gate).await?;
+            hasher = update(hasher, std::mem::take(&mut batch), work).await?;
             waiting = 0;
         }
     }
-    Ok(update(hasher, batch, gate).await?.finish())
+    Ok(update(hasher, batch, work).await?.finish())
 }
 
 async fn update(
     mut hasher: ArtifactHasher,
     batch: Vec<Bytes>,
-    gate: &Gate,
-) -> Result<ArtifactHasher, Problem> {
-    let work = move || {
+    work: &WorkLimit,
+) -> Result<ArtifactHasher, Refusal> {
+    let update = move || {
         batch.iter().for_each(|piece| hasher.update(piece));
         hasher
     };
-    gate.run(work).await
+    work.run(update).await
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+    use futures_util::stream;
+
+    use super::*;
+
+    const FORM: &[u8] =
+        b"preamble\r\n--XX\r\nContent-Disposition: form-data; name=\"policy\"\r\n\r\n\
+        one\r\n--X\r\n\r\n--XX\r\nX-Other: 1\r\ncontent-disposition: form-data; name=\"key\"; \
+        filename=\"c.json\"\r\n\r\n\r\n--XX--\r\nepilogue";
+
+    async fn read_form(form: &[u8], cut: usize) -> Result<RawQuestion, Refusal> {
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("multipart/form-data; boundary=XX");
+        headers.insert(CONTENT_TYPE, kind);
+        let pieces: Vec<_> = form
+            .chunks(cut)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
+        let limits = Limits {
+            body_bytes: 1 << 20,
+            artifact_bytes: 1 << 20,
+        };
+        let form = Multipart::new(&headers, stream::iter(pieces));
+        read(form, &WorkLimit::new(1), limits).await
+    }
+
+    #[actix_web::test]
+    async fn a_form_is_the_same_however_it_is_cut() {
+        for cut in 1..=FORM.len() {
+            let question = read_form(FORM, cut).await.unwrap();
+
+            assert_eq!(
+                question.policy.as_deref(),
+                Some("one\r\n--X\r\n"),
+                "cut every {cut}"
+            );
+            assert_eq!(question.key.as_deref(), Some(""), "cut every {cut}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_form_that_ends_early_is_refused() {
+        let end = FORM.len() - "--\r\nepilogue".len();
+        for length in 0..=end {
+            let refused = read_form(&FORM[..length], 64).await.map(drop).unwrap_err();
+            assert_eq!(
+                refused.status(),
+                StatusCode::BAD_REQUEST,
+                "{length}: {refused}"
+            );
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_header_without_end_is_refused_before_it_is_kept() {
+        let long = "x".repeat(100_000);
+        for form in [
+            long.clone(),
+            format!("--XX\r\n{long}"),
+            format!("--XX\r\n{long}\r\n\r\n"),
+        ] {
+            let refused = read_form(form.as_bytes(), 1000)
+                .await
+                .map(drop)
+                .unwrap_err();
+            assert!(refused.detail().contains("longer than 64 KiB"), "{refused}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn parts_without_a_name_and_lines_that_are_not_delimiters_are_refused() {
+        for header in [
+            "",
+            "x: y",
+            "content-disposition: form-data",
+            "content-disposition: file",
+        ] {
+            let form = format!("--XX\r\n{header}\r\n\r\n\r\n--XX--\r\n");
+            let refused = read_form(form.as_bytes(), 1000)
+                .await
+                .map(drop)
+                .unwrap_err();
+            assert_eq!(
+                refused.status(),
+                StatusCode::BAD_REQUEST,
+                "{header}: {refused}"
+            );
+        }
+        assert!(read_form(b"--XXY\r\n\r\n", 1000).await.is_err());
+    }
 }

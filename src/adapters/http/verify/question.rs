@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::form::FormError;
-use crate::adapters::http::problem::Problem;
+use crate::adapters::http::refusal::Refusal;
 use crate::protocol::bundle::{Artifact, Bundle, BundleError, Expectation};
 use crate::protocol::bytes::{Digest, HashAlgorithm, ProtoBytes};
 use crate::protocol::keys::{KeyError, PublicKey};
@@ -111,11 +110,11 @@ pub(super) enum RequestError {
     UnknownPolicy,
 }
 
-impl From<RequestError> for Problem {
+impl From<RequestError> for Refusal {
     fn from(error: RequestError) -> Self {
         let slug = match &error {
             RequestError::Json(_) => "malformed-json",
-            RequestError::Form(error) => return error.to_problem(),
+            RequestError::Form(error) => return error.into(),
             RequestError::Question(QuestionError::NoBundle) => "no-bundle",
             RequestError::Question(QuestionError::TooManyBundles(_)) => "too-many-bundles",
             RequestError::Question(QuestionError::SeveralBundles) => "several-bundles",
@@ -129,7 +128,7 @@ impl From<RequestError> for Problem {
             RequestError::Policy(_) => "malformed-policy",
             RequestError::UnknownPolicy => "unknown-policy",
         };
-        Self::new(StatusCode::BAD_REQUEST, slug, error)
+        Self::invalid(slug, error)
     }
 }
 

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use actix_web::App;
-use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::test::{TestRequest, call_service, read_body};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::adapters::http::route::Mount;
+use crate::adapters::http::route::testing::serve;
 use crate::adapters::system::SystemClock;
 use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World};
 use crate::protocol::bytes::{Sha256, to_base64};
@@ -15,13 +16,16 @@ const LIMITS: Limits = Limits {
     artifact_bytes: 1_000,
 };
 
+fn intake() -> Data<Intake> {
+    Data::new(Intake::new(LIMITS, 1, Outcomes::default()))
+}
+
 async fn send(world: &World, request: TestRequest) -> (StatusCode, String) {
     let verifier = Verifier::new(Arc::new(world.trust.clone()), Arc::new(SystemClock));
-    let app = App::new()
-        .app_data(Data::new(verifier))
-        .app_data(Data::new(Intake::new(LIMITS, 1)))
-        .configure(configure);
-    let app = init_service(app).await;
+    let app = serve(vec![Mount::new(&API)], |cfg| {
+        cfg.app_data(Data::new(verifier)).app_data(intake());
+    })
+    .await;
     let request = request.uri("/signet/v1/verify").to_request();
     let response = call_service(&app, request).await;
     let status = response.status();
@@ -325,11 +329,11 @@ async fn several_bundles_are_counted_by_a_policy_that_the_server_knows() {
     let policies = [("release".to_owned(), Arc::new(policy))].into();
     let (one, other) = (world.message().to_json(), world.native().to_json());
     let verifier = Verifier::new(Arc::new(world.trust), Arc::new(SystemClock));
-    let app = App::new()
-        .app_data(Data::new(verifier.with_policies(policies)))
-        .app_data(Data::new(Intake::new(LIMITS, 1)))
-        .configure(configure);
-    let app = init_service(app).await;
+    let app = serve(vec![Mount::new(&API)], |cfg| {
+        cfg.app_data(Data::new(verifier.with_policies(policies)))
+            .app_data(intake());
+    })
+    .await;
     let parts = [
         ("bundle", &*one),
         ("bundle", &*other),

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, web};
 
 use super::*;
-use crate::adapters::http::body::{Body, Gateway, Ours};
+use crate::adapters::http::body::Body;
 use crate::adapters::http::metrics::Metrics;
-use crate::adapters::http::problem::{GatewayError, GrpcCode, Problem};
-use crate::adapters::http::server::{Bound, Routes, Running, Shell, load_tls, start};
+use crate::adapters::http::refusal::{ErrorFormat, Refusal};
+use crate::adapters::http::route::{Api, Mount, Route};
+use crate::adapters::http::server::{Bound, Running, Shell, load_tls, start};
+use crate::classify::ErrorClass;
 use crate::config::{Sources, TlsSettings, load};
 
 const TOKEN: &str = "header.very-secret-claims.signature";
 
-async fn serve(tls: Option<rustls::ServerConfig>, routes: Routes) -> Running {
+async fn serve(tls: Option<rustls::ServerConfig>, api: &'static Api) -> Running {
     let mut settings = load(&Sources::default()).unwrap();
     settings.server.workers = Some(1);
     let bound = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -22,27 +24,22 @@ async fn serve(tls: Option<rustls::ServerConfig>, routes: Routes) -> Running {
         limits: settings.limits,
         tls,
         metrics: Arc::new(Metrics::new().unwrap()),
-        routes: vec![routes],
+        mounts: vec![Mount::new(api)],
+        data: Arc::new(|_| {}),
         grpc: Vec::new(),
     };
     start(bound, shell).await.unwrap()
-}
-
-fn routes(configure: fn(&mut web::ServiceConfig)) -> Routes {
-    Arc::new(configure)
 }
 
 fn client_of(server: &Running) -> InstanceClient {
     InstanceClient::new(&format!("http://{}", server.address()), None).unwrap()
 }
 
-async fn certify(body: Body<Gateway>) -> Result<HttpResponse, GatewayError> {
+async fn certify(body: Body) -> Result<HttpResponse, Refusal> {
     let request: Value = body.json()?;
     if request["credentials"]["oidcIdentityToken"] != TOKEN {
-        let code = GrpcCode::InvalidArgument;
-        return Err(GatewayError::new(
-            actix_web::http::StatusCode::BAD_REQUEST,
-            code,
+        return Err(Refusal::invalid(
+            "invalid-token",
             "There was an error processing the identity token",
         ));
     }
@@ -51,16 +48,13 @@ async fn certify(body: Body<Gateway>) -> Result<HttpResponse, GatewayError> {
     Ok(HttpResponse::Ok().json(json!({ "signedCertificateEmbeddedSct": { "chain": chain } })))
 }
 
-async fn stamp(body: Body<Ours>) -> HttpResponse {
+async fn stamp(body: Body) -> HttpResponse {
     HttpResponse::Ok().body(body.bytes().clone())
 }
 
-async fn busy() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(
-        actix_web::http::StatusCode::SERVICE_UNAVAILABLE,
-        "overloaded",
-        "the log has too many entries waiting",
-    ))
+async fn busy() -> Result<HttpResponse, Refusal> {
+    let detail = "the log has too many entries waiting";
+    Err(Refusal::of_class(ErrorClass::Busy, "overloaded", detail))
 }
 
 async fn elsewhere() -> HttpResponse {
@@ -76,20 +70,30 @@ async fn endless() -> HttpResponse {
     HttpResponse::Ok().streaming(pieces)
 }
 
-fn whole(cfg: &mut web::ServiceConfig) {
-    cfg.route("/api/v2/signingCert", web::post().to(certify))
-        .route("/api/v1/timestamp", web::post().to(stamp))
-        .route("/api/v2/log/entries", web::post().to(busy))
-        .route("/trust/trusted_root.json", web::get().to(elsewhere));
-}
+const WHOLE: Api = Api {
+    name: "whole",
+    errors: ErrorFormat::Gateway,
+    owns: &[],
+    cors: false,
+    routes: &[
+        Route::post("/api/v2/signingCert", || web::to(certify)),
+        Route::post("/api/v1/timestamp", || web::to(stamp)),
+        Route::post("/api/v2/log/entries", || web::to(busy)),
+        Route::get("/trust/trusted_root.json", || web::to(elsewhere)),
+    ],
+};
 
-fn without_end(cfg: &mut web::ServiceConfig) {
-    cfg.route("/trust/trusted_root.json", web::get().to(endless));
-}
+const WITHOUT_END: Api = Api {
+    name: "without end",
+    errors: ErrorFormat::Problem,
+    owns: &[],
+    cors: false,
+    routes: &[Route::get("/trust/trusted_root.json", || web::to(endless))],
+};
 
 #[tokio::test]
 async fn a_certificate_comes_as_its_chain() {
-    let server = serve(None, routes(whole)).await;
+    let server = serve(None, &WHOLE).await;
     let request = CertificateRequest {
         pem: "key",
         proof: b"proof",
@@ -104,7 +108,7 @@ async fn a_certificate_comes_as_its_chain() {
 
 #[tokio::test]
 async fn a_refusal_shows_the_servers_message_and_never_the_token() {
-    let server = serve(None, routes(whole)).await;
+    let server = serve(None, &WHOLE).await;
     let client = client_of(&server);
     let request = CertificateRequest {
         pem: "key",
@@ -133,7 +137,7 @@ async fn a_refusal_shows_the_servers_message_and_never_the_token() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let server = serve(None, routes(whole)).await;
+    let server = serve(None, &WHOLE).await;
 
     let error = client_of(&server).fetch_trusted_root().await.unwrap_err();
 
@@ -145,7 +149,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn an_endless_answer_is_cut_off() {
-    let server = serve(None, routes(without_end)).await;
+    let server = serve(None, &WITHOUT_END).await;
 
     let error = client_of(&server).fetch_trusted_root().await.unwrap_err();
 
@@ -154,7 +158,7 @@ async fn an_endless_answer_is_cut_off() {
 
 #[tokio::test]
 async fn a_timestamp_request_travels_byte_for_byte() {
-    let server = serve(None, routes(whole)).await;
+    let server = serve(None, &WHOLE).await;
 
     let answer = client_of(&server).request_timestamp(vec![0x30, 0]).await;
 
@@ -221,7 +225,7 @@ fn set_mode(settings: &TlsSettings, mode: u32) {
 #[tokio::test]
 async fn a_server_with_a_certificate_of_ones_own_is_reached_by_its_ca_file_only() {
     let (_folder, settings, ca) = certificate();
-    let server = serve(Some(load_tls(&settings).unwrap()), routes(whole)).await;
+    let server = serve(Some(load_tls(&settings).unwrap()), &WHOLE).await;
     let url = format!("https://localhost:{}", server.address().port());
 
     let trusting = InstanceClient::new(&url, Some(ca.as_bytes())).unwrap();

@@ -2,30 +2,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::protocol::bytes::to_base64;
-use crate::protocol::keys::{KeyAlgorithm, SigningKey};
-use crate::protocol::x509::testing::TestAuthority;
+use crate::protocol::keys::PublicKey;
+use crate::services::roster::testing::{frozen, roster};
 
-pub(crate) fn anchors() -> Anchors {
-    let ca = TestAuthority::new("CA");
-    let tsa = TestAuthority::new("TSA");
-    let generate = |algorithm| SigningKey::generate(algorithm).unwrap().0;
-    let log_key = generate(KeyAlgorithm::Ed25519).public_key().clone();
-    let log_v1_key = generate(KeyAlgorithm::P256).public_key().clone();
-    Anchors {
-        public_url: Origin::parse("https://sign.example:8477").unwrap(),
-        operator: "example".to_owned(),
-        issuers: vec![
-            "https://login.example".to_owned(),
-            "https://sign.example:8477".to_owned(),
-        ],
-        dialects: OpenDialects::Both,
-        ca_chain: vec![ca.intermediate, ca.root],
-        ct_key: generate(KeyAlgorithm::P256).public_key().clone(),
-        log_key: NoteKey::new("sign.example", log_key).unwrap(),
-        log_v1_key: NoteKey::new("sign.example", log_v1_key).unwrap(),
-        tsa_chain: vec![tsa.signed_leaf(), tsa.intermediate, tsa.root],
-        start: UnixTime::from_rfc3339("2026-01-01T00:00:00Z").unwrap(),
-    }
+fn content<'a>(documents: &'a TrustDocuments, file: &str) -> &'a Document {
+    documents.find(file).unwrap().content.as_ref().unwrap()
 }
 
 fn parse(document: &Document) -> Value {
@@ -34,8 +15,8 @@ fn parse(document: &Document) -> Value {
 
 #[test]
 fn the_trusted_root_has_exactly_the_members_that_clients_know() {
-    let anchors = anchors();
-    let documents = TrustDocuments::new(&anchors).unwrap();
+    let roster = roster();
+    let documents = TrustDocuments::new(&roster).unwrap();
 
     let start = json!({"start": "2026-01-01T00:00:00Z"});
     let log = |url: &str, key: &PublicKey, details: &str, id: &Sha256| {
@@ -63,8 +44,8 @@ fn the_trusted_root_has_exactly_the_members_that_clients_know() {
         })
     };
     let url = "https://sign.example:8477";
-    let (ct_key, log_key) = (&anchors.ct_key, &anchors.log_key);
-    let log_v1_key = &anchors.log_v1_key;
+    let [ct, v1, v2] = [0, 1, 2].map(|place: usize| &roster.logs[place]);
+    let [ca, tsa] = [0, 1].map(|place: usize| &roster.authorities[place].chain);
     let details = "PKIX_ECDSA_P256_SHA_256";
     let ca_name = json!({"organization": "Test", "commonName": "CA"});
     let no_name = json!({"organization": "", "commonName": ""});
@@ -72,19 +53,19 @@ fn the_trusted_root_has_exactly_the_members_that_clients_know() {
     let expected = json!({
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
         "tlogs": [
-            log(url, log_v1_key.key(), details, log_v1_key.hash()),
-            log(url, log_key.key(), "PKIX_ED25519", log_key.hash())
+            log(url, &v1.key, details, &v1.log_id),
+            log(url, &v2.key, "PKIX_ED25519", &v2.log_id)
         ],
-        "certificateAuthorities": [authority(url, ca_name, &anchors.ca_chain)],
-        "ctlogs": [log(&format!("{url}/ct"), ct_key, details, &ct_key.fingerprint())],
-        "timestampAuthorities": [authority(timestamps, no_name, &anchors.tsa_chain)]
+        "certificateAuthorities": [authority(url, ca_name, ca)],
+        "ctlogs": [log(&format!("{url}/ct"), &ct.key, details, &ct.key.fingerprint())],
+        "timestampAuthorities": [authority(timestamps, no_name, tsa)]
     });
-    assert_eq!(parse(&documents.trusted_root), expected);
+    assert_eq!(parse(documents.trusted_root()), expected);
 }
 
 #[test]
 fn the_signing_configuration_names_each_service_as_clients_expect() {
-    let documents = TrustDocuments::new(&anchors()).unwrap();
+    let documents = TrustDocuments::new(&roster()).unwrap();
 
     let service = |url: &str, version: u32, start: &str| {
         json!({
@@ -108,12 +89,12 @@ fn the_signing_configuration_names_each_service_as_clients_expect() {
         "tsaUrls": [service(timestamps, 1, newest)],
         "tsaConfig": {"selector": "ANY"}
     });
-    assert_eq!(parse(&documents.signing_config), expected);
+    assert_eq!(parse(content(&documents, SIGNING_CONFIG)), expected);
     assert_eq!(
-        parse(&documents.client_trust_config),
+        parse(content(&documents, CLIENT_TRUST_CONFIG)),
         json!({
             "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
-            "trustedRoot": parse(&documents.trusted_root),
+            "trustedRoot": parse(documents.trusted_root()),
             "signingConfig": expected
         })
     );
@@ -122,7 +103,8 @@ fn the_signing_configuration_names_each_service_as_clients_expect() {
 /// Each client's rule for its log, told as in its own source, over the configuration's entries.
 #[test]
 fn each_client_comes_to_the_log_that_suits_it() {
-    let config = parse(&TrustDocuments::new(&anchors()).unwrap().signing_config);
+    let documents = TrustDocuments::new(&roster()).unwrap();
+    let config = parse(content(&documents, SIGNING_CONFIG));
     let logs = config["rekorTlogUrls"].as_array().unwrap();
     let version = |log: &Value| log["majorApiVersion"].as_u64().unwrap();
     let start = |log: &Value| log["validFor"]["start"].as_str().unwrap().to_owned();
@@ -141,7 +123,8 @@ fn each_client_comes_to_the_log_that_suits_it() {
 
 #[test]
 fn people_sign_in_at_the_first_issuer_whichever_rule_a_client_has() {
-    let config = parse(&TrustDocuments::new(&anchors()).unwrap().signing_config);
+    let documents = TrustDocuments::new(&roster()).unwrap();
+    let config = parse(content(&documents, SIGNING_CONFIG));
     let issuers = config["oidcUrls"].as_array().unwrap();
 
     // sigstore-python takes the last of one version, all others the newest start.
@@ -154,91 +137,89 @@ fn people_sign_in_at_the_first_issuer_whichever_rule_a_client_has() {
 }
 
 #[test]
-fn a_configuration_of_one_dialect_names_its_log_and_the_trust_root_both() {
-    let documents = TrustDocuments::new(&anchors()).unwrap();
-    for (dialect, version) in [(Dialect::V1, 1), (Dialect::V2, 2)] {
-        let of_dialect = documents.of_dialect(dialect).unwrap();
+fn a_configuration_of_one_role_names_its_log_and_the_whole_trust_root() {
+    let documents = TrustDocuments::new(&roster()).unwrap();
+    for version in [1, 2] {
+        let signing = format!("signing_config_rekor_v{version}.v0.2.json");
+        let client = format!("client_trust_config_rekor_v{version}.json");
 
-        let config = parse(&of_dialect.signing_config);
+        let config = parse(content(&documents, &signing));
         let logs = config["rekorTlogUrls"].as_array().unwrap();
         assert_eq!(logs.len(), 1);
         assert_eq!(logs[0]["majorApiVersion"], version);
-        let whole = parse(&of_dialect.client_trust_config);
+        let whole = parse(content(&documents, &client));
         assert_eq!(whole["signingConfig"], config);
-        assert_eq!(whole["trustedRoot"], parse(&documents.trusted_root));
+        assert_eq!(whole["trustedRoot"], parse(documents.trusted_root()));
     }
 }
 
 #[test]
-fn a_log_that_is_closed_is_trusted_and_not_offered() {
-    let open = TrustDocuments::new(&anchors()).unwrap();
-    for (dialects, version) in [(OpenDialects::V1, 1), (OpenDialects::V2, 2)] {
-        let anchors = Anchors {
-            dialects,
-            ..anchors()
-        };
-        let documents = TrustDocuments::new(&anchors).unwrap();
+fn a_frozen_log_is_trusted_and_not_offered() {
+    let active = TrustDocuments::new(&roster()).unwrap();
+    for (role, version, closed) in [(LogRole::RekorV2, 1, 2), (LogRole::RekorV1, 2, 1)] {
+        let documents = TrustDocuments::new(&frozen(role)).unwrap();
 
-        let offered = parse(&documents.signing_config)["rekorTlogUrls"].clone();
+        let offered = parse(content(&documents, SIGNING_CONFIG))["rekorTlogUrls"].clone();
         assert_eq!(offered.as_array().unwrap().len(), 1);
         assert_eq!(offered[0]["majorApiVersion"], version);
-        assert_eq!(documents.one_dialect.len(), 1);
-        assert_eq!(documents.root().logs.len(), open.root().logs.len());
+        for file in [
+            format!("signing_config_rekor_v{closed}.v0.2.json"),
+            format!("client_trust_config_rekor_v{closed}.json"),
+        ] {
+            assert!(documents.find(&file).unwrap().content.is_none(), "{file}");
+        }
+        assert_eq!(documents.root().logs.len(), active.root().logs.len());
     }
 }
 
 #[test]
-fn our_own_verifier_believes_what_is_published() {
-    let anchors = anchors();
-    let documents = TrustDocuments::new(&anchors).unwrap();
+fn our_own_verifier_trusts_what_is_published() {
+    let roster = roster();
+    let documents = TrustDocuments::new(&roster).unwrap();
 
     let root = documents.root();
-    assert_eq!(&root.logs[0].id, anchors.log_v1_key.hash());
-    assert_eq!(&root.logs[1].id, anchors.log_key.hash());
-    assert_eq!(root.ct_logs[0].key, anchors.ct_key);
+    assert_eq!(root.logs[0].id, roster.logs[1].log_id);
+    assert_eq!(root.logs[1].id, roster.logs[2].log_id);
+    assert_eq!(root.ct_logs[0].key, roster.logs[0].key);
     assert_eq!(
         root.authorities[0].chain[1].der(),
-        anchors.ca_chain[1].der()
+        roster.authorities[0].chain[1].der()
     );
     assert_eq!(root.timestamp_authorities[0].chain.len(), 3);
 }
 
 #[test]
-fn anchors_are_also_there_as_pem_in_the_order_of_their_chain() {
-    let anchors = anchors();
-    let documents = TrustDocuments::new(&anchors).unwrap();
+fn keys_and_chains_are_also_published_as_pem() {
+    let roster = roster();
+    let documents = TrustDocuments::new(&roster).unwrap();
 
-    let text = |document: &Document| String::from_utf8(document.bytes.to_vec()).unwrap();
-    let chain = pem::parse_many(text(&documents.ca_chain)).unwrap();
-    assert_eq!(chain[0].contents(), anchors.ca_chain[0].der());
-    assert_eq!(chain[1].contents(), anchors.ca_chain[1].der());
-    assert_eq!(
-        PublicKey::from_pem(&text(&documents.ct_key)).unwrap(),
-        anchors.ct_key
-    );
-    assert_eq!(
-        &PublicKey::from_pem(&text(&documents.log_key)).unwrap(),
-        anchors.log_key.key()
-    );
+    let text = |file: &str| String::from_utf8(content(&documents, file).bytes.to_vec()).unwrap();
+    let chain = pem::parse_many(text("fulcio-chain.pem")).unwrap();
+    let expected = &roster.authorities[0].chain;
+    assert_eq!(chain[0].contents(), expected[0].der());
+    assert_eq!(chain[1].contents(), expected[1].der());
+    for log in &roster.logs {
+        assert_eq!(PublicKey::from_pem(&text(log.document)).unwrap(), log.key);
+    }
 }
 
 #[test]
 fn documents_that_clients_could_not_use_are_not_made() {
-    let no_issuer = Anchors {
+    let no_issuer = Roster {
         issuers: Vec::new(),
-        ..anchors()
+        ..roster()
     };
-    let mut no_ca = anchors();
-    no_ca.ca_chain.clear();
-    let mut short_tsa = anchors();
-    short_tsa.tsa_chain.truncate(1);
+    let mut no_ca = roster();
+    no_ca.authorities[0].chain.clear();
+    let mut short_tsa = roster();
+    short_tsa.authorities[1].chain.truncate(1);
 
     assert!(matches!(
         TrustDocuments::new(&no_issuer),
         Err(TrustError::NoIssuer)
     ));
-    for anchors in [no_ca, short_tsa] {
-        let error = TrustDocuments::new(&anchors);
+    for roster in [no_ca, short_tsa] {
+        let error = TrustDocuments::new(&roster);
         assert!(matches!(error, Err(TrustError::ShortChain(..))));
     }
 }

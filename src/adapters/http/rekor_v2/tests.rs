@@ -1,12 +1,12 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::header;
-use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::{App, ResponseError};
+use actix_web::http::{StatusCode, header};
+use actix_web::test::{TestRequest, call_service};
 use serde_json::{Value, json};
 
-use super::super::tiles;
 use super::*;
+use crate::adapters::http::route::Mount;
+use crate::adapters::http::route::testing::serve;
 use crate::protocol::attestation::dsse::pre_authentication_encoding;
 use crate::protocol::bytes::{from_base64, to_base64};
 use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
@@ -15,18 +15,14 @@ use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::services::rekor::tests::{memory_log, signed_entry};
 
 fn answer(error: RekorError) -> HttpResponse {
-    GatewayError::from(error).error_response()
+    refuse(error).render(ErrorFormat::Gateway)
 }
 
 async fn call(log: &SignatureLog, request: TestRequest) -> ServiceResponse {
-    let app = App::new()
-        .app_data(web::Data::new(log.clone()))
-        .configure(configure)
-        .configure(tiles::configure);
-    let app = init_service(app).await;
-    call_service(&app, request.to_request())
-        .await
-        .map_into_boxed_body()
+    let app = serve(vec![Mount::new(&API)], |cfg| {
+        cfg.app_data(web::Data::new(log.clone()));
+    });
+    call_service(&app.await, request.to_request()).await
 }
 
 fn body(response: ServiceResponse) -> web::Bytes {

@@ -1,0 +1,81 @@
+//! What the API answers where it does not do what it was asked: 400 for what is wrong, 422 for what
+//! is not of the schema, as Rekor's own code is generated to tell them apart.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, LOCATION};
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::{RequestError, V1Error, entry_path};
+use crate::adapters::http::refusal::{Refusal, SchemaFault};
+use crate::classify::{Classify as _, ErrorClass};
+use crate::protocol::entry::v1::ProposalError;
+use crate::protocol::json;
+
+/// Reads a body as JSON.
+pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    json::from_slice(body).map_err(|error| malformed(format!("the body: {error}"), body))
+}
+
+/// Why a body is no proposed entry.
+pub(super) fn of_proposal(error: &ProposalError, body: &[u8]) -> Refusal {
+    match error {
+        ProposalError::Malformed(_) => malformed(error.to_string(), body),
+        ProposalError::Kind { .. } => {
+            Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown-kind", error)
+        }
+        ProposalError::Version { .. } => Refusal::invalid(
+            "unknown-version",
+            format_args!("error processing entry: {error}"),
+        ),
+    }
+}
+
+/// Whether the text is no JSON that all readers understand alike, or JSON of another form.
+fn malformed(message: String, body: &[u8]) -> Refusal {
+    // serde tells only in words that a member occurs twice.
+    let repeated = message.contains("duplicate field `");
+    if repeated || serde_json::from_slice::<IgnoredAny>(body).is_err() {
+        return Refusal::invalid("invalid", message);
+    }
+    Refusal::schema(SchemaFault::Type, message)
+}
+
+impl From<RequestError> for Refusal {
+    fn from(error: RequestError) -> Self {
+        let fault = match &error {
+            // Inside of a body that was read, everything is JSON.
+            RequestError::Proposal(proposal) => return of_proposal(proposal, b"{}"),
+            RequestError::Key(_) => return Self::invalid("invalid", error),
+            RequestError::Name(_) | RequestError::Hash(_) => SchemaFault::Pattern,
+            RequestError::Email => SchemaFault::Type,
+            RequestError::Subject => SchemaFault::TooLong,
+            RequestError::Operator | RequestError::KeyFormat => SchemaFault::Enum,
+            RequestError::NoKey => SchemaFault::Required,
+        };
+        Self::schema(fault, error)
+    }
+}
+
+impl From<V1Error> for Refusal {
+    fn from(error: V1Error) -> Self {
+        match &error {
+            V1Error::TooManyWanted(_) => Self::schema(SchemaFault::MaxItems, &error),
+            V1Error::Duplicate(id) => {
+                let conflict = Self::of_class(ErrorClass::Conflict, "conflict", &error);
+                match HeaderValue::try_from(entry_path(&id.to_string())) {
+                    Ok(location) => conflict.header(LOCATION, location),
+                    Err(_) => conflict,
+                }
+            }
+            V1Error::Entry(_)
+            | V1Error::SizeOrder { .. }
+            | V1Error::Size { .. }
+            | V1Error::TreeId(_) => Self::invalid("invalid", &error),
+            V1Error::Append(append) => Self::of_class(append.class(), append.code(), &error),
+            V1Error::Signing(_) | V1Error::Read(_) => {
+                tracing::error!(cause = ?error, "request.failed");
+                Self::internal(&error)
+            }
+        }
+    }
+}

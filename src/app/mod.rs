@@ -1,0 +1,334 @@
+//! The composition root: settings and a data directory in, a running instance out. It alone knows every
+//! layer and which implementation each port has.
+
+mod error;
+mod issuers;
+mod keys;
+mod observe;
+mod roster;
+mod routes;
+mod trust;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::select_all;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::adapters::admin::{AdminSocket, Desk};
+use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
+use crate::adapters::http::verify::Outcomes;
+use crate::adapters::keystore::KeyStore;
+use crate::adapters::storage::{self, Storage};
+use crate::adapters::system::random_bytes;
+use crate::config::{PolicySettings, Settings};
+use crate::log::Health;
+#[cfg(any(test, feature = "testing"))]
+use crate::protocol::bundle::TrustedRoot;
+use crate::protocol::policy::Policy;
+use crate::protocol::time::{Clock, UnixTime};
+use crate::services::account::{AccountError, Accounts};
+use crate::services::ca::CertificateAuthority;
+use crate::services::issuer::EmbeddedIssuer;
+use crate::services::oidc::IdentityVerifier;
+use crate::services::rekor::{FirstEntry, FirstEntryError};
+use crate::services::roster::{AuthorityRole, Roster};
+use crate::services::timestamp::TimestampAuthority;
+use crate::services::trust::TrustDocuments;
+use crate::services::trust::renewal::Keeper;
+use crate::services::trust::repository::TrustRepository;
+use crate::services::verify::{NamedPolicies, Verifier};
+
+pub use error::StartError;
+pub(crate) use keys::{InstanceError, load_log_signers};
+
+use issuers::{embedded_issuer, issuer_urls, trusted_issuers};
+use keys::{Instance, InstanceKeys};
+use roster::{LogService, RunningLog};
+
+/// Every service of an instance, connected to the others.
+pub struct App {
+    settings: Settings,
+    storage: Storage,
+    clock: Arc<dyn Clock>,
+    roster: Roster,
+    logs: Vec<RunningLog>,
+    identities: Arc<IdentityVerifier>,
+    authority: Arc<CertificateAuthority>,
+    timestamps: Arc<TimestampAuthority>,
+    accounts: Arc<Accounts>,
+    issuer: Option<Arc<EmbeddedIssuer>>,
+    documents: Arc<TrustDocuments>,
+    repository: Arc<TrustRepository>,
+    verifier: Arc<Verifier>,
+}
+
+/// An instance that answers requests.
+pub struct Serving {
+    /// The instance
+    pub app: Arc<App>,
+    http: Running,
+    /// The admin socket and the renewal of trust metadata
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl App {
+    /// Opens the data directory, creates what is missing at a first start, recovers the logs, and
+    /// connects the services. Blocks on storage.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let policies = named_policies(&settings.policies)?;
+        let (storage, mut keys) = open_directory(&settings, clock.now())?;
+        let roster = roster::describe(&settings, &keys, issuer_urls(&settings));
+        let logs = roster::start_logs(&settings, &storage, &clock, &keys)?;
+        let ct_log = logs.iter().find_map(|log| match &log.service {
+            LogService::Ct(service) => Some(Arc::clone(service)),
+            LogService::RekorV1(_) | LogService::RekorV2(_) => None,
+        });
+        let authority = CertificateAuthority::new(
+            keys.take_signing_authority(AuthorityRole::Certificates),
+            ct_log.expect("LOGS has a certificate log"),
+            Arc::clone(&clock),
+            || random_bytes().ok(),
+            settings.ca.certificate_lifetime,
+        )?;
+        let timestamps = TimestampAuthority::open(
+            keys.take_signing_authority(AuthorityRole::Timestamps),
+            storage.ledger(),
+            Arc::clone(&clock),
+            Box::new(|| random_bytes().ok()),
+        )?;
+        let accounts = Arc::new(open_accounts(&storage, Arc::clone(&clock))?);
+        let issuer = embedded_issuer(&settings, keys.issuer, &accounts, &clock)?;
+        let identities = trusted_issuers(&settings, issuer.as_ref(), &clock)?;
+        let documents = Arc::new(TrustDocuments::new(&roster)?);
+        let repository = trust::open_repository(&storage, &settings, &clock, &roster, &documents)?;
+        let verifier = Verifier::new(Arc::clone(documents.root()), Arc::clone(&clock));
+        Ok(Self {
+            verifier: Arc::new(verifier.with_policies(policies)),
+            authority: Arc::new(authority),
+            timestamps: Arc::new(timestamps),
+            identities: Arc::new(identities),
+            issuer: issuer.map(Arc::new),
+            repository: Arc::new(repository),
+            settings,
+            storage,
+            clock,
+            roster,
+            logs,
+            accounts,
+            documents,
+        })
+    }
+
+    /// Serves on a bound address and on the admin socket; returns once requests are answered.
+    /// Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// TLS files, sockets or threads.
+    pub async fn serve(self, bound: Bound) -> Result<Serving, StartError> {
+        let app = Arc::new(self);
+        let mut keeper = Keeper::new(Arc::clone(&app.repository));
+        // Failure is reported by the renewal task and by `/readyz`; signing and verification do not
+        // depend on it.
+        let _ = keeper.renew();
+        if let Err(error) = app.append_first_entries().await {
+            // Nothing is lost without them, and the next start tries again.
+            warn!(%error, "log.without_first_entry");
+        }
+        for log in &app.logs {
+            log.begin_counting();
+        }
+        let verifications = Outcomes::default();
+        let metrics = Arc::new(observe::metrics(&app, &verifications)?);
+        let tls = app.settings.tls.as_ref().map(server::load_tls);
+        let shell = Shell {
+            server: app.settings.server.clone(),
+            limits: app.settings.limits.clone(),
+            tls: tls.transpose()?,
+            mounts: routes::mounts(&app),
+            data: routes::data(&app, &metrics, &verifications),
+            grpc: routes::grpc(&app),
+            metrics,
+        };
+        let admin = AdminSocket::bind(&app.settings.server.data_dir)?;
+        let http = server::start(bound, shell).await?;
+        if app.settings.server.is_unnamed() {
+            warn!(
+                listen.address = %http.address(),
+                public_url = %app.settings.server.public_url,
+                "server.public_url is not set, so other machines look for the server on themselves"
+            );
+        }
+        let desk = Desk {
+            accounts: Arc::clone(&app.accounts),
+            trust: Arc::clone(&app.repository),
+        };
+        let tasks = [tokio::spawn(admin.serve(desk)), tokio::spawn(keeper.keep())];
+        Ok(Serving { app, http, tasks })
+    }
+
+    /// Appends the trust root, signed by the instance, to each signature log that is empty.
+    async fn append_first_entries(&self) -> Result<(), FirstEntryError> {
+        let v1 = self.logs.iter().find_map(|log| match &log.service {
+            LogService::RekorV1(service) => Some(service),
+            LogService::Ct(_) | LogService::RekorV2(_) => None,
+        });
+        let Some(v1) = v1 else {
+            return Ok(());
+        };
+        let root = &self.documents.trusted_root().bytes;
+        let entry = FirstEntry::sign(v1.signer().key(), root)?;
+        for log in &self.logs {
+            match &log.service {
+                LogService::Ct(_) => {}
+                LogService::RekorV1(service) => entry.append_v1(service).await?,
+                LogService::RekorV2(service) => entry.append_v2(service).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The accounts of the embedded issuer.
+    pub const fn accounts(&self) -> &Arc<Accounts> {
+        &self.accounts
+    }
+
+    /// What the instance publishes as its trust root, and verifies by.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn trusted_root(&self) -> &Arc<TrustedRoot> {
+        self.documents.root()
+    }
+
+    /// The TUF repository.
+    pub const fn repository(&self) -> &Arc<TrustRepository> {
+        &self.repository
+    }
+
+    /// The settings that the instance runs with.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Waits until memory and disk may disagree about a log or the journal. The process must then end;
+    /// the next start recovers.
+    pub async fn failed(&self) {
+        let logs = self.logs.iter().map(|log| Box::pin(log.log.failed()));
+        tokio::select! {
+            _ = select_all(logs) => {}
+            () = self.storage.failed() => {}
+        }
+    }
+}
+
+impl Serving {
+    /// Where the server listens.
+    pub const fn address(&self) -> std::net::SocketAddr {
+        self.http.address()
+    }
+
+    /// Serves until `stopping` is ready or a log fails, then finishes the requests in flight.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn until(self, stopping: impl Future<Output = ()>) -> Result<Ending, ServerError> {
+        let Self { app, http, tasks } = self;
+        let mut ending = Ending::Asked;
+        let stop = async {
+            tokio::select! {
+                () = stopping => {}
+                () = app.failed() => ending = Ending::Failed,
+            }
+        };
+        http.serve_until(stop).await?;
+        for task in tasks {
+            task.abort();
+        }
+        for log in &app.logs {
+            log.log.drain().await;
+            if log.log.health() == Health::Failed {
+                ending = Ending::Failed;
+            }
+        }
+        info!(ending = ?ending, "server.stopped");
+        Ok(ending)
+    }
+}
+
+/// Why a server stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to
+    Asked,
+    /// Memory and disk may disagree
+    Failed,
+}
+
+/// Whether there is an instance in a data directory, which then must have its journal. Creates the
+/// directory where there is none.
+///
+/// # Errors
+/// The directory cannot be created or read, or others may enter it.
+pub(crate) fn has_instance(data_dir: &Path) -> Result<bool, InstanceError> {
+    Instance::exists(&KeyStore::open(data_dir)?)
+}
+
+/// The options of the store that the settings ask for.
+pub(crate) fn storage_options(settings: &Settings) -> storage::Options {
+    storage::Options {
+        cache_bytes: settings.log.cache_bytes,
+        segment_bytes: u32::try_from(settings.log.segment_bytes).unwrap_or(u32::MAX),
+    }
+}
+
+/// Opens the store and loads the keys that belong to it, or creates both at a first start.
+fn open_directory(
+    settings: &Settings,
+    now: UnixTime,
+) -> Result<(Storage, InstanceKeys), StartError> {
+    let dir = &settings.server.data_dir;
+    let keys = KeyStore::open(dir).map_err(InstanceError::from)?;
+    if Instance::exists(&keys)? {
+        // Creating a new journal with existing keys would fork the logs.
+        storage::require_store(dir)?;
+    }
+    let storage = storage::open(dir, storage_options(settings))?;
+    // No other process can be at work in the directory while this one has the store open.
+    keys.remove_leftovers().map_err(InstanceError::from)?;
+    if !storage.is_new() {
+        let journal = storage.parts().journal;
+        InstanceKeys::require_complete(&keys, settings, |log| journal.tail(log.id).last.is_some())?;
+    }
+    let keys = InstanceKeys::load_or_create(&keys, settings, &storage.journal_id(), now)?;
+    Ok((storage, keys))
+}
+
+/// The accounts of a store.
+///
+/// # Errors
+/// Records that cannot be read.
+pub(crate) fn open_accounts(
+    storage: &Storage,
+    clock: Arc<dyn Clock>,
+) -> Result<Accounts, AccountError> {
+    Accounts::load(storage.ledger(), clock, || random_bytes().ok())
+}
+
+/// Reads and checks every named policy: a server does not start with one that it cannot judge by.
+fn named_policies(settings: &[PolicySettings]) -> Result<NamedPolicies, StartError> {
+    let load = |setting: &PolicySettings| {
+        let (name, file) = (setting.name.clone(), setting.file.display().to_string());
+        let text = match std::fs::read_to_string(&setting.file) {
+            Ok(text) => text,
+            Err(source) => return Err(StartError::PolicyFile { name, file, source }),
+        };
+        match Policy::parse(&text) {
+            Ok(policy) => Ok((name, Arc::new(policy))),
+            Err(source) => Err(StartError::Policy { name, file, source }),
+        }
+    };
+    settings.iter().map(load).collect()
+}
