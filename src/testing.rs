@@ -63,5 +63,6 @@ pub use crate::services::oidc::{
     RawToken, TokenError, TrustedIssuer, VerifiedIdentity,
 };
 pub use crate::services::roster::AuthorityRole;
-pub use crate::services::trust::ceremony::SigningRequest;
-pub use crate::services::trust::renewal::{Keeper, RepositoryHealth};
+pub use crate::services::trust::RepositoryHealth;
+pub use crate::services::trust::ceremony::RootSigningRequest;
+pub use crate::services::trust::renewal::Keeper;

@@ -14,8 +14,8 @@ use crate::services::account::AccountError;
 use crate::services::issuer::IssuerKeyError;
 use crate::services::oidc::IssuerSettingError;
 use crate::services::timestamp::OpenTimestampsError;
+use crate::services::trust::OpenRepositoryError;
 use crate::services::trust::TrustError;
-use crate::services::trust::repository::OpenRepositoryError;
 
 /// Why an instance does not start.
 #[derive(Debug, Error)]

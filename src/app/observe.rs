@@ -9,7 +9,7 @@ use crate::adapters::http::metrics::{Metrics, Observed, ObservedKind, Reading, a
 use crate::adapters::http::verify::Outcomes;
 use crate::log::Health;
 use crate::services::roster::LogState;
-use crate::services::trust::renewal::RepositoryHealth;
+use crate::services::trust::RepositoryHealth;
 
 /// The metrics of an instance: those of the HTTP server, and numbers read from its services.
 pub(super) fn metrics(

@@ -9,9 +9,9 @@ use crate::config::Settings;
 use crate::protocol::keys::KeyAlgorithm;
 use crate::protocol::time::Clock;
 use crate::services::roster::Roster;
-use crate::services::trust::TrustDocuments;
-use crate::services::trust::repository::{OpenRepositoryError, RepositoryKeys, TrustRepository};
+use crate::services::trust::repository::{RepositoryKeys, TrustRepository};
 use crate::services::trust::target::targets;
+use crate::services::trust::{OpenRepositoryError, TrustDocuments};
 
 /// Signs the root; a ceremony may move its part elsewhere, and then the file may go.
 const ROOT_KEY: &str = "tuf-root.key.pem";

@@ -1,9 +1,8 @@
-//! What is on record and can be fetched.
+//! The documents and files of the TUF repository, as they are stored and served.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::repository::RepositoryError;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tuf::{
@@ -12,9 +11,9 @@ use crate::protocol::tuf::{
 };
 use crate::services::ledger::Facts;
 
-/// The documents and files of a repository. All that is here is durable.
+/// The stored repository. Everything in it is durable.
 #[derive(Debug, Default)]
-pub(super) struct Published {
+pub(super) struct RepositoryRecord {
     pub roots: BTreeMap<Version, Signed<Root>>,
     pub targets: BTreeMap<Version, Signed<Targets>>,
     pub snapshots: BTreeMap<Version, Signed<Snapshot>>,
@@ -22,49 +21,38 @@ pub(super) struct Published {
     pub files: BTreeMap<Sha256, Arc<[u8]>>,
 }
 
-/// Why a record is not one that was made here.
+/// Error in a stored repository.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// A key that nothing is kept under
-    #[error("there is a record {0:?}, which this version does not know")]
+    #[error("the TUF record {0:?} is unknown to this version")]
     Key(String),
-    /// A document that cannot be read
-    #[error("the record {key:?} is damaged: {source}")]
-    Document {
-        /// Which
-        key: String,
-        /// What is wrong with it
-        source: MetadataError,
-    },
-    /// A document under another's key, or a file with other content
-    #[error("the record {0:?} holds something else")]
+    #[error("the TUF record {key:?} is damaged: {source}")]
+    Document { key: String, source: MetadataError },
+    #[error("the TUF record {0:?} has the content of another")]
     Content(String),
-    /// A root that does not follow the one before
-    #[error("the record of root version {version} is damaged: {source}")]
+    #[error("the TUF record of root version {version} is damaged: {source}")]
     Succession {
-        /// Which
         version: Version,
-        /// What is wrong with it
         source: SuccessionError,
     },
-    /// A document that the root's keys have not signed
-    #[error("the record is damaged: {0}")]
+    /// A document without the signatures that the root demands
+    #[error("a TUF record is damaged: {0}")]
     Verify(#[from] VerifyError),
-    /// Something is named and not there
-    #[error("the record is damaged: the {0} that is needed is missing")]
+    #[error("the TUF repository is damaged: the {0} is missing")]
     Missing(&'static str),
 }
 
-/// So many versions of a list are kept, for clients that are on their way from one to the next.
+/// Number of versions that are kept of targets and snapshot metadata, for clients that are in the
+/// middle of an update when the next version is published.
 const KEPT: usize = 3;
 
-/// The key that a document is kept under.
-pub(super) fn kept_key(role: Role, version: Version) -> String {
+/// The ledger key of a document.
+pub(super) fn record_key(role: Role, version: Version) -> String {
     format!("{role}/{version}")
 }
 
-impl Published {
-    /// Reads and verifies a record.
+impl RepositoryRecord {
+    /// Reads a stored repository and verifies all of it.
     pub(super) fn load(facts: Facts) -> Result<Self, RecordError> {
         let mut found = Self::default();
         for (key, value) in facts {
@@ -91,7 +79,8 @@ impl Published {
         Ok(())
     }
 
-    /// Roots follow each other from the first on, and what is published is whole and signed.
+    /// Each root must follow the one before, and everything that the timestamp names must be present
+    /// and signed.
     fn check(&self) -> Result<(), RecordError> {
         let mut before: Option<&Signed<Root>> = None;
         for (version, root) in &self.roots {
@@ -114,41 +103,40 @@ impl Published {
         };
         let root = self.root().ok_or(RecordError::Missing("root"))?.body();
         root.verify(timestamp)?;
-        let snapshot = self.present_snapshot();
-        let snapshot = snapshot.ok_or(RecordError::Missing("snapshot"))?;
+        let snapshot = self.current_snapshot();
+        let snapshot = snapshot.ok_or(RecordError::Missing("snapshot metadata"))?;
         root.verify(snapshot)?;
-        let targets = self.present_targets();
-        let targets = targets.ok_or(RecordError::Missing("list of files"))?;
+        let targets = self.current_targets();
+        let targets = targets.ok_or(RecordError::Missing("targets metadata"))?;
         root.verify(targets)?;
         for file in targets.body().files().values() {
             if !self.files.contains_key(file.sha256()) {
-                return Err(RecordError::Missing("file"));
+                return Err(RecordError::Missing("content of a target"));
             }
         }
         Ok(())
     }
 
-    /// The newest root.
     pub(super) fn root(&self) -> Option<&Signed<Root>> {
         self.roots.values().next_back()
     }
 
     /// The snapshot that the timestamp names.
-    pub(super) fn present_snapshot(&self) -> Option<&Signed<Snapshot>> {
+    pub(super) fn current_snapshot(&self) -> Option<&Signed<Snapshot>> {
         let named = self.timestamp.as_ref()?.body().snapshot();
         let found = self.snapshots.get(&named.version)?;
         named.matches(found.bytes()).then_some(found)
     }
 
-    /// The list of files that the present snapshot names.
-    pub(super) fn present_targets(&self) -> Option<&Signed<Targets>> {
-        let named = self.present_snapshot()?.body().targets()?;
+    /// The targets metadata that the current snapshot names.
+    pub(super) fn current_targets(&self) -> Option<&Signed<Targets>> {
+        let named = self.current_snapshot()?.body().targets()?;
         let found = self.targets.get(&named.version)?;
         named.matches(found.bytes()).then_some(found)
     }
 
-    /// The version after every one that was ever signed, published or not.
-    pub(super) fn next_version(&self, role: Role) -> Result<Version, RepositoryError> {
+    /// The version after all that were signed, published or not; none if there is no number left.
+    pub(super) fn next_version(&self, role: Role) -> Option<Version> {
         let last = match role {
             Role::Root => self.roots.keys().next_back().copied(),
             Role::Targets => self.targets.keys().next_back().copied(),
@@ -156,8 +144,8 @@ impl Published {
             Role::Timestamp => self.timestamp.as_ref().map(|one| one.body().version()),
         };
         match last {
-            None => Ok(Version::FIRST),
-            Some(last) => last.next().ok_or(RepositoryError::LastVersion(role)),
+            None => Some(Version::FIRST),
+            Some(last) => last.next(),
         }
     }
 
@@ -169,18 +157,18 @@ impl Published {
         }
         let all = [
             of(self.root()),
-            of(self.present_targets()),
-            of(self.present_snapshot()),
+            of(self.current_targets()),
+            of(self.current_snapshot()),
             of(self.timestamp.as_ref()),
         ];
         all.into_iter().flatten().collect()
     }
 
-    /// The bytes under a path as clients form it (consistent snapshots, TUF specification §6.2).
+    /// The file at a path that clients form (consistent snapshots, TUF specification §6.2).
     pub(super) fn file(&self, path: &str) -> Option<Vec<u8>> {
         if let Some(target) = path.strip_prefix("targets/") {
             let (hash, name) = target.split_once('.')?;
-            // One way to write a digest, so that there is one address.
+            // Lower case only, so that a file has one address.
             let hash = Sha256::from_hex(hash).filter(|read| read.to_hex() == hash)?;
             let listed = self.targets.values().any(|list| {
                 let file = list.body().files().get(name);
@@ -205,7 +193,7 @@ impl Published {
         Some(bytes.to_vec())
     }
 
-    /// Every path under which there is something.
+    /// The path of every file.
     #[cfg(any(test, feature = "testing"))]
     pub(super) fn paths(&self) -> Vec<String> {
         let mut paths = BTreeSet::new();
@@ -222,10 +210,11 @@ impl Published {
         paths.into_iter().collect()
     }
 
-    /// The keys of what is older than the last few versions, and of files that none of them names.
-    pub(super) fn old(&self) -> Vec<String> {
+    /// The ledger keys of versions that are no longer kept, and of target files that no kept version
+    /// names.
+    pub(super) fn outdated(&self) -> Vec<String> {
         let old_snapshots = self.snapshots.keys().rev().skip(KEPT);
-        let old_lists = self.targets.keys().rev().skip(KEPT);
+        let old_targets = self.targets.keys().rev().skip(KEPT);
         let named: BTreeSet<_> = self
             .targets
             .values()
@@ -235,16 +224,16 @@ impl Published {
             .map(|file| *file.sha256())
             .collect();
         let old_files = self.files.keys().filter(|hash| !named.contains(hash));
-        // Lists go before the files that they name.
+        // CRASH: metadata is removed before the files that it names.
         old_snapshots
-            .map(|version| kept_key(Role::Snapshot, *version))
-            .chain(old_lists.map(|version| kept_key(Role::Targets, *version)))
+            .map(|version| record_key(Role::Snapshot, *version))
+            .chain(old_targets.map(|version| record_key(Role::Targets, *version)))
             .chain(old_files.map(|hash| format!("file/{}", hash.to_hex())))
             .collect()
     }
 
-    /// Lets go of what was kept under a key.
-    pub(super) fn forget(&mut self, key: &str) {
+    /// Removes what has this ledger key.
+    pub(super) fn remove(&mut self, key: &str) {
         match key.split_once('/') {
             Some(("snapshot", number)) => {
                 version_of(number).and_then(|version| self.snapshots.remove(&version));
@@ -274,14 +263,14 @@ fn insert<T: Metadata>(
 ) -> Result<(), RecordError> {
     let document: Signed<T> = parse(key, value)?;
     let version = document.body().version();
-    if key != kept_key(T::ROLE, version) {
+    if key != record_key(T::ROLE, version) {
         return Err(RecordError::Content(key.to_owned()));
     }
     place.insert(version, document);
     Ok(())
 }
 
-/// Decimal digits without leading zeros: one version has one address.
+/// Decimal digits without leading zeros, so that a version has one address.
 fn version_of(digits: &str) -> Option<Version> {
     let number: u32 = digits.parse().ok()?;
     Version::new(number).filter(|version| version.to_string() == digits)
