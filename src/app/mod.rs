@@ -299,7 +299,7 @@ fn open_directory(
     // No other process can be at work in the directory while this one has the store open.
     keys.remove_leftovers().map_err(InstanceError::from)?;
     if !storage.is_new() {
-        let journal = storage.parts().journal;
+        let journal = storage.log_storage().journal;
         InstanceKeys::require_complete(&keys, settings, |log| journal.tail(log.id).last.is_some())?;
     }
     let keys = InstanceKeys::load_or_create(&keys, settings, &storage.journal_id(), now)?;

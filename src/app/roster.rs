@@ -8,9 +8,8 @@ use super::StartError;
 use super::keys::{Instance, InstanceKeys};
 use crate::adapters::storage::Storage;
 use crate::config::{OwnCa, Settings};
-use crate::log::{HeadSigner, Limits, Log, LogId, missing_entries};
-use crate::protocol::bytes::Sha256;
-use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningKey};
+use crate::log::{HeadSigner, Limits, Log, LogId, missing_entries, stored_keys};
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::note::NoteError;
 use crate::protocol::origin::Origin;
 use crate::protocol::time::{Clock, Validity};
@@ -41,7 +40,7 @@ pub(super) struct LogDeclaration {
 /// In the order in which documents list them.
 pub(super) const LOGS: [LogDeclaration; 3] = [
     LogDeclaration {
-        id: LogId::Ct,
+        id: LogId::CT,
         name: "ct",
         role: LogRole::Ct,
         key_file: "ct.key.pem",
@@ -52,7 +51,7 @@ pub(super) const LOGS: [LogDeclaration; 3] = [
         pool_entries: |settings| settings.ctlog.pool_entries,
     },
     LogDeclaration {
-        id: LogId::RekorV1,
+        id: LogId::REKOR_V1,
         name: "rekor-v1",
         role: LogRole::RekorV1,
         key_file: "log-v1.key.pem",
@@ -63,7 +62,7 @@ pub(super) const LOGS: [LogDeclaration; 3] = [
         pool_entries: |settings| settings.log.pool_entries,
     },
     LogDeclaration {
-        id: LogId::RekorV2,
+        id: LogId::REKOR_V2,
         name: "rekor-v2",
         role: LogRole::RekorV2,
         key_file: "log.key.pem",
@@ -159,20 +158,6 @@ impl LogSigner {
             Self::Rekor(signer) => Arc::clone(signer) as _,
         }
     }
-
-    fn key(&self) -> &PublicKey {
-        match self {
-            Self::Ct(signer) => signer.head_key().key(),
-            Self::Rekor(signer) => signer.note_key().key(),
-        }
-    }
-
-    fn log_id(&self) -> Sha256 {
-        match self {
-            Self::Ct(signer) => signer.head_key().key().fingerprint(),
-            Self::Rekor(signer) => *signer.note_key().hash(),
-        }
-    }
 }
 
 /// Describes an instance with these keys.
@@ -185,6 +170,7 @@ pub(super) fn describe(settings: &Settings, keys: &InstanceKeys, issuers: Vec<St
     let logs = keys
         .logs
         .iter()
+        .map(|(declaration, signer)| (declaration, signer.as_head_signer()))
         .map(|(declaration, signer)| LogDescription {
             name: declaration.name,
             role: declaration.role,
@@ -194,7 +180,7 @@ pub(super) fn describe(settings: &Settings, keys: &InstanceKeys, issuers: Vec<St
                 LogState::Frozen
             },
             url: public_url.join(declaration.path),
-            origin: signer.as_head_signer().origin().to_owned(),
+            origin: signer.origin().to_owned(),
             key: signer.key().clone(),
             log_id: signer.log_id(),
             validity,
@@ -259,12 +245,12 @@ pub(super) fn start_logs(
 ) -> Result<Vec<RunningLog>, StartError> {
     let missing = keys.logs.iter().filter_map(|(declaration, signer)| {
         let signer = signer.as_head_signer();
-        let missing = missing_entries(declaration.id, signer.as_ref(), &storage.parts())?;
+        let missing = missing_entries(declaration.id, signer.as_ref(), storage.log_storage())?;
         Some((declaration.id, missing))
     });
     let missing: Vec<_> = missing.collect();
     if !missing.is_empty() {
-        storage.hold(missing);
+        storage.set_read_only(missing);
     }
     let chain = keys.signing_authority(AuthorityRole::Certificates).chain();
     let start = |(declaration, signer): &(&'static LogDeclaration, LogSigner)| {
@@ -276,8 +262,9 @@ pub(super) fn start_logs(
             declaration.id,
             signer.as_head_signer(),
             Arc::clone(clock),
-            storage.parts(),
+            storage.log_storage(),
             limits,
+            stored_keys,
         );
         let log = log.map_err(|error| StartError::Log(declaration.name, error))?;
         let service = match (declaration.role, signer) {

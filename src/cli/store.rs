@@ -10,6 +10,7 @@ use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, OpenError};
 use crate::app::load_log_signers;
 use crate::config;
+use crate::log::stored_keys;
 
 /// Derives everything anew from the journal and compares it with what is stored.
 ///
@@ -23,7 +24,7 @@ pub(crate) fn fsck(args: &StoreArgs) -> Result<(), Failure> {
         .map_err(anyhow::Error::from)
         .and_then(|keys| load_log_signers(&keys).map_err(anyhow::Error::from))
         .context("the keys of the logs")?;
-    let report = storage::fsck(dir, &signers).map_err(not_opened)?;
+    let report = storage::fsck(dir, &signers, |_| stored_keys).map_err(not_opened)?;
     print_result(report.to_string().trim_end()).context("standard output cannot be written")?;
     if report.is_clean() {
         return Ok(());
@@ -41,7 +42,7 @@ pub(crate) fn fsck(args: &StoreArgs) -> Result<(), Failure> {
 pub(crate) fn rebuild(args: &StoreArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
     require_store(&settings.server.data_dir)?;
-    let sizes = storage::rebuild(&settings.server.data_dir).map_err(not_opened)?;
+    let sizes = storage::rebuild(&settings.server.data_dir, |_| stored_keys).map_err(not_opened)?;
     let mut output = Output::stderr();
     output.success("the state is built anew; the old one is beside it");
     for (log, size) in sizes {

@@ -19,6 +19,7 @@ impl Classify for ReadError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::OutOfRange { .. } => ErrorClass::NotFound,
+            Self::IndexBehind { .. } => ErrorClass::Busy,
             Self::Storage => ErrorClass::Internal,
         }
     }

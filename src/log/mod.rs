@@ -1,108 +1,107 @@
-//! The log engine: the only sequencer, run once for each log. It knows no disk and no framework.
+//! The log engine: a sequencer and an index follower for each log. It knows no disk and no framework.
 //!
-//! The life of a leaf: [`Log::append`] puts it into a bounded pool; the sequencer, a thread of its
-//! own, takes the whole pool as one batch as soon as the batch before is done, drops duplicates,
-//! gives out indices, extends the tree, signs one head, commits the batch to the journal, applies
-//! it to the state, publishes the head, and only then answers. Recovery takes the same steps for
-//! whatever the state lacks.
+//! The life of a leaf: [`Log::append`] puts it into a bounded pool. The sequencer, a thread of its
+//! own, takes the whole pool as one batch as soon as the previous batch is done: it drops duplicates,
+//! assigns indices, extends the tree, signs one head, commits the batch to the journal, applies it to
+//! the state, publishes the head and only then answers. The follower, a second thread, adds the search
+//! keys of published leaves to the index. Recovery repeats the same steps for whatever the state lacks.
 
 mod classify;
+mod index;
+#[cfg(test)]
+pub(crate) mod memory;
 mod pool;
 pub(crate) mod port;
+mod publish;
 mod read;
 mod recover;
 mod sequencer;
 mod start;
 mod tree;
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
-use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use self::index::IndexProgress;
+pub(crate) use self::index::{SearchKeys, distinct_keys, stored_keys};
 use self::pool::Pool;
-pub(crate) use self::port::{Journal, State};
-use self::read::Reader;
+pub(crate) use self::port::LogStorage;
+pub(crate) use self::publish::PublishedHead;
+use self::publish::Publisher;
+use self::read::StoredLog;
+pub(crate) use self::read::{IndexView, ReadError};
 pub(crate) use self::recover::RecoverError;
-pub(crate) use self::start::StartError;
-pub(crate) use self::start::missing_entries;
-pub(crate) use self::start::rebuild_state;
+pub(crate) use self::start::{StartError, missing_entries, rebuild_state};
 pub(crate) use self::tree::extend;
 use crate::protocol::bytes::Sha256;
-use crate::protocol::keys::SigningFailed;
-use crate::protocol::merkle::{LeafInTree, LeafIndex, TileId, TileSpan, TreeSize};
+use crate::protocol::keys::{PublicKey, SigningFailed};
+use crate::protocol::merkle::{LeafIndex, NodeId, TreeSize, inclusion_proof};
 use crate::protocol::time::{Clock, UnixTime};
 
-/// Which log; its number stands in stored records and never changes.
+/// Number of a log. Stored records contain it, so a number never changes its meaning and is never
+/// assigned twice. A number without a name belongs to a log that this release does not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LogId {
-    /// The certificate-transparency log
-    Ct,
-    /// The signature log in the Rekor v2 dialect
-    RekorV2,
-    /// The signature log in the Rekor v1 dialect
-    RekorV1,
-}
+pub struct LogId(u8);
 
 impl LogId {
-    /// Every log there is.
-    pub const ALL: [Self; 3] = [Self::Ct, Self::RekorV2, Self::RekorV1];
+    /// The certificate-transparency log.
+    pub const CT: Self = Self(1);
+    /// The signature log in the Rekor v2 dialect.
+    pub const REKOR_V2: Self = Self(2);
+    /// The signature log in the Rekor v1 dialect.
+    pub const REKOR_V1: Self = Self(3);
 
-    /// The number that stands in stored records.
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::Ct => 1,
-            Self::RekorV2 => 2,
-            Self::RekorV1 => 3,
-        }
+    const NAMES: [(Self, &str); 3] = [
+        (Self::CT, "ct"),
+        (Self::REKOR_V2, "rekor-v2"),
+        (Self::REKOR_V1, "rekor-v1"),
+    ];
+
+    pub(crate) const fn from_number(number: u8) -> Self {
+        Self(number)
     }
 
-    /// The log with this number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|log| log.number() == number)
+    pub(crate) const fn number(self) -> u8 {
+        self.0
     }
 }
 
 impl fmt::Display for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ct => "certificate log",
-            Self::RekorV2 => "signature log v2",
-            Self::RekorV1 => "signature log v1",
-        })
+        match Self::NAMES.iter().find(|(log, _)| log == self) {
+            Some((_, name)) => f.pad(name),
+            None => f.pad(&format!("log-{}", self.0)),
+        }
     }
 }
 
-/// What is appended.
+/// An entry of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leaf {
-    /// The canonical bytes that are hashed and served.
+pub(crate) struct Leaf {
+    /// Canonical bytes, which are hashed and served.
     pub data: Vec<u8>,
-    /// Bytes kept beside the leaf and not hashed: a certificate log's `extra_data`.
+    /// Bytes that are stored with the leaf and not hashed, such as a certificate log's `extra_data`.
     pub extra: Vec<u8>,
-    /// What the leaf is found by besides its hash, at most [`MAX_KEYS_PER_LEAF`]. They are not
-    /// hashed. A stored leaf has them in order, each once.
+    /// Search keys that are stored with the leaf and not hashed, at most [`MAX_KEYS_PER_LEAF`]. A
+    /// stored leaf has them in ascending order without duplicates.
     pub keys: Vec<Sha256>,
 }
 
 impl Leaf {
-    /// How many bytes it takes while it waits.
+    /// Bytes of memory that the leaf's content takes.
     const fn weight(&self) -> usize {
-        let keys = size_of_val(self.keys.as_slice());
-        self.data
-            .len()
-            .saturating_add(self.extra.len())
-            .saturating_add(keys)
+        self.data.len() + self.extra.len() + size_of_val(self.keys.as_slice())
     }
 }
 
-/// A signed tree head that is durable and published.
+/// A signed tree head.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedHead {
-    /// How many leaves the tree has.
+pub(crate) struct SignedHead {
     pub size: TreeSize,
-    /// Its root hash.
     pub root: Sha256,
     /// When it was signed.
     pub time: UnixTime,
@@ -110,82 +109,96 @@ pub struct SignedHead {
     pub note: String,
 }
 
-/// The receipt for a leaf: it is durable and part of the published tree.
+/// Receipt for a leaf that is durable and part of the published tree.
 #[derive(Clone, Debug)]
 pub(crate) struct Appended {
-    /// Where the leaf stands.
     pub index: LeafIndex,
-    /// A published head that contains it.
-    pub head: Arc<SignedHead>,
-    /// The inclusion proof from leaf to that head.
-    pub proof: Vec<Sha256>,
+    /// A head that contains the leaf.
+    pub head: PublishedHead,
+    /// The nodes on the right edge before the batch, and those that the batch completed.
+    nodes: Arc<HashMap<NodeId, Sha256>>,
 }
 
-/// Why a leaf was not appended. Only `Stopped` leaves open whether it will be in the tree:
-/// appending it again after a restart tells.
+impl Appended {
+    /// The inclusion proof from the leaf to `head`. It is computed here, by the caller's task, since
+    /// the sequencer is one thread and the certificate log needs no proofs.
+    pub(crate) fn inclusion_proof(&self) -> Vec<Sha256> {
+        let leaf = self.head.size.locate(self.index);
+        let leaf = leaf.expect("the head is that of the leaf's own batch");
+        let node = |node| {
+            let hash = self.nodes.get(&node).copied();
+            Ok::<_, Infallible>(
+                hash.expect("the siblings of a new leaf are new or on the old edge"),
+            )
+        };
+        let Ok(proof) = inclusion_proof(leaf, node);
+        proof
+    }
+}
+
+/// Why a leaf was not appended. After every error but `Stopped` the leaf is not in the tree; after
+/// `Stopped` it may be, and appending it again after a restart shows which.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AppendError {
-    /// The same leaf is in the log already
+    /// The log contains the same leaf already.
     #[error("an equivalent entry already exists in the transparency log with index {}", .0.get())]
     Duplicate(LeafIndex),
-    /// Entry bundles carry a 16-bit length (C2SP tlog-tiles)
+    /// Entry bundles have a 16-bit length field (C2SP tlog-tiles).
     #[error("the entry has {0} bytes; the limit is 65535")]
     TooLarge(usize),
-    /// A leaf's record in the journal is bounded, and so are its keys
+    /// A leaf's record in the journal is bounded, and so is the number of its keys.
     #[error("the entry has {0} search keys; the limit is {MAX_KEYS_PER_LEAF}")]
     TooManyKeys(usize),
-    /// More leaves wait than the pool holds, or the disk has no room for them
+    /// The pool is full, or the disk.
     #[error("the log cannot take more entries at the moment; try again in a second")]
     Overloaded,
-    /// The journal ends before the last checkpoint that was signed
-    #[error(
-        "the log is read-only: {missing} entries that were once signed are missing from its journal"
-    )]
-    ReadOnly {
-        /// How many entries are missing.
-        missing: u64,
-    },
-    /// The leaf's format has no number for another one
+    /// The journal ends before the last checkpoint that was signed.
+    #[error("the log is read-only: {missing} signed entries are missing from its journal")]
+    ReadOnly { missing: u64 },
+    /// The leaf's format has no room for another index.
     #[error("the log has as many entries as its format can number")]
     Full,
-    /// The sequencer has ended, or is ending
+    /// The sequencer has ended or is ending.
     #[error("the log is shutting down")]
     Stopped,
 }
 
-/// Completes a leaf whose bytes tell where it stands and when it came: it is given its index and
-/// the time of the head that will be the first to contain it. The leaf keeps its length.
+/// Writes a leaf's index, and the time of the first head that will contain it, into the leaf's data.
+/// The length of the data must not change.
 ///
 /// # Errors
 /// The leaf's format cannot express the index.
-pub(crate) type Finish = fn(&mut Leaf, LeafIndex, UnixTime) -> Result<(), Unnumbered>;
+pub(crate) type EmbedIndex = fn(&mut Leaf, LeafIndex, UnixTime) -> Result<(), IndexTooLarge>;
 
-/// The format of a log's leaves has no number for any more of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the leaf's format cannot express its index")]
-pub(crate) struct Unnumbered;
+pub(crate) struct IndexTooLarge;
 
-/// Signs heads in a log's own way, and reads back what it signed.
+/// Signs the heads of one log, and describes the log to those who verify them.
 pub(crate) trait HeadSigner: Send + Sync {
-    /// The log's origin, the first line of its checkpoints.
+    /// First line of the log's checkpoints.
     fn origin(&self) -> &str;
+
+    fn key(&self) -> &PublicKey;
+
+    /// The log's ID in a trust root: SHA-256 of the key's SubjectPublicKeyInfo for a certificate log
+    /// (RFC 6962 §3.2), the hash of the note key for a log of checkpoints (C2SP signed-note).
+    fn log_id(&self) -> Sha256;
 
     /// Signs a head and returns the note.
     ///
     /// # Errors
-    /// There was no randomness.
+    /// The operating system has no randomness.
     fn sign(&self, size: TreeSize, root: &Sha256, time: UnixTime) -> Result<String, SigningFailed>;
 
-    /// Whether `note` is one that this log signed for this size and root.
+    /// Whether this log signed `note` for this size and root.
     fn recognises(&self, note: &str, size: TreeSize, root: &Sha256) -> bool;
 }
 
-/// How much may wait for the sequencer at once.
+/// Limits on leaves that wait for the sequencer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How many leaves.
     pub pool_entries: usize,
-    /// How many bytes they may have together.
     pub pool_bytes: usize,
 }
 
@@ -198,23 +211,12 @@ impl Default for Limits {
     }
 }
 
-/// What a log is started with: the disk, from the log's point of view.
-#[derive(Clone)]
-pub struct Parts {
-    /// What survives.
-    pub journal: Arc<dyn Journal>,
-    /// What is queried.
-    pub state: Arc<dyn State>,
-}
-
-/// How a log is.
+/// Whether a log accepts leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// Appends are accepted.
     Ok,
-    /// The journal is behind what was once signed; reads are answered, appends refused.
+    /// The journal lacks entries that were once signed; reads are answered.
     ReadOnly {
-        /// How many entries are missing.
         missing: u64,
     },
     /// The log was drained; reads are answered.
@@ -223,64 +225,102 @@ pub(crate) enum Health {
     Failed,
 }
 
-/// The most leaves that one read returns.
+/// Maximum number of leaves that one read returns.
 pub(crate) const MAX_LEAVES_PER_READ: u64 = 1024;
 
-/// The most search keys that a leaf may have.
+/// Maximum number of search keys that are stored with a leaf.
 pub(crate) const MAX_KEYS_PER_LEAF: usize = 8192;
 
-/// A log that can be appended to and read. Cloning gives another handle to the same log.
+/// A log that can be appended to and read. A clone is another handle to the same log.
 #[derive(Clone)]
 pub(crate) struct Log {
     handle: Arc<Handle>,
 }
 
-/// Lets the sequencer go when the last handle is gone.
+/// Stops the log's threads when the last handle is dropped.
 struct Handle {
-    reader: Reader,
+    stored: StoredLog,
     shared: Arc<Shared>,
-}
-
-/// What handles and sequencer have in common.
-struct Shared {
-    pool: Pool,
-    head: RwLock<Arc<SignedHead>>,
-    health: watch::Sender<Health>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.pool.close();
+        self.shared.close();
     }
+}
+
+/// What handles, sequencer and follower share. It contains nothing of the storage, so that the storage
+/// is closed once threads and handles are gone.
+struct Shared {
+    pool: Pool,
+    publisher: Publisher,
+    index: IndexProgress,
+    health: watch::Sender<Health>,
+    /// Number of running threads, each of which uses the storage.
+    threads: watch::Sender<usize>,
 }
 
 impl Shared {
-    fn head(&self) -> Arc<SignedHead> {
-        Arc::clone(&self.head.read().unwrap_or_else(PoisonError::into_inner))
+    /// Runs one of the log's threads. `work` owns what it uses of the storage; the health that it
+    /// returns, or `Failed` if it panics, becomes the log's.
+    fn spawn(
+        self: &Arc<Self>,
+        name: String,
+        work: impl FnOnce(&Self) -> Option<Health> + Send + 'static,
+    ) -> std::io::Result<()> {
+        struct ThreadEnd {
+            shared: Arc<Shared>,
+            health: Option<Health>,
+        }
+        impl Drop for ThreadEnd {
+            fn drop(&mut self) {
+                if let Some(health) = self.health {
+                    self.shared.end(health);
+                }
+                self.shared.threads.send_modify(|threads| *threads -= 1);
+            }
+        }
+        self.threads.send_modify(|threads| *threads += 1);
+        let end = ThreadEnd {
+            shared: Arc::clone(self),
+            health: Some(Health::Failed),
+        };
+        std::thread::Builder::new()
+            .name(name)
+            .spawn(move || {
+                let mut end = end;
+                end.health = work(&end.shared);
+            })
+            .map(drop)
     }
 
-    fn publish(&self, head: Arc<SignedHead>) {
-        *self.head.write().unwrap_or_else(PoisonError::into_inner) = head;
+    /// Accepts no more leaves. Those in the pool are still appended.
+    fn close(&self) {
+        self.pool.close();
+        // A sequencer closes the index when it ends, after its last batch.
+        if *self.health.borrow() != Health::Ok {
+            self.index.close();
+        }
     }
-}
 
-/// Why something could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ReadError {
-    /// Outside the published tree
-    #[error("the tree has {size} leaves")]
-    OutOfRange {
-        /// The published size.
-        size: u64,
-    },
-    /// Storage failed, or what it returned does not match its checksum
-    #[error("the log's storage could not be read")]
-    Storage,
+    /// Ends the log: those who wait for it see an error, and its threads stop. A failure remains one.
+    fn end(&self, health: Health) {
+        self.pool.abandon();
+        self.index.close();
+        self.health.send_if_modified(|now| {
+            let changes = *now != Health::Failed;
+            if changes {
+                *now = health;
+            }
+            changes
+        });
+    }
 }
 
 impl Log {
-    /// Starts a log: recovers it from its parts, signs the head of the empty tree if there is none
-    /// yet, and starts the sequencer on a thread of its own. Blocks on storage.
+    /// Starts a log: recovers it from storage, signs the head of the empty tree if there is none yet,
+    /// and starts its threads. `search_keys` gives the keys by which its leaves are found. Blocks on
+    /// storage.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -288,36 +328,41 @@ impl Log {
         id: LogId,
         signer: Arc<dyn HeadSigner>,
         clock: Arc<dyn Clock>,
-        parts: Parts,
+        storage: LogStorage,
         limits: Limits,
+        search_keys: SearchKeys,
     ) -> Result<Self, StartError> {
-        start::start(id, signer, clock, parts, limits)
+        start::start(id, signer, clock, storage, limits, search_keys)
     }
 
     /// Appends a leaf and waits until it is durable and published. Dropping the future does not
-    /// take the leaf back.
+    /// remove the leaf.
     ///
     /// # Errors
     /// See [`AppendError`].
     pub(crate) async fn append(&self, leaf: Leaf) -> Result<Appended, AppendError> {
-        self.enter(leaf, None).await
+        self.enqueue(leaf, None).await
     }
 
-    /// Appends a leaf that `finish` completes once it has its index; all else is as with
-    /// [`Log::append`]. Such a leaf equals no other: one that [`AppendError::Stopped`] left open,
-    /// and that is appended again, may be in the tree twice.
+    /// As [`Log::append`], for a leaf whose data contains its index, which `embed` writes. Such a leaf
+    /// never equals another: if it is appended again after [`AppendError::Stopped`], the tree may
+    /// contain it twice.
     ///
     /// # Errors
     /// See [`AppendError`].
-    pub(crate) async fn append_with(
+    pub(crate) async fn append_with_index(
         &self,
         leaf: Leaf,
-        finish: Finish,
+        embed: EmbedIndex,
     ) -> Result<Appended, AppendError> {
-        self.enter(leaf, Some(finish)).await
+        self.enqueue(leaf, Some(embed)).await
     }
 
-    async fn enter(&self, mut leaf: Leaf, finish: Option<Finish>) -> Result<Appended, AppendError> {
+    async fn enqueue(
+        &self,
+        mut leaf: Leaf,
+        embed: Option<EmbedIndex>,
+    ) -> Result<Appended, AppendError> {
         const LIMIT: usize = u16::MAX as usize;
         let largest = leaf.data.len().max(leaf.extra.len());
         if largest > LIMIT {
@@ -331,21 +376,20 @@ impl Log {
         if let Health::ReadOnly { missing } = self.health() {
             return Err(AppendError::ReadOnly { missing });
         }
-        let answer = self.handle.shared.pool.join(leaf, finish)?;
+        let answer = self.handle.shared.pool.push(leaf, embed)?;
         answer.await.unwrap_or(Err(AppendError::Stopped))
     }
 
     /// The newest published head.
-    pub(crate) fn head(&self) -> Arc<SignedHead> {
-        self.handle.shared.head()
+    pub(crate) fn head(&self) -> PublishedHead {
+        self.handle.shared.publisher.head()
     }
 
-    /// How the log is.
     pub(crate) fn health(&self) -> Health {
         *self.handle.shared.health.borrow()
     }
 
-    /// Waits until the log has failed, for ever if it does not.
+    /// Waits until the log has failed; pending while it has not.
     pub(crate) async fn failed(&self) {
         let mut health = self.handle.shared.health.subscribe();
         if health.wait_for(|now| *now == Health::Failed).await.is_err() {
@@ -353,122 +397,12 @@ impl Log {
         }
     }
 
-    /// Lets no more leaves in and waits until those that wait are durable and answered. From then
-    /// on the sequencer holds nothing of the storage.
+    /// Accepts no more leaves, and waits until those in the pool are durable and answered and the
+    /// log's threads have ended. Afterwards only handles use the storage.
     pub(crate) async fn drain(&self) {
-        self.handle.shared.pool.close();
-        let mut health = self.handle.shared.health.subscribe();
-        let _ = health.wait_for(|now| *now != Health::Ok).await;
-    }
-
-    /// The inclusion proof of a leaf in any tree up to the published one. Blocks on storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn inclusion_proof(&self, leaf: LeafInTree) -> Result<Vec<Sha256>, ReadError> {
-        self.published(leaf.size().get())?;
-        self.handle.reader.inclusion_proof(leaf)
-    }
-
-    /// The consistency proof between two published sizes. Blocks on storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn consistency_proof(
-        &self,
-        old: TreeSize,
-        new: TreeSize,
-    ) -> Result<Vec<Sha256>, ReadError> {
-        self.published(new.get().max(old.get()))?;
-        self.handle.reader.consistency_proof(old, new)
-    }
-
-    /// The root of any tree up to the published one. Blocks on storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn root_at(&self, size: TreeSize) -> Result<Sha256, ReadError> {
-        self.published(size.get())?;
-        self.handle.reader.root(size)
-    }
-
-    /// Leaves in order; the range must lie in the published tree. Of a longer range the first
-    /// [`MAX_LEAVES_PER_READ`] are returned. Blocks on storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn leaves(&self, range: Range<u64>) -> Result<Vec<Leaf>, ReadError> {
-        self.published(range.end)?;
-        let end = range
-            .end
-            .min(range.start.saturating_add(MAX_LEAVES_PER_READ));
-        self.handle.reader.leaves(range.start..end)
-    }
-
-    /// Where the leaf with this hash stands. Blocks on storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn index_of(&self, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, ReadError> {
-        let size = self.head().size;
-        let index = self.handle.reader.index_of(leaf_hash)?;
-        Ok(index.filter(|index| index.get() < size.get()))
-    }
-
-    /// The leaves that have this search key, the newest first, at most `limit` of them. With
-    /// `before`, only those that stand before it: the last index found leads to the next ones.
-    /// Blocks on storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn search(
-        &self,
-        key: &Sha256,
-        before: Option<LeafIndex>,
-        limit: usize,
-    ) -> Result<Vec<LeafIndex>, ReadError> {
-        let published = LeafIndex::new(self.head().size.get());
-        let before = before.map_or(published, |before| before.min(published));
-        self.handle.reader.search(key, before, limit)
-    }
-
-    /// The hash of a published leaf. Blocks on storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn leaf_hash(&self, index: LeafIndex) -> Result<Sha256, ReadError> {
-        self.published(index.get().saturating_add(1))?;
-        self.handle.reader.leaf_hash(index)
-    }
-
-    /// The hashes of a tile of which the published tree has every hash. Blocks on storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn tile(&self, tile: TileId) -> Result<Vec<Sha256>, ReadError> {
-        let size = self.head().size;
-        if !tile.is_within(size) {
-            return Err(ReadError::OutOfRange { size: size.get() });
-        }
-        self.handle.reader.tile(tile)
-    }
-
-    /// An entry bundle: each leaf's data behind its length in 16 bits (C2SP tlog-tiles). Blocks on
-    /// storage.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub(crate) fn entry_bundle(&self, span: TileSpan) -> Result<Vec<u8>, ReadError> {
-        self.published(span.range().end)?;
-        self.handle.reader.entry_bundle(span)
-    }
-
-    fn published(&self, end: u64) -> Result<(), ReadError> {
-        let size = self.head().size.get();
-        if end > size {
-            return Err(ReadError::OutOfRange { size });
-        }
-        Ok(())
+        self.handle.shared.close();
+        let mut threads = self.handle.shared.threads.subscribe();
+        let _ = threads.wait_for(|threads| *threads == 0).await;
     }
 }
 

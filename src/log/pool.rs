@@ -1,33 +1,33 @@
-//! Where leaves wait for the sequencer: bounded, and taken whole.
+//! The pool: leaves that wait for the sequencer. It is bounded, and taken as a whole.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{AppendError, Appended, Finish, Leaf, Limits};
+use super::{AppendError, Appended, EmbedIndex, Leaf, Limits};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::leaf_hash;
 
-/// A leaf in the pool and the one who waits for it.
-pub(super) struct Waiting {
+/// A leaf in the pool, and the task that waits for it.
+pub(super) struct QueuedLeaf {
     pub(super) leaf: Leaf,
-    pub(super) form: Form,
-    answer: oneshot::Sender<Result<Appended, AppendError>>,
+    pub(super) hash: HashOf,
+    reply: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
-/// Whether a leaf's bytes are settled.
+/// When a leaf's hash is known.
 #[derive(Clone, Copy)]
-pub(super) enum Form {
-    /// They are; this is its hash.
-    Whole(Sha256),
-    /// They depend on its place.
-    Unfinished(Finish),
+pub(super) enum HashOf {
+    /// Now: the task that appended the leaf has computed it.
+    Data(Sha256),
+    /// Once the sequencer has embedded the leaf's index.
+    DataWithIndex(EmbedIndex),
 }
 
-impl Waiting {
-    /// Answers; whoever no longer waits is none of the sequencer's business.
+impl QueuedLeaf {
+    /// Answers the task, which may have stopped waiting.
     pub(super) fn answer(self, answer: Result<Appended, AppendError>) {
-        let _ = self.answer.send(answer);
+        let _ = self.reply.send(answer);
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Inner {
-    waiting: Vec<Waiting>,
+    queued: Vec<QueuedLeaf>,
     bytes: usize,
     closed: bool,
 }
@@ -53,56 +53,60 @@ impl Pool {
         }
     }
 
-    /// Joins the pool; the receiver gets the answer, or is dropped with the sequencer.
-    pub(super) fn join(
+    /// Adds a leaf. The receiver gets the answer, or an error if the sequencer ends without one.
+    pub(super) fn push(
         &self,
         leaf: Leaf,
-        finish: Option<Finish>,
+        embed: Option<EmbedIndex>,
     ) -> Result<oneshot::Receiver<Result<Appended, AppendError>>, AppendError> {
-        let whole = || Form::Whole(leaf_hash(&leaf.data));
-        let form = finish.map_or_else(whole, Form::Unfinished);
+        let hash = match embed {
+            Some(embed) => HashOf::DataWithIndex(embed),
+            None => HashOf::Data(leaf_hash(&leaf.data)),
+        };
         let bytes = leaf.weight();
-        let (answer, receiver) = oneshot::channel();
+        let (reply, receiver) = oneshot::channel();
         let mut inner = self.lock();
         if inner.closed {
             return Err(AppendError::Stopped);
         }
-        let full = inner.waiting.len() >= self.limits.pool_entries
-            || inner.bytes.saturating_add(bytes) > self.limits.pool_bytes;
+        let full = inner.queued.len() >= self.limits.pool_entries
+            || inner.bytes + bytes > self.limits.pool_bytes;
         if full {
             return Err(AppendError::Overloaded);
         }
-        inner.bytes = inner.bytes.saturating_add(bytes);
-        inner.waiting.push(Waiting { leaf, form, answer });
+        inner.bytes += bytes;
+        inner.queued.push(QueuedLeaf { leaf, hash, reply });
         drop(inner);
         self.changed.notify_one();
         Ok(receiver)
     }
 
-    /// Waits until there are leaves and takes them all; none once the pool is closed and empty.
-    pub(super) fn take(&self) -> Option<Vec<Waiting>> {
+    /// Waits until there are leaves and takes all of them. None once the pool is closed and empty.
+    pub(super) fn take(&self) -> Option<Vec<QueuedLeaf>> {
         let mut inner = self
             .changed
             .wait_while(self.lock(), |inner| {
-                inner.waiting.is_empty() && !inner.closed
+                inner.queued.is_empty() && !inner.closed
             })
             .unwrap_or_else(PoisonError::into_inner);
         inner.bytes = 0;
-        let batch = std::mem::take(&mut inner.waiting);
+        let batch = std::mem::take(&mut inner.queued);
         (!batch.is_empty()).then_some(batch)
     }
 
-    /// Lets nobody in any more; whoever waits is still taken.
+    /// Accepts no more leaves. Those in the pool can still be taken.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// Lets nobody in any more and drops everyone who waits.
+    /// Accepts no more leaves and drops those in the pool.
     pub(super) fn abandon(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        inner.waiting.clear();
+        inner.queued.clear();
+        drop(inner);
+        self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -1,189 +1,249 @@
-//! What the log engine needs from a disk. Both ports are synchronous; callers choose the thread.
+//! The ports through which the engine uses storage. All of them are synchronous; callers choose the
+//! thread.
 //!
-//! The journal is the truth and the state is built from it: whatever the state has lost or got
-//! wrong can be made again, so only the journal promises to survive a power cut.
+//! The journal is the truth. State and index are built from it: whatever they lose or have wrong can be
+//! rebuilt, so only the journal promises to survive a power cut.
 
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use super::{Leaf, LogId, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize};
 
-/// Where a leaf's record lies in the journal.
+/// What a log is stored in. Several logs may share it.
+#[derive(Clone)]
+pub(crate) struct LogStorage {
+    pub journal: Arc<dyn Journal>,
+    pub state: Arc<dyn State>,
+    pub index: Arc<dyn SearchIndex>,
+}
+
+/// Where the journal has a leaf's record. Only the journal that returned it can interpret it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The segment's number, from one.
-    pub segment: u32,
-    /// Where in the segment the record begins, in bytes.
-    pub offset: u32,
-    /// How many bytes the record has.
-    pub length: u32,
-}
+pub(crate) struct Position(pub(crate) [u8; 12]);
 
-/// The position in the journal right behind a commit record.
+/// A point of the journal between two batches. Cursors, and their bytes, are ordered as the batches
+/// were committed; only the journal that returned one can interpret it further.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct JournalEnd {
-    /// The segment's number, from one.
-    pub segment: u32,
-    /// How many bytes of the segment lie before it.
-    pub offset: u32,
-}
+pub(crate) struct JournalCursor(pub(crate) [u8; 8]);
 
-/// Leaves that become part of a log together, and the head that says so.
+/// Leaves that become part of a log together, with the head that makes them so.
 #[derive(Clone, Debug)]
-pub struct Batch {
-    /// The leaves, the first at index `head.size - leaves.len()`.
+pub(crate) struct Batch {
+    /// The first one has index `head.size - leaves.len()`.
     pub leaves: Vec<Leaf>,
-    /// The signed head of the tree with them.
+    /// The signed head of the tree that includes them.
     pub head: SignedHead,
 }
 
-/// Where a committed batch lies.
+/// Where a committed batch is.
 #[derive(Clone, Debug)]
-pub struct Committed {
-    /// A place for each leaf, in order.
-    pub places: Vec<Place>,
-    /// The end of the batch.
-    pub end: JournalEnd,
+pub(crate) struct Committed {
+    /// One for each leaf, in order.
+    pub positions: Vec<Position>,
+    /// The point immediately after the batch.
+    pub end: JournalCursor,
 }
 
-/// The last commit of a log, and whether there may be another.
+/// The last commit of a log.
 #[derive(Clone, Debug)]
-pub struct JournalTail {
-    /// The last head and the end of its batch; none where the log was never written.
-    pub last: Option<(SignedHead, JournalEnd)>,
-    /// Set where the journal is known to lack what was once acknowledged: how many of this log's
-    /// entries. Such a journal refuses every commit.
+pub(crate) struct JournalTail {
+    /// The last head, and the point after its batch. None if the log was never written.
+    pub last: Option<(SignedHead, JournalCursor)>,
+    /// Set if the journal is known to lack what was once acknowledged: the number of this log's
+    /// entries that are missing. Such a journal refuses every commit.
     pub read_only: Option<u64>,
 }
 
-/// Why the journal did not do what was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JournalError {
-    /// Nothing was written and nothing is in doubt: the disk is full, for example
+/// Why the journal did not commit a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// The disk is full, for example. Nothing was written, and another attempt may succeed.
     #[error("the journal has no room")]
     NoRoom,
-    /// The journal is behind what was once signed
+    /// The journal lacks what was once signed.
     #[error("the journal is read-only")]
     ReadOnly,
-    /// It is not known whether the batch would survive; only a restart can tell
-    #[error("the journal cannot tell whether the last write will survive")]
+    /// It is unknown whether the batch would survive. Only a restart can resolve that, and nothing
+    /// more is accepted until then.
+    #[error("the journal cannot guarantee that the last write survives; restart to recover")]
     InDoubt,
-    /// A record does not match its checksum or is not the one that was asked for
-    #[error("segment {segment} of the journal is damaged at byte {offset}")]
-    Damaged {
-        /// The segment's number.
-        segment: u32,
-        /// Where the damaged record begins.
-        offset: u32,
-    },
-    /// The file could not be read
-    #[error("segment {segment} of the journal could not be read")]
-    Unreadable {
-        /// The segment's number.
-        segment: u32,
+    /// The log's last head is not the expected one. Nothing was written.
+    #[error(
+        "another writer has extended the log: this process extends size {expected}, the journal \
+         ends with size {found}; restart to recover"
+    )]
+    Conflict {
+        /// The size that the caller wanted to extend; zero also for a new log.
+        expected: u64,
+        /// The size in the log's last head; zero also if it has none.
+        found: u64,
     },
 }
 
-/// What survives. One journal serves every log.
-pub trait Journal: Send + Sync {
-    /// The last commit of a log, as it was found at start or committed since.
+/// Why the journal could not be read. The journal describes the place in its own terms.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// A record does not match its checksum or is not the one that was requested.
+    #[error("the journal is damaged at {place}")]
+    Damaged { place: String },
+    #[error("the journal could not be read at {place}")]
+    Unreadable { place: String },
+}
+
+/// What survives. One journal serves several logs.
+pub(crate) trait Journal: Send + Sync {
+    /// The last commit of a log, found at start or made since.
     fn tail(&self, log: LogId) -> JournalTail;
 
-    /// Adds a batch: all of it or nothing, and on return it would survive a power cut.
+    /// Appends a batch, all of it or nothing. On return the batch would survive a power cut.
+    ///
+    /// `expected` is the head that the batch extends, compared by size and root; none for a log that
+    /// was never written. A journal with several writers compares and appends in one step, so that of
+    /// two writers who extend the same head one gets `Conflict`.
     ///
     /// # Errors
-    /// `InDoubt` leaves it open whether the batch is there, and from then on nothing more is
-    /// accepted; after any other error it is not there and another try is welcome.
-    fn commit(&self, log: LogId, batch: &Batch) -> Result<Committed, JournalError>;
+    /// `InDoubt` leaves open whether the batch is in the journal; after any other error it is not.
+    fn commit(
+        &self,
+        log: LogId,
+        expected: Option<&SignedHead>,
+        batch: &Batch,
+    ) -> Result<Committed, CommitError>;
 
-    /// Shows every batch of a log behind `from`, or all of them, in the order of their commits,
-    /// until `visit` breaks off.
+    /// Visits the batches of a log after `from`, or all of them, in the order of their commits, until
+    /// `visit` breaks off.
     ///
     /// # Errors
-    /// `Damaged` names the first record that cannot be read; the batches before it were shown.
+    /// `Damaged` names the first record that cannot be read; the batches before it were visited.
     fn replay(
         &self,
         log: LogId,
-        from: Option<JournalEnd>,
+        from: Option<JournalCursor>,
         visit: &mut dyn FnMut(Batch, Committed) -> ControlFlow<()>,
     ) -> Result<(), JournalError>;
 
-    /// Reads a leaf. Nothing is returned whose checksum, log or index is not the expected one.
+    /// Reads a leaf. Checksum, log and index of what it returns are right.
     ///
     /// # Errors
-    /// `Damaged` or `Unreadable`.
-    fn load(&self, log: LogId, index: LeafIndex, place: Place) -> Result<Leaf, JournalError>;
+    /// See [`JournalError`].
+    fn load(&self, log: LogId, index: LeafIndex, at: Position) -> Result<Leaf, JournalError>;
 }
 
-/// New hashes at the end of one row of tiles; row `r` holds the tree's nodes of level `8·r`.
+/// Compares the head that a commit expects with the log's last one.
+///
+/// # Errors
+/// `Conflict` if they differ.
+pub(crate) fn check_expected(
+    expected: Option<&SignedHead>,
+    found: Option<&SignedHead>,
+) -> Result<(), CommitError> {
+    let identity = |head: &SignedHead| (head.size, head.root);
+    if expected.map(identity) == found.map(identity) {
+        return Ok(());
+    }
+    let size = |head: Option<&SignedHead>| head.map_or(0, |head| head.size.get());
+    Err(CommitError::Conflict {
+        expected: size(expected),
+        found: size(found),
+    })
+}
+
+/// New hashes at the end of one row of tiles. Row `r` contains the tree's nodes of level `8·r`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowExtension {
-    /// Which row.
+pub(crate) struct RowExtension {
     pub row: u8,
-    /// The index in the row of the first new hash.
+    /// Index, within the row, of the first new hash.
     pub start: u64,
-    /// The new hashes.
     pub hashes: Vec<Sha256>,
 }
 
-/// What a batch, or several in a row, change in the state.
+/// What one batch, or several successive ones, change in the state.
 #[derive(Clone, Debug)]
-pub struct StateChange {
-    /// The size of the tree before. Zero means that all the state has of this log is replaced.
+pub(crate) struct StateChange {
+    /// Size of the tree before the change. Zero replaces all that the state has of this log.
     pub start: TreeSize,
-    /// The rows that grow; row 0, where there is one, holds the new leaves' hashes.
+    /// The rows that grow. Row 0 contains the new leaves' hashes.
     pub rows: Vec<RowExtension>,
-    /// A place for each new leaf.
-    pub places: Vec<Place>,
-    /// Each search key of a new leaf, with the leaf's index.
-    pub keys: Vec<(Sha256, LeafIndex)>,
-    /// The head afterwards.
+    /// One for each new leaf.
+    pub positions: Vec<Position>,
+    /// The head after the change.
     pub head: SignedHead,
-    /// The journal's position that the state has then caught up with.
-    pub end: JournalEnd,
+    /// The point of the journal that the state reaches with the change.
+    pub end: JournalCursor,
 }
 
-/// The state could not be read or written; its own words are in the log.
+/// State or index failed; the storage has logged the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log's state could not be read or written")]
 pub struct StateError;
 
-/// What is queried. It may lose its latest changes in a crash, but only whole changes, the latest
-/// first; it is then brought up to the journal again.
-pub trait State: Send + Sync {
-    /// The last head that was applied, and how far into the journal it reaches.
+/// The tree as it is queried. A crash may undo its latest changes, but only whole changes and the
+/// latest first; recovery then repeats them from the journal.
+pub(crate) trait State: Send + Sync {
+    /// The head after the last change, and the point of the journal that it reaches.
     ///
     /// # Errors
     /// See [`StateError`].
-    fn head(&self, log: LogId) -> Result<Option<(SignedHead, JournalEnd)>, StateError>;
+    fn head(&self, log: LogId) -> Result<Option<(SignedHead, JournalCursor)>, StateError>;
 
-    /// Makes a change visible, all at once. A change from the empty tree replaces everything that
-    /// was there of the log.
+    /// Applies a change, all of it at once.
     ///
     /// # Errors
     /// See [`StateError`].
     fn apply(&self, log: LogId, change: &StateChange) -> Result<(), StateError>;
 
-    /// Hashes of a row of tiles. Fails where any of them is missing.
+    /// Hashes of a row of tiles.
     ///
     /// # Errors
-    /// See [`StateError`].
+    /// A hash is missing, or the state failed.
     fn hashes(&self, log: LogId, row: u8, range: Range<u64>) -> Result<Vec<Sha256>, StateError>;
 
-    /// Where leaves lie in the journal. Fails where any of them is missing.
+    /// Where the journal has these leaves.
     ///
     /// # Errors
-    /// See [`StateError`].
-    fn places(&self, log: LogId, range: Range<u64>) -> Result<Vec<Place>, StateError>;
+    /// A position is missing, or the state failed.
+    fn positions(&self, log: LogId, range: Range<u64>) -> Result<Vec<Position>, StateError>;
 
     /// The index of the leaf with this hash.
     ///
     /// # Errors
     /// See [`StateError`].
     fn index_of(&self, log: LogId, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, StateError>;
+}
 
-    /// The leaves before `before` that have a search key, the last first, at most `limit`.
+/// Finds leaves by search keys. A follower derives it from the leaves, so it may lag behind the state,
+/// can be dropped, and can be built for a log that had none. A crash may undo its latest changes, but
+/// only whole changes and the latest first.
+pub(crate) trait SearchIndex: Send + Sync {
+    /// The index cursor: the keys of this many leaves, from the first one on, are all in the index.
+    /// Zero for a log that was never indexed.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    fn indexed(&self, log: LogId) -> Result<TreeSize, StateError>;
+
+    /// Adds keys, each with a leaf that has it, and sets the cursor, all at once. A key that the index
+    /// already has for the leaf stays as it is. Keys of a leaf at the cursor or after it may be added
+    /// in several steps, before the cursor passes the leaf.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    fn add(
+        &self,
+        log: LogId,
+        keys: &[(Sha256, LeafIndex)],
+        indexed: TreeSize,
+    ) -> Result<(), StateError>;
+
+    /// Drops a log's index. A crash on the way leaves a cursor of zero.
+    ///
+    /// # Errors
+    /// See [`StateError`].
+    fn clear(&self, log: LogId) -> Result<(), StateError>;
+
+    /// The leaves before `before` that have a key, the last one first, at most `limit`.
     ///
     /// # Errors
     /// See [`StateError`].

@@ -1,20 +1,17 @@
-//! Bringing the state up to the journal, at start and whenever it is made anew.
+//! Bringing the state up to the journal, at start and when it is rebuilt.
 
 use std::ops::ControlFlow;
 
-use super::port::{Batch, Committed, JournalEnd, JournalError, StateChange, StateError};
-use super::read::Reader;
-use super::tree::{extend, search_keys};
+use super::port::{Batch, Committed, JournalCursor, JournalError, StateChange, StateError};
+use super::read::StoredLog;
+use super::tree::extend;
 use super::{LogId, SignedHead};
 use crate::protocol::merkle::{Frontier, leaf_hash};
 
-/// The state is brought up in steps of about so many leaves.
+/// Number of leaves after which a replay writes what it has collected.
 const LEAVES_PER_CHANGE: usize = 1024;
 
-/// Or of about so many search keys, of which one leaf may have thousands.
-const KEYS_PER_CHANGE: usize = 64 << 10;
-
-/// A log as its journal has it, with a state that agrees.
+/// A log as the journal has it, with a state that agrees.
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) frontier: Frontier,
@@ -24,51 +21,32 @@ pub(super) struct Recovered {
 /// Why a log could not be recovered.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
-    /// The journal could not be read
-    #[error("the journal could not be read")]
+    #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The state could not be written
     #[error("the state could not be brought up to the journal")]
     State(#[from] StateError),
-    /// The leaves in the journal do not have the root that was signed for them
+    /// The leaves in the journal do not have the root that was signed for them.
     #[error(
-        "the leaves of the {log} in the journal do not lead to the root signed for size {size}"
+        "log {log}: the leaves in the journal do not lead to the root that was signed for size {size}"
     )]
-    Root {
-        /// Which log.
-        log: LogId,
-        /// The size for which the signed root is another.
-        size: u64,
-    },
-    /// The state proves that the journal lacks entries, but has another tree before them; making it
-    /// anew would destroy the proof
+    Root { log: LogId, size: u64 },
+    /// The state proves that the journal lacks entries, but has a different tree before them.
+    /// Rebuilding the state would destroy that proof.
     #[error(
-        "log {log:?} has signed a tree of {known} entries that does not begin with the {size} in \
-         the journal; restore the right journal"
+        "log {log} has signed a tree of {known} entries that does not begin with the {size} in the \
+         journal; restore the right journal"
     )]
-    Longer {
-        /// Which log.
-        log: LogId,
-        /// How many entries the journal has.
-        size: u64,
-        /// How many the state has.
-        known: u64,
-    },
-    /// Journal and state hold two trees of one size, both signed by this log
+    Longer { log: LogId, size: u64, known: u64 },
+    /// Journal and state have two trees of one size, both signed by this log.
     #[error(
-        "log {log:?} has signed two different trees of {size} entries; restore the right journal"
+        "log {log} has signed two different trees of {size} entries; restore the right journal"
     )]
-    Forked {
-        /// Which log.
-        log: LogId,
-        /// The size of both trees.
-        size: u64,
-    },
+    Forked { log: LogId, size: u64 },
 }
 
 impl RecoverError {
-    /// Whether trying again cannot help.
-    pub const fn is_damage(&self) -> bool {
+    /// Whether another attempt cannot help.
+    pub(crate) const fn is_damage(&self) -> bool {
         match self {
             Self::Journal(error) => matches!(error, JournalError::Damaged { .. }),
             Self::State(_) => false,
@@ -77,78 +55,71 @@ impl RecoverError {
     }
 }
 
-/// Compares state and journal, replays what the state lacks, and makes the state anew where it does
-/// not agree with the journal.
+/// Compares state and journal, replays what the state lacks, and rebuilds the state where it does not
+/// agree with the journal.
 ///
-/// `signed` is the state's head if it was signed by this log. Where it is longer than the journal,
-/// it proves what is missing, and both are only read.
+/// `signed` is the state's head if this log signed it. If it is longer than the journal, it proves
+/// what the journal lacks, and neither of them is written.
 pub(super) fn recover(
-    reader: &Reader,
+    stored: &StoredLog,
     signed: Option<&SignedHead>,
 ) -> Result<Recovered, RecoverError> {
-    let Some((head, end)) = reader.journal.tail(reader.id).last else {
+    let Some((head, end)) = stored.journal.tail(stored.id).last else {
         return Ok(Recovered {
             frontier: Frontier::empty(),
             head: None,
         });
     };
     if let Some(longer) = signed.filter(|signed| signed.size > head.size) {
-        return only_read(reader, head, longer);
+        return match stored.frontier(head.size) {
+            Ok(frontier) if frontier.root() == head.root => check_root(stored.id, frontier, head),
+            _ => Err(RecoverError::Longer {
+                log: stored.id,
+                size: head.size.get(),
+                known: longer.size.get(),
+            }),
+        };
     }
-    if let Some((frontier, reached)) = known_edge(reader, &head) {
+    if let Some((frontier, reached)) = state_frontier(stored, &head) {
         if reached >= end && frontier.size() == head.size {
-            return arrived(reader.id, frontier, head);
+            return check_root(stored.id, frontier, head);
         }
-        match replay(reader, frontier, Some(reached))
-            .and_then(|f| arrived(reader.id, f, head.clone()))
+        match replay(stored, frontier, Some(reached))
+            .and_then(|frontier| check_root(stored.id, frontier, head.clone()))
         {
             Ok(recovered) => return Ok(recovered),
-            // A journal that is damaged stays damaged; only the state can be made anew.
+            // A damaged journal stays damaged; only the state can be rebuilt.
             Err(RecoverError::Journal(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(log = %reader.id, %error, "state.disagreed");
+                tracing::warn!(log = %stored.id, %error, "state.disagreed");
             }
         }
     }
     if let Some(signed) = signed {
-        check_fork(reader, signed)?;
+        check_fork(stored, signed)?;
     }
-    tracing::warn!(log = %reader.id, tree.size = head.size.get(), "state.rebuilt");
-    arrived(reader.id, replay(reader, Frontier::empty(), None)?, head)
+    tracing::warn!(log = %stored.id, tree.size = head.size.get(), "state.rebuilt");
+    // A state that has other leaves than the journal may have an index of them.
+    stored.index.clear(stored.id)?;
+    check_root(stored.id, replay(stored, Frontier::empty(), None)?, head)
 }
 
-/// Takes the journal's tree from a state that has more.
-fn only_read(
-    reader: &Reader,
-    head: SignedHead,
-    longer: &SignedHead,
-) -> Result<Recovered, RecoverError> {
-    match reader.frontier(head.size) {
-        Ok(frontier) if frontier.root() == head.root => arrived(reader.id, frontier, head),
-        _ => Err(RecoverError::Longer {
-            log: reader.id,
-            size: head.size.get(),
-            known: longer.size.get(),
-        }),
-    }
-}
-
-/// The edge of the tree that the state has, if it could be the beginning of the journal's.
-fn known_edge(reader: &Reader, head: &SignedHead) -> Option<(Frontier, JournalEnd)> {
-    let (state_head, reached) = reader.state.head(reader.id).ok()??;
+/// The frontier of the state's tree, if that tree could be the beginning of the journal's.
+fn state_frontier(stored: &StoredLog, head: &SignedHead) -> Option<(Frontier, JournalCursor)> {
+    let (state_head, reached) = stored.state.head(stored.id).ok()??;
     if state_head.size > head.size {
         return None;
     }
-    let frontier = reader.frontier(state_head.size).ok()?;
+    let frontier = stored.frontier(state_head.size).ok()?;
     let same_size_other_root = state_head.size == head.size && state_head.root != head.root;
     (frontier.root() == state_head.root && !same_size_other_root).then_some((frontier, reached))
 }
 
-/// Refuses a journal whose leaves do not lead to a root that was signed: the state that knows of it
-/// must not be made anew, or the proof of the fork would be gone.
-fn check_fork(reader: &Reader, signed: &SignedHead) -> Result<(), RecoverError> {
+/// Refuses a journal whose leaves do not lead to a root that was signed. The state that has this root
+/// must not be rebuilt, or the proof of the fork would be lost.
+fn check_fork(stored: &StoredLog, signed: &SignedHead) -> Result<(), RecoverError> {
     let mut frontier = Frontier::empty();
-    reader.journal.replay(reader.id, None, &mut |batch, _| {
+    stored.journal.replay(stored.id, None, &mut |batch, _| {
         for leaf in &batch.leaves {
             if frontier.size() < signed.size {
                 frontier.push(leaf_hash(&leaf.data), |_, _| ());
@@ -164,12 +135,12 @@ fn check_fork(reader: &Reader, signed: &SignedHead) -> Result<(), RecoverError> 
         return Ok(());
     }
     Err(RecoverError::Forked {
-        log: reader.id,
+        log: stored.id,
         size: signed.size.get(),
     })
 }
 
-fn arrived(log: LogId, frontier: Frontier, head: SignedHead) -> Result<Recovered, RecoverError> {
+fn check_root(log: LogId, frontier: Frontier, head: SignedHead) -> Result<Recovered, RecoverError> {
     if frontier.size() != head.size || frontier.root() != head.root {
         return Err(RecoverError::Root {
             log,
@@ -182,53 +153,44 @@ fn arrived(log: LogId, frontier: Frontier, head: SignedHead) -> Result<Recovered
     })
 }
 
+/// Applies the batches after `from` to the state and returns the frontier after them.
 fn replay(
-    reader: &Reader,
+    stored: &StoredLog,
     frontier: Frontier,
-    from: Option<JournalEnd>,
+    from: Option<JournalCursor>,
 ) -> Result<Frontier, RecoverError> {
-    let mut catch_up = CatchUp {
-        reader,
+    let mut replay = Replay {
+        stored,
         pending: None,
         frontier,
     };
-    let mut failure = None;
-    reader
+    let mut result = Ok(());
+    stored
         .journal
-        .replay(
-            reader.id,
-            from,
-            &mut |batch, committed| match catch_up.take(batch, committed) {
+        .replay(stored.id, from, &mut |batch, committed| {
+            result = replay.add(batch, committed);
+            match result {
                 Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-        )?;
-    match failure {
-        Some(error) => Err(error),
-        None => {
-            catch_up.apply()?;
-            Ok(catch_up.frontier)
-        }
-    }
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+    result?;
+    replay.apply()?;
+    Ok(replay.frontier)
 }
 
-struct CatchUp<'a> {
-    reader: &'a Reader,
+struct Replay<'a> {
+    stored: &'a StoredLog,
     frontier: Frontier,
     pending: Option<StateChange>,
 }
 
-impl CatchUp<'_> {
-    fn take(&mut self, batch: Batch, committed: Committed) -> Result<(), RecoverError> {
-        let start = self.frontier.size();
+impl Replay<'_> {
+    fn add(&mut self, batch: Batch, committed: Committed) -> Result<(), RecoverError> {
         let mut change = self.pending.take().unwrap_or_else(|| StateChange {
-            start,
+            start: self.frontier.size(),
             rows: Vec::new(),
-            places: Vec::new(),
-            keys: Vec::new(),
+            positions: Vec::new(),
             head: batch.head.clone(),
             end: committed.end,
         });
@@ -236,23 +198,21 @@ impl CatchUp<'_> {
         extend(&mut self.frontier, &mut change.rows, hashes, |_, _| ());
         if self.frontier.size() != batch.head.size || self.frontier.root() != batch.head.root {
             return Err(RecoverError::Root {
-                log: self.reader.id,
+                log: self.stored.id,
                 size: batch.head.size.get(),
             });
         }
-        change.keys.extend(search_keys(start, &batch.leaves));
-        change.places.extend(committed.places);
+        change.positions.extend(committed.positions);
         change.head = batch.head;
         change.end = committed.end;
-        let enough =
-            change.places.len() >= LEAVES_PER_CHANGE || change.keys.len() >= KEYS_PER_CHANGE;
+        let enough = change.positions.len() >= LEAVES_PER_CHANGE;
         self.pending = Some(change);
         if enough { self.apply() } else { Ok(()) }
     }
 
     fn apply(&mut self) -> Result<(), RecoverError> {
         if let Some(change) = self.pending.take() {
-            self.reader.state.apply(self.reader.id, &change)?;
+            self.stored.state.apply(self.stored.id, &change)?;
         }
         Ok(())
     }

@@ -1,178 +1,187 @@
-//! The sequencer: takes the pool, integrates it as one batch, answers.
+//! The sequencer: takes the pool, integrates it as one batch, publishes, answers.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::pool::{Form, Waiting};
-use super::port::{Batch, JournalError, StateChange, StateError};
-use super::read::Reader;
-use super::tree::{extend, search_keys};
+use super::pool::{HashOf, QueuedLeaf};
+use super::port::{Batch, CommitError, StateChange, StateError};
+use super::publish::CommittedHead;
+use super::read::StoredLog;
+use super::tree::extend;
 use super::{AppendError, Appended, HeadSigner, Health, Leaf, Shared, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningFailed;
-use crate::protocol::merkle::{Frontier, LeafIndex, NodeId, TreeSize, inclusion_proof, leaf_hash};
+use crate::protocol::merkle::{Frontier, LeafIndex, NodeId, leaf_hash};
 use crate::protocol::time::{Clock, UnixTime};
 
-/// Owns the tree's edge. Whatever else may be shared, there is one of these for a log.
+/// Owns the right edge of the tree. Each log has one sequencer, which alone appends to it.
 pub(super) struct Sequencer {
-    reader: Reader,
+    stored: StoredLog,
     signer: Arc<dyn HeadSigner>,
     clock: Arc<dyn Clock>,
     frontier: Frontier,
-    last_time: UnixTime,
+    /// The last head in the journal, which the next commit extends.
+    head: Option<CommittedHead>,
 }
 
 /// Why a batch did not become part of the log.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unfinished {
+pub(super) enum SequenceError {
     #[error(transparent)]
     Signing(#[from] SigningFailed),
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Commit(#[from] CommitError),
     #[error(transparent)]
     State(#[from] StateError),
 }
 
-impl Unfinished {
-    /// Whether memory and disk may differ now, so that nothing may go on from here.
+impl SequenceError {
+    /// Whether this process must not append any more: memory and disk may differ, or another process
+    /// has appended.
     const fn is_fatal(&self) -> bool {
         match self {
-            Self::Signing(_) => false,
-            Self::Journal(error) => !matches!(error, JournalError::NoRoom),
-            Self::State(_) => true,
+            Self::Signing(_) | Self::Commit(CommitError::NoRoom) => false,
+            Self::Commit(_) | Self::State(_) => true,
         }
     }
 }
 
-/// A tree that is durable: the head and the nodes that proofs of its newest leaves are made of.
+/// A batch that is in journal and state.
 struct Integrated {
-    head: Arc<SignedHead>,
+    head: CommittedHead,
+    leaves: Vec<Leaf>,
+    /// The nodes of which the proofs of these leaves consist.
     nodes: HashMap<NodeId, Sha256>,
 }
 
-/// Leaves of a batch: the first of each kind, and who else sent it.
+/// Leaves of a batch that the log does not contain yet.
 #[derive(Default)]
-struct Sorted {
-    fresh: Vec<Waiting>,
+struct NewLeaves {
+    queued: Vec<QueuedLeaf>,
     hashes: Vec<Sha256>,
-    places: HashMap<Sha256, usize>,
-    followers: Vec<(usize, Waiting)>,
+    /// Position of each hash in `hashes`.
+    positions: HashMap<Sha256, u64>,
+    /// Leaves that equal the one at a position in `hashes`.
+    duplicates: Vec<(u64, QueuedLeaf)>,
 }
 
 impl Sequencer {
     pub(super) fn new(
-        reader: Reader,
+        stored: StoredLog,
         frontier: Frontier,
+        head: Option<CommittedHead>,
         signer: Arc<dyn HeadSigner>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let last_time = reader
-            .journal
-            .tail(reader.id)
-            .last
-            .map_or(UnixTime::from_millis(0), |(head, _)| head.time);
         Self {
-            reader,
+            stored,
             signer,
             clock,
             frontier,
-            last_time,
+            head,
         }
     }
 
     /// Runs on a thread of its own until the pool is closed and empty, or until it fails.
-    pub(super) fn spawn(self, shared: Arc<Shared>) -> std::io::Result<()> {
-        std::thread::Builder::new()
-            .name(format!("sequencer-{:?}", self.reader.id))
-            .spawn(move || {
-                let mut end = End {
-                    shared: &shared,
-                    health: Health::Failed,
-                };
-                end.health = self.run(&shared);
-            })
-            .map(drop)
-    }
-
-    fn run(mut self, shared: &Shared) -> Health {
-        while let Some(batch) = shared.pool.take() {
-            if let Err(error) = self.round(batch, shared) {
-                tracing::error!(log = %self.reader.id, %error, "sequencer.failed");
-                return Health::Failed;
+    pub(super) fn spawn(mut self, shared: &Arc<Shared>) -> std::io::Result<()> {
+        let name = format!("log-{}", self.stored.id);
+        shared.spawn(name, move |shared| {
+            while let Some(queued) = shared.pool.take() {
+                if let Err(error) = self.sequence(queued, shared) {
+                    tracing::error!(log = %self.stored.id, %error, "sequencer.failed");
+                    return Some(Health::Failed);
+                }
             }
-        }
-        Health::Drained
+            Some(Health::Drained)
+        })
     }
 
-    /// One batch from the pool. Waiters of a batch that failed are dropped, which tells them.
-    fn round(&mut self, batch: Vec<Waiting>, shared: &Shared) -> Result<(), Unfinished> {
+    /// Appends one pool. After an error its tasks are dropped unanswered, which they notice.
+    fn sequence(&mut self, queued: Vec<QueuedLeaf>, shared: &Shared) -> Result<(), SequenceError> {
         let time = self.time();
-        let mut sorted = self.sort(batch, time)?;
-        if sorted.fresh.is_empty() {
+        let mut new = self.deduplicate(queued, time)?;
+        if new.queued.is_empty() {
             return Ok(());
         }
         let start = self.frontier.size();
-        let fresh = sorted.fresh.iter_mut();
-        let leaves = fresh.map(|waiting| std::mem::take(&mut waiting.leaf));
-        match self.integrate(leaves.collect(), &sorted.hashes, time) {
+        let leaves = new.queued.iter_mut();
+        let leaves = leaves.map(|queued| std::mem::take(&mut queued.leaf));
+        match self.integrate(leaves.collect(), &new.hashes, time) {
             Ok(integrated) => {
-                shared.publish(Arc::clone(&integrated.head));
-                answer(sorted, start, &integrated);
+                let head = shared.publisher.publish(integrated.head);
+                let nodes = Arc::new(integrated.nodes);
+                for (index, queued) in (start.get()..).zip(new.queued) {
+                    queued.answer(Ok(Appended {
+                        index: LeafIndex::new(index),
+                        head: head.clone(),
+                        nodes: Arc::clone(&nodes),
+                    }));
+                }
+                for (position, queued) in new.duplicates {
+                    let index = LeafIndex::new(start.get() + position);
+                    queued.answer(Err(AppendError::Duplicate(index)));
+                }
+                shared.index.feed(start, &head, integrated.leaves);
                 Ok(())
             }
             Err(error) if error.is_fatal() => Err(error),
             Err(error) => {
-                tracing::warn!(log = %self.reader.id, %error, "batch.refused");
-                let followers = sorted.followers.into_iter().map(|(_, waiting)| waiting);
-                for waiting in sorted.fresh.into_iter().chain(followers) {
-                    waiting.answer(Err(AppendError::Overloaded));
+                tracing::warn!(log = %self.stored.id, %error, "batch.refused");
+                let duplicates = new.duplicates.into_iter().map(|(_, queued)| queued);
+                for queued in new.queued.into_iter().chain(duplicates) {
+                    queued.answer(Err(AppendError::Overloaded));
                 }
                 Ok(())
             }
         }
     }
 
-    /// Answers those whose leaf is in the log already, finds equal leaves within the batch, and
-    /// completes those whose bytes depend on their place: from here on it is settled.
-    fn sort(&self, batch: Vec<Waiting>, time: UnixTime) -> Result<Sorted, Unfinished> {
-        let mut sorted = Sorted::default();
-        let mut next = self.frontier.size().get();
-        for mut waiting in batch {
-            let hash = match waiting.form {
-                Form::Whole(hash) => hash,
-                Form::Unfinished(finish) => {
-                    if finish(&mut waiting.leaf, LeafIndex::new(next), time).is_err() {
-                        waiting.answer(Err(AppendError::Full));
+    /// Answers the leaves that the log contains already, finds equal leaves within the batch, and
+    /// embeds indices. After this the bytes of every leaf are final.
+    fn deduplicate(
+        &self,
+        queued: Vec<QueuedLeaf>,
+        time: UnixTime,
+    ) -> Result<NewLeaves, SequenceError> {
+        let mut new = NewLeaves::default();
+        let start = self.frontier.size().get();
+        let mut count = 0;
+        for mut queued in queued {
+            let hash = match queued.hash {
+                HashOf::Data(hash) => hash,
+                HashOf::DataWithIndex(embed) => {
+                    let index = LeafIndex::new(start + count);
+                    if embed(&mut queued.leaf, index, time).is_err() {
+                        queued.answer(Err(AppendError::Full));
                         continue;
                     }
-                    leaf_hash(&waiting.leaf.data)
+                    leaf_hash(&queued.leaf.data)
                 }
             };
-            let known = self.reader.state.index_of(self.reader.id, &hash)?;
+            let known = self.stored.state.index_of(self.stored.id, &hash)?;
             if let Some(index) = known {
-                // The state has only what the journal has made durable.
-                waiting.answer(Err(AppendError::Duplicate(index)));
-            } else if let Some(place) = sorted.places.get(&hash) {
-                sorted.followers.push((*place, waiting));
+                // The state contains only what was durable and published before this batch.
+                queued.answer(Err(AppendError::Duplicate(index)));
+            } else if let Some(position) = new.positions.get(&hash) {
+                new.duplicates.push((*position, queued));
             } else {
-                sorted.places.insert(hash, sorted.fresh.len());
-                sorted.hashes.push(hash);
-                sorted.fresh.push(waiting);
-                next = next.saturating_add(1);
+                new.positions.insert(hash, count);
+                new.hashes.push(hash);
+                new.queued.push(queued);
+                count += 1;
             }
         }
-        Ok(sorted)
+        Ok(new)
     }
 
-    /// Extends the tree, signs its head, makes it durable and applies it: all or nothing, unless
+    /// Extends the tree, signs its head, and commits it to journal and state: all or nothing, unless
     /// the error is fatal.
     fn integrate(
         &mut self,
         leaves: Vec<Leaf>,
         hashes: &[Sha256],
         time: UnixTime,
-    ) -> Result<Integrated, Unfinished> {
+    ) -> Result<Integrated, SequenceError> {
         let start = self.frontier.size();
         let mut nodes: HashMap<_, _> = Frontier::node_ids(start)
             .into_iter()
@@ -180,41 +189,40 @@ impl Sequencer {
             .collect();
         let mut frontier = self.frontier.clone();
         let mut rows = Vec::new();
-        extend(
-            &mut frontier,
-            &mut rows,
-            hashes.iter().copied(),
-            |node, hash| {
-                nodes.insert(node, hash);
-            },
-        );
+        let hashes = hashes.iter().copied();
+        extend(&mut frontier, &mut rows, hashes, |node, hash| {
+            nodes.insert(node, hash);
+        });
         let batch = Batch {
             leaves,
             head: self.sign(&frontier, time)?,
         };
-        // CRASH: from here on the batch may survive; before this line returns nobody hears of it.
-        let committed = self.reader.journal.commit(self.reader.id, &batch)?;
+        let journal = &self.stored.journal;
+        // CRASH: from here on the batch may survive; until the call returns nothing refers to it.
+        let committed = journal.commit(self.stored.id, self.head.as_deref(), &batch)?;
+        let head = CommittedHead::new(batch.head, &committed);
         let change = StateChange {
             start,
             rows,
-            places: committed.places,
-            keys: search_keys(start, &batch.leaves).collect(),
-            head: batch.head,
+            positions: committed.positions,
+            head: SignedHead::clone(&head),
             end: committed.end,
         };
-        // CRASH: the journal has the batch; what is lost from here on is replayed at start.
-        self.reader.state.apply(self.reader.id, &change)?;
+        // CRASH: the journal has the batch; what is lost from here on is replayed at the next start.
+        self.stored.state.apply(self.stored.id, &change)?;
         self.frontier = frontier;
-        self.last_time = change.head.time;
+        self.head = Some(head.clone());
         Ok(Integrated {
-            head: Arc::new(change.head),
+            head,
+            leaves: batch.leaves,
             nodes,
         })
     }
 
-    /// The time of the next head, which is never before that of the head before.
+    /// The time of the next head: now, but not before the time of the last head.
     fn time(&self) -> UnixTime {
-        self.clock.now().max(self.last_time)
+        let last = self.head.as_ref().map(|head| head.time);
+        last.map_or_else(|| self.clock.now(), |last| self.clock.now().max(last))
     }
 
     fn sign(&self, frontier: &Frontier, time: UnixTime) -> Result<SignedHead, SigningFailed> {
@@ -227,57 +235,15 @@ impl Sequencer {
         })
     }
 
-    pub(super) fn sign_empty(&self) -> Result<SignedHead, SigningFailed> {
-        self.sign(&Frontier::empty(), self.time())
+    /// Signs the head of the empty tree without writing it.
+    pub(super) fn sign_empty(&self) -> Result<CommittedHead, SigningFailed> {
+        let head = self.sign(&Frontier::empty(), self.time())?;
+        Ok(CommittedHead::of_empty_tree(head))
     }
 
     /// Signs and commits the head of the empty tree, a log's first.
-    pub(super) fn commit_empty(&mut self) -> Result<SignedHead, Unfinished> {
+    pub(super) fn commit_empty(&mut self) -> Result<CommittedHead, SequenceError> {
         let integrated = self.integrate(Vec::new(), &[], self.time())?;
-        Ok(Arc::unwrap_or_clone(integrated.head))
-    }
-}
-
-/// Answers everyone with an index, the head, and the proof that leads from one to the other.
-fn answer(sorted: Sorted, start: TreeSize, integrated: &Integrated) {
-    let mut next = start.get();
-    for waiting in sorted.fresh {
-        let index = LeafIndex::new(next);
-        next = next.saturating_add(1);
-        waiting.answer(appended(index, integrated));
-    }
-    for (place, waiting) in sorted.followers {
-        let place = u64::try_from(place).unwrap_or(u64::MAX);
-        let index = LeafIndex::new(start.get().saturating_add(place));
-        waiting.answer(Err(AppendError::Duplicate(index)));
-    }
-}
-
-fn appended(index: LeafIndex, integrated: &Integrated) -> Result<Appended, AppendError> {
-    let head = Arc::clone(&integrated.head);
-    let leaf = head.size.locate(index).map_err(|_| AppendError::Stopped)?;
-    // A new leaf's siblings are on the old edge or among the new nodes, so nothing is read.
-    let proof = inclusion_proof(leaf, |node| {
-        Ok::<_, Infallible>(
-            *integrated
-                .nodes
-                .get(&node)
-                .expect("the siblings of a new leaf are new or on the old edge"),
-        )
-    });
-    let Ok(proof) = proof;
-    Ok(Appended { index, head, proof })
-}
-
-/// Says how the sequencer ended, even where it panicked.
-struct End<'a> {
-    shared: &'a Shared,
-    health: Health,
-}
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.shared.pool.abandon();
-        self.shared.health.send_replace(self.health);
+        Ok(integrated.head)
     }
 }

@@ -1,17 +1,17 @@
-//! Starting a log: recovery, the check of its own signature, and the choice to be read-only.
+//! Starting a log: recovery, the check of its last signature, and the choice to be read-only.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::index::{IndexProgress, SearchKeys, build_index, spawn_follower};
 use super::pool::Pool;
-use super::port::JournalError;
-use super::read::Reader;
+use super::port::{CommitError, LogStorage};
+use super::publish::{CommittedHead, Publisher};
+use super::read::StoredLog;
 use super::recover::{Recovered, recover};
-use super::sequencer::{Sequencer, Unfinished};
-use super::{
-    Handle, HeadSigner, Health, Limits, Log, LogId, Parts, RecoverError, Shared, SignedHead,
-};
+use super::sequencer::{SequenceError, Sequencer};
+use super::{Handle, HeadSigner, Health, Limits, Log, LogId, RecoverError, Shared, SignedHead};
 use crate::protocol::keys::SigningFailed;
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::time::Clock;
@@ -19,75 +19,75 @@ use crate::protocol::time::Clock;
 /// Why a log could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// State and journal could not be made to agree
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The last checkpoint was signed with another key or under another origin
+    /// The last checkpoint was signed by another key or under another origin.
     #[error(
-        "the last checkpoint of the {log} (size {size}) was not signed by the key and origin \
-         {origin:?} that are configured"
+        "log {log}: the last checkpoint (size {size}) was not signed by the configured key (log ID \
+         {log_id}) under the configured origin {origin:?}"
     )]
-    Stranger {
-        /// Which log.
+    WrongSigner {
         log: LogId,
-        /// The size in the checkpoint.
         size: u64,
-        /// The configured origin.
+        /// In hexadecimal.
+        log_id: String,
         origin: String,
     },
-    /// The first head could not be signed
     #[error(transparent)]
     Signing(#[from] SigningFailed),
-    /// The first head could not be written
     #[error("the first checkpoint could not be written")]
-    Journal(#[from] JournalError),
-    /// The operating system gave no thread
-    #[error("the operating system gave no thread for the sequencer")]
+    Commit(#[from] CommitError),
+    #[error("could not spawn the log's threads")]
     Thread(#[source] std::io::Error),
 }
 
 impl StartError {
-    /// Whether trying again cannot help.
-    pub const fn is_damage(&self) -> bool {
+    /// Whether another attempt cannot help.
+    pub(crate) const fn is_damage(&self) -> bool {
         match self {
             Self::Recover(error) => error.is_damage(),
-            Self::Stranger { .. } => true,
-            Self::Signing(_) | Self::Journal(_) | Self::Thread(_) => false,
+            Self::WrongSigner { .. } => true,
+            Self::Signing(_) | Self::Commit(_) | Self::Thread(_) => false,
         }
     }
 }
 
-/// How many entries the journal of a log lacks, if any: as the journal knows by itself, or as a head
-/// in the state that this log has signed proves. Nothing is written. Blocks on storage.
-pub(crate) fn missing_entries(id: LogId, signer: &dyn HeadSigner, parts: &Parts) -> Option<u64> {
-    let reader = Reader {
-        id,
-        journal: Arc::clone(&parts.journal),
-        state: Arc::clone(&parts.state),
-    };
-    missing(&reader, signed_head(&reader, signer).as_ref())
+impl From<SequenceError> for StartError {
+    fn from(error: SequenceError) -> Self {
+        match error {
+            SequenceError::Signing(error) => Self::Signing(error),
+            SequenceError::Commit(error) => Self::Commit(error),
+            SequenceError::State(error) => Self::Recover(RecoverError::State(error)),
+        }
+    }
 }
 
 pub(super) fn start(
     id: LogId,
     signer: Arc<dyn HeadSigner>,
     clock: Arc<dyn Clock>,
-    parts: Parts,
+    storage: LogStorage,
     limits: Limits,
+    search_keys: SearchKeys,
 ) -> Result<Log, StartError> {
-    let reader = Reader {
-        id,
-        journal: parts.journal,
-        state: parts.state,
-    };
-    let signed = signed_head(&reader, signer.as_ref());
-    let missing = missing(&reader, signed.as_ref());
-    let Recovered { frontier, head } = recover(&reader, signed.as_ref())?;
-    check_signature(id, head.as_ref(), signer.as_ref())?;
-    let mut sequencer = Sequencer::new(reader.clone(), frontier, signer, clock);
+    let stored = StoredLog::new(id, storage);
+    let signed = signed_head(&stored, signer.as_ref());
+    let missing = missing(&stored, signed.as_ref());
+    let Recovered { frontier, head } = recover(&stored, signed.as_ref())?;
+    if let Some(head) = &head
+        && !signer.recognises(&head.note, head.size, &head.root)
+    {
+        return Err(StartError::WrongSigner {
+            log: id,
+            size: head.size.get(),
+            log_id: signer.log_id().to_hex(),
+            origin: signer.origin().to_owned(),
+        });
+    }
+    let head = head.map(CommittedHead::recovered);
+    let mut sequencer = Sequencer::new(stored.clone(), frontier, head.clone(), signer, clock);
     let head = match (head, missing) {
         (Some(head), _) => head,
-        // The root of the empty tree is always the same, so this head cannot contradict another.
         (None, Some(_)) => sequencer.sign_empty()?,
         (None, None) => sequencer.commit_empty()?,
     };
@@ -95,75 +95,81 @@ pub(super) fn start(
         Some(missing) => Health::ReadOnly { missing },
         None => Health::Ok,
     };
+    let indexed = usable_index(&stored, head.size, health)?;
     let shared = Arc::new(Shared {
         pool: Pool::new(limits),
-        head: RwLock::new(Arc::new(head)),
+        index: IndexProgress::new(indexed, head.size),
+        publisher: Publisher::new(head),
         health: watch::Sender::new(health),
+        threads: watch::Sender::new(0),
     });
+    spawn_follower(stored.clone(), search_keys, &shared).map_err(StartError::Thread)?;
     match health {
-        Health::Ok => sequencer
-            .spawn(Arc::clone(&shared))
-            .map_err(StartError::Thread)?,
+        Health::Ok => sequencer.spawn(&shared).map_err(StartError::Thread)?,
         _ => tracing::error!(log = %id, missing, "log.read_only"),
     }
     Ok(Log {
-        handle: Arc::new(Handle { reader, shared }),
+        handle: Arc::new(Handle { stored, shared }),
     })
 }
 
-/// The head in the state, if this log has signed it. Nothing else in the state proves anything.
-fn signed_head(reader: &Reader, signer: &dyn HeadSigner) -> Option<SignedHead> {
-    let (head, _) = reader.state.head(reader.id).ok()??;
+/// The size that the index has reached. An index that has reached further than the tree would hide the
+/// next leaves from the follower, so a log that will get any drops it.
+fn usable_index(
+    stored: &StoredLog,
+    size: TreeSize,
+    health: Health,
+) -> Result<TreeSize, RecoverError> {
+    let indexed = stored.index.indexed(stored.id)?;
+    if indexed <= size || health != Health::Ok {
+        return Ok(indexed);
+    }
+    tracing::warn!(
+        log = %stored.id, tree.size = size.get(), index.size = indexed.get(), "index.dropped"
+    );
+    stored.index.clear(stored.id)?;
+    Ok(TreeSize::EMPTY)
+}
+
+/// The head in the state, if this log signed it. Nothing else in the state proves anything.
+fn signed_head(stored: &StoredLog, signer: &dyn HeadSigner) -> Option<SignedHead> {
+    let (head, _) = stored.state.head(stored.id).ok()??;
     let recognised = signer.recognises(&head.note, head.size, &head.root);
     recognised.then_some(head)
 }
 
-/// How many entries the log lacks, if it lacks any: as the journal knows by itself, or as a signed
+/// Number of entries that the log lacks, if it lacks any: as the journal itself knows, or as a signed
 /// head in the state proves.
-fn missing(reader: &Reader, signed: Option<&SignedHead>) -> Option<u64> {
-    let tail = reader.journal.tail(reader.id);
+fn missing(stored: &StoredLog, signed: Option<&SignedHead>) -> Option<u64> {
+    let tail = stored.journal.tail(stored.id);
     let size = tail.last.map_or(0, |(head, _)| head.size.get());
     let beyond = signed.and_then(|signed| signed.size.get().checked_sub(size));
     tail.read_only.max(beyond.filter(|missing| *missing > 0))
 }
 
-fn check_signature(
-    log: LogId,
-    head: Option<&SignedHead>,
+/// Number of entries that the journal of a log lacks, if it lacks any. Writes nothing. Blocks on
+/// storage.
+pub(crate) fn missing_entries(
+    id: LogId,
     signer: &dyn HeadSigner,
-) -> Result<(), StartError> {
-    match head {
-        Some(head) if !signer.recognises(&head.note, head.size, &head.root) => {
-            Err(StartError::Stranger {
-                log,
-                size: head.size.get(),
-                origin: signer.origin().to_owned(),
-            })
-        }
-        _ => Ok(()),
-    }
+    storage: LogStorage,
+) -> Option<u64> {
+    let stored = StoredLog::new(id, storage);
+    missing(&stored, signed_head(&stored, signer).as_ref())
 }
 
-impl From<Unfinished> for StartError {
-    fn from(error: Unfinished) -> Self {
-        match error {
-            Unfinished::Signing(error) => Self::Signing(error),
-            Unfinished::Journal(error) => Self::Journal(error),
-            Unfinished::State(error) => Self::Recover(RecoverError::State(error)),
-        }
-    }
-}
-
-/// Brings a log's state up to its journal without starting the log, and returns the tree's size.
-/// Signatures are not looked at.
+/// Brings state and index of a log up to its journal without starting the log or checking its
+/// signatures, and returns the tree's size.
 ///
 /// # Errors
 /// See [`RecoverError`].
-pub(crate) fn rebuild_state(id: LogId, parts: &Parts) -> Result<TreeSize, RecoverError> {
-    let reader = Reader {
-        id,
-        journal: Arc::clone(&parts.journal),
-        state: Arc::clone(&parts.state),
-    };
-    Ok(recover(&reader, None)?.frontier.size())
+pub(crate) fn rebuild_state(
+    id: LogId,
+    storage: LogStorage,
+    search_keys: SearchKeys,
+) -> Result<TreeSize, RecoverError> {
+    let stored = StoredLog::new(id, storage);
+    let size = recover(&stored, None)?.frontier.size();
+    build_index(&stored, search_keys, size)?;
+    Ok(size)
 }

@@ -1,16 +1,17 @@
-use crate::protocol::merkle::proof::verify_consistency;
-use crate::protocol::note::checkpoint::sign_checkpoint;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::memory::{MemoryJournal, MemoryState};
 use super::port::{
-    Batch, Committed, JournalEnd, JournalError, JournalTail, Place, StateChange, StateError,
+    Batch, CommitError, Committed, Journal, JournalCursor, JournalError, JournalTail, Position,
+    SearchIndex, State, StateChange, StateError,
 };
 use super::*;
-use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
-use crate::protocol::merkle::{leaf_hash, root_from_inclusion};
+use crate::protocol::merkle::proof::verify_consistency;
+use crate::protocol::merkle::{TileId, TileSpan, leaf_hash, root_from_inclusion};
+use crate::protocol::note::checkpoint::sign_checkpoint;
 use crate::protocol::note::{Checkpoint, NoteKey, UnverifiedNote};
 
 /// Signs as the Rekor v2 log does.
@@ -50,6 +51,14 @@ impl HeadSigner for TestSigner {
         self.note_key.name()
     }
 
+    fn key(&self) -> &PublicKey {
+        self.note_key.key()
+    }
+
+    fn log_id(&self) -> Sha256 {
+        *self.note_key.hash()
+    }
+
     fn sign(&self, size: TreeSize, root: &Sha256, _: UnixTime) -> Result<String, SigningFailed> {
         sign_checkpoint(&self.key, &self.note_key, size, root)
     }
@@ -79,35 +88,42 @@ pub(crate) fn leaf(text: &str) -> Leaf {
     }
 }
 
-fn memory() -> Parts {
-    Parts {
-        journal: Arc::new(MemoryJournal::default()),
-        state: Arc::new(MemoryState::default()),
-    }
+/// Starts a log whose search keys are stored with its leaves.
+pub(crate) fn start(signer: &Arc<TestSigner>, storage: &LogStorage) -> Result<Log, StartError> {
+    start_indexed(signer, storage, stored_keys)
 }
 
-pub(crate) fn start(signer: &Arc<TestSigner>, parts: &Parts) -> Result<Log, StartError> {
-    let signer: Arc<dyn HeadSigner> = Arc::clone(signer) as _;
-    let clock = Arc::new(TestClock::default());
+pub(crate) fn start_indexed(
+    signer: &Arc<TestSigner>,
+    storage: &LogStorage,
+    search_keys: SearchKeys,
+) -> Result<Log, StartError> {
     Log::start(
-        LogId::RekorV2,
-        signer,
-        clock,
-        parts.clone(),
+        LogId::REKOR_V2,
+        Arc::clone(signer) as _,
+        Arc::new(TestClock::default()),
+        storage.clone(),
         Limits::default(),
+        search_keys,
     )
+}
+
+/// A log in memory.
+fn memory_log() -> Log {
+    start(&TestSigner::new("log.example"), &LogStorage::in_memory()).unwrap()
 }
 
 pub(crate) fn assert_included(leaf_data: &[u8], appended: &Appended) {
     let leaf = appended.head.size.locate(appended.index).unwrap();
-    let root = root_from_inclusion(leaf, &leaf_hash(leaf_data), &appended.proof).unwrap();
+    let root =
+        root_from_inclusion(leaf, &leaf_hash(leaf_data), &appended.inclusion_proof()).unwrap();
     assert_eq!(root, appended.head.root);
 }
 
 #[tokio::test]
 async fn an_appended_leaf_has_a_proof_to_a_signed_and_published_head() {
     let signer = TestSigner::new("log.example");
-    let log = start(&signer, &memory()).unwrap();
+    let log = start(&signer, &LogStorage::in_memory()).unwrap();
 
     for i in 0..300_u64 {
         let text = format!("leaf {i}");
@@ -119,13 +135,16 @@ async fn an_appended_leaf_has_a_proof_to_a_signed_and_published_head() {
         assert_eq!(checkpoint.root, appended.head.root);
         assert!(log.head().size >= appended.head.size);
         let located = appended.head.size.locate(appended.index).unwrap();
-        assert_eq!(log.inclusion_proof(located).unwrap(), appended.proof);
+        assert_eq!(
+            log.inclusion_proof(located).unwrap(),
+            appended.inclusion_proof()
+        );
     }
 }
 
 #[tokio::test]
 async fn leaves_that_come_together_share_a_head_and_all_have_proofs() {
-    let log = start(&TestSigner::new("log.example"), &memory()).unwrap();
+    let log = memory_log();
     let texts: Vec<_> = (0..500).map(|i| format!("leaf {i}")).collect();
 
     let answers = futures_util::future::join_all(texts.iter().map(|t| log.append(leaf(t)))).await;
@@ -148,7 +167,7 @@ async fn leaves_that_come_together_share_a_head_and_all_have_proofs() {
 
 #[tokio::test]
 async fn every_head_is_consistent_with_every_later_one() {
-    let log = start(&TestSigner::new("log.example"), &memory()).unwrap();
+    let log = memory_log();
     let mut heads = vec![log.head()];
     for i in 0..40 {
         heads.push(log.append(leaf(&i.to_string())).await.unwrap().head);
@@ -165,7 +184,7 @@ async fn every_head_is_consistent_with_every_later_one() {
 
 #[tokio::test]
 async fn the_same_leaf_keeps_its_first_index() {
-    let log = start(&TestSigner::new("log.example"), &memory()).unwrap();
+    let log = memory_log();
     let first = log.append(leaf("a")).await.unwrap();
 
     let again = log.append(leaf("a")).await.unwrap_err();
@@ -182,7 +201,7 @@ async fn the_same_leaf_keeps_its_first_index() {
 
 #[tokio::test]
 async fn tiles_and_entry_bundles_have_what_the_tree_has_and_nothing_beyond() {
-    let log = start(&TestSigner::new("log.example"), &memory()).unwrap();
+    let log = memory_log();
     let texts: Vec<_> = (0..260).map(|i| format!("leaf {i}")).collect();
     futures_util::future::join_all(texts.iter().map(|t| log.append(leaf(t)))).await;
     let tile = |level, span| log.tile(TileId::parse(level, span).unwrap());
@@ -213,7 +232,7 @@ async fn tiles_and_entry_bundles_have_what_the_tree_has_and_nothing_beyond() {
 
 #[tokio::test]
 async fn leaves_that_do_not_fit_an_entry_bundle_are_refused() {
-    let log = start(&TestSigner::new("log.example"), &memory()).unwrap();
+    let log = memory_log();
 
     let largest = log.append(leaf(&"x".repeat(65_000))).await;
     let too_large = log.append(leaf(&"x".repeat(65_536))).await;
@@ -230,19 +249,20 @@ async fn a_full_pool_refuses_and_recovers() {
         held: Mutex::new(held),
         entered: tokio::sync::Notify::new(),
     });
-    let parts = Parts {
+    let storage = LogStorage {
         journal: Arc::clone(&gate) as _,
-        state: Arc::new(MemoryState::default()),
+        ..LogStorage::in_memory()
     };
     let log = Log::start(
-        LogId::RekorV2,
+        LogId::REKOR_V2,
         TestSigner::new("log.example"),
         Arc::new(TestClock::default()),
-        parts,
+        storage,
         Limits {
             pool_entries: 2,
             pool_bytes: 1 << 20,
         },
+        stored_keys,
     )
     .unwrap();
     let mut waiting = vec![tokio::spawn(append(log.clone(), "first"))];
@@ -254,6 +274,11 @@ async fn a_full_pool_refuses_and_recovers() {
     let refused = log.append(leaf("fourth")).await.unwrap_err();
 
     assert_eq!(refused, AppendError::Overloaded);
+    assert_eq!(
+        log.head().size.get(),
+        0,
+        "published before it was committed"
+    );
     drop(release);
     for task in waiting {
         task.await.unwrap().unwrap();
@@ -276,9 +301,9 @@ fn search(log: &Log, key: &str, before: Option<u64>, limit: usize) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_leaf_is_found_by_each_of_its_keys_the_newest_first() {
-    let parts = memory();
+    let storage = LogStorage::in_memory();
     let signer = TestSigner::new("log.example");
-    let log = start(&signer, &parts).unwrap();
+    let log = start(&signer, &storage).unwrap();
     for i in 0..10 {
         let own = format!("own {i}");
         let leaf = found_by(&["all", &own, "all"], &i.to_string());
@@ -289,21 +314,23 @@ async fn a_leaf_is_found_by_each_of_its_keys_the_newest_first() {
     assert_eq!(search(&log, "all", None, 4), [9, 8, 7, 6]);
     assert_eq!(search(&log, "all", Some(6), 99), [5, 4, 3, 2, 1, 0]);
     assert_eq!(search(&log, "own 3", Some(99), 99), [3]);
-    assert_eq!(search(&log, "nobody's", None, 99), [0; 0]);
+    assert_eq!(search(&log, "of no leaf", None, 99), [0; 0]);
     let stored = log.leaves(3..4).unwrap().remove(0);
     assert_eq!(stored.keys.len(), 2, "each once");
     log.drain().await;
 
-    let state = Arc::new(MemoryState::default());
-    let journal = Arc::clone(&parts.journal);
-    let log = start(&signer, &Parts { journal, state }).unwrap();
+    let storage = LogStorage {
+        journal: Arc::clone(&storage.journal),
+        ..LogStorage::in_memory()
+    };
+    let log = start(&signer, &storage).unwrap();
     assert_eq!(search(&log, "all", None, 4), [9, 8, 7, 6]);
     assert_eq!(search(&log, "own 3", None, 99), [3]);
 }
 
 #[tokio::test]
 async fn too_many_search_keys_are_refused_with_their_number() {
-    let log = start(&TestSigner::new("log.example"), &memory()).unwrap();
+    let log = memory_log();
     let keys = |count: u32| (0..count).map(|i| Sha256::of(&i.to_be_bytes())).collect();
     let with = |count| Leaf {
         keys: keys(count),
@@ -318,21 +345,26 @@ async fn too_many_search_keys_are_refused_with_their_number() {
 }
 
 /// Writes index and time over the first two bytes; there is no third leaf.
-fn number(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), Unnumbered> {
+fn number(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), IndexTooLarge> {
     let index = u8::try_from(index.get()).ok().filter(|index| *index < 3);
-    leaf.data[0] = index.ok_or(Unnumbered)?;
+    leaf.data[0] = index.ok_or(IndexTooLarge)?;
     leaf.data[1] = u8::try_from(time.millis()).unwrap();
     Ok(())
 }
 
 #[tokio::test]
-async fn a_leaf_that_tells_its_place_is_hashed_with_it_and_equals_no_other() {
-    let parts = memory();
-    let clock = Arc::new(TestClock(AtomicU64::new(7)));
-    let signer = TestSigner::new("log.example");
-    let log = Log::start(LogId::Ct, signer, clock, parts, Limits::default()).unwrap();
+async fn a_leaf_that_contains_its_index_is_hashed_with_it_and_equals_no_other() {
+    let log = Log::start(
+        LogId::CT,
+        TestSigner::new("log.example"),
+        Arc::new(TestClock(AtomicU64::new(7))),
+        LogStorage::in_memory(),
+        Limits::default(),
+        stored_keys,
+    )
+    .unwrap();
 
-    let same = (0..4).map(|_| log.append_with(leaf("__ same"), number));
+    let same = (0..4).map(|_| log.append_with_index(leaf("__ same"), number));
     let mut answers = futures_util::future::join_all(same).await;
 
     assert_eq!(answers.pop().unwrap().unwrap_err(), AppendError::Full);
@@ -354,7 +386,7 @@ async fn append(log: Log, text: &str) -> Result<Appended, AppendError> {
     log.append(leaf(text)).await
 }
 
-/// A journal that waits with its commits until the sender is dropped.
+/// A journal whose commits wait until the sender is dropped.
 struct Gate {
     inner: MemoryJournal,
     held: Mutex<std::sync::mpsc::Receiver<()>>,
@@ -366,29 +398,34 @@ impl Journal for Gate {
         self.inner.tail(log)
     }
 
-    fn commit(&self, log: LogId, batch: &Batch) -> Result<Committed, JournalError> {
+    fn commit(
+        &self,
+        log: LogId,
+        expected: Option<&SignedHead>,
+        batch: &Batch,
+    ) -> Result<Committed, CommitError> {
         if !batch.leaves.is_empty() {
             self.entered.notify_one();
             let _ = self.held.lock().unwrap().recv();
         }
-        self.inner.commit(log, batch)
+        self.inner.commit(log, expected, batch)
     }
 
     fn replay(
         &self,
         log: LogId,
-        from: Option<JournalEnd>,
+        from: Option<JournalCursor>,
         visit: &mut dyn FnMut(Batch, Committed) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         self.inner.replay(log, from, visit)
     }
 
-    fn load(&self, log: LogId, index: LeafIndex, place: Place) -> Result<Leaf, JournalError> {
-        self.inner.load(log, index, place)
+    fn load(&self, log: LogId, index: LeafIndex, at: Position) -> Result<Leaf, JournalError> {
+        self.inner.load(log, index, at)
     }
 }
 
-/// Where a commit breaks off.
+/// Where a commit, or the indexing of its leaves, breaks off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Stop {
     JournalHasNoRoom,
@@ -397,6 +434,11 @@ pub(crate) enum Stop {
     BeforeState,
     AfterState,
     Panic,
+    BeforeIndex,
+    AfterIndex,
+    PanicInIndex,
+    /// A leaf cannot be read back.
+    LeafUnreadable,
 }
 
 impl Stop {
@@ -408,33 +450,34 @@ impl Stop {
         Self::AfterState,
         Self::Panic,
     ];
+
+    /// Those that fail the index, and with it the log.
+    pub(crate) const FATAL_IN_INDEX: [Self; 3] =
+        [Self::BeforeIndex, Self::AfterIndex, Self::PanicInIndex];
 }
 
-/// Storage that survives its log, and breaks off where it is told to.
+/// Storage that survives its log, and breaks off where the test demands.
 pub(crate) struct Breaking {
-    journal: Arc<dyn Journal>,
-    state: Arc<dyn State>,
+    inner: LogStorage,
     stop: Mutex<Option<Stop>>,
+    /// The largest number of keys in one write of the index.
+    largest_write: Mutex<usize>,
 }
 
 impl Breaking {
-    pub(crate) fn over(journal: Arc<dyn Journal>, state: Arc<dyn State>) -> Self {
-        Self {
-            journal,
-            state,
+    pub(crate) fn over(inner: LogStorage) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
             stop: Mutex::new(None),
-        }
+            largest_write: Mutex::default(),
+        })
     }
 
-    fn in_memory() -> Arc<Self> {
-        let parts = memory();
-        Arc::new(Self::over(parts.journal, parts.state))
-    }
-
-    pub(crate) fn parts(self: &Arc<Self>) -> Parts {
-        Parts {
+    pub(crate) fn storage(self: &Arc<Self>) -> LogStorage {
+        LogStorage {
             journal: Arc::clone(self) as _,
             state: Arc::clone(self) as _,
+            index: Arc::clone(self) as _,
         }
     }
 
@@ -449,20 +492,25 @@ impl Breaking {
 
 impl Journal for Breaking {
     fn tail(&self, log: LogId) -> JournalTail {
-        self.journal.tail(log)
+        self.inner.journal.tail(log)
     }
 
-    fn commit(&self, log: LogId, batch: &Batch) -> Result<Committed, JournalError> {
+    fn commit(
+        &self,
+        log: LogId,
+        expected: Option<&SignedHead>,
+        batch: &Batch,
+    ) -> Result<Committed, CommitError> {
         if self.stops(Stop::JournalHasNoRoom) {
-            return Err(JournalError::NoRoom);
+            return Err(CommitError::NoRoom);
         }
         if self.stops(Stop::BeforeJournal) {
-            return Err(JournalError::InDoubt);
+            return Err(CommitError::InDoubt);
         }
-        assert!(!self.stops(Stop::Panic), "told to panic");
-        let committed = self.journal.commit(log, batch)?;
+        assert!(!self.stops(Stop::Panic), "as the test demands");
+        let committed = self.inner.journal.commit(log, expected, batch)?;
         if self.stops(Stop::AfterJournal) {
-            return Err(JournalError::InDoubt);
+            return Err(CommitError::InDoubt);
         }
         Ok(committed)
     }
@@ -470,27 +518,32 @@ impl Journal for Breaking {
     fn replay(
         &self,
         log: LogId,
-        from: Option<JournalEnd>,
+        from: Option<JournalCursor>,
         visit: &mut dyn FnMut(Batch, Committed) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
-        self.journal.replay(log, from, visit)
+        self.inner.journal.replay(log, from, visit)
     }
 
-    fn load(&self, log: LogId, index: LeafIndex, place: Place) -> Result<Leaf, JournalError> {
-        self.journal.load(log, index, place)
+    fn load(&self, log: LogId, index: LeafIndex, at: Position) -> Result<Leaf, JournalError> {
+        if self.stops(Stop::LeafUnreadable) {
+            return Err(JournalError::Unreadable {
+                place: "a test".to_owned(),
+            });
+        }
+        self.inner.journal.load(log, index, at)
     }
 }
 
 impl State for Breaking {
-    fn head(&self, log: LogId) -> Result<Option<(SignedHead, JournalEnd)>, StateError> {
-        self.state.head(log)
+    fn head(&self, log: LogId) -> Result<Option<(SignedHead, JournalCursor)>, StateError> {
+        self.inner.state.head(log)
     }
 
     fn apply(&self, log: LogId, change: &StateChange) -> Result<(), StateError> {
         if self.stops(Stop::BeforeState) {
             return Err(StateError);
         }
-        self.state.apply(log, change)?;
+        self.inner.state.apply(log, change)?;
         if self.stops(Stop::AfterState) {
             return Err(StateError);
         }
@@ -498,15 +551,44 @@ impl State for Breaking {
     }
 
     fn hashes(&self, log: LogId, row: u8, range: Range<u64>) -> Result<Vec<Sha256>, StateError> {
-        self.state.hashes(log, row, range)
+        self.inner.state.hashes(log, row, range)
     }
 
-    fn places(&self, log: LogId, range: Range<u64>) -> Result<Vec<Place>, StateError> {
-        self.state.places(log, range)
+    fn positions(&self, log: LogId, range: Range<u64>) -> Result<Vec<Position>, StateError> {
+        self.inner.state.positions(log, range)
     }
 
     fn index_of(&self, log: LogId, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, StateError> {
-        self.state.index_of(log, leaf_hash)
+        self.inner.state.index_of(log, leaf_hash)
+    }
+}
+
+impl SearchIndex for Breaking {
+    fn indexed(&self, log: LogId) -> Result<TreeSize, StateError> {
+        self.inner.index.indexed(log)
+    }
+
+    fn add(
+        &self,
+        log: LogId,
+        keys: &[(Sha256, LeafIndex)],
+        indexed: TreeSize,
+    ) -> Result<(), StateError> {
+        if self.stops(Stop::BeforeIndex) {
+            return Err(StateError);
+        }
+        assert!(!self.stops(Stop::PanicInIndex), "as the test demands");
+        let mut largest = self.largest_write.lock().unwrap();
+        *largest = keys.len().max(*largest);
+        self.inner.index.add(log, keys, indexed)?;
+        if self.stops(Stop::AfterIndex) {
+            return Err(StateError);
+        }
+        Ok(())
+    }
+
+    fn clear(&self, log: LogId) -> Result<(), StateError> {
+        self.inner.index.clear(log)
     }
 
     fn search(
@@ -516,7 +598,7 @@ impl State for Breaking {
         before: LeafIndex,
         limit: usize,
     ) -> Result<Vec<LeafIndex>, StateError> {
-        self.state.search(log, key, before, limit)
+        self.inner.index.search(log, key, before, limit)
     }
 }
 
@@ -524,24 +606,24 @@ impl State for Breaking {
 async fn a_log_that_breaks_off_at_any_step_recovers_all_that_it_acknowledged() {
     for stop in Stop::FATAL {
         let signer = TestSigner::new("log.example");
-        let storage = Breaking::in_memory();
-        let parts = storage.parts();
-        let log = start(&signer, &parts).unwrap();
+        let breaking = Breaking::over(LogStorage::in_memory());
+        let storage = breaking.storage();
+        let log = start(&signer, &storage).unwrap();
         let mut heads = Vec::new();
         for i in 0..20 {
             heads.push(log.append(leaf(&i.to_string())).await.unwrap().head);
         }
 
-        storage.stop_at(Some(stop));
+        breaking.stop_at(Some(stop));
         let refused = log.append(leaf("in doubt")).await.unwrap_err();
         log.failed().await;
         assert_eq!(refused, AppendError::Stopped, "{stop:?}");
         let closed = log.append(leaf("later")).await.unwrap_err();
         assert_eq!(closed, AppendError::Stopped);
         assert_eq!(log.head().size.get(), 20, "{stop:?} published");
-        storage.stop_at(None);
+        breaking.stop_at(None);
 
-        let log = start(&signer, &parts).unwrap();
+        let log = start(&signer, &storage).unwrap();
         let again = log.append(leaf("in doubt")).await;
         let kept = matches!(again, Err(AppendError::Duplicate(_)));
         let reached = !matches!(stop, Stop::BeforeJournal | Stop::Panic);
@@ -563,13 +645,13 @@ async fn a_log_that_breaks_off_at_any_step_recovers_all_that_it_acknowledged() {
 #[tokio::test]
 async fn a_journal_without_room_refuses_and_leaves_no_trace() {
     let signer = TestSigner::new("log.example");
-    let storage = Breaking::in_memory();
-    let parts = storage.parts();
-    let log = start(&signer, &parts).unwrap();
+    let breaking = Breaking::over(LogStorage::in_memory());
+    let storage = breaking.storage();
+    let log = start(&signer, &storage).unwrap();
 
-    storage.stop_at(Some(Stop::JournalHasNoRoom));
+    breaking.stop_at(Some(Stop::JournalHasNoRoom));
     let refused = log.append(leaf("a")).await.unwrap_err();
-    storage.stop_at(None);
+    breaking.stop_at(None);
     let appended = log.append(leaf("b")).await.unwrap();
 
     assert_eq!(refused, AppendError::Overloaded);
@@ -578,34 +660,34 @@ async fn a_journal_without_room_refuses_and_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_state_that_is_lost_behind_or_wrong_is_made_anew() {
+async fn a_state_that_is_lost_behind_or_wrong_is_rebuilt() {
     let signer = TestSigner::new("log.example");
-    let full = memory();
+    let full = LogStorage::in_memory();
     let log = start(&signer, &full).unwrap();
     for i in 0..30 {
         log.append(leaf(&i.to_string())).await.unwrap();
     }
-    let (head, end) = full.journal.tail(LogId::RekorV2).last.unwrap();
+    let (head, end) = full.journal.tail(LogId::REKOR_V2).last.unwrap();
 
     let wrong = Arc::new(MemoryState::default());
     let mut change = StateChange {
         start: TreeSize::EMPTY,
         rows: Vec::new(),
-        places: Vec::new(),
-        keys: Vec::new(),
+        positions: Vec::new(),
         head: (*head_with(&head, 31)).clone(),
         end,
     };
-    wrong.apply(LogId::RekorV2, &change).unwrap();
+    wrong.apply(LogId::REKOR_V2, &change).unwrap();
     let behind = Arc::new(MemoryState::default());
     change.head = head.clone();
-    behind.apply(LogId::RekorV2, &change).unwrap();
+    behind.apply(LogId::REKOR_V2, &change).unwrap();
     for state in [Arc::new(MemoryState::default()), wrong, behind] {
-        let parts = Parts {
+        let storage = LogStorage {
             journal: Arc::clone(&full.journal),
+            index: Arc::<MemoryState>::clone(&state),
             state,
         };
-        let log = start(&signer, &parts).unwrap();
+        let log = start(&signer, &storage).unwrap();
 
         assert_eq!(*log.head(), head);
         assert_eq!(log.health(), Health::Ok);
@@ -625,26 +707,30 @@ fn head_with(head: &SignedHead, size: u64) -> Arc<SignedHead> {
 #[tokio::test]
 async fn a_journal_that_is_behind_a_head_this_log_signed_is_only_read() {
     let signer = TestSigner::new("log.example");
-    let full = memory();
+    let full = LogStorage::in_memory();
     let log = start(&signer, &full).unwrap();
     let old_journal = Arc::new(MemoryJournal::default());
     for i in 0..9 {
         log.append(leaf(&i.to_string())).await.unwrap();
         if i == 5 {
             full.journal
-                .replay(LogId::RekorV2, None, &mut |batch, _| {
-                    old_journal.commit(LogId::RekorV2, &batch).unwrap();
+                .replay(LogId::REKOR_V2, None, &mut |batch, _| {
+                    let last = old_journal.tail(LogId::REKOR_V2).last;
+                    let expected = last.as_ref().map(|(head, _)| head);
+                    old_journal
+                        .commit(LogId::REKOR_V2, expected, &batch)
+                        .unwrap();
                     ControlFlow::Continue(())
                 })
                 .unwrap();
         }
     }
 
-    let parts = Parts {
+    let storage = LogStorage {
         journal: old_journal,
-        state: Arc::clone(&full.state),
+        ..full
     };
-    let log = start(&signer, &parts).unwrap();
+    let log = start(&signer, &storage).unwrap();
 
     assert_eq!(log.health(), Health::ReadOnly { missing: 3 });
     let refused = log.append(leaf("new")).await.unwrap_err();
@@ -655,26 +741,35 @@ async fn a_journal_that_is_behind_a_head_this_log_signed_is_only_read() {
 }
 
 #[tokio::test]
-async fn a_log_signed_by_another_key_is_not_taken_up() {
-    let parts = memory();
-    let log = start(&TestSigner::new("log.example"), &parts).unwrap();
+async fn a_log_signed_by_another_key_does_not_start() {
+    let storage = LogStorage::in_memory();
+    let log = start(&TestSigner::new("log.example"), &storage).unwrap();
     log.append(leaf("a")).await.unwrap();
     log.drain().await;
 
-    let error = start(&TestSigner::new("log.example"), &parts).err();
+    let error = start(&TestSigner::new("log.example"), &storage).err();
 
-    assert!(matches!(error, Some(StartError::Stranger { size: 1, .. })));
+    assert!(matches!(
+        error,
+        Some(StartError::WrongSigner { size: 1, .. })
+    ));
 }
 
 #[tokio::test]
 async fn the_time_of_heads_never_goes_back() {
-    let parts = memory();
+    let storage = LogStorage::in_memory();
     let signer = TestSigner::new("log.example");
     let clock = Arc::new(TestClock::default());
     let begin = |clock: &Arc<TestClock>| {
-        let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-        let signer: Arc<dyn HeadSigner> = Arc::clone(&signer) as _;
-        Log::start(LogId::Ct, signer, clock, parts.clone(), Limits::default()).unwrap()
+        Log::start(
+            LogId::CT,
+            Arc::<TestSigner>::clone(&signer),
+            Arc::<TestClock>::clone(clock),
+            storage.clone(),
+            Limits::default(),
+            stored_keys,
+        )
+        .unwrap()
     };
     clock.0.store(5_000, Ordering::Relaxed);
     let log = begin(&clock);
@@ -690,8 +785,8 @@ async fn the_time_of_heads_never_goes_back() {
 }
 
 #[tokio::test]
-async fn draining_answers_whoever_waits_and_lets_nobody_in() {
-    let log = start(&TestSigner::new("log.example"), &memory()).unwrap();
+async fn draining_answers_queued_leaves_and_accepts_no_more() {
+    let log = memory_log();
     let waiting: Vec<_> = (0..50)
         .map(|i| tokio::spawn(append_owned(log.clone(), i.to_string())))
         .collect();
@@ -714,30 +809,30 @@ async fn append_owned(log: Log, text: String) -> Result<Appended, AppendError> {
     log.append(leaf(&text)).await
 }
 
-/// The parts of a log with these leaves, one head for each.
-async fn history(signer: &Arc<TestSigner>, leaves: &[&str]) -> Parts {
-    let parts = memory();
-    let log = start(signer, &parts).unwrap();
+/// The storage of a log with these leaves, one head for each.
+async fn history(signer: &Arc<TestSigner>, leaves: &[&str]) -> LogStorage {
+    let storage = LogStorage::in_memory();
+    let log = start(signer, &storage).unwrap();
     for text in leaves {
         log.append(leaf(text)).await.unwrap();
     }
     log.drain().await;
-    parts
+    storage
 }
 
 #[tokio::test]
-async fn a_state_that_proves_another_and_longer_tree_is_not_made_anew() {
+async fn a_state_that_proves_a_different_and_longer_tree_is_not_rebuilt() {
     let signer = TestSigner::new("log.example");
-    let parts = Parts {
+    let storage = LogStorage {
         journal: history(&signer, &["a", "x", "y"]).await.journal,
-        state: history(&signer, &["a", "b", "c", "d", "e"]).await.state,
+        ..history(&signer, &["a", "b", "c", "d", "e"]).await
     };
 
     for _ in 0..2 {
-        let error = start(&signer, &parts).err();
+        let error = start(&signer, &storage).err();
 
         let proof = Some(StartError::Recover(RecoverError::Longer {
-            log: LogId::RekorV2,
+            log: LogId::REKOR_V2,
             size: 3,
             known: 5,
         }));
@@ -746,15 +841,15 @@ async fn a_state_that_proves_another_and_longer_tree_is_not_made_anew() {
 }
 
 #[tokio::test]
-async fn a_journal_that_went_another_way_than_a_signed_head_is_a_fork_at_every_start() {
+async fn a_journal_that_contradicts_a_signed_head_is_a_fork_at_every_start() {
     let signer = TestSigner::new("log.example");
-    let parts = Parts {
+    let storage = LogStorage {
         journal: history(&signer, &["a", "x", "y", "z"]).await.journal,
-        state: history(&signer, &["a", "b"]).await.state,
+        ..history(&signer, &["a", "b"]).await
     };
 
     for _ in 0..2 {
-        let error = start(&signer, &parts).err();
+        let error = start(&signer, &storage).err();
 
         assert!(
             matches!(
@@ -767,27 +862,197 @@ async fn a_journal_that_went_another_way_than_a_signed_head_is_a_fork_at_every_s
 }
 
 #[tokio::test]
-async fn a_state_that_claims_to_have_read_on_but_has_fewer_entries_is_made_anew() {
+async fn a_state_that_claims_to_have_read_further_but_has_fewer_entries_is_rebuilt() {
     let signer = TestSigner::new("log.example");
-    let journal = history(&signer, &["a", "b", "c"]).await.journal;
-    let state = history(&signer, &["a"]).await.state;
-    let (head, _) = state.head(LogId::RekorV2).unwrap().unwrap();
+    let storage = LogStorage {
+        journal: history(&signer, &["a", "b", "c"]).await.journal,
+        ..history(&signer, &["a"]).await
+    };
+    let (head, _) = storage.state.head(LogId::REKOR_V2).unwrap().unwrap();
     let change = StateChange {
         start: head.size,
         rows: Vec::new(),
-        places: Vec::new(),
-        keys: Vec::new(),
+        positions: Vec::new(),
         head,
-        end: JournalEnd {
-            segment: 9,
-            offset: 9,
-        },
+        end: JournalCursor([9; 8]),
     };
-    state.apply(LogId::RekorV2, &change).unwrap();
+    storage.state.apply(LogId::REKOR_V2, &change).unwrap();
 
-    let log = start(&signer, &Parts { journal, state }).unwrap();
+    let log = start(&signer, &storage).unwrap();
     let appended = log.append(leaf("d")).await.unwrap();
 
     assert_eq!(appended.index.get(), 3);
     assert_included(b"d", &appended);
+}
+
+#[test]
+fn a_log_has_one_name_and_a_number_without_a_name_is_a_log_too() {
+    let names = [LogId::CT, LogId::REKOR_V2, LogId::REKOR_V1].map(|log| log.to_string());
+    assert_eq!(names, ["ct", "rekor-v2", "rekor-v1"]);
+    let unknown = LogId::from_number(7);
+    assert_eq!(
+        (unknown.number(), unknown.to_string()),
+        (7, "log-7".to_owned())
+    );
+    assert_eq!(LogId::from_number(1), LogId::CT);
+}
+
+#[tokio::test]
+async fn of_two_writers_of_one_log_the_second_stops_and_a_restart_recovers_it() {
+    let storage = LogStorage::in_memory();
+    let signer = TestSigner::new("log.example");
+    let one = start(&signer, &storage).unwrap();
+    // A process of its own has a state of its own.
+    let other_storage = LogStorage {
+        journal: Arc::clone(&storage.journal),
+        ..LogStorage::in_memory()
+    };
+    let other = start(&signer, &other_storage).unwrap();
+    one.append(leaf("a")).await.unwrap();
+
+    let refused = other.append(leaf("b")).await.unwrap_err();
+
+    assert_eq!(refused, AppendError::Stopped);
+    other.failed().await;
+    other.drain().await;
+    let other = start(&signer, &other_storage).unwrap();
+    let again = other.append(leaf("b")).await.unwrap();
+    assert_eq!(again.index, LeafIndex::new(1));
+    assert_included(b"b", &again);
+    let refused = one.append(leaf("c")).await.unwrap_err();
+    assert_eq!(refused, AppendError::Stopped);
+}
+
+#[tokio::test]
+async fn a_search_finds_every_leaf_that_was_acknowledged_before_it() {
+    let log = memory_log();
+    let mut handles = Vec::new();
+    for writer in 0..4 {
+        let log = log.clone();
+        handles.push(tokio::spawn(async move {
+            for i in 0..100 {
+                let text = format!("leaf {i} of {writer}");
+                let appended = log.append(found_by(&["all", &text], &text)).await.unwrap();
+                let found = search(&log, &text, None, 9);
+                assert_eq!(found, [appended.index.get()]);
+                let found = search(&log, "all", Some(appended.index.get() + 1), 1);
+                assert_eq!(found, [appended.index.get()]);
+            }
+        }));
+    }
+    for handle in handles {
+        handle.await.unwrap();
+    }
+    assert_eq!(search(&log, "all", None, 999).len(), 400);
+}
+
+#[tokio::test]
+async fn the_keys_of_one_leaf_are_indexed_in_bounded_writes() {
+    let breaking = Breaking::over(LogStorage::in_memory());
+    let storage = breaking.storage();
+    let signer = TestSigner::new("log.example");
+    let log = start(&signer, &storage).unwrap();
+    let keys: Vec<_> = (0..8192_u32)
+        .map(|i| Sha256::of(&i.to_be_bytes()))
+        .collect();
+    for text in ["one", "two"] {
+        let keys = keys.clone();
+        log.append(Leaf { keys, ..leaf(text) }).await.unwrap();
+    }
+
+    for key in keys.iter().step_by(1000) {
+        let found = log.search(key, None, 9).unwrap();
+        assert_eq!(found, [LeafIndex::new(1), LeafIndex::new(0)]);
+    }
+    assert_eq!(*breaking.largest_write.lock().unwrap(), 1024);
+
+    log.drain().await;
+    storage.index.clear(LogId::REKOR_V2).unwrap();
+    let log = start(&signer, &storage).unwrap();
+    assert_eq!(log.search(&keys[0], None, 9).unwrap().len(), 2);
+    assert_eq!(*breaking.largest_write.lock().unwrap(), 1024);
+}
+
+#[tokio::test]
+async fn a_log_whose_index_cannot_be_written_fails_and_the_next_start_continues_it() {
+    for stop in Stop::FATAL_IN_INDEX {
+        let breaking = Breaking::over(LogStorage::in_memory());
+        let storage = breaking.storage();
+        let signer = TestSigner::new("log.example");
+        let log = start(&signer, &storage).unwrap();
+        log.append(found_by(&["key"], "a")).await.unwrap();
+        assert_eq!(search(&log, "key", None, 9), [0]);
+
+        breaking.stop_at(Some(stop));
+        log.append(found_by(&["key"], "b")).await.unwrap();
+        log.failed().await;
+        let refused = log.append(leaf("c")).await.unwrap_err();
+        assert_eq!(refused, AppendError::Stopped, "{stop:?}");
+        let unanswered = log.search(&Sha256::of(b"key"), None, 9);
+        assert_eq!(unanswered, Err(ReadError::Storage), "{stop:?}");
+        log.drain().await;
+        assert_eq!(log.health(), Health::Failed);
+        breaking.stop_at(None);
+
+        let log = start(&signer, &storage).unwrap();
+        assert_eq!(search(&log, "key", None, 9), [1, 0], "{stop:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_leaf_that_cannot_be_read_ends_the_index_and_not_the_log() {
+    let breaking = Breaking::over(LogStorage::in_memory());
+    let storage = breaking.storage();
+    let signer = TestSigner::new("log.example");
+    let log = start(&signer, &storage).unwrap();
+    log.append(found_by(&["key"], "a")).await.unwrap();
+    log.drain().await;
+    storage.index.clear(LogId::REKOR_V2).unwrap();
+
+    breaking.stop_at(Some(Stop::LeafUnreadable));
+    let log = start(&signer, &storage).unwrap();
+    let unanswered = log.search(&Sha256::of(b"key"), None, 9);
+    log.append(found_by(&["key"], "b")).await.unwrap();
+
+    assert_eq!(unanswered, Err(ReadError::Storage));
+    assert_eq!(log.health(), Health::Ok);
+    assert_eq!(log.head().size.get(), 2);
+}
+
+#[tokio::test]
+async fn a_read_only_log_is_indexed_and_keeps_an_index_of_more_than_it_has() {
+    let signer = TestSigner::new("log.example");
+    let full = LogStorage::in_memory();
+    let log = start(&signer, &full).unwrap();
+    let old_journal = Arc::new(MemoryJournal::default());
+    for i in 0..3 {
+        let text = i.to_string();
+        log.append(found_by(&["key"], &text)).await.unwrap();
+        if i == 1 {
+            full.journal
+                .replay(LogId::REKOR_V2, None, &mut |batch, _| {
+                    let last = old_journal.tail(LogId::REKOR_V2).last;
+                    let expected = last.as_ref().map(|(head, _)| head);
+                    let log = LogId::REKOR_V2;
+                    old_journal.commit(log, expected, &batch).unwrap();
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+        }
+    }
+    log.drain().await;
+    let old = LogStorage {
+        journal: old_journal,
+        ..full.clone()
+    };
+
+    let log = start(&signer, &old).unwrap();
+    assert_eq!(log.health(), Health::ReadOnly { missing: 1 });
+    assert_eq!(search(&log, "key", None, 9), [1, 0]);
+    log.drain().await;
+    assert_eq!(full.index.indexed(LogId::REKOR_V2), Ok(TreeSize::new(3)));
+
+    full.index.clear(LogId::REKOR_V2).unwrap();
+    let log = start(&signer, &old).unwrap();
+    assert_eq!(search(&log, "key", None, 9), [1, 0]);
 }

@@ -1,25 +1,57 @@
-//! A port: small facts that must survive, kept through the same journal as the logs.
-//!
-//! Accounts, the timestamp authority's floor and the like are facts: a key, a value, a table.
+//! The port for small facts that must survive: accounts, the timestamp authority's floor, the trust
+//! repository. A fact is a key and a value in a table; the journal that stores the logs stores it too.
 
-/// Which family a fact belongs to; its number stands in stored records and never changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Table {
-    /// Accounts of the embedded issuer, by e-mail address
-    Account,
-    /// The last second the timestamp authority has spoken for
-    TimestampFloor,
-    /// The trust repository: its metadata and files
-    TrustRepository,
+macro_rules! tables {
+    ($($(#[$doc:meta])* $table:ident = $number:literal,)+) => {
+        /// A family of facts. Stored records contain its number, so a number never changes its meaning
+        /// and is never assigned twice.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Table {
+            $($(#[$doc])* $table = $number,)+
+        }
+
+        impl Table {
+            pub(crate) const ALL: &[Self] = &[$(Self::$table,)+];
+        }
+    };
 }
 
-/// Why a fact could not be kept or read.
+tables! {
+    /// Accounts of the embedded issuer, by e-mail address
+    Account = 1,
+    /// The last second for which the timestamp authority issued a token
+    TimestampFloor = 2,
+    /// The trust repository: its metadata and files
+    TrustRepository = 3,
+}
+
+impl Table {
+    pub(crate) const fn number(self) -> u8 {
+        self as u8
+    }
+
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|table| table.number() == number)
+    }
+}
+
+/// Why a fact could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The journal is behind the last signed checkpoint, so nothing may be written
+    /// The journal lacks what was once signed, so nothing may be written.
     #[error("the store is read-only")]
     ReadOnly,
-    /// Storage failed; its own words are in the log
+    /// Key and value together exceed the limit.
+    #[error("the record has {bytes} bytes; the limit is {limit}")]
+    TooLarge {
+        /// Length of key and value.
+        bytes: usize,
+        /// The most that is stored.
+        limit: usize,
+    },
+    /// Storage failed and has logged the cause.
     #[error("the store could not be read or written")]
     Storage,
 }
@@ -27,21 +59,21 @@ pub enum LedgerError {
 /// Keys and values of a table, in the order of the keys.
 pub(crate) type Facts = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Where facts are kept. Calls block on storage; callers choose the thread.
+/// Stores facts. Calls block on storage; callers choose the thread.
 pub trait Ledger: Send + Sync {
-    /// Sets a fact. Durable on return: it would survive a power cut.
+    /// Sets a fact. On return it would survive a power cut.
     ///
     /// # Errors
     /// See [`LedgerError`].
     fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError>;
 
-    /// Removes a fact, if there is one. Durable on return.
+    /// Removes a fact, if there is one. On return it would stay removed after a power cut.
     ///
     /// # Errors
     /// See [`LedgerError`].
     fn remove(&self, table: Table, key: &[u8]) -> Result<(), LedgerError>;
 
-    /// The fact under a key.
+    /// The value under a key.
     ///
     /// # Errors
     /// See [`LedgerError`].
@@ -52,4 +84,51 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// See [`LedgerError`].
     fn scan(&self, table: Table) -> Result<Facts, LedgerError>;
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A ledger in memory, for tests.
+    #[derive(Debug, Default)]
+    pub(crate) struct MemoryLedger {
+        facts: Mutex<BTreeMap<(Table, Vec<u8>), Vec<u8>>>,
+    }
+
+    impl Ledger for MemoryLedger {
+        fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
+            let mut facts = self.facts.lock().unwrap();
+            facts.insert((table, key.to_vec()), value.to_vec());
+            Ok(())
+        }
+
+        fn remove(&self, table: Table, key: &[u8]) -> Result<(), LedgerError> {
+            self.facts.lock().unwrap().remove(&(table, key.to_vec()));
+            Ok(())
+        }
+
+        fn load(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+            let facts = self.facts.lock().unwrap();
+            Ok(facts.get(&(table, key.to_vec())).cloned())
+        }
+
+        fn scan(&self, table: Table) -> Result<Facts, LedgerError> {
+            let facts = self.facts.lock().unwrap();
+            let of_table = facts.iter().filter(|((of, _), _)| *of == table);
+            let facts = of_table.map(|((_, key), value)| (key.clone(), value.clone()));
+            Ok(facts.collect())
+        }
+    }
+
+    #[test]
+    fn every_table_is_found_by_its_number_and_no_number_is_used_twice() {
+        for table in Table::ALL {
+            assert_eq!(Table::from_number(table.number()), Some(*table));
+        }
+        assert_eq!(Table::from_number(0), None);
+    }
 }

@@ -1,21 +1,15 @@
-//! How numbers and heads are written in stored records: big-endian, lengths before bytes.
+//! Numbers and heads in stored records: integers are big-endian, a length precedes its bytes.
 
 use crate::log::SignedHead;
-use crate::log::port::JournalEnd;
+use crate::log::port::JournalCursor;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::time::UnixTime;
 
-/// Reads fields off the front of a record. Every method answers none where the record is too short.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+/// Reads fields from the front of a record. Every method returns none if the record is too short.
+pub(super) struct FieldReader<'a>(pub(super) &'a [u8]);
 
-impl<'a> Fields<'a> {
-    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
+impl<'a> FieldReader<'a> {
     pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -34,17 +28,16 @@ impl<'a> Fields<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// Bytes behind their length in 32 bits.
+    /// Bytes after their length in 32 bits.
     pub(super) fn counted(&mut self) -> Option<&'a [u8]> {
         let count = usize::try_from(self.u32()?).ok()?;
-        self.bytes(count)
+        let (bytes, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(bytes)
     }
 
-    pub(super) fn end(&mut self) -> Option<JournalEnd> {
-        Some(JournalEnd {
-            segment: self.u32()?,
-            offset: self.u32()?,
-        })
+    pub(super) fn cursor(&mut self) -> Option<JournalCursor> {
+        self.array().map(JournalCursor)
     }
 
     pub(super) fn head(&mut self) -> Option<SignedHead> {
@@ -62,16 +55,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Writes bytes behind their length in 32 bits. Nothing that is stored is longer.
+/// Writes bytes after their length in 32 bits. No stored field is longer.
 pub(super) fn put_counted(out: &mut Vec<u8>, bytes: &[u8]) {
     let count = u32::try_from(bytes.len()).expect("stored fields have less than 4 GiB");
     out.extend_from_slice(&count.to_be_bytes());
     out.extend_from_slice(bytes);
-}
-
-pub(super) fn put_end(out: &mut Vec<u8>, end: JournalEnd) {
-    out.extend_from_slice(&end.segment.to_be_bytes());
-    out.extend_from_slice(&end.offset.to_be_bytes());
 }
 
 pub(super) fn put_head(out: &mut Vec<u8>, head: &SignedHead) {

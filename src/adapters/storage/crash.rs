@@ -1,12 +1,10 @@
-//! Crashes and damage, in process: every acknowledged entry is there again, every checkpoint ever
-//! seen is consistent with every later one, or the store says what is wrong and where
-//! (robustness T06, T10 to T12, T14).
+//! Crashes and damage, in process: after each, every acknowledged entry exists and every checkpoint ever
+//! seen is consistent with every later one, or the store says what is wrong and where.
 
 mod damage;
 mod fixture;
 mod torn;
 
-use crate::protocol::merkle::proof::verify_consistency;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,21 +12,33 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 
+use super::audit::Report;
 use super::*;
-use crate::log::tests::{TestClock, TestSigner, assert_included, leaf};
-use crate::log::{AppendError, Health, Leaf, Limits, Log, SignedHead, StartError};
+use crate::log::tests::{TestClock, TestSigner, assert_included, leaf, start};
+use crate::log::{
+    AppendError, HeadSigner, Health, Leaf, Limits, Log, PublishedHead, StartError, stored_keys,
+};
 use crate::protocol::bytes::Sha256;
+use crate::protocol::merkle::proof::verify_consistency;
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 
-/// A store, and what its clients remember of it.
+fn fsck(dir: &Path, signers: &[Arc<dyn HeadSigner>]) -> Result<Report, OpenError> {
+    super::fsck(dir, signers, |_| stored_keys)
+}
+
+fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
+    super::rebuild(dir, |_| stored_keys)
+}
+
+/// A store, and what its clients have seen of it.
 struct Store {
     dir: TempDir,
     signer: Arc<TestSigner>,
     options: Options,
-    /// How a leaf is made of its text.
+    /// Makes a leaf of its text.
     leaf: fn(&str) -> Leaf,
     acknowledged: Vec<(String, u64)>,
-    heads: Vec<Arc<SignedHead>>,
+    heads: Vec<PublishedHead>,
 }
 
 impl Store {
@@ -69,13 +79,7 @@ impl Store {
     }
 
     fn start(&self, storage: &Storage) -> Result<Log, StartError> {
-        Log::start(
-            LogId::RekorV2,
-            Arc::clone(&self.signer) as _,
-            Arc::new(TestClock::default()),
-            storage.parts(),
-            Limits::default(),
-        )
+        start(&self.signer, &storage.log_storage())
     }
 
     /// Starts the store, appends `count` leaves of `bytes` bytes, all at once, and closes it.
@@ -96,7 +100,7 @@ impl Store {
         drop(storage);
     }
 
-    /// Starts a store and demands that nothing that was acknowledged is missing from it.
+    /// Starts a store and checks that nothing that was acknowledged is missing from it.
     async fn check(&self, dir: &Path) -> Result<(), String> {
         let (storage, log) = self.start_at(dir)?;
         if log.health() != Health::Ok {
@@ -108,7 +112,7 @@ impl Store {
         self.check_log(&log);
         log.drain().await;
         drop((log, storage));
-        let signer: Arc<dyn crate::log::HeadSigner> = Arc::clone(&self.signer) as _;
+        let signer: Arc<dyn HeadSigner> = Arc::clone(&self.signer) as _;
         let report = fsck(dir, &[signer]).unwrap();
         assert!(report.is_clean(), "{report}");
         Ok(())
@@ -144,7 +148,7 @@ impl Store {
 
 /// A leaf with two search keys: one that others have too, and one of its own.
 fn found_leaf(text: &str) -> Leaf {
-    let mut keys = vec![Sha256::of(b"everyone's"), Sha256::of(text.as_bytes())];
+    let mut keys = vec![Sha256::of(b"shared"), Sha256::of(text.as_bytes())];
     keys.sort_unstable();
     Leaf { keys, ..leaf(text) }
 }
@@ -168,7 +172,7 @@ fn length(path: &Path) -> u64 {
 }
 
 #[tokio::test]
-async fn a_store_is_opened_again_as_it_was() {
+async fn a_store_is_reopened_as_it_was() {
     let mut store = Store::new();
     for _ in 0..5 {
         store.append(7, 20).await;
@@ -184,11 +188,12 @@ async fn two_logs_and_the_ledger_share_a_journal_over_many_segments() {
     store.options.segment_bytes = 5_000;
     let (storage, log) = store.start_at(store.path()).unwrap();
     let ct = Log::start(
-        LogId::Ct,
+        LogId::CT,
         TestSigner::new("ct.example"),
         Arc::new(TestClock::default()),
-        storage.parts(),
+        storage.log_storage(),
         Limits::default(),
+        stored_keys,
     )
     .unwrap();
     let ledger = storage.ledger();
@@ -230,7 +235,7 @@ async fn a_second_process_is_refused() {
 }
 
 #[tokio::test]
-async fn audit_and_rebuild_do_not_make_a_store_where_there_is_none() {
+async fn audit_and_rebuild_do_not_create_a_store() {
     let dir = tempfile::tempdir().unwrap();
 
     let audited = fsck(dir.path(), &[]);

@@ -9,110 +9,85 @@ use crate::log::{LogId, RecoverError};
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A file or folder could not be read or written
     #[error("{}: {source}", .path.display())]
-    Io {
-        /// Which one.
-        path: PathBuf,
-        /// The system's own words.
-        source: io::Error,
-    },
-    /// Another process has the store open
-    #[error("{} is held by another process: is the server running?", .0.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{} is locked by another process: is the server running?", .0.display())]
     Locked(PathBuf),
-    /// The store was written by a newer release
+    /// A newer release wrote the store.
     #[error("the {what} has version {found}; this release reads up to {supported}")]
     Newer {
         /// `journal` or `state`.
         what: &'static str,
-        /// The version in the store.
         found: u32,
-        /// The last version that is known here.
+        /// The last version that this release knows.
         supported: u32,
     },
-    /// A record is not what was once acknowledged
+    /// A record is not what was once acknowledged.
     #[error(
         "segment {segment} of the journal is damaged at byte {offset}{entry}: \
          restore it from a backup"
     )]
     Damaged {
-        /// The segment's number.
         segment: u32,
         /// Where the damaged or missing record begins.
         offset: u32,
-        /// The entry that is in it, if it can be told.
         entry: DamagedEntry,
     },
-    /// There is no journal where there must be one
+    /// There is no journal in a directory that must have one.
     #[error("{} is missing: restore it from a backup", .0.display())]
     NoJournal(PathBuf),
-    /// A segment before the last one is not there
+    /// A segment before the last one is missing.
     #[error("segment {0} of the journal is missing: restore it from a backup")]
     MissingSegment(u32),
-    /// A segment's length is not the one that the next segment remembers
+    /// A segment does not have the length that the next segment's header names.
     #[error("segment {segment} of the journal has {actual} bytes; it was closed with {expected}")]
     SegmentLength {
-        /// The segment's number.
         segment: u32,
-        /// The length it was closed with.
         expected: u32,
-        /// The length it has.
         actual: u64,
     },
-    /// A segment or the head file belongs to another journal
+    /// A segment or the head file belongs to another journal.
     #[error("{} belongs to another journal", .0.display())]
     Foreign(PathBuf),
-    /// The head file and the journal name different roots for one size
+    /// Head file and journal have different roots for one size.
     #[error(
-        "the journal holds another tree of {size} entries of the {log} \
-         than the one that was signed last"
+        "the journal's tree of {size} entries of log {log} is not the one that was signed last: \
+         restore the right journal"
     )]
-    Forked {
-        /// Which log.
-        log: LogId,
-        /// The size of both trees.
-        size: u64,
-    },
-    /// The state knows of entries that the journal lacks, so it must not be set aside
+    Forked { log: LogId, size: u64 },
+    /// The state has entries that the journal lacks. It proves that, so it must not be set aside.
     #[error(
         "the journal lacks {entries} entries that the state in {} proves were written: restore the \
          right journal",
         .state.display()
     )]
-    Behind {
-        /// How many.
-        entries: u64,
-        /// Where the state is.
-        state: PathBuf,
-    },
-    /// No identity could be drawn for a new journal
-    #[error("the operating system gave no randomness")]
+    Behind { entries: u64, state: PathBuf },
+    /// A new journal needs a random identity.
+    #[error("the operating system has no randomness")]
     NoRandomness,
-    /// The state could not be made anew
-    #[error("the state could not be made anew: {0}")]
+    #[error("the state could not be rebuilt: {0}")]
     State(String),
-    /// The state could not be brought up to the journal
     #[error(transparent)]
     Recover(#[from] RecoverError),
 }
 
-/// The entry in a damaged record, if the record is a leaf's and says so much.
+/// The entry in a damaged record, if the record is a leaf's and its index can be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DamagedEntry(pub Option<(LogId, u64)>);
 
 impl fmt::Display for DamagedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some((log, index)) => write!(f, ", in entry {index} of the {log}"),
+            Some((log, index)) => write!(f, ", in entry {index} of log {log}"),
             None => Ok(()),
         }
     }
 }
 
 impl OpenError {
-    /// Whether the store itself is at fault, so that trying again cannot help. A full disk, or
-    /// another process that holds the store, pass.
-    pub const fn is_damage(&self) -> bool {
+    /// Whether the store itself is at fault, so that another attempt cannot help. A full disk, or
+    /// another process that has the store open, is not.
+    pub(crate) const fn is_damage(&self) -> bool {
         match self {
             Self::Io { .. } | Self::Locked(_) | Self::NoRandomness | Self::State(_) => false,
             Self::Recover(error) => error.is_damage(),
@@ -127,7 +102,7 @@ impl OpenError {
         }
     }
 
-    /// For `map_err`: an I/O error with the path it is about.
+    /// For `map_err`: an I/O error with the path that it is about.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| Self::Io {
             path: path.to_owned(),
@@ -142,15 +117,14 @@ mod tests {
     use crate::log::port::{JournalError, StateError};
 
     #[test]
-    fn what_may_pass_by_itself_is_no_damage() {
+    fn only_errors_of_the_store_itself_are_damage() {
         let full = OpenError::io(Path::new("x"))(io::ErrorKind::StorageFull.into());
         let unwritten = OpenError::Recover(RecoverError::State(StateError));
         for passing in [full, unwritten, OpenError::Locked(PathBuf::new())] {
             assert!(!passing.is_damage(), "{passing}");
         }
         let damaged = JournalError::Damaged {
-            segment: 1,
-            offset: 8,
+            place: "segment 1, byte 8".to_owned(),
         };
         let damaged = OpenError::Recover(RecoverError::Journal(damaged));
         for lasting in [damaged, OpenError::MissingSegment(1)] {

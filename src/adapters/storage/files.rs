@@ -1,11 +1,11 @@
-//! Files that only their owner may read, and directories whose entries survive.
+//! Files that only their owner may read, and directories whose entries survive a power cut.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Makes a directory that only its owner may enter, if it is not there.
+/// Creates a directory that only its owner may enter, if it does not exist.
 pub(super) fn make_private_dir(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -20,7 +20,7 @@ pub(super) fn make_private_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file for reading and writing, made with mode 0600 if it is not there.
+/// Opens a file for reading and writing. Creates it with mode 0600 if it does not exist.
 pub(super) fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
@@ -31,7 +31,7 @@ pub(super) fn open_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Makes the directory's entries survive a power cut.
+/// Makes the entries of a directory survive a power cut.
 pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

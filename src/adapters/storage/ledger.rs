@@ -1,4 +1,4 @@
-//! The ledger: facts go into the journal first and then into the state.
+//! The ledger: a fact goes into the journal first and then into the state.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
@@ -7,10 +7,10 @@ use super::error::OpenError;
 use super::journal::{Entry, FileJournal};
 use super::sled::SledState;
 use crate::log::RecoverError;
-use crate::log::port::{JournalError, StateError};
+use crate::log::port::{CommitError, StateError};
 use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
 
-/// Longer keys and values are refused: facts are small.
+/// Maximum length of a fact's key and value together, in bytes.
 const MAX_FACT: usize = 64 << 10;
 
 /// The ledger on disk.
@@ -18,7 +18,7 @@ const MAX_FACT: usize = 64 << 10;
 pub(crate) struct FileLedger {
     journal: Arc<FileJournal>,
     state: Arc<SledState>,
-    /// Held over journal and state, so that both see facts in one order.
+    /// Locked during both writes of a fact, so that journal and state have facts in one order.
     order: Mutex<()>,
 }
 
@@ -28,10 +28,10 @@ impl FileLedger {
         journal: Arc<FileJournal>,
         state: Arc<SledState>,
     ) -> Result<Self, OpenError> {
-        let ahead = catch_up(&journal, &state).map_err(OpenError::Recover)?;
-        if ahead {
-            tracing::error!("ledger.read_only: the journal lacks facts that were acknowledged");
-            journal.hold([]);
+        if state_is_ahead_after_replay(&journal, &state)? {
+            let reason = "the journal lacks facts that were acknowledged";
+            tracing::error!(reason, "ledger.read_only");
+            journal.set_read_only([]);
         }
         Ok(Self {
             journal,
@@ -41,36 +41,43 @@ impl FileLedger {
     }
 
     fn set(&self, table: Table, key: &[u8], value: Option<&[u8]>) -> Result<(), LedgerError> {
-        if key.len().saturating_add(value.map_or(0, <[u8]>::len)) > MAX_FACT {
-            return Err(LedgerError::Storage);
+        let bytes = key.len() + value.map_or(0, <[u8]>::len);
+        if bytes > MAX_FACT {
+            return Err(LedgerError::TooLarge {
+                bytes,
+                limit: MAX_FACT,
+            });
         }
         let Ok(_order) = self.order.lock() else {
-            // Whoever held it panicked, sled for one, and may have left a fact in the journal that
-            // the state lacks. The next fact would hide that from every later start.
+            // A panic under the lock, in sled for example, may have left a fact in the journal that the
+            // state lacks. The next fact would hide that from every later start.
             self.journal.stop();
             return Err(LedgerError::Storage);
         };
         let (fact, end) = self.journal.commit_fact(table, key, value)?;
         self.state.apply_fact(&fact, end).map_err(|error| {
-            // CRASH: the journal has the fact and the state has not; only a restart mends that.
+            // CRASH: the journal has the fact and the state does not; only a restart repairs that.
             self.journal.stop();
             error.into()
         })
     }
 }
 
-/// Replays the facts that the state lacks. Answers whether the state has more than the journal.
-fn catch_up(journal: &FileJournal, state: &SledState) -> Result<bool, RecoverError> {
-    let (wanted, _) = journal.facts();
+/// Replays the facts that the state lacks. Returns whether the state has more facts than the journal.
+fn state_is_ahead_after_replay(
+    journal: &FileJournal,
+    state: &SledState,
+) -> Result<bool, RecoverError> {
+    let total = journal.facts();
     let (number, from) = match state.facts() {
-        Ok((number, _)) if number > wanted => return Ok(true),
-        Ok((number, from)) if from.is_some() || wanted == 0 => (number, from),
+        Ok((number, _)) if number > total => return Ok(true),
+        Ok((number, from)) if from.is_some() || total == 0 => (number, from),
         _ => {
             state.clear_facts()?;
             (0, None)
         }
     };
-    if number == wanted {
+    if number == total {
         return Ok(false);
     }
     let mut result = Ok(());
@@ -87,10 +94,10 @@ fn catch_up(journal: &FileJournal, state: &SledState) -> Result<bool, RecoverErr
     Ok(false)
 }
 
-impl From<JournalError> for LedgerError {
-    fn from(error: JournalError) -> Self {
+impl From<CommitError> for LedgerError {
+    fn from(error: CommitError) -> Self {
         match error {
-            JournalError::ReadOnly => Self::ReadOnly,
+            CommitError::ReadOnly => Self::ReadOnly,
             _ => Self::Storage,
         }
     }
@@ -129,7 +136,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn after_a_panic_between_journal_and_state_only_a_restart_goes_on() {
+    async fn after_a_panic_between_journal_and_state_only_a_restart_continues() {
         let dir = tempfile::tempdir().unwrap();
         let storage = open(dir.path(), Options::default()).unwrap();
         let ledger = Arc::clone(&storage.ledger);
@@ -140,7 +147,7 @@ mod tests {
                 .journal
                 .commit_fact(Table::Account, b"b", Some(b"2"))
                 .unwrap();
-            panic!("told to panic");
+            panic!("as the test demands");
         });
         assert!(broken.join().is_err());
 
@@ -152,5 +159,21 @@ mod tests {
         let storage = open(dir.path(), Options::default()).unwrap();
         let found = storage.ledger().load(Table::Account, b"b").unwrap();
         assert_eq!(found.as_deref(), Some(&b"2"[..]));
+    }
+
+    #[test]
+    fn a_fact_that_is_too_large_is_refused_with_its_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open(dir.path(), Options::default()).unwrap().ledger();
+
+        ledger
+            .put(Table::Account, b"key", &vec![0; MAX_FACT - 3])
+            .unwrap();
+        let refused = ledger.put(Table::Account, b"key", &vec![0; MAX_FACT - 2]);
+
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "the record has 65537 bytes; the limit is 65536"
+        );
     }
 }

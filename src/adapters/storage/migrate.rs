@@ -1,4 +1,4 @@
-//! Bringing a state to the version that this release writes. The steps are in `migrations/`.
+//! Migrating a state to the version that this release writes. The steps are in `migrations/`.
 
 #[path = "../../../migrations/m0001_initial_layout.rs"]
 mod m0001_initial_layout;
@@ -10,9 +10,10 @@ use super::sled::key;
 /// The version of the state that this release writes.
 pub(super) const VERSION: u32 = 2;
 
-/// A step: the version it leads to, what it does, and the doing.
 struct Step {
+    /// The version to which the step leads.
     version: u32,
+    /// What the step does, for the log.
     sentence: &'static str,
     up: fn(&::sled::Db) -> ::sled::Result<()>,
 }
@@ -30,26 +31,19 @@ const STEPS: [Step; 2] = [
     },
 ];
 
-/// Why a state is not at this release's version.
+/// Why a state could not be migrated.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MigrateError {
-    /// A newer release has written it
+    /// A newer release wrote the state.
     #[error("the state has version {found}; this release reads up to {supported}")]
-    Newer {
-        /// The version in the store.
-        found: u32,
-        /// The last version that is known here.
-        supported: u32,
-    },
-    /// The version is not a number
-    #[error("the state's version cannot be read")]
+    Newer { found: u32, supported: u32 },
+    #[error("the state's version is not a number")]
     Malformed,
-    /// sled failed
     #[error(transparent)]
     Sled(#[from] ::sled::Error),
 }
 
-/// Runs the steps that a state lacks, one after the other, noting each. A new state has version 0.
+/// Runs the steps that a state lacks, one after the other, and records each. A new state has version 0.
 ///
 /// # Errors
 /// A newer state is refused before anything is written.
@@ -90,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_state_is_brought_to_this_version_and_a_newer_one_is_left_alone() {
+    fn a_new_state_is_migrated_to_this_version_and_a_newer_one_is_refused_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let db = ::sled::open(dir.path()).unwrap();
 
@@ -106,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_with_content_but_without_version_is_no_state_of_ours() {
+    fn a_state_with_content_but_without_a_version_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let db = ::sled::open(dir.path()).unwrap();
         db.insert(b"x", b"y").unwrap();

@@ -1,7 +1,7 @@
-//! Where things are kept: the journal, which is the truth, and the state that is built from it.
+//! The store: the journal, and the state that is built from it.
 //!
 //! ```text
-//! <data>/lock       held by the process that has the store open
+//! <data>/lock       locked by the process that has the store open
 //! <data>/journal/   segments and the head file
 //! <data>/state/     sled; state.broken-<n> are states that were set aside
 //! ```
@@ -12,8 +12,6 @@ mod error;
 mod files;
 pub(crate) mod journal;
 mod ledger;
-#[cfg(test)]
-pub(crate) mod memory;
 mod migrate;
 mod sled;
 
@@ -22,6 +20,7 @@ mod contract;
 #[cfg(test)]
 mod crash;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -33,16 +32,16 @@ pub(crate) use self::journal::FileJournal;
 pub(crate) use self::ledger::FileLedger;
 pub(crate) use self::sled::SledState;
 use crate::log::port::{Journal as _, State as _};
-use crate::log::{LogId, Parts, rebuild_state};
+use crate::log::{LogId, LogStorage, SearchKeys, rebuild_state};
 use crate::protocol::merkle::TreeSize;
 use crate::services::ledger::Ledger;
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How much sled may keep in memory, in bytes.
+    /// Size of sled's cache, in bytes.
     pub cache_bytes: u64,
-    /// How long a segment of the journal may become, in bytes.
+    /// Length beyond which a segment of the journal is not extended, in bytes.
     pub segment_bytes: u32,
 }
 
@@ -55,7 +54,7 @@ impl Default for Options {
     }
 }
 
-/// An open store. No other process can open it until the last part of it is dropped.
+/// An open store. No other process can open it until everything that uses it is dropped.
 #[derive(Clone, Debug)]
 pub struct Storage {
     journal: Arc<FileJournal>,
@@ -65,11 +64,8 @@ pub struct Storage {
 
 impl Storage {
     /// What a log is started with.
-    pub fn parts(&self) -> Parts {
-        Parts {
-            journal: Arc::clone(&self.journal) as _,
-            state: Arc::clone(&self.state) as _,
-        }
+    pub(crate) fn log_storage(&self) -> LogStorage {
+        log_storage(&self.journal, &self.state)
     }
 
     /// The ledger.
@@ -77,37 +73,44 @@ impl Storage {
         Arc::clone(&self.ledger) as _
     }
 
-    /// Which journal it is.
-    pub fn journal_id(&self) -> JournalId {
+    pub(crate) fn journal_id(&self) -> JournalId {
         JournalId(self.journal.instance())
     }
 
-    /// Whether the journal is behind what was once signed, so that nothing can be written.
-    pub fn is_read_only(&self) -> bool {
+    /// Whether the journal lacks what was once signed, so that nothing can be written.
+    pub(crate) fn is_read_only(&self) -> bool {
         self.journal.is_read_only()
     }
 
-    /// Whether no log has ever been started on the store.
-    pub fn is_new(&self) -> bool {
+    /// Whether no log was ever started on the store.
+    pub(crate) fn is_new(&self) -> bool {
         self.journal.is_new()
     }
 
-    /// Lets nothing be written any more, by any log or the ledger, because the journal lacks so many
-    /// entries of these logs: what were written now would be lost with the right journal's return.
-    pub fn hold(&self, missing: impl IntoIterator<Item = (LogId, u64)>) {
-        self.journal.hold(missing);
+    /// Refuses every further write, of any log and of the ledger, because the journal lacks these
+    /// numbers of entries: anything written now would be lost when the right journal is restored.
+    pub(crate) fn set_read_only(&self, missing: impl IntoIterator<Item = (LogId, u64)>) {
+        self.journal.set_read_only(missing);
     }
 
-    /// Waits until it cannot be told what of the store would survive, for ever if that never
-    /// happens. The process must then end.
-    pub async fn failed(&self) {
+    /// Waits until only a restart can tell what of the store would survive; pending while that is not
+    /// so. The process must then end.
+    pub(crate) async fn failed(&self) {
         self.journal.failed().await;
     }
 }
 
-/// The random number that a journal is given when it is made.
+fn log_storage(journal: &Arc<FileJournal>, state: &Arc<SledState>) -> LogStorage {
+    LogStorage {
+        journal: Arc::clone(journal) as _,
+        state: Arc::clone(state) as _,
+        index: Arc::clone(state) as _,
+    }
+}
+
+/// The random number that a journal gets when it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JournalId([u8; 16]);
+pub(crate) struct JournalId([u8; 16]);
 
 impl fmt::Display for JournalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,13 +118,13 @@ impl fmt::Display for JournalId {
     }
 }
 
-/// Opens the store in a data directory, or makes one where there is none. Logs bring their own part
-/// of the state up to date when they start.
+/// Opens the store in a data directory, or creates one if there is none. A log brings its own part of
+/// the state up to date when it starts.
 ///
 /// # Errors
 /// See [`OpenError`].
 pub fn open(dir: &Path, options: Options) -> Result<Storage, OpenError> {
-    let (journal, state) = open_parts(dir, options)?;
+    let (journal, state) = open_journal_and_state(dir, options)?;
     Ok(Storage {
         ledger: Arc::new(FileLedger::open(Arc::clone(&journal), Arc::clone(&state))?),
         journal,
@@ -129,7 +132,7 @@ pub fn open(dir: &Path, options: Options) -> Result<Storage, OpenError> {
     })
 }
 
-fn open_parts(
+fn open_journal_and_state(
     dir: &Path,
     options: Options,
 ) -> Result<(Arc<FileJournal>, Arc<SledState>), OpenError> {
@@ -139,11 +142,15 @@ fn open_parts(
     Ok((Arc::new(journal), Arc::new(state)))
 }
 
-/// Sets the state aside and makes it anew from the journal. Returns the size of each log.
+/// Sets the state aside and rebuilds it from the journal, search indices included. `search_keys` gives
+/// the keys by which a log's leaves are found. Returns the size of each log in the journal.
 ///
 /// # Errors
 /// See [`OpenError`].
-pub(crate) fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
+pub(crate) fn rebuild(
+    dir: &Path,
+    search_keys: impl Fn(LogId) -> SearchKeys,
+) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
     require_store(dir)?;
     let lock = lock(dir)?;
     let options = Options::default();
@@ -156,13 +163,10 @@ pub(crate) fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
     let state = sled::open(&state_dir, journal.instance(), options.cache_bytes)?;
     let (journal, state) = (Arc::new(journal), Arc::new(state));
     FileLedger::open(Arc::clone(&journal), Arc::clone(&state))?;
-    let parts = Parts {
-        journal,
-        state: Arc::clone(&state) as _,
-    };
     let mut sizes = Vec::new();
-    for log in LogId::ALL {
-        sizes.push((log, rebuild_state(log, &parts)?));
+    for log in journal.logs() {
+        let storage = log_storage(&journal, &state);
+        sizes.push((log, rebuild_state(log, storage, search_keys(log))?));
     }
     state
         .flush()
@@ -170,37 +174,41 @@ pub(crate) fn rebuild(dir: &Path) -> Result<Vec<(LogId, TreeSize)>, OpenError> {
     Ok(sizes)
 }
 
-/// A state that knows more than the journal is the only proof that the journal is an old copy.
-/// Without it the logs would go on from there, and sign other trees of sizes that they have signed.
+/// Refuses to set aside a state that has more than the journal, because it is the only proof that the
+/// journal is an old copy. Without it the logs would continue from there, and sign different trees of
+/// sizes that they have signed already.
 fn refuse_lost_proof(dir: &Path, journal: &FileJournal, options: Options) -> Result<(), OpenError> {
+    let behind = |entries| OpenError::Behind {
+        entries,
+        state: dir.to_owned(),
+    };
     let state = sled::open(dir, journal.instance(), options.cache_bytes)?;
-    for log in LogId::ALL {
-        let size = journal
-            .tail(log)
-            .last
-            .map_or(0, |(head, _)| head.size.get());
+    for log in all_logs(journal, &state) {
+        let tail = journal.tail(log).last;
+        let size = tail.map_or(0, |(head, _)| head.size.get());
+        // A head that cannot be read proves nothing.
         let known = state.head(log).ok().flatten();
         let known = known.map_or(0, |(head, _)| head.size.get());
-        if known > size {
-            return Err(OpenError::Behind {
-                entries: known.saturating_sub(size),
-                state: dir.to_owned(),
-            });
+        if let Some(entries) = known.checked_sub(size).filter(|entries| *entries > 0) {
+            return Err(behind(entries));
         }
     }
     let known = state.facts().map_or(0, |(number, _)| number);
-    let (facts, _) = journal.facts();
-    if known > facts {
-        return Err(OpenError::Behind {
-            entries: known.saturating_sub(facts),
-            state: dir.to_owned(),
-        });
+    match known.checked_sub(journal.facts()) {
+        Some(facts @ 1..) => Err(behind(facts)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// Refuses a directory without a store, lest a mistyped path becomes a new store, or a lost journal
-/// a second history.
+/// Every log of which journal or state know.
+fn all_logs(journal: &FileJournal, state: &SledState) -> BTreeSet<LogId> {
+    let mut logs = journal.logs();
+    logs.extend(state.logs().unwrap_or_default());
+    logs
+}
+
+/// Refuses a directory without a store: a mistyped path must not become a new store, and a lost journal
+/// must not be replaced by an empty one.
 ///
 /// # Errors
 /// There is no journal.
@@ -220,13 +228,13 @@ fn state_dir(dir: &Path) -> PathBuf {
     dir.join("state")
 }
 
-/// Takes the store for this process. The lock goes with the process, however it ends.
+/// Locks the store for this process. The system releases the lock however the process ends.
 fn lock(dir: &Path) -> Result<File, OpenError> {
     files::make_private_dir(dir).map_err(OpenError::io(dir))?;
     let path = dir.join("lock");
     let file = files::open_private(&path).map_err(OpenError::io(&path))?;
     match file.try_lock() {
-        // CRASH: what a killed start has made may have its name in memory only.
+        // CRASH: what a killed start has created may have its name in memory only.
         Ok(()) => files::sync_dir(dir)
             .map(|()| file)
             .map_err(OpenError::io(dir)),

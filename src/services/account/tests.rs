@@ -1,31 +1,7 @@
 use crate::services::account::secret::MAX_SECRET_LENGTH;
-use std::sync::Mutex;
 
 use super::*;
-
-/// Facts in memory, under one table.
-#[derive(Default)]
-pub(crate) struct MemoryLedger(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
-
-impl Ledger for MemoryLedger {
-    fn put(&self, _: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
-        self.0.lock().unwrap().insert(key.to_vec(), value.to_vec());
-        Ok(())
-    }
-
-    fn remove(&self, _: Table, key: &[u8]) -> Result<(), LedgerError> {
-        self.0.lock().unwrap().remove(key);
-        Ok(())
-    }
-
-    fn load(&self, _: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-
-    fn scan(&self, _: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
-        Ok(self.0.lock().unwrap().clone().into_iter().collect())
-    }
-}
+pub(crate) use crate::services::ledger::testing::MemoryLedger;
 
 struct Noon;
 

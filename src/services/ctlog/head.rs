@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::log::HeadSigner;
 use crate::protocol::bytes::Sha256;
-use crate::protocol::keys::{SigningFailed, SigningKey};
+use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::note::{NoteError, TreeHeadKey, UnverifiedNote};
 use crate::protocol::time::UnixTime;
@@ -31,7 +31,7 @@ impl CtHeadSigner {
         &self.head_key
     }
 
-    pub(super) const fn key(&self) -> &Arc<SigningKey> {
+    pub(super) const fn signing_key(&self) -> &Arc<SigningKey> {
         &self.key
     }
 }
@@ -39,6 +39,14 @@ impl CtHeadSigner {
 impl HeadSigner for CtHeadSigner {
     fn origin(&self) -> &str {
         self.head_key.origin()
+    }
+
+    fn key(&self) -> &PublicKey {
+        self.head_key.key()
+    }
+
+    fn log_id(&self) -> Sha256 {
+        self.head_key.key().fingerprint()
     }
 
     fn sign(&self, size: TreeSize, root: &Sha256, time: UnixTime) -> Result<String, SigningFailed> {

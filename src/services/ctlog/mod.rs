@@ -95,6 +95,7 @@ impl Classify for CtReadError {
             | Self::SizeOrder
             | Self::OutOfRange(_) => ErrorClass::Invalid,
             Self::UnknownHash | Self::UnknownIssuer => ErrorClass::NotFound,
+            Self::Read(ReadError::IndexBehind { .. }) => ErrorClass::Busy,
             Self::Read(_) | Self::Head(_) => ErrorClass::Internal,
         }
     }
@@ -108,6 +109,7 @@ impl Classify for CtReadError {
             | Self::OutOfRange(_) => "outside-tree",
             Self::UnknownHash => "unknown-leaf",
             Self::UnknownIssuer => "unknown-issuer",
+            Self::Read(ReadError::IndexBehind { .. }) => "index-behind",
             Self::Read(_) | Self::Head(_) => "log-unreadable",
         }
     }
@@ -119,7 +121,7 @@ impl CtLog {
     pub(crate) fn new(log: Log, signer: &CtHeadSigner, chain: Vec<Certificate>) -> Self {
         Self {
             log,
-            key: Arc::clone(signer.key()),
+            key: Arc::clone(signer.signing_key()),
             head_key: signer.head_key().clone(),
             issuers: Issuers::new(chain),
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::{CtLog, CtSubmitError};
-use crate::log::{Leaf, Unnumbered};
+use crate::log::{IndexTooLarge, Leaf};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::UnixTime;
@@ -45,7 +45,7 @@ impl CtLog {
             extra: precert_chain_entry(precertificate.der, precertificate.chain)?,
             keys: issuers.clone(),
         };
-        let appended = self.log.append_with(leaf, place).await?;
+        let appended = self.log.append_with_index(leaf, place).await?;
         self.issuers.record(issuers);
         // CRASH: signed only now, so that no SCT exists for an entry that could be lost.
         let sct = SignedCertificateTimestamp::sign_at(
@@ -63,8 +63,8 @@ impl CtLog {
 
 /// An entry has the time of the first head that contains it. Head times never decrease, and RFC 6962
 /// §3.5 requires a head to be at least as recent as every SCT of its tree.
-fn place(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), Unnumbered> {
-    place_leaf(&mut leaf.data, time, index).map_err(|_| Unnumbered)
+fn place(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), IndexTooLarge> {
+    place_leaf(&mut leaf.data, time, index).map_err(|_| IndexTooLarge)
 }
 
 /// Certificates above the logged ones, which data tiles name by fingerprint alone (C2SP

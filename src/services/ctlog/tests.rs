@@ -2,8 +2,7 @@ use crate::protocol::merkle::proof::verify_consistency;
 use std::time::Duration;
 
 use super::*;
-use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
-use crate::log::{Leaf, Limits, LogId, Parts};
+use crate::log::{Leaf, Limits, LogId, LogStorage, stored_keys};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::KeyAlgorithm;
 use crate::protocol::merkle::{
@@ -37,11 +36,15 @@ fn log_under(clock: Arc<dyn Clock>, ca: &TestAuthority) -> CtLog {
 pub(crate) fn log_of(clock: Arc<dyn Clock>, chain: Vec<Certificate>, limits: Limits) -> CtLog {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let signer = Arc::new(CtHeadSigner::new("log.example/ct", Arc::new(key)).unwrap());
-    let parts = Parts {
-        journal: Arc::new(MemoryJournal::default()),
-        state: Arc::new(MemoryState::default()),
-    };
-    let engine = Log::start(LogId::Ct, Arc::clone(&signer) as _, clock, parts, limits).unwrap();
+    let engine = Log::start(
+        LogId::CT,
+        Arc::clone(&signer) as _,
+        clock,
+        LogStorage::in_memory(),
+        limits,
+        stored_keys,
+    )
+    .unwrap();
     CtLog::new(engine, &signer, chain)
 }
 
@@ -345,4 +348,9 @@ fn a_failure_that_is_not_the_clients_is_never_blamed_on_it() {
     ] {
         assert_eq!(CtSubmitError::from(error).class(), class);
     }
+    let behind = ReadError::IndexBehind {
+        indexed: 1,
+        size: 2,
+    };
+    assert_eq!(CtReadError::from(behind).class(), ErrorClass::Busy);
 }

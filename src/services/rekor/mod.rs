@@ -5,13 +5,11 @@ mod first_entry;
 mod signer;
 pub(crate) mod v1;
 
-use std::sync::Arc;
-
 pub(crate) use first_entry::{FirstEntry, FirstEntryError};
 pub(crate) use signer::CheckpointSigner;
 
 use crate::classify::{Classify, ErrorClass};
-use crate::log::{AppendError, Leaf, Log, SignedHead};
+use crate::log::{AppendError, Leaf, Log, PublishedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::{DsseError, Entry, EntryError};
 use crate::protocol::merkle::LeafIndex;
@@ -37,7 +35,7 @@ pub(crate) struct LoggedEntry {
     /// The inclusion proof from the leaf to `head`.
     pub proof: Vec<Sha256>,
     /// A published head that contains the entry.
-    pub head: Arc<SignedHead>,
+    pub head: PublishedHead,
 }
 
 /// Why an entry was not logged.
@@ -92,7 +90,7 @@ impl SignatureLog {
             log_key_id: self.key_id,
             kind,
             body,
-            proof: appended.proof,
+            proof: appended.inclusion_proof(),
             head: appended.head,
         })
     }

@@ -3,7 +3,7 @@
 use super::v1::TreeId;
 use crate::log::HeadSigner;
 use crate::protocol::bytes::Sha256;
-use crate::protocol::keys::{SigningFailed, SigningKey};
+use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::note::{Checkpoint, NoteError, NoteKey, UnverifiedNote, sign_checkpoint_of};
 use crate::protocol::time::UnixTime;
@@ -59,6 +59,14 @@ impl CheckpointSigner {
 impl HeadSigner for CheckpointSigner {
     fn origin(&self) -> &str {
         &self.origin
+    }
+
+    fn key(&self) -> &PublicKey {
+        self.note_key.key()
+    }
+
+    fn log_id(&self) -> Sha256 {
+        *self.note_key.hash()
     }
 
     fn sign(&self, size: TreeSize, root: &Sha256, _: UnixTime) -> Result<String, SigningFailed> {

@@ -1,7 +1,8 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
 use crate::adapters::system::SystemClock;
-use crate::log::{HeadSigner, Limits, LogId, Parts};
+use crate::log::{HeadSigner, Limits, LogId, LogStorage, stored_keys};
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{TreeSize, leaf_hash, root_from_inclusion};
@@ -13,14 +14,12 @@ pub(crate) fn memory_log() -> (SignatureLog, Arc<CheckpointSigner>) {
     let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
     let signer = Arc::new(CheckpointSigner::v2(key, "rekor.example").unwrap());
     let log = Log::start(
-        LogId::RekorV2,
+        LogId::REKOR_V2,
         Arc::clone(&signer) as Arc<dyn HeadSigner>,
         Arc::new(SystemClock),
-        Parts {
-            journal: Arc::new(MemoryJournal::default()),
-            state: Arc::new(MemoryState::default()),
-        },
+        LogStorage::in_memory(),
         Limits::default(),
+        stored_keys,
     )
     .unwrap();
     (SignatureLog::new(log, *signer.note_key().hash()), signer)

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::{RequestError, V1Error, entry_path};
 use crate::adapters::http::refusal::{Refusal, SchemaFault};
 use crate::classify::{Classify as _, ErrorClass};
+use crate::log::ReadError;
 use crate::protocol::entry::v1::ProposalError;
 use crate::protocol::json;
 
@@ -72,6 +73,9 @@ impl From<V1Error> for Refusal {
             | V1Error::Size { .. }
             | V1Error::TreeId(_) => Self::invalid("invalid", &error),
             V1Error::Append(append) => Self::of_class(append.class(), append.code(), &error),
+            V1Error::Read(read @ ReadError::IndexBehind { .. }) => {
+                Self::of_class(read.class(), read.code(), &error)
+            }
             V1Error::Signing(_) | V1Error::Read(_) => {
                 tracing::error!(cause = ?error, "request.failed");
                 Self::internal(&error)

@@ -456,8 +456,16 @@ async fn browsers_of_every_origin_may_ask() {
 #[test]
 fn errors_have_the_status_and_headers_that_clients_look_at() {
     let answer = |error: V1Error| Refusal::from(error).render(ErrorFormat::OpenApi);
-    for error in [AppendError::Overloaded, AppendError::Stopped] {
-        let response = answer(V1Error::Append(error));
+    let behind = ReadError::IndexBehind {
+        indexed: 1,
+        size: 2,
+    };
+    for error in [
+        V1Error::Append(AppendError::Overloaded),
+        V1Error::Append(AppendError::Stopped),
+        V1Error::Read(behind),
+    ] {
+        let response = answer(error);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers().get("retry-after").unwrap(), "1");
     }

@@ -1,5 +1,4 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
@@ -14,7 +13,7 @@ use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::tsp::testing::{NOON, TestTsa};
 use crate::protocol::tsp::verify_response;
 use crate::services::authority::Authority;
-use crate::services::ledger::{Ledger, LedgerError, Table};
+use crate::services::ledger::testing::MemoryLedger;
 use crate::services::roster::AuthorityRole;
 
 struct Noon;
@@ -22,29 +21,6 @@ struct Noon;
 impl Clock for Noon {
     fn now(&self) -> UnixTime {
         NOON
-    }
-}
-
-#[derive(Default)]
-struct MemoryLedger(Mutex<HashMap<Vec<u8>, Vec<u8>>>);
-
-impl Ledger for MemoryLedger {
-    fn put(&self, _: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
-        self.0.lock().unwrap().insert(key.to_vec(), value.to_vec());
-        Ok(())
-    }
-
-    fn remove(&self, _: Table, key: &[u8]) -> Result<(), LedgerError> {
-        self.0.lock().unwrap().remove(key);
-        Ok(())
-    }
-
-    fn load(&self, _: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-
-    fn scan(&self, _: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
-        Err(LedgerError::Storage)
     }
 }
 

@@ -4,6 +4,7 @@ use super::torn::open_journal;
 use super::*;
 use crate::adapters::storage::audit::Difference;
 use crate::adapters::storage::error::DamagedEntry;
+use crate::log::port::JournalError;
 use crate::log::{ReadError, missing_entries};
 use crate::services::ledger::{LedgerError, Table};
 
@@ -62,11 +63,11 @@ async fn one_flipped_bit_is_refused_with_the_name_of_the_entry() {
         let OpenError::Damaged { entry, .. } = error else {
             panic!("{error}");
         };
-        assert_eq!(entry, DamagedEntry(Some((LogId::RekorV2, index))));
+        assert_eq!(entry, DamagedEntry(Some((LogId::REKOR_V2, index))));
         assert!(
             error
                 .to_string()
-                .contains(&format!("entry {index} of the signature log"))
+                .contains(&format!("entry {index} of log rekor-v2"))
         );
     }
 }
@@ -107,8 +108,8 @@ async fn damage_in_a_closed_segment_is_found_by_the_audit() {
 
     assert!(!report.is_clean());
     assert!(matches!(
-        report.differences[0],
-        Difference::Journal(crate::log::port::JournalError::Damaged { segment: 1, .. })
+        &report.differences[0],
+        Difference::Journal(JournalError::Damaged { place }) if place.starts_with("segment 1,")
     ));
     fs::remove_file(store.segment()).unwrap();
     let missing = open_journal(store.path());
@@ -139,7 +140,7 @@ async fn an_older_copy_of_the_journal_is_only_read_and_says_what_is_missing() {
     log.drain().await;
     drop((storage, log));
     let report = fsck(store.path(), &[]).unwrap();
-    assert_eq!(report.missing, [(LogId::RekorV2, 11)]);
+    assert_eq!(report.missing, [(LogId::REKOR_V2, 11)]);
 }
 
 #[tokio::test]
@@ -178,11 +179,7 @@ async fn the_audit_names_what_the_state_has_wrong() {
     let ledger = storage.ledger();
     ledger.put(Table::Account, b"a", b"1").unwrap();
     drop((ledger, storage));
-    let db = ::sled::Config::new()
-        .path(state_dir(store.path()))
-        .segment_size(2 << 20)
-        .open()
-        .unwrap();
+    let db = sled_state(&store);
     let hash = leaf_hash(store.acknowledged[9].0.as_bytes());
     db.remove([&[b'i', 2][..], hash.as_bytes()].concat())
         .unwrap();
@@ -226,6 +223,142 @@ async fn the_audit_names_what_the_state_has_wrong() {
     store.check(store.path()).await.unwrap();
 }
 
+/// The state as sled has it.
+fn sled_state(store: &Store) -> ::sled::Db {
+    ::sled::Config::new()
+        .path(state_dir(store.path()))
+        .segment_size(2 << 20)
+        .open()
+        .unwrap()
+}
+
+/// The index cursor of the log, as sled has it.
+fn cursor(indexed: u64) -> Vec<u8> {
+    [&[1][..], &indexed.to_be_bytes()].concat()
+}
+
+#[tokio::test]
+async fn an_index_that_lags_is_no_damage_and_the_audit_says_by_how_much() {
+    let mut store = Store::new();
+    store.append(70, 50).await;
+    let db = sled_state(&store);
+    assert_eq!(db.get(b"c\x02").unwrap().unwrap(), cursor(70));
+    db.insert(b"c\x02", cursor(60)).unwrap();
+    let key = Sha256::of(store.acknowledged[65].0.as_bytes());
+    let lagging = [&[b's', 2][..], key.as_bytes(), &65_u64.to_be_bytes()].concat();
+    assert!(db.remove(lagging).unwrap().is_some());
+    drop(db);
+
+    let report = fsck(store.path(), &[]).unwrap();
+    assert!(report.is_clean() && report.behind.is_empty(), "{report}");
+    assert_eq!(report.index_behind, [(LogId::REKOR_V2, 10)]);
+    let text = report.to_string();
+    assert!(
+        text.contains("rekor-v2: the search index lacks the last 10 entries"),
+        "{text}"
+    );
+
+    // The log indexes them when it runs.
+    store.check(store.path()).await.unwrap();
+    let report = fsck(store.path(), &[]).unwrap();
+    assert_eq!(report.index_behind, []);
+}
+
+#[tokio::test]
+async fn a_state_of_an_earlier_release_has_no_index_cursor_and_is_indexed_from_the_first_leaf() {
+    let mut store = Store::new();
+    store.append(70, 50).await;
+    let db = sled_state(&store);
+    db.remove(b"c\x02").unwrap();
+    drop(db);
+    let report = fsck(store.path(), &[]).unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.index_behind, [(LogId::REKOR_V2, 70)]);
+
+    store.check(store.path()).await.unwrap();
+
+    assert_eq!(
+        sled_state(&store).get(b"c\x02").unwrap().unwrap(),
+        cursor(71)
+    );
+}
+
+#[tokio::test]
+async fn an_index_that_is_ahead_of_its_log_is_found_by_the_audit_and_built_again() {
+    let mut store = Store::new();
+    store.append(20, 50).await;
+    let db = sled_state(&store);
+    db.insert(b"c\x02", cursor(25)).unwrap();
+    drop(db);
+    let report = fsck(store.path(), &[]).unwrap();
+    let text = report.to_string();
+    assert!(
+        text.contains("rekor-v2: the search index has 25 entries; the state has 20"),
+        "{text}"
+    );
+
+    // Without the drop, the next five leaves would never be indexed.
+    store.append(6, 60).await;
+    store.check(store.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rebuild_builds_the_index_too() {
+    let mut store = Store::new();
+    store.append(70, 50).await;
+
+    let sizes = rebuild(store.path()).unwrap();
+
+    assert_eq!(sizes, [(LogId::REKOR_V2, TreeSize::new(70))]);
+    let report = fsck(store.path(), &[]).unwrap();
+    assert!(
+        report.is_clean() && report.index_behind.is_empty(),
+        "{report}"
+    );
+    assert_eq!(
+        sled_state(&store).get(b"c\x02").unwrap().unwrap(),
+        cursor(70)
+    );
+}
+
+#[tokio::test]
+async fn a_log_without_a_name_is_rebuilt_and_audited_like_the_others() {
+    let mut store = Store::new();
+    store.append(3, 50).await;
+    let unknown = LogId::from_number(7);
+    let storage = open(store.path(), Options::default()).unwrap();
+    let log = Log::start(
+        unknown,
+        TestSigner::new("unknown.example"),
+        Arc::new(TestClock::default()),
+        storage.log_storage(),
+        Limits::default(),
+        stored_keys,
+    )
+    .unwrap();
+    log.append(found_leaf("of a log without a name"))
+        .await
+        .unwrap();
+    log.drain().await;
+    drop((log, storage));
+
+    let sizes = rebuild(store.path()).unwrap();
+    let report = fsck(store.path(), &[]).unwrap();
+
+    let expected = [
+        (LogId::REKOR_V2, TreeSize::new(3)),
+        (unknown, TreeSize::new(1)),
+    ];
+    assert_eq!(sizes, expected);
+    assert!(report.is_clean(), "{report}");
+    assert!(
+        report
+            .to_string()
+            .contains("log-7: 1 entries, 2 checkpoints"),
+        "{report}"
+    );
+}
+
 #[tokio::test]
 async fn a_state_that_proves_what_is_missing_is_not_set_aside_by_a_rebuild() {
     let mut store = Store::new();
@@ -245,7 +378,7 @@ async fn a_state_that_proves_what_is_missing_is_not_set_aside_by_a_rebuild() {
 }
 
 #[tokio::test]
-async fn a_ledger_that_proves_what_is_missing_holds_the_logs_too() {
+async fn a_ledger_that_proves_what_is_missing_makes_the_logs_read_only() {
     let mut store = Store::new();
     store.append(4, 50).await;
     let older = store.copy_journal();
@@ -262,7 +395,7 @@ async fn a_ledger_that_proves_what_is_missing_holds_the_logs_too() {
 }
 
 #[tokio::test]
-async fn a_journal_in_doubt_is_told_though_no_log_was_writing() {
+async fn a_journal_in_doubt_is_reported_although_no_log_was_writing() {
     let store = Store::new();
     let (storage, log) = store.start_at(store.path()).unwrap();
     assert!(futures_util::FutureExt::now_or_never(storage.failed()).is_none());
@@ -274,7 +407,7 @@ async fn a_journal_in_doubt_is_told_though_no_log_was_writing() {
 }
 
 #[tokio::test]
-async fn an_empty_folder_in_the_journals_place_is_no_store() {
+async fn an_empty_folder_in_place_of_the_journal_is_not_a_store() {
     let mut store = Store::new();
     store.append(1, 50).await;
     fs::remove_dir_all(store.journal()).unwrap();
@@ -287,13 +420,20 @@ async fn an_empty_folder_in_the_journals_place_is_no_store() {
 }
 
 #[tokio::test]
-async fn an_old_copy_for_one_log_is_one_for_all() {
+async fn an_old_copy_for_one_log_makes_every_log_read_only() {
     let mut store = Store::new();
     store.append(4, 50).await;
-    let ct_signer: Arc<dyn crate::log::HeadSigner> = TestSigner::new("ct.example");
+    let ct_signer: Arc<dyn HeadSigner> = TestSigner::new("ct.example");
     let start_ct = |storage: &Storage| {
-        let (signer, clock) = (Arc::clone(&ct_signer), Arc::new(TestClock::default()));
-        Log::start(LogId::Ct, signer, clock, storage.parts(), Limits::default()).unwrap()
+        Log::start(
+            LogId::CT,
+            Arc::clone(&ct_signer),
+            Arc::new(TestClock::default()),
+            storage.log_storage(),
+            Limits::default(),
+            stored_keys,
+        )
+        .unwrap()
     };
     let append_to_ct = async |text| {
         let storage = open(store.path(), store.options).unwrap();
@@ -307,8 +447,8 @@ async fn an_old_copy_for_one_log_is_one_for_all() {
     copy_files(&journal_dir(older.path()), &store.journal());
 
     let storage = open(store.path(), store.options).unwrap();
-    let missing = missing_entries(LogId::Ct, ct_signer.as_ref(), &storage.parts());
-    storage.hold(missing.map(|missing| (LogId::Ct, missing)));
+    let missing = missing_entries(LogId::CT, ct_signer.as_ref(), storage.log_storage());
+    storage.set_read_only(missing.map(|missing| (LogId::CT, missing)));
     let log = store.start(&storage).unwrap();
 
     assert_eq!(missing, Some(1));

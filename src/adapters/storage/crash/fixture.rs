@@ -1,4 +1,4 @@
-//! Stores that released versions wrote: they open, they are whole, and they go on.
+//! Stores that released versions wrote: they open, pass the audit, and accept entries.
 
 use super::*;
 use crate::adapters::storage::migrate::VERSION;
@@ -8,7 +8,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/fixtures")
 }
 
-/// Writes the fixture of this version; run it by hand once, when a version is released:
+/// Writes the fixture of this version. Run it by hand once, when a version is released:
 /// `cargo test --lib write_the_fixture_of_this_version -- --ignored`
 #[tokio::test]
 #[ignore = "writes into the source tree"]
@@ -40,7 +40,7 @@ fn searchable() -> Leaf {
 }
 
 #[tokio::test]
-async fn the_stores_of_every_released_version_open_are_whole_and_go_on() {
+async fn the_stores_of_every_released_version_open_pass_the_audit_and_accept_entries() {
     let mut versions = 0;
     for version in fs::read_dir(fixtures()).unwrap() {
         let mut store = Store::with(TestSigner::from_known_seed("fixture.example"));

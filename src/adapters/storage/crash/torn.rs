@@ -1,6 +1,7 @@
-//! Power cuts: batches that were written in part, and tails that went missing.
+//! Power cuts: batches that were written in part, and ends that went missing.
 
 use super::*;
+use crate::adapters::storage::journal::record::End;
 use crate::log::tests::{Breaking, Stop};
 
 #[tokio::test]
@@ -24,11 +25,11 @@ async fn a_batch_that_was_torn_anywhere_before_it_was_acknowledged_leaves_no_tra
         let segment = journal.join("00000001.seg");
         cut(&segment, end);
         if end % 2 == 1 {
-            // What was not written may also be zeros, where the file's length came first.
+            // What was not written may also be zeros, if the file got its length first.
             cut(&segment, after);
         }
         let opened = open_journal(copy.path()).unwrap();
-        let kept = opened.tail(LogId::RekorV2).last.unwrap().0.size.get();
+        let kept = opened.tail(LogId::REKOR_V2).last.unwrap().0.size.get();
         drop(opened);
         let torn = fs::read(&segment).unwrap();
         assert!((20..=22).contains(&kept) && whole.starts_with(&torn));
@@ -44,7 +45,7 @@ pub(super) fn open_journal(dir: &Path) -> Result<FileJournal, OpenError> {
 }
 
 #[tokio::test]
-async fn an_acknowledged_tail_that_was_torn_off_is_put_back() {
+async fn an_acknowledged_end_that_was_torn_off_is_restored() {
     let mut store = Store::new();
     for _ in 0..3 {
         store.append(10, 700).await;
@@ -97,8 +98,8 @@ fn commits(dir: &Path) -> Vec<u64> {
     let journal = open_journal(dir).unwrap();
     let mut ends = Vec::new();
     journal
-        .replay(LogId::RekorV2, None, &mut |_, committed| {
-            ends.push(u64::from(committed.end.offset));
+        .replay(LogId::REKOR_V2, None, &mut |_, committed| {
+            ends.push(u64::from(End::from(committed.end).offset));
             std::ops::ControlFlow::Continue(())
         })
         .unwrap();
@@ -106,7 +107,7 @@ fn commits(dir: &Path) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_new_store_that_was_stopped_while_it_was_made_is_made_again() {
+async fn a_new_store_that_was_killed_while_it_was_created_is_created_again() {
     let store = Store::new();
     let journal = store.journal();
     fs::create_dir_all(&journal).unwrap();
@@ -120,7 +121,7 @@ async fn a_new_store_that_was_stopped_while_it_was_made_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_lost_head_file_is_made_anew_from_a_good_journal() {
+async fn a_lost_head_file_is_created_again_from_a_valid_journal() {
     let mut store = Store::new();
     store.append(10, 50).await;
     fs::remove_file(store.journal().join("heads")).unwrap();
@@ -131,7 +132,7 @@ async fn a_lost_head_file_is_made_anew_from_a_good_journal() {
 }
 
 #[tokio::test]
-async fn a_state_that_is_gone_cut_or_noise_is_made_anew() {
+async fn a_state_that_is_missing_cut_or_noise_is_rebuilt() {
     let mut store = Store::new();
     store.append(30, 50).await;
     let state = state_dir(store.path());
@@ -156,7 +157,7 @@ async fn a_state_that_is_gone_cut_or_noise_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_state_of_another_journal_is_not_believed() {
+async fn a_state_of_another_journal_is_not_used() {
     let (mut store, mut other) = (Store::new(), Store::new());
     store.append(5, 50).await;
     other.append(50, 50).await;
@@ -172,23 +173,37 @@ async fn a_store_that_breaks_off_at_any_step_of_a_commit_recovers_all_that_it_ac
         let mut store = Store::new();
         store.append(5, 50).await;
         let storage = open(store.path(), Options::default()).unwrap();
-        let parts = storage.parts();
-        let breaking = Arc::new(Breaking::over(parts.journal, parts.state));
-        let log = Log::start(
-            LogId::RekorV2,
-            Arc::clone(&store.signer) as _,
-            Arc::new(TestClock::default()),
-            breaking.parts(),
-            Limits::default(),
-        )
-        .unwrap();
+        let breaking = Breaking::over(storage.log_storage());
+        let log = start(&store.signer, &breaking.storage()).unwrap();
         breaking.stop_at(Some(stop));
 
         let refused = log.append(leaf("in doubt")).await.unwrap_err();
         log.failed().await;
+        log.drain().await;
         drop((log, breaking, storage));
 
         assert_eq!(refused, AppendError::Stopped);
+        store.check(store.path()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_breaks_off_at_any_step_finds_all_that_was_acknowledged_after_a_restart() {
+    for stop in Stop::FATAL_IN_INDEX {
+        let mut store = Store::new();
+        store.append(5, 50).await;
+        let storage = open(store.path(), Options::default()).unwrap();
+        let breaking = Breaking::over(storage.log_storage());
+        let log = start(&store.signer, &breaking.storage()).unwrap();
+        breaking.stop_at(Some(stop));
+
+        let appended = log.append(found_leaf("acknowledged")).await.unwrap();
+        log.failed().await;
+        log.drain().await;
+        drop((log, breaking, storage));
+
+        let acknowledged = ("acknowledged".to_owned(), appended.index.get());
+        store.acknowledged.push(acknowledged);
         store.check(store.path()).await.unwrap();
     }
 }

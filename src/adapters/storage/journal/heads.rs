@@ -1,9 +1,9 @@
-//! The head file: what was signed last, kept apart from the segments.
+//! The head file: what was signed last, stored apart from the segments.
 //!
-//! Two slots take turns, so that a torn write leaves the one before. A slot is written after the
-//! journal is durable and before anything is published; so whatever a client was ever told, the
-//! journal reaches at least as far as a good slot says. Besides the last note of every log a slot
-//! has a copy of the journal's last bytes, which mends a journal whose end was torn.
+//! Writes alternate between two slots, so that a torn write leaves the previous slot intact. A slot is
+//! written after the journal is durable and before anything is published: whatever a client has seen,
+//! the journal reaches at least as far as a valid slot says. In addition to the last note of every log a
+//! slot has a copy of the journal's last bytes, which restores a journal whose end was torn.
 //!
 //! ```text
 //! u32 CRC-32C of the rest | u32 length | payload
@@ -16,28 +16,30 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::adapters::storage::codec::{Fields, put_counted, put_end, put_head};
+use super::record::End;
+use crate::adapters::storage::codec::{FieldReader, put_counted, put_head};
 use crate::adapters::storage::files;
-use crate::log::port::JournalEnd;
+use crate::log::port::JournalCursor;
 use crate::log::{LogId, SignedHead};
 
 const SLOT: usize = 64 << 10;
 
-/// How many of the journal's last bytes a slot keeps.
+/// Maximum length of the copy of the journal's last bytes.
 pub(super) const TAIL: usize = 16 << 10;
 
 const FORMAT: u32 = 1;
 
-/// What a slot says.
+/// Content of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heads {
     pub(super) instance: [u8; 16],
+    /// Number of writes of the head file; the slot with the higher one is newer.
     pub(super) sequence: u64,
-    /// The journal reaches at least as far.
-    pub(super) end: JournalEnd,
+    /// Where the journal ended when the slot was written.
+    pub(super) end: End,
     pub(super) facts: u64,
     pub(super) heads: Vec<(LogId, SignedHead)>,
-    /// The bytes of the segment right before `end`.
+    /// The bytes of the segment immediately before `end`.
     pub(super) tail: Vec<u8>,
 }
 
@@ -47,12 +49,11 @@ pub(super) struct HeadFile {
     file: File,
 }
 
-/// Where the head file is.
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join("heads")
 }
 
-/// The newest slot that is good; none where there is no file or neither slot is.
+/// The newest valid slot. None if there is no file or neither slot is valid.
 pub(super) fn load(dir: &Path) -> io::Result<Option<Heads>> {
     let bytes = match std::fs::read(path(dir)) {
         Ok(bytes) => bytes,
@@ -66,10 +67,10 @@ pub(super) fn load(dir: &Path) -> io::Result<Option<Heads>> {
 }
 
 impl HeadFile {
-    /// Opens the file; makes it, with room for both slots, if it is not there.
+    /// Opens the file. Creates it, with room for both slots, if it does not exist.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
         let file = files::open_private(&path(dir))?;
-        // Bytes, not a hole: rewriting a slot must not fail for want of room.
+        // Bytes and not a hole: rewriting a slot must not fail for lack of disk space.
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
         if length < 2 * SLOT {
             file.write_all_at(
@@ -82,7 +83,7 @@ impl HeadFile {
         Ok(Self { file })
     }
 
-    /// Writes a slot, which survives on return.
+    /// Writes a slot, which survives a power cut on return.
     pub(super) fn write(&self, heads: &Heads) -> io::Result<()> {
         let slot = encode(heads);
         let at = if heads.sequence.is_multiple_of(2) {
@@ -101,15 +102,15 @@ fn encode(heads: &Heads) -> Vec<u8> {
     payload.extend_from_slice(&FORMAT.to_be_bytes());
     payload.extend_from_slice(&heads.instance);
     payload.extend_from_slice(&heads.sequence.to_be_bytes());
-    put_end(&mut payload, heads.end);
+    payload.extend_from_slice(&JournalCursor::from(heads.end).0);
     payload.extend_from_slice(&heads.facts.to_be_bytes());
     payload.push(u8::try_from(heads.heads.len()).expect("there are fewer than 256 logs"));
     for (log, head) in &heads.heads {
         payload.push(log.number());
         put_head(&mut payload, head);
     }
-    // Long notes leave less room for the copy; the file is good without it.
-    let room = SLOT.saturating_sub(payload.len().saturating_add(12));
+    // Long notes leave less room for the copy, or none. The slot is valid without it.
+    let room = SLOT.saturating_sub(payload.len() + 12);
     let skip = heads.tail.len().saturating_sub(room.min(TAIL));
     put_counted(&mut payload, heads.tail.get(skip..).unwrap_or_default());
     let mut slot = vec![0; 4];
@@ -122,26 +123,26 @@ fn encode(heads: &Heads) -> Vec<u8> {
 }
 
 fn parse(slot: &[u8]) -> Option<Heads> {
-    let mut fields = Fields(slot);
+    let mut fields = FieldReader(slot);
     let sum = fields.u32()?;
-    let length = usize::try_from(Fields(fields.0).u32()?).ok()?;
+    let length = usize::try_from(FieldReader(fields.0).u32()?).ok()?;
     if crc32c::crc32c(fields.0.get(..length.checked_add(4)?)?) != sum {
         return None;
     }
-    let mut fields = Fields(fields.counted()?);
+    let mut fields = FieldReader(fields.counted()?);
     if fields.u32()? != FORMAT {
         return None;
     }
     let mut heads = Heads {
         instance: fields.array()?,
         sequence: fields.u64()?,
-        end: fields.end()?,
+        end: fields.cursor()?.into(),
         facts: fields.u64()?,
         heads: Vec::new(),
         tail: Vec::new(),
     };
     for _ in 0..fields.u8()? {
-        let log = LogId::from_number(fields.u8()?)?;
+        let log = LogId::from_number(fields.u8()?);
         heads.heads.push((log, fields.head()?));
     }
     heads.tail = fields.counted()?.to_vec();
@@ -156,7 +157,7 @@ mod tests {
         Heads {
             instance: [7; 16],
             sequence,
-            end: JournalEnd {
+            end: End {
                 segment: 1,
                 offset: 50_000,
             },
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newer_slot_is_read_and_a_torn_one_leaves_the_one_before() {
+    fn the_newer_slot_is_read_and_a_torn_one_leaves_the_previous_slot() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(load(dir.path()).unwrap(), None);
         let file = HeadFile::open(dir.path()).unwrap();
@@ -182,11 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_holds_notes_of_any_size_that_a_note_may_have() {
+    fn a_slot_has_room_for_a_note_of_any_permitted_size() {
         let mut heads = heads(2);
         let note = "x".repeat(60 << 10);
         heads.heads.push((
-            LogId::Ct,
+            LogId::CT,
             SignedHead {
                 size: crate::protocol::merkle::TreeSize::new(1),
                 root: crate::protocol::merkle::empty_root(),

@@ -1,10 +1,10 @@
-//! The journal: append-only segment files and a head file, the truth from which all else is built.
+//! The journal: append-only segment files and a head file, from which everything else can be rebuilt.
 //!
-//! A segment begins with eight bytes of magic; records follow. The first is a header; leaves follow, and a
-//! commit record ends each batch of them. A fact of the ledger is a batch of its own. A batch is
-//! one write and one `fdatasync`, then the head file is written and synced, and only then is
-//! anybody told. So start-up may cut whatever lies behind the last commit, provided that the head
-//! file does not reach beyond it; and everything else that is not as it was written is damage.
+//! A segment begins with eight bytes of magic and a header record. Then come batches: leaves and the
+//! commit that ends them, or a single fact of the ledger. A batch is one write and one `fdatasync`; then
+//! the head file is written and synced, and only then is the batch acknowledged. So start-up may cut off
+//! what follows the last commit, provided that the head file does not reach further. Every other
+//! deviation from what was written is damage.
 
 mod heads;
 mod open;
@@ -12,54 +12,50 @@ pub(super) mod record;
 mod segment;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::record::{Draft, Fact, Record};
-use self::segment::{Ending, Unit};
+use self::record::{End, Fact, MAX_PAYLOAD, Place, Record, RecordBatch};
+use self::segment::Ending;
+pub(super) use self::segment::Entry;
 use self::writer::Writer;
 use super::error::OpenError;
-use crate::log::port::{Batch, Committed, Journal, JournalEnd, JournalError, JournalTail, Place};
-use crate::log::{Leaf, LogId};
+use crate::log::port::{
+    Batch, CommitError, Committed, Journal, JournalCursor, JournalError, JournalTail, Position,
+    check_expected,
+};
+use crate::log::{Leaf, LogId, SignedHead};
 use crate::protocol::merkle::LeafIndex;
 use crate::services::ledger::Table;
 
-/// So many closed segments are kept open for reading.
+/// Maximum number of segments that stay open for reading.
 const OPEN_SEGMENTS: usize = 64;
 
-/// The journal on disk. One writer, behind a lock; readers do not wait for it.
+/// The journal on disk. It has one writer, behind a lock. Readers do not wait for it.
 #[derive(Debug)]
 pub(crate) struct FileJournal {
     dir: PathBuf,
     writer: Mutex<Writer>,
     readers: Mutex<HashMap<u32, Arc<File>>>,
-    /// The store's lock, held for as long as anything of the store is in use.
+    /// The store's lock, which lasts as long as anything of the store is in use.
     _lock: File,
 }
 
-/// Whether there is anything of a journal in a directory.
+/// Whether a directory contains any part of a journal.
 pub(super) fn exists(dir: &Path) -> bool {
     heads::path(dir).exists() || segment::any(dir)
 }
 
-/// A commit or a fact as it lies in the journal.
-pub(super) enum Entry {
-    /// A batch of a log.
-    Batch(LogId, Batch, Committed),
-    /// A change of the ledger, and where it ends.
-    Fact(Fact, JournalEnd),
-}
-
 impl FileJournal {
-    /// Opens the journal in a directory, or makes one where there is none. Whoever calls holds the
-    /// store's lock, which the journal keeps.
+    /// Opens the journal in a directory, or creates one if there is none. The journal keeps the store's
+    /// lock, which the caller has taken.
     ///
     /// # Errors
-    /// Everything but a tail that nobody was told of is refused with its position.
+    /// The journal is damaged, other than by a torn end that was never acknowledged.
     pub(super) fn open(dir: &Path, lock: File, segment_bytes: u32) -> Result<Self, OpenError> {
         Ok(Self {
             _lock: lock,
@@ -69,28 +65,34 @@ impl FileJournal {
         })
     }
 
-    /// The random number that this journal was given when it was made.
+    /// The random number that the journal got when it was created.
     pub(super) fn instance(&self) -> [u8; 16] {
         self.writer().instance
     }
 
-    /// The number of the last fact and the journal's end.
-    pub(super) fn facts(&self) -> (u64, JournalEnd) {
-        let writer = self.writer();
-        (writer.facts, writer.end)
+    /// Number of facts that were ever set or removed.
+    pub(super) fn facts(&self) -> u64 {
+        self.writer().facts
     }
 
-    /// Whether the journal is behind what was once signed.
+    /// Every log with a head in this journal, or with entries that are missing from it.
+    pub(super) fn logs(&self) -> BTreeSet<LogId> {
+        let writer = self.writer();
+        let missing = writer.read_only.iter().flat_map(|missing| missing.keys());
+        missing.chain(writer.heads.keys()).copied().collect()
+    }
+
+    /// Whether the journal lacks what was once signed.
     pub(super) fn is_read_only(&self) -> bool {
         self.writer().read_only.is_some()
     }
 
-    /// Accepts no more commits: something built from the journal may differ from it.
+    /// Accepts no more commits because something that was built from the journal may differ from it.
     pub(super) fn stop(&self) {
         self.writer().in_doubt.send_replace(true);
     }
 
-    /// Waits until the journal cannot tell what would survive, for ever if that never happens.
+    /// Waits until only a restart can tell what would survive; pending while that is not so.
     pub(super) async fn failed(&self) {
         let mut in_doubt = self.writer().in_doubt.subscribe();
         if in_doubt.wait_for(|in_doubt| *in_doubt).await.is_err() {
@@ -98,8 +100,9 @@ impl FileJournal {
         }
     }
 
-    /// Accepts no commits, of no log: it lacks so many entries of each, as the state proves.
-    pub(super) fn hold(&self, missing: impl IntoIterator<Item = (LogId, u64)>) {
+    /// Accepts no more commits, of any log, because these numbers of entries are missing, as the state
+    /// proves.
+    pub(super) fn set_read_only(&self, missing: impl IntoIterator<Item = (LogId, u64)>) {
         let mut writer = self.writer();
         let known = writer.read_only.get_or_insert_default();
         for (log, missing) in missing {
@@ -108,77 +111,74 @@ impl FileJournal {
         }
     }
 
-    /// Whether no log has ever been started on it.
+    /// Whether no log was ever started on it.
     pub(super) fn is_new(&self) -> bool {
         let writer = self.writer();
         writer.heads.is_empty() && writer.read_only.is_none()
     }
 
-    /// Appends a fact, which survives on return.
+    /// Appends a fact, which survives a power cut on return.
     pub(super) fn commit_fact(
         &self,
         table: Table,
         key: &[u8],
         value: Option<&[u8]>,
-    ) -> Result<(Fact, JournalEnd), JournalError> {
+    ) -> Result<(Fact, JournalCursor), CommitError> {
         let mut writer = self.writer();
         let fact = Fact {
-            number: writer.facts.saturating_add(1),
+            number: writer.facts + 1,
             table,
             key: key.to_vec(),
             value: value.map(<[u8]>::to_vec),
         };
-        let mut draft = Draft::default();
-        draft.fact(&fact);
-        let (_, end) = writer.append(draft, |writer, _| writer.facts = fact.number)?;
-        Ok((fact, end))
+        let mut records = RecordBatch::default();
+        records.fact(&fact);
+        let (_, end) = writer.append(records, |writer, _| writer.facts = fact.number)?;
+        Ok((fact, end.into()))
     }
 
-    /// Shows everything behind `from`, or from the beginning, up to the end that was committed when
-    /// the call began.
+    /// Visits everything after `from`, or from the beginning, up to the end at the time of the call.
     pub(super) fn walk(
         &self,
-        from: Option<JournalEnd>,
+        from: Option<JournalCursor>,
         visit: &mut dyn FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         let until = self.writer().end;
+        let from = from.map(End::from);
         let first = from.map_or(1, |end| end.segment);
         for number in first..=until.segment {
+            let failed = |error: OpenError| match error {
+                OpenError::Damaged {
+                    segment, offset, ..
+                } => damaged(End { segment, offset }),
+                error => unreadable(number, &error),
+            };
             let start = match from {
                 Some(end) if end.segment == number => end.offset,
-                _ => self.first_record(number)?,
+                _ => segment::read_header(&self.dir, number).map_err(failed)?.1,
             };
             if start >= until.offset && number == until.segment {
                 break;
             }
-            let ending = segment::scan(&self.dir, number, start, &mut |unit, end| {
-                if end > until || visit(entry(unit, end)).is_break() {
-                    return ControlFlow::Break(());
-                }
-                if end == until {
+            let ending = segment::scan(&self.dir, number, start, &mut |entry, end| {
+                if end > until || visit(entry).is_break() || end == until {
                     return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())
             })
-            .map_err(|error| journal_error(&error, number))?;
+            .map_err(failed)?;
             match ending {
                 Ending::Clean => (),
                 Ending::Stopped => break,
                 Ending::Torn { offset, .. } => {
-                    return Err(JournalError::Damaged {
+                    return Err(damaged(End {
                         segment: number,
                         offset,
-                    });
+                    }));
                 }
             }
         }
         Ok(())
-    }
-
-    fn first_record(&self, number: u32) -> Result<u32, JournalError> {
-        segment::read_header(&self.dir, number)
-            .map(|(_, start)| start)
-            .map_err(|error| journal_error(&error, number))
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -199,27 +199,16 @@ impl FileJournal {
     }
 }
 
-fn entry(unit: Unit, end: JournalEnd) -> Entry {
-    match unit {
-        Unit::Commit {
-            log,
-            leaves,
-            places,
-            head,
-        } => Entry::Batch(log, Batch { leaves, head }, Committed { places, end }),
-        Unit::Fact(fact) => Entry::Fact(fact, end),
+fn damaged(at: End) -> JournalError {
+    JournalError::Damaged {
+        place: at.to_string(),
     }
 }
 
-fn journal_error(error: &OpenError, segment: u32) -> JournalError {
-    match *error {
-        OpenError::Damaged {
-            segment, offset, ..
-        } => JournalError::Damaged { segment, offset },
-        _ => {
-            tracing::error!(%error, "journal.unreadable");
-            JournalError::Unreadable { segment }
-        }
+fn unreadable(segment: u32, error: &dyn std::error::Error) -> JournalError {
+    tracing::error!(%error, segment, "journal.unreadable");
+    JournalError::Unreadable {
+        place: format!("segment {segment}"),
     }
 }
 
@@ -235,27 +224,42 @@ impl Journal for FileJournal {
         }
     }
 
-    fn commit(&self, log: LogId, batch: &Batch) -> Result<Committed, JournalError> {
-        let count = u64::try_from(batch.leaves.len()).map_err(|_| JournalError::NoRoom)?;
+    fn commit(
+        &self,
+        log: LogId,
+        expected: Option<&SignedHead>,
+        batch: &Batch,
+    ) -> Result<Committed, CommitError> {
+        let first = expected.map_or(0, |head| head.size.get());
         let size = batch.head.size.get();
-        let first = size.checked_sub(count).ok_or(JournalError::NoRoom)?;
-        let mut draft = Draft::default();
+        assert_eq!(
+            first.checked_add(batch.leaves.len() as u64),
+            Some(size),
+            "the head of a batch is that of the expected tree with the batch's leaves"
+        );
+        let mut records = RecordBatch::default();
         for (index, leaf) in (first..size).zip(&batch.leaves) {
-            draft.leaf(log, index, leaf);
+            records.leaf(log, index, leaf);
         }
-        draft.commit(log, &batch.head);
+        records.commit(log, &batch.head);
+        let mut writer = self.writer();
+        writer.check()?;
+        check_expected(expected, writer.heads.get(&log).map(|(head, _)| head))?;
         let head = batch.head.clone();
-        let (mut places, end) = self.writer().append(draft, |writer, end| {
-            writer.heads.insert(log, (head, end));
+        let (places, end) = writer.append(records, |writer, end| {
+            writer.heads.insert(log, (head, end.into()));
         })?;
-        places.truncate(batch.leaves.len());
-        Ok(Committed { places, end })
+        let leaves = places.into_iter().take(batch.leaves.len());
+        Ok(Committed {
+            positions: leaves.map(Position::from).collect(),
+            end: end.into(),
+        })
     }
 
     fn replay(
         &self,
         log: LogId,
-        from: Option<JournalEnd>,
+        from: Option<JournalCursor>,
         visit: &mut dyn FnMut(Batch, Committed) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         self.walk(from, &mut |entry| match entry {
@@ -264,31 +268,29 @@ impl Journal for FileJournal {
         })
     }
 
-    fn load(&self, log: LogId, index: LeafIndex, place: Place) -> Result<Leaf, JournalError> {
-        let damaged = JournalError::Damaged {
-            segment: place.segment,
-            offset: place.offset,
+    fn load(&self, log: LogId, index: LeafIndex, at: Position) -> Result<Leaf, JournalError> {
+        let place = Place::from(at);
+        let damaged = || {
+            damaged(End {
+                segment: place.segment,
+                offset: place.offset,
+            })
         };
-        let length = usize::try_from(place.length).unwrap_or(usize::MAX);
-        if length > usize::try_from(record::MAX_PAYLOAD).unwrap_or(usize::MAX) {
-            return Err(damaged);
+        // The length comes from the state, which may be wrong: allocate for a possible one only.
+        if place.length > MAX_PAYLOAD {
+            return Err(damaged());
         }
-        let mut bytes = vec![0; length];
+        let mut bytes = vec![0; usize::try_from(place.length).map_err(|_| damaged())?];
         self.reader(place.segment)
             .and_then(|file| file.read_exact_at(&mut bytes, u64::from(place.offset)))
-            .map_err(|error| {
-                tracing::error!(%error, segment = place.segment, "journal.unreadable");
-                JournalError::Unreadable {
-                    segment: place.segment,
-                }
-            })?;
+            .map_err(|error| unreadable(place.segment, &error))?;
         match record::parse(place.segment, place.offset, &bytes) {
             Some(Record::Leaf {
                 log: of,
-                index: at,
+                index: stored,
                 leaf,
-            }) if of == log && at == index.get() => Ok(leaf),
-            _ => Err(damaged),
+            }) if of == log && stored == index.get() => Ok(leaf),
+            _ => Err(damaged()),
         }
     }
 }

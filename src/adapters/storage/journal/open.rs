@@ -1,4 +1,4 @@
-//! Opening a journal: what start-up checks, mends, cuts and refuses.
+//! Opening a journal: what start-up checks, restores, cuts and refuses.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,24 +10,25 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use super::heads::{self, HeadFile, Heads};
-use super::record::{FORMAT, Header};
-use super::segment::{self, Ending, Unit};
+use super::record::{End, FORMAT, Header};
+use super::segment::{self, Ending, Entry};
 use super::writer::Writer;
-use crate::adapters::storage::error::{DamagedEntry, OpenError};
+use crate::adapters::storage::error::OpenError;
 use crate::adapters::storage::files;
 use crate::adapters::system::random_bytes;
-use crate::log::port::JournalEnd;
+use crate::log::port::JournalCursor;
 use crate::log::{LogId, SignedHead};
 
-/// What reading the last segment told.
-struct Found {
-    heads: BTreeMap<LogId, (SignedHead, JournalEnd)>,
+/// Where the last segment ends, and what is true there.
+struct JournalState {
+    heads: BTreeMap<LogId, (SignedHead, JournalCursor)>,
     facts: u64,
+    /// Where the first record after the last segment's header begins.
     first_record: u32,
-    end: JournalEnd,
+    end: End,
 }
 
-/// Opens the journal in a directory, or makes a new one where there is none.
+/// Opens the journal in a directory, or creates one if there is none.
 pub(super) fn open(dir: &Path, segment_bytes: u32) -> Result<Writer, OpenError> {
     files::make_private_dir(dir).map_err(OpenError::io(dir))?;
     let segments = segment::list(dir)?;
@@ -39,9 +40,9 @@ pub(super) fn open(dir: &Path, segment_bytes: u32) -> Result<Writer, OpenError> 
         };
     };
     let header = check_headers(dir, &segments, known.as_ref())?;
-    let found = read_last(dir, last, &header, known.as_ref())?;
-    let read_only = compare(&found, known.as_ref())?;
-    writer(dir, &header, found, known, read_only, segment_bytes)
+    let state = read_last(dir, last, &header, known.as_ref())?;
+    let read_only = missing_entries(&state, known.as_ref())?;
+    writer(dir, &header, state, known, read_only, segment_bytes)
 }
 
 fn create(dir: &Path, segment_bytes: u32) -> Result<Writer, OpenError> {
@@ -54,20 +55,20 @@ fn create(dir: &Path, segment_bytes: u32) -> Result<Writer, OpenError> {
         heads: Vec::new(),
     };
     let (_, length) = segment::create(dir, &header).map_err(OpenError::io(dir))?;
-    let found = Found {
+    let state = JournalState {
         heads: BTreeMap::new(),
         facts: 0,
         first_record: length,
-        end: JournalEnd {
+        end: End {
             segment: 1,
             offset: length,
         },
     };
     tracing::info!("journal.created");
-    writer(dir, &header, found, None, None, segment_bytes)
+    writer(dir, &header, state, None, None, segment_bytes)
 }
 
-/// Checks that the segments are all there, of one journal, and as long as they were closed with.
+/// Checks that all segments exist, belong to one journal, and are as long as when they were closed.
 /// Returns the last one's header.
 fn check_headers(dir: &Path, segments: &[u32], known: Option<&Heads>) -> Result<Header, OpenError> {
     let mut previous: Option<(Header, u64)> = None;
@@ -94,7 +95,7 @@ fn check_headers(dir: &Path, segments: &[u32], known: Option<&Heads>) -> Result<
         let closed_with = previous.map_or(0, |(_, length)| length);
         if closed_with != u64::from(header.previous_length) {
             return Err(OpenError::SegmentLength {
-                segment: number.saturating_sub(1),
+                segment: number - 1,
                 expected: header.previous_length,
                 actual: closed_with,
             });
@@ -109,42 +110,48 @@ fn check_headers(dir: &Path, segments: &[u32], known: Option<&Heads>) -> Result<
         .ok_or(OpenError::MissingSegment(1))
 }
 
-/// Reads the last segment. A torn end is mended if it was acknowledged, cut if nobody was ever told
-/// of it, and otherwise damage. An end in good order stays as it is, wherever it is: a journal that
-/// was restored from an old copy ends like that.
+/// Reads the last segment. A torn end is restored if it was acknowledged, cut off if it was never
+/// acknowledged, and damage otherwise. An end immediately after a commit stays as it is, even before
+/// the acknowledged one: a journal that was restored from an old copy ends like that.
 fn read_last(
     dir: &Path,
     last: u32,
     header: &Header,
     known: Option<&Heads>,
-) -> Result<Found, OpenError> {
-    let (mut found, mut ending) = scan_last(dir, last, header)?;
-    let told = known.filter(|known| found.end < known.end);
-    if let (Ending::Torn { .. }, Some(known)) = (&ending, told)
-        && mend(dir, last, known)?
+) -> Result<JournalState, OpenError> {
+    let (mut state, mut ending) = scan_last(dir, last, header)?;
+    let acknowledged = known.filter(|known| state.end < known.end);
+    if let (Ending::Torn { .. }, Some(known)) = (&ending, acknowledged)
+        && restore_end(dir, last, known)?
     {
-        (found, ending) = scan_last(dir, last, header)?;
+        (state, ending) = scan_last(dir, last, header)?;
     }
     if let Ending::Torn { offset, entry } = ending {
-        // Without the head file nobody can tell what was acknowledged, so nothing is cut.
-        if known.is_none_or(|known| found.end < known.end) {
-            return Err(damaged(last, offset, entry));
+        // Without the head file it is unknown what was acknowledged, so nothing is cut off.
+        if known.is_none_or(|known| state.end < known.end) {
+            return Err(OpenError::Damaged {
+                segment: last,
+                offset,
+                entry,
+            });
         }
-        cut(dir, last, found.end.offset)?;
+        cut_end(dir, last, state.end.offset)?;
     }
-    Ok(found)
+    Ok(state)
 }
 
-/// Puts back bytes that were acknowledged and are missing from the torn end of the last segment, if
-/// the copy beside the last heads has them all. Returns whether it did.
-fn mend(dir: &Path, last: u32, known: &Heads) -> Result<bool, OpenError> {
+/// Restores acknowledged bytes that are missing from the torn end of the last segment, if the head
+/// file's copy has all of them. Returns whether it did.
+fn restore_end(dir: &Path, last: u32, known: &Heads) -> Result<bool, OpenError> {
     if known.end.segment != last {
         return Ok(false);
     }
     let path = segment::path(dir, last);
     let end = u64::from(known.end.offset);
-    let start = end.saturating_sub(u64::try_from(known.tail.len()).unwrap_or(u64::MAX));
     let repair = || -> io::Result<bool> {
+        let Some(start) = end.checked_sub(known.tail.len() as u64) else {
+            return Ok(false);
+        };
         let length = std::fs::metadata(&path)?.len();
         let Some(kept) = length.checked_sub(start).filter(|_| length < end) else {
             return Ok(false);
@@ -154,118 +161,111 @@ fn mend(dir: &Path, last: u32, known: &Heads) -> Result<bool, OpenError> {
             .split_at_checked(usize::try_from(kept).unwrap_or(usize::MAX))
             .unwrap_or_default();
         let file = files::open_private(&path)?;
-        let mut there = vec![0; kept.len()];
-        file.read_exact_at(&mut there, start)?;
-        if there != kept {
+        let mut existing = vec![0; kept.len()];
+        file.read_exact_at(&mut existing, start)?;
+        if existing != kept {
             return Ok(false);
         }
         file.write_all_at(missing, length)?;
         file.sync_all()?;
+        let reason = "acknowledged bytes were missing from the torn end";
         tracing::warn!(
             segment = last,
             bytes = missing.len(),
-            "journal.mended: acknowledged bytes were missing from its torn end"
+            reason,
+            "journal.mended"
         );
         Ok(true)
     };
     repair().map_err(OpenError::io(&path))
 }
 
-/// Reads the last segment to where it ends or is torn.
-fn scan_last(dir: &Path, last: u32, header: &Header) -> Result<(Found, Ending), OpenError> {
+/// Reads the last segment up to its end or to where it is torn.
+fn scan_last(dir: &Path, last: u32, header: &Header) -> Result<(JournalState, Ending), OpenError> {
     let (_, start) = segment::read_header(dir, last)?;
     let heads = header.heads.iter().cloned();
-    let mut found = Found {
+    let mut state = JournalState {
         heads: heads.map(|(log, head, end)| (log, (head, end))).collect(),
         facts: header.facts,
         first_record: start,
-        end: JournalEnd {
+        end: End {
             segment: last,
             offset: start,
         },
     };
-    let ending = segment::scan(dir, last, start, &mut |unit, end| {
-        found.end = end;
-        match unit {
-            Unit::Commit { log, head, .. } => {
-                found.heads.insert(log, (head, end));
+    let ending = segment::scan(dir, last, start, &mut |entry, end| {
+        state.end = end;
+        match entry {
+            Entry::Batch(log, batch, committed) => {
+                state.heads.insert(log, (batch.head, committed.end));
             }
-            Unit::Fact(fact) => found.facts = fact.number,
+            Entry::Fact(fact, _) => state.facts = fact.number,
         }
         ControlFlow::Continue(())
     })?;
-    Ok((found, ending))
+    Ok((state, ending))
 }
 
-const fn damaged(segment: u32, offset: u32, entry: DamagedEntry) -> OpenError {
-    OpenError::Damaged {
-        segment,
-        offset,
-        entry,
-    }
-}
-
-fn cut(dir: &Path, segment: u32, offset: u32) -> Result<(), OpenError> {
+fn cut_end(dir: &Path, segment: u32, offset: u32) -> Result<(), OpenError> {
     let path = segment::path(dir, segment);
     let file = files::open_private(&path).map_err(OpenError::io(&path))?;
     file.set_len(u64::from(offset))
         .and_then(|()| file.sync_all())
         .map_err(OpenError::io(&path))?;
-    tracing::warn!(
-        segment,
-        offset,
-        "journal.cut: a batch that was never acknowledged was torn"
-    );
+    let reason = "a torn batch was never acknowledged";
+    tracing::warn!(segment, offset, reason, "journal.cut");
     Ok(())
 }
 
-/// Compares the journal with what was signed last. Where it is behind, answers how many entries
-/// each log lacks.
-fn compare(
-    found: &Found,
+/// Compares the journal with what was signed last. Returns how many entries of each log are missing if
+/// the journal ends before that.
+fn missing_entries(
+    state: &JournalState,
     known: Option<&Heads>,
 ) -> Result<Option<BTreeMap<LogId, u64>>, OpenError> {
     let Some(known) = known else {
         return Ok(None);
     };
     let mut missing = BTreeMap::new();
-    for (log, head) in &known.heads {
-        let there = found.heads.get(log).map(|(head, _)| head);
-        let size = there.map_or(0, |head| head.size.get());
-        if there.is_some_and(|there| there.size == head.size && there.root != head.root) {
+    for (log, signed) in &known.heads {
+        let last = state.heads.get(log).map(|(head, _)| head);
+        let size = last.map_or(0, |head| head.size.get());
+        if last.is_some_and(|last| last.size == signed.size && last.root != signed.root) {
             return Err(OpenError::Forked { log: *log, size });
         }
-        missing.insert(*log, head.size.get().saturating_sub(size));
+        // Nothing is missing where the journal was ahead of the head file.
+        missing.insert(*log, signed.size.get().saturating_sub(size));
     }
-    let behind = found.end < known.end || missing.values().any(|missing| *missing > 0);
-    Ok(behind.then_some(missing))
+    let is_behind = state.end < known.end || missing.values().any(|missing| *missing > 0);
+    Ok(is_behind.then_some(missing))
 }
 
 fn writer(
     dir: &Path,
     header: &Header,
-    found: Found,
+    state: JournalState,
     known: Option<Heads>,
     read_only: Option<BTreeMap<LogId, u64>>,
     segment_bytes: u32,
 ) -> Result<Writer, OpenError> {
-    let path = segment::path(dir, found.end.segment);
+    let path = segment::path(dir, state.end.segment);
     let file = files::open_private(&path).map_err(OpenError::io(&path))?;
-    let tail = last_bytes(&file, found.end.offset).map_err(OpenError::io(&path))?;
+    let tail = last_bytes(&file, state.end.offset).map_err(OpenError::io(&path))?;
     let head_path = heads::path(dir);
-    if known.is_none() && (found.facts > 0 || !found.heads.is_empty()) {
-        tracing::warn!("journal.heads_lost: the head file is made anew from the journal");
+    if known.is_none() && (state.facts > 0 || !state.heads.is_empty()) {
+        let reason = "the head file is missing and is created from the journal";
+        tracing::warn!(reason, "journal.heads_lost");
     }
     let mut writer = Writer {
         dir: dir.to_owned(),
         instance: header.instance,
         file,
         format: header.format,
-        end: found.end,
-        first_record: found.first_record,
+        end: state.end,
+        first_record: state.first_record,
         tail,
-        heads: found.heads,
-        facts: found.facts,
+        heads: state.heads,
+        facts: state.facts,
         sequence: known.as_ref().map_or(0, |known| known.sequence),
         head_file: None,
         read_only,
@@ -273,9 +273,9 @@ fn writer(
         segment_bytes,
     };
     if writer.read_only.is_none() {
-        let told = known.as_ref().map(|known| known.end);
+        let acknowledged = known.as_ref().map(|known| known.end);
         writer
-            .settle(told.unwrap_or_default())
+            .settle(acknowledged.unwrap_or_default())
             .map_err(OpenError::io(&path))?;
         let head_file = HeadFile::open(dir).map_err(OpenError::io(&head_path))?;
         writer.head_file = Some(head_file);
@@ -287,14 +287,15 @@ fn writer(
 fn last_bytes(file: &File, end: u32) -> io::Result<Vec<u8>> {
     let length = usize::try_from(end).unwrap_or(usize::MAX).min(heads::TAIL);
     let mut tail = vec![0; length];
-    let start = u64::from(end).saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
-    file.read_exact_at(&mut tail, start)?;
+    file.read_exact_at(&mut tail, u64::from(end) - length as u64)?;
     Ok(tail)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{Fact, RecordBatch};
     use super::*;
+    use crate::services::ledger::Table;
 
     #[test]
     fn a_journal_of_a_newer_format_is_refused_before_anything_is_written() {
@@ -322,19 +323,19 @@ mod tests {
         assert!(!heads::path(dir.path()).exists());
     }
 
-    fn a_fact(number: u64) -> super::super::record::Draft {
-        let mut draft = super::super::record::Draft::default();
-        draft.fact(&super::super::record::Fact {
+    fn a_fact(number: u64) -> RecordBatch {
+        let mut records = RecordBatch::default();
+        records.fact(&Fact {
             number,
-            table: crate::services::ledger::Table::Account,
+            table: Table::Account,
             key: vec![7; 100],
             value: None,
         });
-        draft
+        records
     }
 
     #[test]
-    fn what_nobody_was_told_of_is_written_again_before_it_counts() {
+    fn what_was_never_acknowledged_is_written_again_before_it_is_used() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), 1 << 20).unwrap();
         let before = std::fs::read(heads::path(dir.path())).unwrap();
@@ -349,7 +350,7 @@ mod tests {
             file.metadata().unwrap().modified().unwrap() > long_ago
         };
 
-        assert!(!written_again(), "all of it was told");
+        assert!(!written_again(), "all of it was acknowledged");
         std::fs::write(heads::path(dir.path()), before).unwrap();
         let bytes = std::fs::read(&segment).unwrap();
         assert!(written_again(), "killed before the heads were written");
@@ -357,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_release_began_is_read_and_the_next_batch_begins_a_segment() {
+    fn a_segment_of_an_earlier_release_is_read_and_the_next_batch_begins_another() {
         let dir = tempfile::tempdir().unwrap();
         let header = Header {
             format: 1,
@@ -382,10 +383,10 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_32_bits_cannot_address_any_further_is_closed() {
+    fn a_segment_is_closed_before_its_offsets_exceed_32_bits() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path(), u32::MAX).unwrap();
-        // A hole: nothing is read of it.
+        // A hole, which is never read.
         journal.end.offset = u32::MAX - 100;
 
         let (_, end) = journal.append(a_fact(1), |_, _| ()).unwrap();

@@ -5,27 +5,28 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::record::{Draft, FRAME, Fact, Header, Record, claimed_entry, parse, payload_length};
+use super::record::{
+    End, FRAME, Fact, Header, Place, Record, RecordBatch, claimed_entry, parse, payload_length,
+};
 use crate::adapters::storage::error::{DamagedEntry, OpenError};
 use crate::adapters::storage::files;
-use crate::log::port::{JournalEnd, Place};
-use crate::log::{Leaf, LogId, SignedHead};
+use crate::log::port::{Batch, Committed, JournalCursor, Position};
+use crate::log::{Leaf, LogId};
 
 /// The first bytes of every segment.
 pub(super) const MAGIC: &[u8; 8] = b"SIGNETJ\n";
 
-/// So many bytes are read at once where a segment is read from end to end.
+/// Buffer size for reading a segment from end to end.
 const SCAN_AHEAD: usize = 256 << 10;
 
-/// So many where only its header is, which a start does with every segment there is.
+/// Buffer size for reading a header, which every start does for every segment.
 const HEADER_AHEAD: usize = 4 << 10;
 
-/// The path of a segment.
 pub(super) fn path(dir: &Path, segment: u32) -> PathBuf {
     dir.join(format!("{segment:08}.seg"))
 }
 
-/// The numbers of the segments that are there, in order. Leftovers of a creation are removed.
+/// The numbers of the existing segments, in order. Removes what an interrupted creation left.
 pub(super) fn list(dir: &Path) -> Result<Vec<u32>, OpenError> {
     let mut segments = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(OpenError::io(dir))? {
@@ -44,22 +45,21 @@ pub(super) fn list(dir: &Path) -> Result<Vec<u32>, OpenError> {
     Ok(segments)
 }
 
-/// Whether there is a segment. Nothing is touched, so this needs no lock.
+/// Whether there is a segment. Changes nothing, so it needs no lock.
 pub(super) fn any(dir: &Path) -> bool {
     let is_segment = |path: PathBuf| path.extension().is_some_and(|extension| extension == "seg");
     std::fs::read_dir(dir)
         .is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|e| is_segment(e.path()))))
 }
 
-/// Makes a segment with its header; it appears whole or not at all. Returns the file and its
-/// length.
+/// Creates a segment with its header, completely or not at all. Returns the file and its length.
 pub(super) fn create(dir: &Path, header: &Header) -> std::io::Result<(File, u32)> {
     use std::io::Write as _;
-    let mut draft = Draft::default();
-    draft.header(header);
+    let mut records = RecordBatch::default();
+    records.header(header);
     let start = u32::try_from(MAGIC.len()).map_err(std::io::Error::other)?;
-    let record = draft
-        .finish(header.segment, start)
+    let record = records
+        .place_at(header.segment, start)
         .ok_or_else(|| std::io::Error::other("the header is too large"))?;
     let bytes = [&MAGIC[..], &record.bytes].concat();
     let temporary = dir.join(format!("{:08}.tmp", header.segment));
@@ -75,31 +75,23 @@ pub(super) fn create(dir: &Path, header: &Header) -> std::io::Result<(File, u32)
     ))
 }
 
-/// A commit or a fact, complete.
-pub(super) enum Unit {
-    /// Leaves with their places, and the head that makes them part of the log.
-    Commit {
-        log: LogId,
-        leaves: Vec<Leaf>,
-        places: Vec<Place>,
-        head: SignedHead,
-    },
-    /// A change of the ledger.
-    Fact(Fact),
+/// A commit or a fact, complete, with the point after it.
+pub(in crate::adapters::storage) enum Entry {
+    Batch(LogId, Batch, Committed),
+    Fact(Fact, JournalCursor),
 }
 
-/// How reading a segment ended.
+/// How the reading of a segment ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// At its end, right behind a commit.
+    /// At its end, immediately after a commit or a fact.
     Clean,
-    /// The visitor had seen enough.
+    /// The visitor broke off.
     Stopped,
-    /// At something that is no record, or in the middle of a batch.
+    /// At something that is not a record, or in the middle of a batch.
     Torn {
-        /// Where the record begins.
+        /// Where the invalid or missing record begins.
         offset: u32,
-        /// The entry in it.
         entry: DamagedEntry,
     },
 }
@@ -112,9 +104,9 @@ struct Frames {
 }
 
 enum Frame {
-    Record(u32, Record),
+    Record(Place, Record),
     End,
-    Bad(DamagedEntry),
+    Invalid(DamagedEntry),
 }
 
 impl Frames {
@@ -132,31 +124,37 @@ impl Frames {
 
     fn next(&mut self) -> std::io::Result<Frame> {
         let mut record = Vec::new();
-        self.take(&mut record, FRAME)?;
+        self.read(&mut record, FRAME)?;
         if record.is_empty() {
             return Ok(Frame::End);
         }
         let Some(length) = payload_length(&record) else {
-            return Ok(Frame::Bad(DamagedEntry(None)));
+            return Ok(Frame::Invalid(DamagedEntry(None)));
         };
-        self.take(&mut record, usize::try_from(length).unwrap_or(usize::MAX))?;
-        let place = self.offset;
-        let Some(parsed) = parse(self.segment, place, &record) else {
-            return Ok(Frame::Bad(DamagedEntry(claimed_entry(&record))));
+        self.read(&mut record, usize::try_from(length).unwrap_or(usize::MAX))?;
+        let Some(parsed) = parse(self.segment, self.offset, &record) else {
+            return Ok(Frame::Invalid(DamagedEntry(claimed_entry(&record))));
         };
-        let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
-        self.offset = self.offset.saturating_add(length);
-        Ok(Frame::Record(length, parsed))
+        let place = Place {
+            segment: self.segment,
+            offset: self.offset,
+            length: u32::try_from(record.len()).map_err(std::io::Error::other)?,
+        };
+        self.offset = (place.offset)
+            .checked_add(place.length)
+            .ok_or_else(|| std::io::Error::other("the segment has more than 4 GiB"))?;
+        Ok(Frame::Record(place, parsed))
     }
 
-    fn take(&mut self, record: &mut Vec<u8>, count: usize) -> std::io::Result<()> {
+    /// Appends up to `count` bytes to `record`, fewer at the end of the file.
+    fn read(&mut self, record: &mut Vec<u8>, count: usize) -> std::io::Result<()> {
         let limit = u64::try_from(count).unwrap_or(u64::MAX);
         self.reader.by_ref().take(limit).read_to_end(record)?;
         Ok(())
     }
 }
 
-/// Reads a segment's magic and header, and returns where the records behind it begin.
+/// Reads a segment's magic and header. Returns the header and where the next record begins.
 pub(super) fn read_header(dir: &Path, segment: u32) -> Result<(Header, u32), OpenError> {
     let damaged = |offset| OpenError::Damaged {
         segment,
@@ -167,24 +165,24 @@ pub(super) fn read_header(dir: &Path, segment: u32) -> Result<(Header, u32), Ope
     let path = path(dir, segment);
     let mut magic = Vec::new();
     frames
-        .take(&mut magic, MAGIC.len())
+        .read(&mut magic, MAGIC.len())
         .map_err(OpenError::io(&path))?;
     if magic != MAGIC {
         return Err(damaged(0));
     }
-    frames.offset = u32::try_from(MAGIC.len()).unwrap_or(u32::MAX);
+    frames.offset = 8;
     match frames.next().map_err(OpenError::io(&path))? {
         Frame::Record(_, Record::Header(header)) => Ok((header, frames.offset)),
         _ => Err(damaged(frames.offset)),
     }
 }
 
-/// Shows the units of a segment from an offset on, each with its end.
+/// Visits the commits and facts of a segment from an offset on, each with its end.
 pub(super) fn scan(
     dir: &Path,
     segment: u32,
     offset: u32,
-    visit: &mut dyn FnMut(Unit, JournalEnd) -> ControlFlow<()>,
+    visit: &mut dyn FnMut(Entry, End) -> ControlFlow<()>,
 ) -> Result<Ending, OpenError> {
     let mut frames = Frames::open(dir, segment, offset, SCAN_AHEAD)?;
     let path = path(dir, segment);
@@ -192,78 +190,60 @@ pub(super) fn scan(
     loop {
         let offset = frames.offset;
         let torn = |entry| Ending::Torn { offset, entry };
-        let (length, record) = match frames.next().map_err(OpenError::io(&path))? {
-            Frame::Record(length, record) => (length, record),
+        let (place, record) = match frames.next().map_err(OpenError::io(&path))? {
+            Frame::Record(place, record) => (place, record),
             Frame::End if open.leaves.is_empty() => return Ok(Ending::Clean),
-            Frame::End => return Ok(torn(open.next_entry())),
-            Frame::Bad(DamagedEntry(None)) => return Ok(torn(open.next_entry())),
-            Frame::Bad(entry) => return Ok(torn(entry)),
+            Frame::End | Frame::Invalid(DamagedEntry(None)) => {
+                return Ok(torn(DamagedEntry(open.next)));
+            }
+            Frame::Invalid(entry) => return Ok(torn(entry)),
         };
-        let place = Place {
-            segment,
-            offset,
-            length,
-        };
-        let unit = match open.take(record, place) {
-            Taken::Unit(unit) => unit,
-            Taken::Leaf => continue,
-            Taken::Misplaced => return Ok(torn(open.next_entry())),
-        };
-        let end = JournalEnd {
+        let end = End {
             segment,
             offset: frames.offset,
         };
-        if visit(unit, end).is_break() {
+        let Ok(entry) = open.add(record, place, end) else {
+            return Ok(torn(DamagedEntry(open.next)));
+        };
+        if entry.is_some_and(|entry| visit(entry, end).is_break()) {
             return Ok(Ending::Stopped);
         }
     }
 }
 
-/// The leaves of a batch whose commit has not come yet.
+/// The leaves of a batch whose commit was not read yet.
 #[derive(Default)]
 struct OpenBatch {
-    log: Option<(LogId, u64)>,
+    /// The entry that the next record must contain, if a batch is open.
+    next: Option<(LogId, u64)>,
     leaves: Vec<Leaf>,
-    places: Vec<Place>,
+    positions: Vec<Position>,
 }
 
-enum Taken {
-    Leaf,
-    Unit(Unit),
-    Misplaced,
-}
+/// The record must not follow the one before it.
+struct Misplaced;
 
 impl OpenBatch {
-    /// The entry that would come next, if a batch is open.
-    const fn next_entry(&self) -> DamagedEntry {
-        DamagedEntry(self.log)
-    }
-
-    fn take(&mut self, record: Record, place: Place) -> Taken {
+    /// Adds a record. Returns the commit or the fact that it completes.
+    fn add(&mut self, record: Record, place: Place, end: End) -> Result<Option<Entry>, Misplaced> {
+        let follows = |entry| self.next.is_none_or(|next| next == entry);
         match record {
-            Record::Leaf { log, index, leaf } => {
-                if self.log.is_some_and(|expected| expected != (log, index)) {
-                    return Taken::Misplaced;
-                }
-                self.log = Some((log, index.saturating_add(1)));
+            Record::Leaf { log, index, leaf } if follows((log, index)) => {
+                self.next = Some((log, index.checked_add(1).ok_or(Misplaced)?));
                 self.leaves.push(leaf);
-                self.places.push(place);
-                Taken::Leaf
+                self.positions.push(place.into());
+                Ok(None)
             }
-            Record::Commit { log, head } => {
-                if self.log.is_some_and(|open| open != (log, head.size.get())) {
-                    return Taken::Misplaced;
-                }
-                let open = std::mem::take(self);
-                Taken::Unit(Unit::Commit {
-                    log,
-                    leaves: open.leaves,
-                    places: open.places,
-                    head,
-                })
+            Record::Commit { log, head } if follows((log, head.size.get())) => {
+                let Self {
+                    leaves, positions, ..
+                } = std::mem::take(self);
+                let end = end.into();
+                let committed = Committed { positions, end };
+                Ok(Some(Entry::Batch(log, Batch { leaves, head }, committed)))
             }
-            Record::Fact(fact) if self.log.is_none() => Taken::Unit(Unit::Fact(fact)),
-            Record::Fact(_) | Record::Header(_) => Taken::Misplaced,
+            Record::Fact(fact) if self.next.is_none() => Ok(Some(Entry::Fact(fact, end.into()))),
+            _ => Err(Misplaced),
         }
     }
 }

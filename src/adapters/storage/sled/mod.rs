@@ -1,7 +1,8 @@
-//! The state in sled: one tree, changed only by whole batches. `migrations/SCHEMA.md` has its keys.
+//! State and search index in sled: one tree, changed only by whole batches. `migrations/SCHEMA.md` lists
+//! its keys.
 //!
-//! sled may lose its latest batches, may not open, and may panic where it opens; none of that loses
-//! anything here, because the journal has it all. So nothing is flushed on the way to an answer.
+//! sled may lose its latest batches, may fail to open, and may panic on opening. None of that loses
+//! anything, because the journal has all of it. So nothing is flushed before a request is answered.
 
 pub(super) mod key;
 mod open;
@@ -11,16 +12,16 @@ use std::ops::Range;
 use ::sled::{Batch, Db};
 
 pub(super) use self::open::{open, set_aside};
-use super::codec::{Fields, put_end, put_head};
+use super::codec::{FieldReader, put_head};
 use super::journal::record::Fact;
-use crate::log::port::{JournalEnd, Place, State, StateChange, StateError};
+use crate::log::port::{JournalCursor, Position, SearchIndex, State, StateChange, StateError};
 use crate::log::{LogId, SignedHead};
 use crate::protocol::bytes::Sha256;
-use crate::protocol::merkle::LeafIndex;
+use crate::protocol::merkle::{LeafIndex, TreeSize};
 use crate::services::ledger::{Facts, Table};
 use key::CHUNK;
 
-/// So many keys are removed at once when a log's state is made anew.
+/// Number of keys that are removed at once when a part of the state is dropped.
 const REMOVED_AT_ONCE: usize = 1000;
 
 /// The version of the values whose first byte it is.
@@ -38,45 +39,55 @@ fn failed(error: &::sled::Error) -> StateError {
 }
 
 impl SledState {
-    /// Writes out what sled still has in memory: not needed to keep anything, only to save the
+    /// Writes out what sled still has in memory. This is not needed to keep anything, only to spare the
     /// next start a replay.
     pub(super) fn flush(&self) -> Result<(), StateError> {
         self.db.flush().map(drop).map_err(|e| failed(&e))
     }
 
-    /// How many facts the state has, and where in the journal the last one ends.
-    pub(super) fn facts(&self) -> Result<(u64, Option<JournalEnd>), StateError> {
+    /// Every log that has a head in the state.
+    pub(super) fn logs(&self) -> Result<Vec<LogId>, StateError> {
+        let keys = self.db.scan_prefix([key::HEAD]).keys();
+        keys.map(|key| {
+            let key = key.map_err(|e| failed(&e))?;
+            let number = key.get(1).ok_or(StateError)?;
+            Ok(LogId::from_number(*number))
+        })
+        .collect()
+    }
+
+    /// The number of facts in the state, and where in the journal the last one ends.
+    pub(super) fn facts(&self) -> Result<(u64, Option<JournalCursor>), StateError> {
         let Some(value) = self.get(key::FACTS)? else {
             return Ok((0, None));
         };
-        let mut fields = Fields(&value);
-        match (fields.u64(), fields.end()) {
+        let mut fields = FieldReader(&value);
+        match (fields.u64(), fields.cursor()) {
             (Some(number), Some(end)) => Ok((number, Some(end))),
             _ => Err(StateError),
         }
     }
 
-    /// Applies a fact and notes how far the state has come.
-    pub(super) fn apply_fact(&self, fact: &Fact, end: JournalEnd) -> Result<(), StateError> {
+    /// Applies a fact and records how far the state has come.
+    pub(super) fn apply_fact(&self, fact: &Fact, end: JournalCursor) -> Result<(), StateError> {
         let mut batch = Batch::default();
         let key = key::fact(fact.table, &fact.key);
         match &fact.value {
             Some(value) => batch.insert(key, value.as_slice()),
             None => batch.remove(key),
         }
-        let mut reached = fact.number.to_be_bytes().to_vec();
-        put_end(&mut reached, end);
+        let reached = [&fact.number.to_be_bytes()[..], &end.0].concat();
         batch.insert(key::FACTS, reached);
-        self.db.apply_batch(batch).map_err(|e| failed(&e))
+        self.apply_batch(batch)
     }
 
     /// Removes every fact.
     pub(super) fn clear_facts(&self) -> Result<(), StateError> {
-        self.db.remove(key::FACTS).map_err(|e| failed(&e))?;
-        self.remove_prefix(b"f")
+        self.remove(key::FACTS)?;
+        self.remove_prefix(&[key::FACT])
     }
 
-    /// The fact under a key.
+    /// The value of a fact.
     pub(super) fn fact(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         self.get(&key::fact(table, key))
     }
@@ -94,24 +105,47 @@ impl SledState {
             .collect()
     }
 
-    /// How many keys a log has in a row of tiles.
+    /// Number of values that a log has in a row of tiles.
     pub(super) fn count_row(&self, log: LogId, row: u8) -> usize {
         self.db.scan_prefix(key::row(log, row)).count()
     }
 
-    /// How many keys a log has among the places, in the index, and in the search index.
-    pub(super) fn count(&self, log: LogId) -> [usize; 3] {
-        (*b"pis").map(|family| self.db.scan_prefix(key::prefix(family, log)).count())
+    /// Number of values that a log has for positions.
+    pub(super) fn count_positions(&self, log: LogId) -> usize {
+        let prefix = key::of_log(key::POSITIONS, log);
+        self.db.scan_prefix(prefix).count()
+    }
+
+    /// Number of leaf hashes of a log.
+    pub(super) fn count_leaf_hashes(&self, log: LogId) -> usize {
+        let prefix = key::of_log(key::LEAF_HASH, log);
+        self.db.scan_prefix(prefix).count()
+    }
+
+    /// Number of search records of a log for leaves before `end`.
+    pub(super) fn count_search_records(
+        &self,
+        log: LogId,
+        end: TreeSize,
+    ) -> Result<usize, StateError> {
+        let mut count = 0;
+        for key in self.db.scan_prefix(key::of_log(key::SEARCH, log)).keys() {
+            let key = key.map_err(|e| failed(&e))?;
+            if search_record_leaf(&key)?.get() < end.get() {
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// Whether a leaf is found by a search key.
-    pub(super) fn has_key(
+    pub(super) fn has_search_record(
         &self,
         log: LogId,
         key: &Sha256,
         index: LeafIndex,
     ) -> Result<bool, StateError> {
-        let found = self.db.contains_key(key::found(log, key, index));
+        let found = self.db.contains_key(key::search(log, key, index));
         found.map_err(|e| failed(&e))
     }
 
@@ -120,13 +154,12 @@ impl SledState {
         Ok(value.map(|value| value.to_vec()))
     }
 
-    /// Forgets a log, its head first, so that a crash on the way leaves a log without one.
-    fn clear(&self, log: LogId) -> Result<(), StateError> {
-        self.db.remove(key::head(log)).map_err(|e| failed(&e))?;
-        for family in *b"tpis" {
-            self.remove_prefix(&key::prefix(family, log))?;
-        }
-        Ok(())
+    fn apply_batch(&self, batch: Batch) -> Result<(), StateError> {
+        self.db.apply_batch(batch).map_err(|e| failed(&e))
+    }
+
+    fn remove(&self, key: &[u8]) -> Result<(), StateError> {
+        self.db.remove(key).map(drop).map_err(|e| failed(&e))
     }
 
     fn remove_prefix(&self, prefix: &[u8]) -> Result<(), StateError> {
@@ -140,12 +173,12 @@ impl SledState {
             if found == 0 {
                 return Ok(());
             }
-            self.db.apply_batch(batch).map_err(|e| failed(&e))?;
+            self.apply_batch(batch)?;
         }
     }
 
-    /// Adds to a sequence of values of `N` bytes that is stored in chunks: what is behind `start`
-    /// in its chunk is replaced, and nothing before it may be missing.
+    /// Adds to a sequence of values of `N` bytes that is stored in chunks. Replaces what the chunk of
+    /// `start` has after `start`; fails if a value before it is missing.
     fn extend<const N: usize>(
         &self,
         batch: &mut Batch,
@@ -192,54 +225,46 @@ impl SledState {
             let bytes = self.get(&key(chunk))?.ok_or(StateError)?;
             let (all, _) = bytes.as_chunks::<N>();
             let first = chunk * CHUNK;
-            let end = range.end.min(first.saturating_add(CHUNK));
-            let part = |at: u64| usize::try_from(at - first).unwrap_or(usize::MAX);
-            let wanted = all.get(part(next)..part(end)).ok_or(StateError)?;
-            values.extend_from_slice(wanted);
+            let end = range.end.min(first + CHUNK);
+            let within = |at: u64| usize::try_from(at - first).unwrap_or(usize::MAX);
+            let part = all.get(within(next)..within(end)).ok_or(StateError)?;
+            values.extend_from_slice(part);
             next = end;
         }
         Ok(values)
     }
 }
 
-fn place_bytes(place: Place) -> [u8; 12] {
-    let mut bytes = [0; 12];
-    let fields = [place.segment, place.offset, place.length];
-    for (to, field) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
-        *to = field.to_be_bytes();
-    }
-    bytes
-}
-
-fn place(bytes: [u8; 12]) -> Option<Place> {
-    let mut fields = Fields(&bytes);
-    Some(Place {
-        segment: fields.u32()?,
-        offset: fields.u32()?,
-        length: fields.u32()?,
-    })
-}
-
-fn parse_head(value: &[u8]) -> Option<(SignedHead, JournalEnd)> {
-    let mut fields = Fields(value);
-    if fields.u8()? != VALUE_VERSION {
-        return None;
-    }
-    let head = (fields.head()?, fields.end()?);
-    fields.is_done().then_some(head)
+/// The leaf that a search record is about.
+fn search_record_leaf(key: &[u8]) -> Result<LeafIndex, StateError> {
+    let index = key.last_chunk().ok_or(StateError)?;
+    Ok(LeafIndex::new(u64::from_be_bytes(*index)))
 }
 
 impl State for SledState {
-    fn head(&self, log: LogId) -> Result<Option<(SignedHead, JournalEnd)>, StateError> {
-        self.get(&key::head(log))?
-            .map(|value| parse_head(&value).ok_or(StateError))
-            .transpose()
+    fn head(&self, log: LogId) -> Result<Option<(SignedHead, JournalCursor)>, StateError> {
+        let Some(value) = self.get(&key::of_log(key::HEAD, log))? else {
+            return Ok(None);
+        };
+        let mut fields = FieldReader(&value);
+        let version = fields.u8();
+        match (fields.head(), fields.cursor()) {
+            (Some(head), Some(end)) if version == Some(VALUE_VERSION) && fields.is_done() => {
+                Ok(Some((head, end)))
+            }
+            _ => Err(StateError),
+        }
     }
 
     fn apply(&self, log: LogId, change: &StateChange) -> Result<(), StateError> {
         let start = change.start.get();
+        let head_key = key::of_log(key::HEAD, log);
         if start == 0 {
-            self.clear(log)?;
+            // CRASH: the head goes first, so that what remains is a log without a head.
+            self.remove(&head_key)?;
+            for family in [key::HASHES, key::POSITIONS, key::LEAF_HASH] {
+                self.remove_prefix(&key::of_log(family, log))?;
+            }
         }
         let mut batch = Batch::default();
         for extension in &change.rows {
@@ -249,20 +274,19 @@ impl State for SledState {
             })?;
             if extension.row == 0 {
                 for (index, hash) in (extension.start..).zip(&extension.hashes) {
-                    batch.insert(key::index(log, hash), &index.to_be_bytes());
+                    batch.insert(key::leaf_hash(log, hash), &index.to_be_bytes());
                 }
             }
         }
-        let places: Vec<_> = change.places.iter().map(|p| place_bytes(*p)).collect();
-        self.extend(&mut batch, start, &places, |chunk| key::places(log, chunk))?;
-        for (key, index) in &change.keys {
-            batch.insert(key::found(log, key, *index), &[]);
-        }
+        let positions: Vec<_> = change.positions.iter().map(|at| at.0).collect();
+        self.extend(&mut batch, start, &positions, |chunk| {
+            key::positions(log, chunk)
+        })?;
         let mut head = vec![VALUE_VERSION];
         put_head(&mut head, &change.head);
-        put_end(&mut head, change.end);
-        batch.insert(&key::head(log), head);
-        self.db.apply_batch(batch).map_err(|e| failed(&e))
+        head.extend_from_slice(&change.end.0);
+        batch.insert(&head_key, head);
+        self.apply_batch(batch)
     }
 
     fn hashes(&self, log: LogId, row: u8, range: Range<u64>) -> Result<Vec<Sha256>, StateError> {
@@ -270,19 +294,51 @@ impl State for SledState {
         Ok(hashes.into_iter().map(Sha256::from_bytes).collect())
     }
 
-    fn places(&self, log: LogId, range: Range<u64>) -> Result<Vec<Place>, StateError> {
-        self.read(range, |chunk| key::places(log, chunk))?
-            .into_iter()
-            .map(|bytes| place(bytes).ok_or(StateError))
-            .collect()
+    fn positions(&self, log: LogId, range: Range<u64>) -> Result<Vec<Position>, StateError> {
+        let positions = self.read(range, |chunk| key::positions(log, chunk))?;
+        Ok(positions.into_iter().map(Position).collect())
     }
 
     fn index_of(&self, log: LogId, leaf_hash: &Sha256) -> Result<Option<LeafIndex>, StateError> {
-        let Some(value) = self.get(&key::index(log, leaf_hash))? else {
+        let Some(value) = self.get(&key::leaf_hash(log, leaf_hash))? else {
             return Ok(None);
         };
         let index = value.as_slice().try_into().map_err(|_| StateError)?;
         Ok(Some(LeafIndex::new(u64::from_be_bytes(index))))
+    }
+}
+
+impl SearchIndex for SledState {
+    fn indexed(&self, log: LogId) -> Result<TreeSize, StateError> {
+        let Some(value) = self.get(&key::of_log(key::CURSOR, log))? else {
+            return Ok(TreeSize::EMPTY);
+        };
+        let mut fields = FieldReader(&value);
+        match (fields.u8(), fields.u64()) {
+            (Some(VALUE_VERSION), Some(indexed)) if fields.is_done() => Ok(TreeSize::new(indexed)),
+            _ => Err(StateError),
+        }
+    }
+
+    fn add(
+        &self,
+        log: LogId,
+        keys: &[(Sha256, LeafIndex)],
+        indexed: TreeSize,
+    ) -> Result<(), StateError> {
+        let mut batch = Batch::default();
+        for (key, index) in keys {
+            batch.insert(key::search(log, key, *index), &[]);
+        }
+        let cursor = [&[VALUE_VERSION][..], &indexed.get().to_be_bytes()].concat();
+        batch.insert(&key::of_log(key::CURSOR, log), cursor);
+        self.apply_batch(batch)
+    }
+
+    fn clear(&self, log: LogId) -> Result<(), StateError> {
+        // CRASH: the cursor goes first, so that what remains is indexed again from the first leaf.
+        self.remove(&key::of_log(key::CURSOR, log))?;
+        self.remove_prefix(&key::of_log(key::SEARCH, log))
     }
 
     fn search(
@@ -292,17 +348,11 @@ impl State for SledState {
         before: LeafIndex,
         limit: usize,
     ) -> Result<Vec<LeafIndex>, StateError> {
-        let (first, end) = (
-            key::found(log, key, LeafIndex::new(0)),
-            key::found(log, key, before),
-        );
+        let first = key::search(log, key, LeafIndex::new(0));
+        let end = key::search(log, key, before);
         let found = self.db.range(first..end).keys().rev().take(limit);
         found
-            .map(|key| {
-                let key = key.map_err(|e| failed(&e))?;
-                let index = key.last_chunk().ok_or(StateError)?;
-                Ok(LeafIndex::new(u64::from_be_bytes(*index)))
-            })
+            .map(|key| search_record_leaf(&key.map_err(|e| failed(&e))?))
             .collect()
     }
 }

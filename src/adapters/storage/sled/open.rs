@@ -1,4 +1,4 @@
-//! Opening sled, which may fail in more ways than its signature says.
+//! Opening sled, which fails in more ways than its signature says.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,12 +10,12 @@ use super::{SledState, key};
 use crate::adapters::storage::error::OpenError;
 use crate::adapters::storage::{files, migrate};
 
-/// How much sled adds to its file at once. It is fixed when a state is made. Values are below 2
-/// KiB, so a leaf page of sled's fits many times over and never becomes a file of its own.
+/// The unit by which sled extends its file, in bytes; fixed when a state is created. Since values stay
+/// below 2 KiB, many pages of sled fit into one and none becomes a file of its own.
 const SEGMENT: usize = 2 << 20;
 
-/// Opens the state that was built from the journal `instance`. What does not open, or belongs to
-/// another journal, is set aside, and an empty state takes its place.
+/// Opens the state that was built from the journal `instance`. A state that does not open, or belongs to
+/// another journal, is set aside and replaced by an empty one.
 pub(in crate::adapters::storage) fn open(
     dir: &Path,
     instance: [u8; 16],
@@ -29,7 +29,7 @@ pub(in crate::adapters::storage) fn open(
             tracing::warn!(
                 reason,
                 set_aside = %aside.display(),
-                "state.broken: it is made anew from the journal"
+                "state.broken"
             );
         }
     }
@@ -41,15 +41,15 @@ pub(in crate::adapters::storage) fn open(
 }
 
 enum Failure {
-    /// Not ours to repair
+    /// The state must stay as it is
     Refused(OpenError),
-    /// The state is of no use
+    /// The state is useless and can be replaced
     Broken(String),
 }
 
 impl Failure {
-    /// Where the disk is full or closed to us there is nothing wrong with the state, and setting it
-    /// aside would help nobody.
+    /// If the disk is full or inaccessible, the state is not at fault and setting it aside would not
+    /// help.
     fn of(dir: &Path, error: ::sled::Error) -> Self {
         const ABOUT_THE_DISK: [ErrorKind; 4] = [
             ErrorKind::StorageFull,
@@ -100,7 +100,7 @@ fn attempt(dir: &Path, instance: [u8; 16], cache_bytes: u64) -> Result<SledState
     Ok(SledState { db })
 }
 
-/// sled does not open where a snapshot was begun and never finished (sled issues 1527, 1533).
+/// Removes unfinished snapshots, with which sled does not open (sled issues 1527, 1533).
 fn remove_unfinished_snapshots(dir: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
@@ -112,7 +112,7 @@ fn remove_unfinished_snapshots(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// sled makes its files for everyone to read; the directory keeps others out, and so do they.
+/// sled creates files that everyone may read. The directory is private; its files become so too.
 fn make_files_private(dir: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -123,7 +123,7 @@ fn make_files_private(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Renames the state to the first free `state.broken-<n>` beside it.
+/// Renames the state to the first free `state.broken-<n>` in the same directory.
 pub(in crate::adapters::storage) fn set_aside(dir: &Path) -> std::io::Result<PathBuf> {
     let name = dir
         .file_name()

@@ -1,9 +1,7 @@
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::*;
-use crate::log::SignedHead;
+use crate::log::{PublishedHead, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize};
 use crate::protocol::time::UnixTime;
@@ -256,7 +254,7 @@ fn a_reply_has_every_member_and_its_numbers_are_strings() {
         kind: "hashedrekord",
         body: b"{}".to_vec(),
         proof: Vec::new(),
-        head: Arc::new(SignedHead {
+        head: PublishedHead::for_test(SignedHead {
             size: TreeSize::new(1),
             root: Sha256::from_bytes([2; 32]),
             time: UnixTime::from_seconds(3),

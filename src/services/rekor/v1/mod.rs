@@ -18,7 +18,7 @@ pub(crate) use tree_id::TreeId;
 
 use self::kept::Kept;
 use super::CheckpointSigner;
-use crate::log::{AppendError, Leaf, Log, ReadError, SignedHead};
+use crate::log::{AppendError, Leaf, Log, PublishedHead, ReadError};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::SearchTerm;
 use crate::protocol::entry::v1::{AdmittedEntry, EntryError};
@@ -55,7 +55,7 @@ pub(crate) struct LoggedEntry {
     /// The inclusion proof from the leaf to `head`.
     pub proof: Vec<Sha256>,
     /// A published head that contains the entry.
-    pub head: Arc<SignedHead>,
+    pub head: PublishedHead,
 }
 
 /// Why the log did not do what it was asked.
@@ -134,7 +134,7 @@ impl SignatureLogV1 {
     }
 
     /// The newest published head.
-    pub(crate) fn head(&self) -> Arc<SignedHead> {
+    pub(crate) fn head(&self) -> PublishedHead {
         self.log.head()
     }
 
@@ -165,7 +165,7 @@ impl SignatureLogV1 {
             index: appended.index,
             integrated_time: kept.integrated_time,
             body,
-            proof: appended.proof,
+            proof: appended.inclusion_proof(),
             head: appended.head,
         })
     }

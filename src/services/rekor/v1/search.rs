@@ -1,6 +1,7 @@
 //! Finding entries by what is in them. Everything here may block on storage.
 
 use super::{EntryId, SignatureLogV1, V1Error};
+use crate::log::{IndexView, ReadError};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::SearchTerm;
 use crate::protocol::merkle::LeafIndex;
@@ -32,54 +33,55 @@ pub(crate) struct Query {
 
 impl SignatureLogV1 {
     /// The entries that a query asks for, the newest first and at most [`MAX_FOUND`]; none where it
-    /// has no terms. The index is written with the log, so an entry that was answered for is found.
+    /// has no terms. An entry that was acknowledged before the search began is found.
     ///
     /// # Errors
-    /// Storage cannot be read.
+    /// The index is behind, or storage cannot be read.
     pub(crate) fn search(&self, query: &Query) -> Result<Vec<EntryId>, V1Error> {
         let keys: Vec<_> = query.terms.iter().map(SearchTerm::key).collect();
+        let index = self.log.index_view()?;
         let found = match query.operator {
-            Operator::And if keys.len() > 1 => self.with_all(&keys)?,
-            Operator::And | Operator::Or => self.with_any(&keys)?,
+            Operator::And if keys.len() > 1 => with_all(&index, &keys)?,
+            Operator::And | Operator::Or => with_any(&index, &keys)?,
         };
         let name = |index| Ok(EntryId::new(self.tree_id, self.log.leaf_hash(index)?));
         found.into_iter().map(name).collect()
     }
+}
 
-    fn with_any(&self, keys: &[Sha256]) -> Result<Vec<LeafIndex>, V1Error> {
-        let mut found = Vec::new();
+fn with_any(index: &IndexView<'_>, keys: &[Sha256]) -> Result<Vec<LeafIndex>, ReadError> {
+    let mut found = Vec::new();
+    for key in keys {
+        found.extend(index.search(key, None, MAX_FOUND)?);
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.dedup();
+    found.truncate(MAX_FOUND);
+    Ok(found)
+}
+
+/// Steps back from the newest entry: no entry behind the earliest of the keys' next places has
+/// all of them, so the search goes on there.
+fn with_all(index: &IndexView<'_>, keys: &[Sha256]) -> Result<Vec<LeafIndex>, ReadError> {
+    let mut found = Vec::new();
+    let mut before = None;
+    for _ in 0..MAX_STEPS {
+        let mut next = Vec::with_capacity(keys.len());
         for key in keys {
-            found.extend(self.log.search(key, None, MAX_FOUND)?);
+            next.extend(index.search(key, before, 1)?);
         }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.dedup();
-        found.truncate(MAX_FOUND);
-        Ok(found)
-    }
-
-    /// Steps back from the newest entry: no entry behind the earliest of the keys' next places has
-    /// all of them, so the search goes on there.
-    fn with_all(&self, keys: &[Sha256]) -> Result<Vec<LeafIndex>, V1Error> {
-        let mut found = Vec::new();
-        let mut before = None;
-        for _ in 0..MAX_STEPS {
-            let mut next = Vec::with_capacity(keys.len());
-            for key in keys {
-                next.extend(self.log.search(key, before, 1)?);
-            }
-            let (Some(first), Some(last)) = (next.iter().min(), next.iter().max()) else {
-                break;
-            };
-            if next.len() < keys.len() || found.len() >= MAX_FOUND {
-                break;
-            }
-            if first == last {
-                found.push(*first);
-                before = Some(*first);
-            } else {
-                before = Some(LeafIndex::new(first.get().saturating_add(1)));
-            }
+        let (Some(first), Some(last)) = (next.iter().min(), next.iter().max()) else {
+            break;
+        };
+        if next.len() < keys.len() || found.len() >= MAX_FOUND {
+            break;
         }
-        Ok(found)
+        if first == last {
+            found.push(*first);
+            before = Some(*first);
+        } else {
+            before = Some(LeafIndex::new(first.get().saturating_add(1)));
+        }
     }
+    Ok(found)
 }

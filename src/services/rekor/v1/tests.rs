@@ -1,7 +1,6 @@
 use super::*;
-use crate::adapters::storage::memory::{MemoryJournal, MemoryState};
 use crate::log::tests::TestClock;
-use crate::log::{Limits, LogId, Parts};
+use crate::log::{Limits, LogId, LogStorage, stored_keys};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::entry::v1::ProposedEntry;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
@@ -15,7 +14,7 @@ pub(crate) struct TestLog {
     pub(crate) log: SignatureLogV1,
     pub(crate) signer: Arc<CheckpointSigner>,
     clock: Arc<TestClock>,
-    parts: Parts,
+    storage: LogStorage,
 }
 
 impl TestLog {
@@ -24,20 +23,17 @@ impl TestLog {
         let signer = Arc::new(CheckpointSigner::v1(key, "rekor.example").unwrap());
         let clock = Arc::new(TestClock::default());
         clock.0.store(1_800_000_000_750, Ordering::Relaxed);
-        let parts = Parts {
-            journal: Arc::new(MemoryJournal::default()),
-            state: Arc::new(MemoryState::default()),
-        };
-        Self::over(signer, clock, parts)
+        Self::over(signer, clock, LogStorage::in_memory())
     }
 
-    fn over(signer: Arc<CheckpointSigner>, clock: Arc<TestClock>, parts: Parts) -> Self {
+    fn over(signer: Arc<CheckpointSigner>, clock: Arc<TestClock>, storage: LogStorage) -> Self {
         let log = Log::start(
-            LogId::RekorV1,
+            LogId::REKOR_V1,
             Arc::<CheckpointSigner>::clone(&signer),
             Arc::<TestClock>::clone(&clock),
-            parts.clone(),
+            storage.clone(),
             Limits::default(),
+            stored_keys,
         )
         .unwrap();
         let time = Arc::<TestClock>::clone(&clock);
@@ -45,14 +41,14 @@ impl TestLog {
             log: SignatureLogV1::new(log, Arc::clone(&signer), time),
             signer,
             clock,
-            parts,
+            storage,
         }
     }
 
     /// The same log again, over what was stored.
     async fn restart(self) -> Self {
         self.log.log.drain().await;
-        Self::over(self.signer, self.clock, self.parts)
+        Self::over(self.signer, self.clock, self.storage)
     }
 
     fn set_clock(&self, seconds: u64) {
