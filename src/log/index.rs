@@ -36,8 +36,8 @@ pub(crate) fn distinct_keys(search_keys: SearchKeys, leaf: &Leaf) -> Vec<Sha256>
 /// the index is written, so a write must stay short.
 const KEYS_PER_WRITE: usize = 1024;
 
-/// Number of leaves whose positions the follower reads at once, and after which it moves the cursor
-/// where leaves have no keys.
+/// Number of leaves whose positions the follower reads at once, and after which it writes the cursor if
+/// leaves have no keys.
 const LEAVES_PER_READ: u64 = 1024;
 
 /// Maximum weight of leaves that are kept in memory for the follower, in bytes. A batch that is larger
@@ -247,7 +247,8 @@ pub(super) fn build_index(
     let indexed = stored.index.indexed(stored.id)?;
     let progress = IndexProgress::new(indexed, size);
     let mut follower = Follower::new(stored, search_keys, &progress);
-    follower.add_stored(size.get())
+    follower.add_stored(size.get())?;
+    Ok(follower.write()?)
 }
 
 /// Adds the keys of a log's leaves to its index.
@@ -259,16 +260,20 @@ struct Follower<'a> {
     keys: Vec<(Sha256, LeafIndex)>,
     /// Index of the next leaf.
     next: u64,
+    /// The index cursor in storage.
+    cursor: u64,
 }
 
 impl<'a> Follower<'a> {
     fn new(stored: &'a StoredLog, search_keys: SearchKeys, progress: &'a IndexProgress) -> Self {
+        let indexed = progress.lock().indexed;
         Self {
             stored,
             search_keys,
             progress,
             keys: Vec::new(),
-            next: progress.lock().indexed,
+            next: indexed,
+            cursor: indexed,
         }
     }
 
@@ -279,7 +284,7 @@ impl<'a> Follower<'a> {
                     for leaf in batches.iter().flatten() {
                         self.add(leaf)?;
                     }
-                    self.write()?;
+                    self.finish_leaves()?;
                 }
                 Work::StoredUpTo(end) => {
                     self.add_stored(end)?;
@@ -290,7 +295,7 @@ impl<'a> Follower<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(self.write()?)
     }
 
     /// Adds the leaves before `end` from storage, reading one at a time. Stops when the log is closed.
@@ -307,7 +312,7 @@ impl<'a> Follower<'a> {
                 let leaf = journal.load(*id, LeafIndex::new(self.next), position)?;
                 self.add(&leaf)?;
             }
-            self.write()?;
+            self.finish_leaves()?;
         }
         Ok(())
     }
@@ -323,13 +328,25 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Writes the keys that were collected and moves the cursor to the next leaf, of which some keys
-    /// may be among them.
-    fn write(&mut self) -> Result<(), StateError> {
-        let indexed = TreeSize::new(self.next);
-        self.stored.index.add(self.stored.id, &self.keys, indexed)?;
-        self.keys.clear();
+    /// Makes the leaves that were added visible to searches. Without keys there is nothing to find, and
+    /// the cursor is written once in a while only: a log whose leaves have none pays nothing for an index.
+    fn finish_leaves(&mut self) -> Result<(), StateError> {
+        if !self.keys.is_empty() || self.next - self.cursor >= LEAVES_PER_READ {
+            self.write()?;
+        }
         self.progress.advance(self.next);
+        Ok(())
+    }
+
+    /// Writes the keys that were collected and moves the cursor to the next leaf, some of whose keys may
+    /// be among them.
+    fn write(&mut self) -> Result<(), StateError> {
+        if !self.keys.is_empty() || self.next != self.cursor {
+            let cursor = TreeSize::new(self.next);
+            self.stored.index.add(self.stored.id, &self.keys, cursor)?;
+            self.keys.clear();
+            self.cursor = self.next;
+        }
         Ok(())
     }
 }
