@@ -40,8 +40,8 @@ const KEYS_PER_WRITE: usize = 1024;
 /// leaves have no keys.
 const LEAVES_PER_READ: u64 = 1024;
 
-/// Maximum weight of leaves that are kept in memory for the follower, in bytes. A batch that is larger
-/// by itself is kept alone.
+/// Maximum weight of the leaves that are queued for the follower, in bytes. A single larger batch is queued
+/// if the queue is empty.
 const QUEUE_BYTES: usize = 4 << 20;
 
 /// Maximum time that a search waits for the index.
@@ -162,7 +162,7 @@ impl IndexProgress {
         self.changed.notify_all();
     }
 
-    /// Lets the follower end after what it has in memory.
+    /// Ends the follower once it has indexed what is queued.
     pub(super) fn close(&self) {
         let mut inner = self.lock();
         if inner.phase == Phase::Running {
@@ -213,7 +213,7 @@ pub(super) fn spawn_follower(
     search_keys: SearchKeys,
     shared: &Arc<Shared>,
 ) -> std::io::Result<()> {
-    /// Says how the follower ended, even where it panicked, so that no search waits for it.
+    /// Records how the follower ended, even if it panicked, so that no search waits for it.
     struct FollowerEnd<'a>(&'a IndexProgress, Phase);
     impl Drop for FollowerEnd<'_> {
         fn drop(&mut self) {

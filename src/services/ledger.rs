@@ -88,7 +88,7 @@ pub trait Ledger: Send + Sync {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, HashMap};
     use std::sync::Mutex;
 
     use super::*;
@@ -96,31 +96,34 @@ pub(crate) mod testing {
     /// A ledger in memory, for tests.
     #[derive(Debug, Default)]
     pub(crate) struct MemoryLedger {
-        facts: Mutex<BTreeMap<(Table, Vec<u8>), Vec<u8>>>,
+        tables: Mutex<HashMap<Table, TableFacts>>,
     }
+
+    type TableFacts = BTreeMap<Vec<u8>, Vec<u8>>;
 
     impl Ledger for MemoryLedger {
         fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
-            let mut facts = self.facts.lock().unwrap();
-            facts.insert((table, key.to_vec()), value.to_vec());
+            let mut tables = self.tables.lock().unwrap();
+            let facts = tables.entry(table).or_default();
+            facts.insert(key.to_vec(), value.to_vec());
             Ok(())
         }
 
         fn remove(&self, table: Table, key: &[u8]) -> Result<(), LedgerError> {
-            self.facts.lock().unwrap().remove(&(table, key.to_vec()));
+            let mut tables = self.tables.lock().unwrap();
+            tables.entry(table).or_default().remove(key);
             Ok(())
         }
 
         fn load(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-            let facts = self.facts.lock().unwrap();
-            Ok(facts.get(&(table, key.to_vec())).cloned())
+            let mut tables = self.tables.lock().unwrap();
+            Ok(tables.entry(table).or_default().get(key).cloned())
         }
 
         fn scan(&self, table: Table) -> Result<Facts, LedgerError> {
-            let facts = self.facts.lock().unwrap();
-            let of_table = facts.iter().filter(|((of, _), _)| *of == table);
-            let facts = of_table.map(|((_, key), value)| (key.clone(), value.clone()));
-            Ok(facts.collect())
+            let mut tables = self.tables.lock().unwrap();
+            let facts = tables.entry(table).or_default().clone();
+            Ok(facts.into_iter().collect())
         }
     }
 

@@ -22,7 +22,7 @@ use crate::services::ledger::Table;
 /// Number of differences that a report lists; it gives the number of the others.
 const LISTED: usize = 100;
 
-/// Something that is not as the journal says.
+/// A deviation from what the journal implies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Difference {
     /// The journal itself is damaged, and nothing after the place was checked.
@@ -197,7 +197,7 @@ struct Audit<'a> {
     facts: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
 }
 
-/// What the journal says of a log, up to where it was read.
+/// What the journal implies for a log, up to where it was read.
 struct AuditedLog {
     frontier: Frontier,
     heads: u64,
