@@ -1,9 +1,9 @@
 """Crash tests of the real binary.
 
-The oracle is kept on this side: every entry that was acknowledged, with its index and leaf, and
-every checkpoint that was ever seen. After each blow the server must start by itself, hold every
-acknowledged entry where it was promised, extend every checkpoint ever seen, and satisfy
-`signet fsck`; or, where its journal was tampered with, refuse or turn read-only, and say why.
+The oracle is on this side: every entry that was acknowledged, with its index and leaf, and every
+checkpoint that was ever seen. After each fault the server must start without help, serve every
+acknowledged entry at its index, extend every checkpoint ever seen, and pass `signet fsck`; or, if its
+journal was tampered with, refuse to start or become read-only, and say why.
 """
 
 import argparse
@@ -52,12 +52,12 @@ LEAF = (2, 5)  # the kinds of record after which a batch is still open
 Ack = collections.namedtuple("Ack", "index leaf")
 AckV1 = collections.namedtuple("AckV1", "id index digest")
 
-# So many acknowledged entries of the v1 log are asked for again at each audit: the newest, and others.
+# Number of acknowledged entries of the v1 log that each audit requests: of the newest, and of the others.
 NEWEST, OTHERS = 60, 40
 
 
 class Oracle:
-    """What the server has promised so far."""
+    """What the server has acknowledged and signed so far."""
 
     def __init__(self):
         self.acks = []
@@ -137,7 +137,7 @@ def prefix_roots(leaves, sizes):
 
 
 def batch_ends(segment):
-    """Where commits and facts end in a segment: a journal cut there is an old copy, not a torn one."""
+    """The ends of commits and facts in a segment. A journal cut at one is an old copy, not torn."""
     data = segment.read_bytes()
     ends, at = set(), len(b"SIGNETJ\n")
     while at < len(data):
@@ -183,7 +183,7 @@ class Server:
         return data.decode(errors="replace")
 
     def ready(self, path="/healthz"):
-        """Waits until the server answers; False when it ended before."""
+        """Waits until the server answers. False if it ended first."""
         waiting = threading.Event()
         for _ in range(START_SECONDS * 20):
             if self.process.poll() is not None:
@@ -200,7 +200,7 @@ class Server:
         if self.process.poll() is None:
             os.killpg(self.process.pid, how)
         status = self.process.wait(START_SECONDS)
-        # Under strace that was strace's end; the server's own may still be a moment away.
+        # Under strace this was the end of strace; the server may end a moment later.
         if (self.bench.data / "lock").exists():
             with open(self.bench.data / "lock", "rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -208,7 +208,7 @@ class Server:
 
 
 class Bench:
-    """A data directory, the binary, and what the one has promised of the other."""
+    """A data directory, the binary, and the oracle."""
 
     def __init__(self, signet, folder):
         self.signet = signet
@@ -305,7 +305,7 @@ class Bench:
         self.oracle.check_v1(self.url)
 
     def audit(self, append=3):
-        """Starts the server, holds it to its word, appends a little, stops it in order."""
+        """Starts the server, checks it against the oracle, appends a few entries, and stops it."""
         with Server(self) as server:
             assert server.ready(), "the server did not start by itself:\n" + server.said()
             self.check()
@@ -351,9 +351,9 @@ def random_kills(bench, count):
 
 
 def system_call_faults(bench, fault, numbers):
-    """Strikes the server at its n-th call of each kind, in start-up and in the write path, until
-    it makes no more such calls."""
-    blows = 0
+    """Injects a fault into the server's n-th call of each kind, at start and in the write path, until
+    the server makes no more such calls."""
+    hits = 0
     for call in SYSTEM_CALLS:
         misses = 0
         for number in numbers:
@@ -364,7 +364,7 @@ def system_call_faults(bench, fault, numbers):
                 if not hit:
                     hit = not survives_some_appends(bench, server)
             if hit:
-                blows += 1
+                hits += 1
                 misses = 0
                 bench.audit(append=1)
             else:
@@ -372,7 +372,7 @@ def system_call_faults(bench, fault, numbers):
                 if misses == 2:
                     break
     bench.audit()
-    print(f"  {blows} blows at system calls ({fault}): nothing lost")
+    print(f"  {hits} faults in system calls ({fault}): nothing lost")
 
 
 def survives_some_appends(bench, server):
@@ -491,7 +491,7 @@ def main():
             broken_state(bench)
             broken_journal(bench)
         except AssertionError:
-            print("the server's last words:\n", bench.log.read_text(errors="replace")[-4000:])
+            print("the end of the server's log:\n", bench.log.read_text(errors="replace")[-4000:])
             raise
     oracle = bench.oracle
     for dialect, acks, heads in [("v2", oracle.acks, oracle.heads), ("v1", oracle.acks_v1, oracle.heads_v1)]:
