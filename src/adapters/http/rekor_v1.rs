@@ -19,7 +19,7 @@ use crate::adapters::wire::rekor_v1::{
 use crate::protocol::entry::v1::ProposedEntry;
 use crate::services::rekor::v1::{EntryName, MAX_WANTED, Query, SignatureLogV1, V1Error, Wanted};
 
-/// Needs `web::Data<SignatureLogV1>`. Pages that search the log are served from elsewhere.
+/// Needs `web::Data<SignatureLogV1>`. CORS is for Rekor's search page, which other servers host.
 pub(crate) const API: Api = Api {
     name: "Rekor v1",
     errors: ErrorFormat::OpenApi,
@@ -66,7 +66,7 @@ async fn create_entry(log: web::Data<SignatureLogV1>, body: Body) -> Result<Http
     let id = logged.id.to_string();
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, entry_path(&id)))
-        // Without quotes, as clients expect it: they use it as a key.
+        // Without quotes: clients use the value as the entry's key.
         .insert_header((header::ETAG, id))
         .json(LogEntry(&logged)))
 }
@@ -75,7 +75,7 @@ async fn create_entry(log: web::Data<SignatureLogV1>, body: Body) -> Result<Http
 /// threads: it holds few signatures and keys, and nothing that takes long to hash.
 const QUICK_PROPOSAL: usize = 8 * 1024;
 
-/// A path, not a URL: clients put their base before it.
+/// A path, not a URL, because clients prepend their base URL.
 fn entry_path(id: &str) -> String {
     format!("/api/v1/log/entries/{id}")
 }
@@ -131,7 +131,7 @@ async fn search(log: web::Data<SignatureLogV1>, body: Body) -> Result<HttpRespon
     Ok(fresh().json(names))
 }
 
-/// `GET /api/v1/log`. Every head that is published is stable, so `stable` chooses nothing.
+/// `GET /api/v1/log`. Every published head is stable, so `stable` has no effect.
 async fn log_info(log: web::Data<SignatureLogV1>) -> HttpResponse {
     fresh().json(LogInfo::new(log.tree_id(), &log.head()))
 }
@@ -161,14 +161,14 @@ async fn public_key(
         .body(log.public_key_pem()))
 }
 
-/// A success that the next leaf may outdate.
+/// A success that may be outdated by the next entry.
 fn fresh() -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
     response
 }
 
-/// Rekor answers 404 for an entry that does not exist without a body.
+/// Rekor answers 404 without a body for a missing entry.
 fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "not-found", "")
 }
