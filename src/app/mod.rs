@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::adapters::admin::{AdminSocket, Desk};
+#[cfg(any(test, feature = "testing"))]
+use crate::adapters::http::route::Mount;
 use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
 use crate::adapters::http::verify::Outcomes;
 use crate::adapters::keystore::KeyStore;
@@ -207,6 +209,12 @@ impl App {
 
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The method and path of every route.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn route_paths(&self) -> Vec<String> {
+        routes::mounts(self).iter().flat_map(Mount::paths).collect()
     }
 
     /// Waits until a log or the journal may differ between memory and disk. The process must then end;
