@@ -2,13 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::protocol::bytes::{Digest, HashAlgorithm};
-
-const ALL: [HashAlgorithm; 3] = [
-    HashAlgorithm::Sha256,
-    HashAlgorithm::Sha384,
-    HashAlgorithm::Sha512,
-];
+use crate::protocol::hash::{Digest, HashAlgorithm};
 
 /// An artifact, known by one digest or more; at most one of each function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +14,9 @@ impl Artifact {
     /// The artifact with this content, under every function.
     pub fn from_bytes(content: &[u8]) -> Self {
         Self {
-            digests: ALL.map(|algorithm| algorithm.digest(content)).to_vec(),
+            digests: HashAlgorithm::ALL
+                .map(|algorithm| algorithm.digest(content))
+                .to_vec(),
         }
     }
 
@@ -48,35 +44,11 @@ impl FromStr for Artifact {
     /// Reads a digest in the form `sha256:<hex>`, in place of the artifact itself.
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         let (name, value) = text.split_once(':').ok_or(NotADigest)?;
-        let algorithm = algorithm_named(name).ok_or(NotADigest)?;
+        let algorithm = HashAlgorithm::from_name(name).ok_or(NotADigest)?;
         let bytes = hex::decode(value).map_err(|_| NotADigest)?;
         Digest::new(algorithm, bytes)
             .map(Self::from)
             .map_err(|_| NotADigest)
-    }
-}
-
-/// A digest as people write it, `sha256:<hex>`.
-pub(crate) fn digest_text(digest: &Digest) -> String {
-    format!(
-        "{}:{}",
-        short_name(digest.algorithm()),
-        hex::encode(digest.as_bytes())
-    )
-}
-
-/// The function with this name, if it is known.
-pub(crate) fn algorithm_named(name: &str) -> Option<HashAlgorithm> {
-    ALL.into_iter()
-        .find(|algorithm| short_name(*algorithm) == name)
-}
-
-/// The function's name as in-toto and the command line write it.
-pub(crate) const fn short_name(algorithm: HashAlgorithm) -> &'static str {
-    match algorithm {
-        HashAlgorithm::Sha256 => "sha256",
-        HashAlgorithm::Sha384 => "sha384",
-        HashAlgorithm::Sha512 => "sha512",
     }
 }
 
@@ -99,7 +71,7 @@ impl ArtifactHasher {
         let mut contexts: Vec<(HashAlgorithm, ring::digest::Context)> = Vec::new();
         for algorithm in algorithms {
             if contexts.iter().all(|(present, _)| *present != algorithm) {
-                contexts.push((algorithm, ring::digest::Context::new(function(algorithm))));
+                contexts.push((algorithm, ring::digest::Context::new(algorithm.function())));
             }
         }
         Self { contexts }
@@ -124,14 +96,6 @@ impl ArtifactHasher {
     }
 }
 
-const fn function(algorithm: HashAlgorithm) -> &'static ring::digest::Algorithm {
-    match algorithm {
-        HashAlgorithm::Sha256 => &ring::digest::SHA256,
-        HashAlgorithm::Sha384 => &ring::digest::SHA384,
-        HashAlgorithm::Sha512 => &ring::digest::SHA512,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,7 +104,7 @@ mod tests {
     fn a_digest_in_text_stands_for_the_artifact() {
         let digest = HashAlgorithm::Sha384.digest(b"artifact");
 
-        let artifact: Artifact = digest_text(&digest).parse().unwrap();
+        let artifact: Artifact = digest.to_string().parse().unwrap();
 
         assert_eq!(artifact, Artifact::from(digest));
         for text in [
@@ -157,7 +121,11 @@ mod tests {
 
     #[test]
     fn streaming_gives_the_same_artifact_as_hashing_at_once() {
-        let mut hasher = ArtifactHasher::new(ALL.into_iter().chain([HashAlgorithm::Sha256]));
+        let mut hasher = ArtifactHasher::new(
+            HashAlgorithm::ALL
+                .into_iter()
+                .chain([HashAlgorithm::Sha256]),
+        );
         hasher.update(b"art");
         hasher.update(b"ifact");
 

@@ -10,8 +10,7 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::artifact::{algorithm_named, short_name};
-use crate::protocol::bytes::{Digest, HashAlgorithm};
+use crate::protocol::hash::{Digest, HashAlgorithm};
 use crate::protocol::json;
 use crate::protocol::proto_json::at_most;
 
@@ -52,7 +51,7 @@ pub enum StatementError {
     #[error("the statement has no subject")]
     NoSubject,
     /// A digest whose value does not fit its algorithm
-    #[error("a subject's {} digest is not {} bytes in hexadecimal", short_name(*.0), .0.size())]
+    #[error("a subject's {} digest is not {} bytes in hexadecimal", .0.name(), .0.size())]
     Digest(HashAlgorithm),
 }
 
@@ -139,7 +138,7 @@ impl TryFrom<WireSubject> for Subject {
     fn try_from(wire: WireSubject) -> Result<Self, StatementError> {
         let mut digests = Vec::new();
         for (name, value) in wire.digest.0 {
-            let Some(algorithm) = algorithm_named(&name) else {
+            let Some(algorithm) = HashAlgorithm::from_name(&name) else {
                 continue;
             };
             let digest = hex::decode(&value)

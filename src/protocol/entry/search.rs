@@ -49,7 +49,7 @@ impl SearchTerm {
     /// A SHA-256 digest.
     pub fn sha256(digest: &Sha256) -> Self {
         Self::Digest {
-            algorithm: SHA256.to_owned(),
+            algorithm: HashAlgorithm::Sha256.name().to_owned(),
             hex: digest.to_hex(),
         }
     }
@@ -74,16 +74,16 @@ impl SearchTerm {
             Some((name, hex)) => (Some(name), hex),
             None => (None, text),
         };
-        let by_length = match hex.len() {
-            40 => "sha1",
-            64 => SHA256,
-            96 => "sha384",
-            128 => "sha512",
-            _ => return Err(NoHash),
-        };
-        let name_fits = named.is_none_or(|name| name.eq_ignore_ascii_case(by_length));
+        // Statements name SHA-1 digests too, although nothing is signed or verified with SHA-1.
+        let supported = HashAlgorithm::ALL.map(|one| (one.name(), one.size()));
+        let (algorithm, _) = [("sha1", 20)]
+            .into_iter()
+            .chain(supported)
+            .find(|(_, size)| size * 2 == hex.len())
+            .ok_or(NoHash)?;
+        let name_fits = named.is_none_or(|name| name.eq_ignore_ascii_case(algorithm));
         if name_fits && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            Ok(Self::named_digest(by_length, hex))
+            Ok(Self::named_digest(algorithm, hex))
         } else {
             Err(NoHash)
         }
@@ -105,16 +105,9 @@ impl SearchTerm {
 
 impl From<&Digest> for SearchTerm {
     fn from(digest: &Digest) -> Self {
-        let algorithm = match digest.algorithm() {
-            HashAlgorithm::Sha256 => SHA256,
-            HashAlgorithm::Sha384 => "sha384",
-            HashAlgorithm::Sha512 => "sha512",
-        };
-        Self::named_digest(algorithm, &hex::encode(digest.as_bytes()))
+        Self::named_digest(digest.algorithm().name(), &digest.to_hex())
     }
 }
-
-const SHA256: &str = "sha256";
 
 /// Terms as they are gathered: each once, and no more than the limit.
 #[derive(Clone, Debug, Default)]

@@ -79,12 +79,7 @@ pub struct ArtifactDigest {
 impl ArtifactDigest {
     /// Every digest that is known of an artifact.
     pub fn all_of(artifact: &Artifact) -> Vec<Self> {
-        let all = [
-            HashAlgorithm::Sha256,
-            HashAlgorithm::Sha384,
-            HashAlgorithm::Sha512,
-        ];
-        let known = all
+        let known = HashAlgorithm::ALL
             .into_iter()
             .filter_map(|algorithm| artifact.digest(algorithm));
         known
@@ -97,11 +92,7 @@ impl ArtifactDigest {
 
     /// The function's name as people write it, `sha256` and so on.
     pub const fn algorithm_name(&self) -> &'static str {
-        match self.algorithm {
-            HashAlgorithm::Sha256 => "sha256",
-            HashAlgorithm::Sha384 => "sha384",
-            HashAlgorithm::Sha512 => "sha512",
-        }
+        self.algorithm.name()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::bundle::{
     Bundle, BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial,
 };
-use crate::protocol::bytes::{Digest, HashAlgorithm, to_base64};
+use crate::protocol::bytes::to_base64;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::claim_names;
 use crate::protocol::time::UnixTime;
@@ -211,7 +211,7 @@ impl Contents {
             },
             content: match bundle.content() {
                 Content::Message { digest, .. } => SignedContents::Message {
-                    digest: digest.as_ref().map(digest_text),
+                    digest: digest.as_ref().map(ToString::to_string),
                 },
                 Content::Envelope(content) => envelope(content),
             },
@@ -330,20 +330,11 @@ pub(super) const fn version_number(version: BundleVersion) -> &'static str {
     }
 }
 
-/// A digest as people write it, `sha256:<hex>`.
-pub(super) fn digest_text(digest: &Digest) -> String {
-    let name = match digest.algorithm() {
-        HashAlgorithm::Sha256 => "sha256",
-        HashAlgorithm::Sha384 => "sha384",
-        HashAlgorithm::Sha512 => "sha512",
-    };
-    format!("{name}:{}", hex::encode(digest.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
+    use crate::protocol::bytes::HashAlgorithm;
 
     fn json(bundle: &Bundle) -> serde_json::Value {
         serde_json::to_value(Contents::of(bundle)).unwrap()
@@ -364,7 +355,7 @@ mod tests {
         assert_eq!(contents["log_entries"][0]["tree_size"], 2);
         assert_eq!(contents["log_entries"][0]["origin"], "tiles.example");
         assert_eq!(contents["timestamps"][0]["time"], taken().to_rfc3339());
-        let digest = digest_text(&HashAlgorithm::Sha256.digest(ARTIFACT));
+        let digest = HashAlgorithm::Sha256.digest(ARTIFACT).to_string();
         assert_eq!(contents["content"]["digest"], digest);
     }
 

@@ -109,13 +109,7 @@ impl Demand {
             Self::Signer(Expectation::Key(key)) => Some(key),
             Self::Signer(Expectation::Identity(_)) => None,
             // A policy may deny an artifact by its digest under any function.
-            Self::Policy(_) => {
-                return vec![
-                    HashAlgorithm::Sha256,
-                    HashAlgorithm::Sha384,
-                    HashAlgorithm::Sha512,
-                ];
-            }
+            Self::Policy(_) => return HashAlgorithm::ALL.to_vec(),
         };
         let needed = bundles
             .iter()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::contents::{digest_text, version_number};
+use super::contents::version_number;
 use super::decision::{BundleReport, PolicyReport};
 use crate::protocol::bundle::verify::{
     AuthenticSigner, EstablishedTime, LoggedEntry, TimeSource, VerifiedSigner,
@@ -347,14 +347,14 @@ impl From<&CheckEvidence> for EvidenceReport {
                 timestamps: *timestamps,
             },
             CheckEvidence::Artifact(digest) => Self::Artifact {
-                digest: digest_text(digest),
+                digest: digest.to_string(),
                 predicate_type: None,
             },
             CheckEvidence::Statement {
                 predicate_type,
                 digest,
             } => Self::Artifact {
-                digest: digest_text(digest),
+                digest: digest.to_string(),
                 predicate_type: Some(predicate_type.clone()),
             },
             CheckEvidence::Time(time) => Self::Time(time.into()),

@@ -4,7 +4,6 @@ use super::form::Form;
 use super::signer::Signer;
 use super::trail::Trail;
 use super::{CheckEvidence, CheckName, LoggedEntry, Refusal};
-use crate::protocol::attestation::artifact::digest_text;
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::attestation::statement::{PAYLOAD_TYPE, Statement};
 use crate::protocol::bundle::{Artifact, Content};
@@ -50,7 +49,7 @@ impl<'a> SignedContent<'a> {
                 trail.passed(
                     CheckName::Artifact,
                     CheckEvidence::Artifact(digest.clone()),
-                    format!("the artifact is {}", digest_text(&digest)),
+                    format!("the artifact is {digest}"),
                 );
                 Ok(Self::Message { digest })
             }
@@ -153,8 +152,8 @@ fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::DigestMismatch {
-        actual: digest_text(actual),
-        stated: digest_text(hint),
+        actual: actual.to_string(),
+        stated: hint.to_string(),
     })
 }
 

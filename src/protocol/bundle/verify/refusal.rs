@@ -1,7 +1,6 @@
 //! Why a bundle is refused: facts, each with a stable code and one sentence.
 
 use super::CheckName;
-use crate::protocol::attestation::artifact::short_name;
 use crate::protocol::attestation::statement::{PAYLOAD_TYPE, StatementError};
 use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::merkle::{OutOfRange, ProofError};
@@ -54,7 +53,7 @@ pub enum Refusal {
         stated: String,
     },
     /// The caller gave a digest under another function
-    #[error("this bundle can be verified only with the artifact's {} digest, or the artifact itself", short_name(*.0))]
+    #[error("this bundle can be verified only with the artifact's {} digest, or the artifact itself", .0.name())]
     DigestNeeded(HashAlgorithm),
     /// An envelope of something else
     #[error("the envelope's payloadType is not {PAYLOAD_TYPE}")]
