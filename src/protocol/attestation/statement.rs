@@ -3,10 +3,9 @@
 //! Only the frame is read here. The predicate is checked to be JSON without repeated members, so
 //! that no two readers can see different statements in the same signed bytes, and then left alone.
 
-use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -78,7 +77,8 @@ impl Statement {
     /// # Errors
     /// See [`StatementError`].
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        serde_json::from_slice::<UniqueMembers>(payload).map_err(StatementError::Json)?;
+        // The predicate is kept as text, which the second reading does not look into.
+        json::from_slice::<IgnoredAny>(payload).map_err(StatementError::Json)?;
         let wire: WireStatement = json::from_slice(payload).map_err(StatementError::Json)?;
         if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {
             return Err(StatementError::Type);
@@ -179,74 +179,6 @@ impl<'de> Deserialize<'de> for DigestSet {
             }
         }
         deserializer.deserialize_map(SetVisitor)
-    }
-}
-
-/// JSON in which no object has a member twice. serde_json bounds the depth.
-struct UniqueMembers;
-
-impl<'de> Deserialize<'de> for UniqueMembers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueMembersVisitor)?;
-        Ok(Self)
-    }
-}
-
-struct UniqueMembersVisitor;
-
-impl<'de> DeserializeSeed<'de> for UniqueMembersVisitor {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for UniqueMembersVisitor {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without repeated members")
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            map.next_value_seed(Self)?;
-            if !names.insert(name) {
-                return Err(de::Error::custom("an object has the same member twice"));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,13 +1,12 @@
 //! The policy as it is written, in TOML or JSON: names and shapes, nothing decided yet.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{self, MapAccess, Visitor};
+use serde::de;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::{PolicyError, PolicyFault};
+use crate::protocol::json::{self, LocatedError};
 use crate::protocol::time::UnixTime;
 
 /// The longest policy, in bytes.
@@ -20,11 +19,7 @@ pub struct PolicyDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<String>,
     pub(super) identities: Vec<IdentityTable>,
-    #[serde(
-        default,
-        deserialize_with = "unique",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) groups: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) threshold: Option<ThresholdTable>,
@@ -54,11 +49,7 @@ pub(super) struct IdentityTable {
     pub(super) subject_pattern: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
-    #[serde(
-        default,
-        deserialize_with = "unique",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) claims: BTreeMap<String, ClaimTable>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) counts_once: bool,
@@ -185,11 +176,7 @@ impl PolicyDocument {
     }
 
     fn from_json(text: &str) -> Result<Self, PolicyError> {
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let document = serde_path_to_error::deserialize(&mut reader).map_err(shape)?;
-        let end = reader.end();
-        end.map_err(|error| PolicyError::whole(PolicyFault::Syntax(error.to_string())))?;
-        Ok(document)
+        json::from_slice_located(text.as_bytes()).map_err(shape)
     }
 
     fn from_toml(text: &str) -> Result<Self, PolicyError> {
@@ -199,18 +186,16 @@ impl PolicyDocument {
             PolicyError::whole(PolicyFault::Syntax(message))
         })?;
         let value = to_json(toml::Value::Table(table));
-        serde_path_to_error::deserialize(value).map_err(shape)
+        json::from_value_located(value).map_err(shape)
     }
 }
 
-fn shape(error: serde_path_to_error::Error<serde_json::Error>) -> PolicyError {
-    let path = error.path().to_string();
-    let error = error.into_inner();
-    if !error.is_data() {
-        return PolicyError::whole(PolicyFault::Syntax(error.to_string()));
+fn shape(error: LocatedError) -> PolicyError {
+    let LocatedError { path, source } = error;
+    if !source.is_data() {
+        return PolicyError::whole(PolicyFault::Syntax(source.to_string()));
     }
-    let at = if path == "." { String::new() } else { path };
-    PolicyError::new(at, PolicyFault::Shape(error.to_string()))
+    PolicyError::new(path, PolicyFault::Shape(source.to_string()))
 }
 
 fn line_at(text: &str, offset: usize) -> usize {
@@ -254,35 +239,5 @@ impl<'de> Deserialize<'de> for Moment {
         UnixTime::from_rfc3339(&text).map(Self).ok_or_else(|| {
             de::Error::custom("must be a time with its offset, as in 2026-11-20T12:00:00Z")
         })
-    }
-}
-
-/// Reads a map and refuses a key that comes twice.
-fn unique<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    deserializer.deserialize_map(Unique(PhantomData))
-}
-
-struct Unique<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Unique<T> {
-    type Value = BTreeMap<String, T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut map = BTreeMap::new();
-        while let Some((key, value)) = members.next_entry::<String, T>()? {
-            if map.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("`{key}` comes twice")));
-            }
-            map.insert(key, value);
-        }
-        Ok(map)
     }
 }

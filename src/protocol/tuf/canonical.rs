@@ -1,10 +1,9 @@
 //! JSON without two readings, and its canonical form in which metadata is signed (OLPC canonical
 //! JSON, as the TUF specification §4.2 names it).
 
-use std::fmt;
-
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+use crate::protocol::json;
 
 /// Why a text is no JSON that metadata can be in.
 #[derive(Debug, thiserror::Error)]
@@ -17,13 +16,10 @@ pub enum JsonError {
     Fraction,
 }
 
-/// Reads one document, consuming every byte; a member twice, or a fraction, is refused.
+/// Reads one document. Every number in it must be whole, in unsigned parts too.
 pub(super) fn parse(json: &[u8]) -> Result<Value, JsonError> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let value = OneReading
-        .deserialize(&mut reader)
-        .map_err(JsonError::Malformed)?;
-    reader.end().map_err(JsonError::Malformed)?;
+    let value = json::value(json).map_err(JsonError::Malformed)?;
+    to_canonical(&value)?;
     Ok(value)
 }
 
@@ -93,70 +89,6 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
 fn separate(place: usize, out: &mut Vec<u8>) {
     if place > 0 {
         out.push(b',');
-    }
-}
-
-/// Reads a value and refuses what two readers would understand differently.
-struct OneReading;
-
-impl<'de> DeserializeSeed<'de> for OneReading {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OneReading {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without fractions")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Err(E::custom(format_args!("{value} is not a whole number")))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let mut all = Vec::new();
-        while let Some(element) = elements.next_element_seed(Self)? {
-            all.push(element);
-        }
-        Ok(Value::Array(all))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut all = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(Self)?;
-            if all.insert(name.clone(), value).is_some() {
-                return Err(de::Error::custom(format_args!(
-                    "the member {name:?} is there twice"
-                )));
-            }
-        }
-        Ok(Value::Object(all))
     }
 }
 

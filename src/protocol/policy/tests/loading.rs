@@ -94,7 +94,7 @@ fn what_is_no_policy_is_refused() {
     is_refused(
         r#"{"groups": {"g": ["a"], "g": ["b"]}, "identities": []}"#,
         "groups",
-        "`g` comes twice",
+        "duplicate field `g`",
     );
     is_refused(r#"{"identities": []} x"#, "", "trailing");
     is_refused(&"#".repeat(256 * 1024 + 1), "", "at most 262144 bytes");
