@@ -6,6 +6,8 @@
 pub(crate) mod attestation;
 pub(crate) mod bundle;
 pub(crate) mod bytes;
+pub(crate) mod cursor;
+pub(crate) mod der;
 pub(crate) mod entry;
 pub(crate) mod hash;
 pub(crate) mod identity;

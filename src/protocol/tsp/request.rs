@@ -4,9 +4,9 @@ use const_oid::ObjectIdentifier;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::der_form::{self, Fields, Malformed};
 use super::{PkiFailure, hash_oid, known_hash};
 use crate::protocol::bytes::{Digest, HashAlgorithm, ProtoBytes, WrongDigestLength};
+use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
 use crate::protocol::oid;
 
 /// The longest DER request that is read, in bytes. A real one has about 60.

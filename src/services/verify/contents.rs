@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use der::Decode as _;
 use serde::{Deserialize, Serialize};
 use x509_cert::name::Name;
-use x509_tsp::{TimeStampResp, TstInfo};
 
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::bundle::{
@@ -16,6 +15,7 @@ use crate::protocol::bytes::to_base64;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::claim_names;
 use crate::protocol::time::UnixTime;
+use crate::protocol::tsp::UnverifiedStatement;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::extensions::SCT_LIST;
 use crate::protocol::x509::sct::{SignedCertificateTimestamp, parse_sct_list};
@@ -301,25 +301,18 @@ fn entry(entry: &LogEntry) -> EntryContents {
     }
 }
 
+/// Read by the verifier's own reader: what it refuses is not shown as readable here.
 fn timestamp(der: &[u8]) -> TimestampContents {
-    let unreadable = "it is no timestamp that can be read";
-    let Some(statement) = tst_info(der) else {
-        return TimestampContents::Unreadable { unreadable };
-    };
-    let seconds = statement.gen_time.to_unix_duration().as_secs();
-    TimestampContents::Readable {
-        time: UnixTime::from_seconds(seconds).to_rfc3339(),
-        serial: hex::encode(statement.serial_number.as_bytes()),
-        policy: statement.policy.to_string(),
+    match UnverifiedStatement::parse_response(der) {
+        Ok(statement) => TimestampContents::Readable {
+            time: statement.time.to_rfc3339(),
+            serial: hex::encode(&statement.serial),
+            policy: statement.policy.to_string(),
+        },
+        Err(_) => TimestampContents::Unreadable {
+            unreadable: "it is no timestamp that can be read",
+        },
     }
-}
-
-/// The statement inside a TimeStampResp (RFC 3161 §2.4.2).
-fn tst_info(der: &[u8]) -> Option<TstInfo> {
-    let token = TimeStampResp::from_der(der).ok()?.time_stamp_token?;
-    let signed: cms::signed_data::SignedData = token.content.decode_as().ok()?;
-    let content = signed.encap_content_info.econtent?;
-    TstInfo::from_der(content.value()).ok()
 }
 
 pub(super) const fn version_number(version: BundleVersion) -> &'static str {

@@ -1,61 +1,60 @@
-//! The DER that tokens are read from and written in (X.690 §8 and §10), element by element.
+//! DER (X.690 §8 and §10), read and written element by element.
 //!
-//! Requests and tokens are small and of fixed shape, and most of a token never changes: writing it
-//! from prepared parts is what makes the authority fast. Reading keeps to slices of the input, so
-//! that what was signed is hashed as it came, and no set is sorted that a stranger sent.
+//! Reading returns slices of the input: what was signed is hashed as it came, and no SET that a client
+//! sent is sorted. Writing joins prepared parts, because most of a timestamp token never changes.
 
 use const_oid::ObjectIdentifier;
 
 use crate::protocol::oid;
 
-pub(super) const BOOLEAN: u8 = 0x01;
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const NULL: u8 = 0x05;
-pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(super) const UTF8_STRING: u8 = 0x0c;
-pub(super) const UTC_TIME: u8 = 0x17;
-pub(super) const GENERALIZED_TIME: u8 = 0x18;
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
+pub(crate) const BOOLEAN: u8 = 0x01;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const UTF8_STRING: u8 = 0x0c;
+pub(crate) const UTC_TIME: u8 = 0x17;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
 /// `[0]`, primitive
-pub(super) const CONTEXT_0_PRIMITIVE: u8 = 0x80;
+pub(crate) const CONTEXT_0_PRIMITIVE: u8 = 0x80;
 /// `[1]`, primitive
-pub(super) const CONTEXT_1_PRIMITIVE: u8 = 0x81;
+pub(crate) const CONTEXT_1_PRIMITIVE: u8 = 0x81;
 /// `[0]`, constructed
-pub(super) const CONTEXT_0: u8 = 0xa0;
+pub(crate) const CONTEXT_0: u8 = 0xa0;
 /// `[1]`, constructed
-pub(super) const CONTEXT_1: u8 = 0xa1;
+pub(crate) const CONTEXT_1: u8 = 0xa1;
 /// `[4]`, constructed
-pub(super) const CONTEXT_4: u8 = 0xa4;
+pub(crate) const CONTEXT_4: u8 = 0xa4;
 
-/// The bytes are not the DER that was expected.
+/// The bytes are not DER, or not the elements that were expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct MalformedDer;
 
-/// One element: its content, and the whole of it with tag and length.
+/// One element. `whole` is the content with its tag and length.
 #[derive(Clone, Copy)]
-pub(super) struct Element<'a> {
-    pub(super) tag: u8,
-    pub(super) content: &'a [u8],
-    pub(super) whole: &'a [u8],
+pub(crate) struct DerElement<'a> {
+    pub(crate) tag: u8,
+    pub(crate) content: &'a [u8],
+    pub(crate) whole: &'a [u8],
 }
 
 /// The elements of a constructed value, read in order.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a> {
+pub(crate) struct DerReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> DerReader<'a> {
     /// The elements inside `content`.
-    pub(super) const fn of(content: &'a [u8]) -> Self {
+    pub(crate) const fn of(content: &'a [u8]) -> Self {
         Self { rest: content }
     }
 
     /// The elements inside the one element that `input` is.
-    pub(super) fn inside(input: &'a [u8], tag: u8) -> Result<Self, Malformed> {
+    pub(crate) fn inside(input: &'a [u8], tag: u8) -> Result<Self, MalformedDer> {
         let mut outer = Self::of(input);
         let content = outer.take(tag)?;
         outer.finish()?;
@@ -63,25 +62,25 @@ impl<'a> Fields<'a> {
     }
 
     /// The next element, whatever it is.
-    pub(super) fn next(&mut self) -> Result<Element<'a>, Malformed> {
-        let (element, rest) = split_element(self.rest).ok_or(Malformed)?;
+    pub(crate) fn next(&mut self) -> Result<DerElement<'a>, MalformedDer> {
+        let (element, rest) = split_element(self.rest).ok_or(MalformedDer)?;
         self.rest = rest;
         Ok(element)
     }
 
     /// The next element, which must have this tag.
-    pub(super) fn element(&mut self, tag: u8) -> Result<Element<'a>, Malformed> {
+    pub(crate) fn element(&mut self, tag: u8) -> Result<DerElement<'a>, MalformedDer> {
         let element = self.next()?;
-        (element.tag == tag).then_some(element).ok_or(Malformed)
+        (element.tag == tag).then_some(element).ok_or(MalformedDer)
     }
 
     /// The content of the next element, which must have this tag.
-    pub(super) fn take(&mut self, tag: u8) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn take(&mut self, tag: u8) -> Result<&'a [u8], MalformedDer> {
         self.element(tag).map(|element| element.content)
     }
 
     /// The content of the next element if it has this tag; else nothing is read.
-    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, Malformed> {
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, MalformedDer> {
         if self.rest.first() == Some(&tag) {
             self.take(tag).map(Some)
         } else {
@@ -90,59 +89,58 @@ impl<'a> Fields<'a> {
     }
 
     /// The next element, an INTEGER's content in its shortest form (X.690 §8.3.2).
-    pub(super) fn integer(&mut self) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn integer(&mut self) -> Result<&'a [u8], MalformedDer> {
         shortest_integer(self.take(INTEGER)?)
     }
 
     /// The next element if it is an INTEGER.
-    pub(super) fn optional_integer(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
+    pub(crate) fn optional_integer(&mut self) -> Result<Option<&'a [u8]>, MalformedDer> {
         self.optional(INTEGER)?.map(shortest_integer).transpose()
     }
 
     /// The next element, an OBJECT IDENTIFIER.
-    pub(super) fn oid(&mut self) -> Result<ObjectIdentifier, Malformed> {
-        oid::parse_content(self.take(OBJECT_IDENTIFIER)?).ok_or(Malformed)
+    pub(crate) fn oid(&mut self) -> Result<ObjectIdentifier, MalformedDer> {
+        oid::parse_content(self.take(OBJECT_IDENTIFIER)?).ok_or(MalformedDer)
     }
 
     /// A BOOLEAN DEFAULT FALSE: absent or TRUE, for DER leaves defaults out (X.690 §11.5).
-    pub(super) fn default_false(&mut self) -> Result<bool, Malformed> {
+    pub(crate) fn default_false(&mut self) -> Result<bool, MalformedDer> {
         match self.optional(BOOLEAN)? {
             None => Ok(false),
             Some([0xff]) => Ok(true),
-            Some(_) => Err(Malformed),
+            Some(_) => Err(MalformedDer),
         }
     }
 
     /// An AlgorithmIdentifier: its OID, and whether its parameters are absent or NULL.
-    pub(super) fn plain_algorithm(&mut self) -> Result<ObjectIdentifier, Malformed> {
+    pub(crate) fn plain_algorithm(&mut self) -> Result<ObjectIdentifier, MalformedDer> {
         let mut fields = Self::of(self.take(SEQUENCE)?);
         let oid = fields.oid()?;
         if fields
             .optional(NULL)?
             .is_some_and(|content| !content.is_empty())
         {
-            return Err(Malformed);
+            return Err(MalformedDer);
         }
         fields.finish()?;
         Ok(oid)
     }
 
-    /// Whether every element was read.
-    pub(super) const fn is_finished(&self) -> bool {
+    pub(crate) const fn is_finished(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// Insists that every element was read.
-    pub(super) const fn finish(self) -> Result<(), Malformed> {
+    /// An error unless every element was read.
+    pub(crate) const fn finish(self) -> Result<(), MalformedDer> {
         if self.rest.is_empty() {
             Ok(())
         } else {
-            Err(Malformed)
+            Err(MalformedDer)
         }
     }
 }
 
-fn split_element(input: &[u8]) -> Option<(Element<'_>, &[u8])> {
+fn split_element(input: &[u8]) -> Option<(DerElement<'_>, &[u8])> {
     let (&tag, rest) = input.split_first()?;
     // Tag numbers above 30 take further bytes (X.690 §8.1.2.4); nothing here has one.
     if tag & 0x1f == 0x1f {
@@ -152,7 +150,7 @@ fn split_element(input: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (content, after) = rest.split_at_checked(length)?;
     let whole = input.get(..input.len().checked_sub(after.len())?)?;
     Some((
-        Element {
+        DerElement {
             tag,
             content,
             whole,
@@ -180,21 +178,19 @@ fn split_length(input: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// An INTEGER's content, if it is in its shortest form (X.690 §8.3.2).
-pub(super) fn shortest_integer(content: &[u8]) -> Result<&[u8], Malformed> {
+pub(crate) fn shortest_integer(content: &[u8]) -> Result<&[u8], MalformedDer> {
     match content {
-        [] => Err(Malformed),
-        [0x00, next, ..] if *next < 0x80 => Err(Malformed),
-        [0xff, next, ..] if *next >= 0x80 => Err(Malformed),
+        [] => Err(MalformedDer),
+        [0x00, next, ..] if *next < 0x80 => Err(MalformedDer),
+        [0xff, next, ..] if *next >= 0x80 => Err(MalformedDer),
         _ => Ok(content),
     }
 }
 
-/// Writes one element whose content is the parts, one after the other.
-pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let length = parts
-        .iter()
-        .fold(0usize, |sum, part| sum.saturating_add(part.len()));
-    let mut out = Vec::with_capacity(length.saturating_add(6));
+/// Writes one element; its content is the parts in order.
+pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let mut out = Vec::with_capacity(length + 6);
     out.push(tag);
     push_length(&mut out, length);
     for part in parts {
@@ -218,12 +214,12 @@ fn push_length(out: &mut Vec<u8>, length: usize) {
 }
 
 /// Writes an OBJECT IDENTIFIER.
-pub(super) fn oid(oid: ObjectIdentifier) -> Vec<u8> {
+pub(crate) fn oid(oid: ObjectIdentifier) -> Vec<u8> {
     element(OBJECT_IDENTIFIER, &[oid.as_bytes()])
 }
 
 /// Writes a SET OF: the elements in ascending order (X.690 §11.6).
-pub(super) fn set_of(tag: u8, mut elements: Vec<&[u8]>) -> Vec<u8> {
+pub(crate) fn set_of(tag: u8, mut elements: Vec<&[u8]>) -> Vec<u8> {
     elements.sort_unstable();
     element(tag, &elements)
 }
@@ -238,7 +234,7 @@ mod tests {
             let content = vec![7; length];
             let written = element(OCTET_STRING, &[&content]);
 
-            let mut fields = Fields::of(&written);
+            let mut fields = DerReader::of(&written);
             assert_eq!(fields.take(OCTET_STRING).unwrap(), content);
             fields.finish().unwrap();
         }
@@ -260,18 +256,30 @@ mod tests {
             &[0x04, 0x02, 0x00],          // cut
         ];
         for case in cases {
-            assert!(Fields::of(case).next().is_err(), "{case:02x?}");
+            assert!(DerReader::of(case).next().is_err(), "{case:02x?}");
         }
     }
 
     #[test]
     fn booleans_and_integers_have_one_form_only() {
-        assert_eq!(Fields::of(&[1, 1, 0xff]).default_false(), Ok(true));
-        assert_eq!(Fields::of(&[1, 1, 0x01]).default_false(), Err(Malformed));
-        assert_eq!(Fields::of(&[1, 1, 0x00]).default_false(), Err(Malformed));
-        assert_eq!(Fields::of(&[2, 2, 0, 0x80]).integer(), Ok(&[0, 0x80][..]));
-        assert_eq!(Fields::of(&[2, 2, 0, 0x7f]).integer(), Err(Malformed));
-        assert_eq!(Fields::of(&[2, 2, 0xff, 0x80]).integer(), Err(Malformed));
-        assert_eq!(Fields::of(&[2, 0]).integer(), Err(Malformed));
+        assert_eq!(DerReader::of(&[1, 1, 0xff]).default_false(), Ok(true));
+        assert_eq!(
+            DerReader::of(&[1, 1, 0x01]).default_false(),
+            Err(MalformedDer)
+        );
+        assert_eq!(
+            DerReader::of(&[1, 1, 0x00]).default_false(),
+            Err(MalformedDer)
+        );
+        assert_eq!(
+            DerReader::of(&[2, 2, 0, 0x80]).integer(),
+            Ok(&[0, 0x80][..])
+        );
+        assert_eq!(DerReader::of(&[2, 2, 0, 0x7f]).integer(), Err(MalformedDer));
+        assert_eq!(
+            DerReader::of(&[2, 2, 0xff, 0x80]).integer(),
+            Err(MalformedDer)
+        );
+        assert_eq!(DerReader::of(&[2, 0]).integer(), Err(MalformedDer));
     }
 }
