@@ -48,7 +48,7 @@ async fn refuse_entry(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// `POST /api/v1/log/entries`
 async fn create_entry(log: web::Data<SignatureLogV1>, body: Body) -> Result<HttpResponse, Refusal> {
     let json = body.bytes().clone();
-    let is_quick = json.len() <= QUICK_PROPOSAL;
+    let is_costly = ProposedEntry::is_costly(&json);
     let admit = move || {
         let proposed = ProposedEntry::parse(&json);
         let proposed = proposed.map_err(|error| errors::of_proposal(&error, &json))?;
@@ -57,10 +57,10 @@ async fn create_entry(log: web::Data<SignatureLogV1>, body: Body) -> Result<Http
             .map_err(V1Error::from)
             .map_err(Refusal::from)
     };
-    let admitted = if is_quick {
-        admit()?
-    } else {
+    let admitted = if is_costly {
         blocking(admit).await?
+    } else {
+        admit()?
     };
     let logged = log.append(admitted).await?;
     let id = logged.id.to_string();
@@ -70,10 +70,6 @@ async fn create_entry(log: web::Data<SignatureLogV1>, body: Body) -> Result<Http
         .insert_header((header::ETAG, id))
         .json(LogEntry(&logged)))
 }
-
-/// The longest proposal, in bytes, that is checked at once, which then costs less than changing
-/// threads: it holds few signatures and keys, and nothing that takes long to hash.
-const QUICK_PROPOSAL: usize = 8 * 1024;
 
 /// A path, not a URL, because clients prepend their base URL.
 fn entry_path(id: &str) -> String {

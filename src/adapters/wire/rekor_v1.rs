@@ -1,7 +1,7 @@
 //! Rekor v1's messages in JSON, as its OpenAPI document has them: numbers are numbers, hashes are
 //! hexadecimal, and only bodies and signatures are base64.
 
-use serde::de::IgnoredAny;
+use serde::de::{self, IgnoredAny, IntoDeserializer as _};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::log::SignedHead;
 use crate::protocol::bytes::{ProtoBytes, to_base64};
 use crate::protocol::entry::v1::{PkiError, PkiFormat, ProposalError, ProposedEntry};
-use crate::protocol::entry::{NoHash, SearchTerm};
+use crate::protocol::entry::{NotADigestQuery, SearchTerm};
 use crate::services::rekor::v1::{
     Consistency, EntryName, LoggedEntry, NotAnEntryName, Operator, Query, TreeId, Wanted,
 };
@@ -153,13 +153,9 @@ struct QueriedKey {
 
 impl QueriedKey {
     fn term(self) -> Result<SearchTerm, RequestError> {
-        let format = match self.format.as_str() {
-            "x509" => PkiFormat::X509,
-            "pgp" => PkiFormat::Pgp,
-            "minisign" => PkiFormat::Minisign,
-            "ssh" => PkiFormat::Ssh,
-            _ => return Err(RequestError::KeyFormat),
-        };
+        let format = self.format.as_str().into_deserializer();
+        let format = PkiFormat::deserialize(format)
+            .map_err(|_: de::value::Error| RequestError::KeyFormat)?;
         let content = self.content.ok_or(RequestError::NoKey)?;
         Ok(SearchTerm::from_key_query(format, &content.0)?)
     }
@@ -179,7 +175,7 @@ pub enum RequestError {
     Name(#[from] NotAnEntryName),
     /// Not a digest
     #[error(transparent)]
-    Hash(#[from] NoHash),
+    Hash(#[from] NotADigestQuery),
     /// Not an e-mail address
     #[error("email must be an e-mail address of at most {MAX_SUBJECT} characters")]
     Email,

@@ -9,7 +9,8 @@ use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
 use crate::protocol::attestation::dsse::pre_authentication_encoding;
 use crate::protocol::bytes::{from_base64, to_base64};
-use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::entry::v2::HashedRekordError;
+use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::services::rekor::tests::{memory_log, signed_entry};
@@ -213,7 +214,7 @@ async fn full_tiles_are_immutable_and_checkpoints_are_not_cached() {
 #[test]
 fn errors_have_the_status_and_headers_that_clients_read() {
     assert_eq!(
-        answer(EntryError::NoSignature.into()).status(),
+        answer(RekorError::Entry(HashedRekordError::NoSignature.into())).status(),
         StatusCode::BAD_REQUEST
     );
     assert_eq!(

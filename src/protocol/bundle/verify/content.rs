@@ -73,15 +73,6 @@ impl<'a> SignedContent<'a> {
         }
     }
 
-    /// The digest under which a Rekor v2 log knows the content: of the artifact, or of the
-    /// envelope's pre-authentication encoding.
-    pub(super) fn logged_digest(&self, key: &PublicKey) -> Digest {
-        match self {
-            Self::Message { digest } => digest.clone(),
-            Self::Envelope { encoding, .. } => key.algorithm().hash().digest(encoding),
-        }
-    }
-
     /// The statement that was signed, if it was one.
     pub(super) fn into_statement(self) -> Option<Statement> {
         match self {

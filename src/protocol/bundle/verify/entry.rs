@@ -7,6 +7,7 @@ use super::trail::{Skip, Trail};
 use super::{CheckEvidence, CheckName, Refusal, body};
 use crate::protocol::bundle::{InclusionProof, LogEntry, TrustedLog, TrustedRoot};
 use crate::protocol::bytes::Sha256;
+use crate::protocol::entry::EntryKind;
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::merkle::{LeafIndex, ProofError, TreeSize, leaf_hash, root_from_inclusion};
 use crate::protocol::note::{Checkpoint, NoteError, UnverifiedNote};
@@ -175,10 +176,8 @@ fn proved_index(entry: &LogEntry) -> u64 {
 
 /// A Rekor v1 log's index counts over all shards, its proof within one; a v2 log has no shards.
 fn counts_over_shards(entry: &LogEntry) -> bool {
-    !matches!(
-        (entry.kind.as_str(), entry.version.as_str()),
-        ("hashedrekord" | "dsse", "0.0.2")
-    )
+    let kind = EntryKind::find(&entry.kind, &entry.version);
+    !kind.is_some_and(EntryKind::is_v2)
 }
 
 fn open_checkpoint(note: &str, log: &TrustedLog) -> Result<Checkpoint, NoteError> {

@@ -1,12 +1,8 @@
-use std::sync::Arc;
+//! The request, read and written.
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::log::SignedHead;
-use crate::protocol::bytes::Sha256;
-use crate::protocol::merkle::{LeafIndex, TreeSize};
-use crate::protocol::time::UnixTime;
 
 fn submission() -> Value {
     json!({"hashedRekordRequestV002": {
@@ -246,38 +242,4 @@ fn an_envelope_with_an_unknown_a_missing_or_a_doubtful_member_is_refused() {
             SubmissionError::Verifier.to_string()
         );
     }
-}
-
-#[test]
-fn a_reply_has_every_member_and_its_numbers_are_strings() {
-    let entry = LoggedEntry {
-        index: LeafIndex::new(0),
-        log_key_id: Sha256::from_bytes([1; 32]),
-        kind: "hashedrekord",
-        body: b"{}".to_vec(),
-        proof: Vec::new(),
-        head: Arc::new(SignedHead {
-            size: TreeSize::new(1),
-            root: Sha256::from_bytes([2; 32]),
-            time: UnixTime::from_seconds(3),
-            note: "rekor.example\n1\n".to_owned(),
-        }),
-    };
-
-    let reply = serde_json::to_string(&TransparencyLogEntry::from(&entry)).unwrap();
-
-    assert_eq!(
-        reply,
-        concat!(
-            r#"{"logIndex":"0","#,
-            r#""logId":{"keyId":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="},"#,
-            r#""kindVersion":{"kind":"hashedrekord","version":"0.0.2"},"#,
-            r#""integratedTime":"0","inclusionPromise":null,"#,
-            r#""inclusionProof":{"logIndex":"0","#,
-            r#""rootHash":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=","#,
-            r#""treeSize":"1","hashes":[],"#,
-            r#""checkpoint":{"envelope":"rekor.example\n1\n"}},"#,
-            r#""canonicalizedBody":"e30="}"#,
-        )
-    );
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::bytes::{HashAlgorithm, Sha256};
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::SigningKey;
 
 fn signed(algorithm: KeyAlgorithm) -> UnverifiedHashedRekord {
@@ -66,11 +66,11 @@ fn a_signature_that_holds_is_admitted_and_any_other_is_not() {
         other.digest = algorithm.hash().digest(b"another artifact");
         assert_eq!(
             other.verify().unwrap_err(),
-            EntryError::Signature(SignatureInvalid)
+            HashedRekordError::Signature(SignatureInvalid)
         );
         let mut other = entry;
         other.signature.clear();
-        assert_eq!(other.verify().unwrap_err(), EntryError::NoSignature);
+        assert_eq!(other.verify().unwrap_err(), HashedRekordError::NoSignature);
     }
 }
 
@@ -84,10 +84,10 @@ fn pure_ed25519_is_refused_and_its_signatures_are_not_taken_for_prehashed_ones()
         KeyDetails::Ed25519,
     );
 
-    assert_eq!(error, Err(EntryError::PureEd25519));
+    assert_eq!(error, Err(HashedRekordError::PureEd25519));
     assert_eq!(
         entry.verify().unwrap_err(),
-        EntryError::Signature(SignatureInvalid)
+        HashedRekordError::Signature(SignatureInvalid)
     );
 }
 
@@ -122,7 +122,7 @@ fn details_must_be_those_of_the_key() {
 
     assert_eq!(
         entry.verify().unwrap_err(),
-        EntryError::Verifier(VerifierError::KeyDetails {
+        HashedRekordError::Verifier(RawVerifierError::KeyDetails {
             declared: KeyDetails::RsaPkcs1v15_2048Sha256,
             key: KeyAlgorithm::P256,
             expected: KeyDetails::EcdsaP256Sha256,
@@ -139,13 +139,13 @@ fn digests_of_another_length_and_oversized_entries_are_refused() {
         entry.verifier.clone(),
         entry.key_details,
     );
-    assert!(matches!(short, Err(EntryError::Digest(_))));
+    assert!(matches!(short, Err(HashedRekordError::Digest(_))));
 
     let mut large = entry;
     large.signature = vec![0; 60_000];
     assert!(matches!(
         large.verify().unwrap_err(),
-        EntryError::TooLarge(size) if size > MAX_BODY
+        HashedRekordError::TooLarge(size) if size > MAX_BODY
     ));
 }
 
@@ -159,7 +159,7 @@ fn a_key_in_the_certificates_place_is_refused() {
 
     assert!(matches!(
         entry.verify().unwrap_err(),
-        EntryError::Verifier(VerifierError::Certificate(_))
+        HashedRekordError::Verifier(RawVerifierError::Certificate(_))
     ));
 }
 
@@ -185,7 +185,7 @@ fn the_certificate_of_an_authority_is_refused_and_a_leafs_is_admitted() {
     let authority = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     assert_eq!(
         verdict(authority).unwrap_err(),
-        EntryError::Verifier(VerifierError::NotALeaf)
+        HashedRekordError::Verifier(RawVerifierError::NotALeaf)
     );
 }
 
@@ -198,23 +198,49 @@ fn every_other_way_to_write_a_body_is_refused() {
         (
             "{\"apiVersion\"",
             "{ \"apiVersion\"",
-            BodyError::NotCanonical,
+            HashedRekordBodyError::NotCanonical,
         ),
-        ("\"kind\"", "\"k\\u0069nd\"", BodyError::NotCanonical),
-        ("0.0.2", "0.0.1", BodyError::Malformed),
-        ("\"hashedrekord\"", "\"dsse\"", BodyError::Malformed),
-        ("SHA2_256", "SHA2_384", BodyError::Algorithm),
-        ("{\"data\"", "{\"url\":\"x\",\"data\"", BodyError::Malformed),
-        ("publicKey", "x509Certificate2", BodyError::Malformed),
-        ("\"digest\":\"", "\"digest\":\" ", BodyError::Malformed),
+        (
+            "\"kind\"",
+            "\"k\\u0069nd\"",
+            HashedRekordBodyError::NotCanonical,
+        ),
+        ("0.0.2", "0.0.1", HashedRekordBodyError::Malformed),
+        (
+            "\"hashedrekord\"",
+            "\"dsse\"",
+            HashedRekordBodyError::Malformed,
+        ),
+        ("SHA2_256", "SHA2_384", HashedRekordBodyError::Algorithm),
+        (
+            "{\"data\"",
+            "{\"url\":\"x\",\"data\"",
+            HashedRekordBodyError::Malformed,
+        ),
+        (
+            "publicKey",
+            "x509Certificate2",
+            HashedRekordBodyError::Malformed,
+        ),
+        (
+            "\"digest\":\"",
+            "\"digest\":\" ",
+            HashedRekordBodyError::Malformed,
+        ),
     ] {
         assert!(body.contains(from));
         assert_eq!(refusal(body.replacen(from, to, 1)), Err(error), "{to}");
     }
-    assert_eq!(refusal(format!("{body}\n")), Err(BodyError::NotCanonical));
-    assert_eq!(refusal(format!("{body}x")), Err(BodyError::Malformed));
+    assert_eq!(
+        refusal(format!("{body}\n")),
+        Err(HashedRekordBodyError::NotCanonical)
+    );
+    assert_eq!(
+        refusal(format!("{body}x")),
+        Err(HashedRekordBodyError::Malformed)
+    );
     assert_eq!(
         refusal(" ".repeat(MAX_BODY + 1)),
-        Err(BodyError::TooLarge(MAX_BODY + 1))
+        Err(HashedRekordBodyError::TooLarge(MAX_BODY + 1))
     );
 }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::protocol::attestation::dsse::EnvelopeSignature;
 use crate::protocol::keys::SigningKey;
 
 const PAYLOAD: &[u8] = b"{\"_type\":\"https://in-toto.io/Statement/v1\"}";
@@ -38,10 +37,10 @@ fn signed_by(keys: &[SigningKey]) -> UnverifiedDsse {
 
 #[test]
 fn the_body_is_the_one_of_the_contract() {
-    let verified = |signature: &'static [u8], raw: RawVerifier, key_details| Verified {
+    let verified = |signature: &'static [u8], raw: RawVerifier, key_details| CanonicalSignature {
         signature,
         canonical: raw.canonical_signature(key_details, signature),
-        evidence: evidence(),
+        valid: valid(),
     };
 
     let body = canonical_body(
@@ -75,7 +74,7 @@ fn the_body_is_the_one_of_the_contract() {
 }
 
 /// Any signature that holds.
-fn evidence() -> SignatureValid {
+fn valid() -> SignatureValid {
     let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
     let signature = key.sign(b"message").unwrap();
     key.public_key()
@@ -220,7 +219,7 @@ fn a_verifier_must_be_a_leafs_or_a_key_and_say_what_it_is() {
         authority,
         DsseError::Verifier {
             index: 0,
-            error: VerifierError::NotALeaf
+            error: RawVerifierError::NotALeaf
         }
     );
 }
