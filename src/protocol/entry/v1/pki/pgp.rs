@@ -1,7 +1,7 @@
 //! OpenPGP: transferable public keys, and detached signatures over a file's bytes (RFC 9580), armored or
 //! binary. Only version 4, and only the algorithms that keys have elsewhere in Signet.
 //!
-//! ADR 7 says why this is not a crate.
+//! ADR 9 says why this is not a crate.
 
 mod certificate;
 mod packet;
