@@ -113,7 +113,7 @@ fn a_logs_reply_makes_a_bundle_without_empty_members() {
     let mut entry = sample()["verificationMaterial"]["tlogEntries"][0].clone();
     entry["integratedTime"] = "0".into();
     entry["inclusionPromise"] = serde_json::Value::Null;
-    let entry: wire::TransparencyLogEntry = serde_json::from_value(entry).unwrap();
+    let entry: wire::LogEntryJson = serde_json::from_value(entry).unwrap();
     let written = serde_json::to_value(&entry).unwrap();
 
     assert_eq!(written, sample()["verificationMaterial"]["tlogEntries"][0]);
