@@ -20,15 +20,12 @@ pub fn to_base64(bytes: &[u8]) -> String {
 /// Decodes standard base64; padding must be present and canonical.
 ///
 /// # Errors
-/// Any character, length or trailing bit that the canonical encoding would not have.
+/// The text is not the canonical encoding.
 pub fn from_base64(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
     STANDARD.decode(text)
 }
 
-/// Decodes base64 as proto3 JSON readers must: either alphabet, padded or not.
-///
-/// # Errors
-/// Text that is base64 under neither alphabet.
+/// Decodes base64 as proto3 JSON readers must: in either alphabet, padded or not.
 pub(crate) fn from_base64_lenient(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
     let config =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -48,16 +45,16 @@ pub fn to_base64url(bytes: &[u8]) -> String {
 /// Decodes URL-safe base64 without padding (RFC 7515 §2).
 ///
 /// # Errors
-/// Anything that is not the canonical form.
+/// The text is not the canonical encoding.
 pub fn from_base64url(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
     general_purpose::URL_SAFE_NO_PAD.decode(text)
 }
 
-/// The longest text in which one PEM block is looked for, in bytes.
+/// Maximum size of a text with a PEM block, in bytes.
 pub(crate) const MAX_PEM_LENGTH: usize = 64 * 1024;
 
-/// Reads the one PEM block of a text (RFC 7468 §2), if it has one of these labels. Text around the
-/// block is passed over; a second block is not.
+/// Reads the one PEM block of a text (RFC 7468 §2), if it has one of these labels. Text around the block is
+/// ignored; a second block is refused.
 pub(crate) fn from_pem(text: &str, labels: &[&str]) -> Option<Vec<u8>> {
     if text.len() > MAX_PEM_LENGTH {
         return None;
@@ -66,7 +63,7 @@ pub(crate) fn from_pem(text: &str, labels: &[&str]) -> Option<Vec<u8>> {
     labels.contains(&block.tag()).then(|| block.into_contents())
 }
 
-/// Bytes that are base64 text in JSON: written with padding, read strictly.
+/// Bytes that are base64 in JSON: written with padding, read strictly.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Base64(pub Vec<u8>);
 
@@ -89,9 +86,15 @@ impl<'de> Deserialize<'de> for Base64 {
     }
 }
 
-/// Bytes that are base64 text in a proto3 JSON request: read in either alphabet, padded or not.
+/// Bytes that are base64 in proto3 JSON: written with padding, read in either alphabet, padded or not.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct ProtoBytes(pub Vec<u8>);
+
+impl Serialize for ProtoBytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&to_base64(&self.0))
+    }
+}
 
 impl<'de> Deserialize<'de> for ProtoBytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn proto_json_base64_takes_either_alphabet_and_any_padding() {
+    fn proto_json_base64_may_be_in_either_alphabet_with_any_padding() {
         for text in ["-_8=", "+/8=", "-_8", "+/8"] {
             assert_eq!(from_base64_lenient(text).unwrap(), [0xfb, 0xff]);
         }
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_with_two_pem_blocks_means_neither() {
+    fn a_text_with_two_pem_blocks_is_refused() {
         let block = |label: &str| format!("-----BEGIN {label}-----\nYQ==\n-----END {label}-----\n");
         let (one, other) = (block("ONE"), block("OTHER"));
         let read = |text: &str| from_pem(text, &["ONE", "NEW ONE"]);

@@ -1,8 +1,8 @@
 //! The strict JSON reader. Documents that are signed, logged or verified are read with it, so that no
 //! other reader sees something else in the same bytes.
 //!
-//! - No object has a member twice, at any depth, in ignored members too: RFC 8259 §4 leaves open which
-//!   one counts. Only a `RawValue` is not looked into; whoever reads it later applies the rule.
+//! - No object repeats a member, at any depth and in ignored members too: RFC 8259 §4 does not define
+//!   which one to use. The content of a `RawValue` is not checked until it is read in turn.
 //! - A message is an object, and a value of an enumeration is its name as text (proto3 JSON mapping).
 //!   What serde derives is laxer: it also takes a struct as a list of its members in order, and a
 //!   variant as `{"NAME":null}`.
@@ -51,7 +51,7 @@ where
 {
     serde_path_to_error::deserialize(Strict(reader)).map_err(|error| {
         let mut path = error.path().to_string();
-        // A member that is refused before its value is read has no segment of its own yet.
+        // A member that is refused for its name has no segment yet.
         if matches!(error.path().iter().last(), Some(Segment::Unknown)) {
             path.pop();
         }
@@ -275,7 +275,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Strict<A> {
     }
 }
 
-/// The members of an object, each with a name of its own.
+/// The members of an object, whose names must differ.
 struct Members<'de, A> {
     members: A,
     names: HashSet<Cow<'de, str>>,
@@ -303,7 +303,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'de, A> {
     }
 }
 
-/// Reads a name, borrowed where the text has no escape in it.
+/// Reads a name; it is borrowed if it has no escapes.
 struct NameSeed;
 
 impl<'de> DeserializeSeed<'de> for NameSeed {
@@ -334,7 +334,7 @@ impl<'de> Visitor<'de> for NameSeed {
     }
 }
 
-/// A name that was read, for the type that the name is wanted as.
+/// A name that was read, as input for the type of the map's keys or of a struct's fields.
 struct MemberName<'de, E>(Cow<'de, str>, PhantomData<E>);
 
 impl<'de, E: de::Error> Deserializer<'de> for MemberName<'de, E> {

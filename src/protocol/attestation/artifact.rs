@@ -1,17 +1,17 @@
-//! What was signed, known by its digests.
+//! The signed artifact, known by its digests.
 
 use std::str::FromStr;
 
 use crate::protocol::hash::{Digest, HashAlgorithm};
 
-/// An artifact, known by one digest or more; at most one of each function.
+/// An artifact, known by at least one digest and at most one under each function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
     digests: Vec<Digest>,
 }
 
 impl Artifact {
-    /// The artifact with this content, under every function.
+    /// Hashes the content under every function.
     pub fn from_bytes(content: &[u8]) -> Self {
         Self {
             digests: HashAlgorithm::ALL
@@ -20,12 +20,12 @@ impl Artifact {
         }
     }
 
-    /// Its digests, each under a function of its own.
+    /// The digests, each under another function.
     pub fn digests(&self) -> &[Digest] {
         &self.digests
     }
 
-    /// Its digest under a function, where it is known.
+    /// The digest under a function, if it is known.
     pub fn digest(&self, algorithm: HashAlgorithm) -> Option<&Digest> {
         self.digests
             .iter()
@@ -33,7 +33,7 @@ impl Artifact {
     }
 }
 
-/// Text that is no digest of an artifact.
+/// The text is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is written sha256:, sha384: or sha512: and its bytes in hexadecimal")]
 pub struct NotADigest;
@@ -41,7 +41,7 @@ pub struct NotADigest;
 impl FromStr for Artifact {
     type Err = NotADigest;
 
-    /// Reads a digest in the form `sha256:<hex>`, in place of the artifact itself.
+    /// Reads `sha256:<hex>`.
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         let (name, value) = text.split_once(':').ok_or(NotADigest)?;
         let algorithm = HashAlgorithm::from_name(name).ok_or(NotADigest)?;
@@ -60,13 +60,13 @@ impl From<Digest> for Artifact {
     }
 }
 
-/// Hashes an artifact as a stream, under the functions that its bundle calls for.
+/// Hashes an artifact as a stream, under the functions that its bundle needs.
 pub struct ArtifactHasher {
     contexts: Vec<(HashAlgorithm, ring::digest::Context)>,
 }
 
 impl ArtifactHasher {
-    /// An empty stream, hashed under each of the functions once.
+    /// Starts a stream; repeated functions are hashed once.
     pub fn new(algorithms: impl IntoIterator<Item = HashAlgorithm>) -> Self {
         let mut contexts: Vec<(HashAlgorithm, ring::digest::Context)> = Vec::new();
         for algorithm in algorithms {
@@ -84,11 +84,11 @@ impl ArtifactHasher {
         }
     }
 
-    /// The artifact that was streamed.
+    /// Ends the stream.
     pub fn finish(self) -> Artifact {
         let digests = self.contexts.into_iter().map(|(algorithm, context)| {
             Digest::new(algorithm, context.finish().as_ref().to_vec())
-                .expect("a hash function yields digests of its own length")
+                .expect("the digest is of this function")
         });
         Artifact {
             digests: digests.collect(),
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_in_text_stands_for_the_artifact() {
+    fn a_digest_in_text_is_read_as_an_artifact() {
         let digest = HashAlgorithm::Sha384.digest(b"artifact");
 
         let artifact: Artifact = digest.to_string().parse().unwrap();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn streaming_gives_the_same_artifact_as_hashing_at_once() {
+    fn a_streamed_artifact_equals_one_that_is_hashed_at_once() {
         let mut hasher = ArtifactHasher::new(
             HashAlgorithm::ALL
                 .into_iter()

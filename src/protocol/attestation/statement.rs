@@ -1,7 +1,7 @@
-//! In-toto statements: what an attestation says it is about (in-toto attestation framework v1).
+//! In-toto statements: the subjects of an attestation (in-toto attestation framework v1).
 //!
-//! Only the frame is read here. The predicate is checked to be JSON without repeated members, so
-//! that no two readers can see different statements in the same signed bytes, and then left alone.
+//! The predicate is only checked to be JSON without repeated members, so that no two readers see different
+//! statements in the same signed bytes.
 
 use std::fmt;
 
@@ -15,15 +15,15 @@ use crate::protocol::proto_json::at_most;
 
 /// The payload type of statements in DSSE envelopes.
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-/// How many subjects a statement may have.
+/// Maximum number of subjects of a statement.
 pub const MAX_SUBJECTS: usize = 1024;
-/// How many digests a subject may have.
+/// Maximum number of digests of a subject.
 pub(crate) const MAX_DIGESTS: usize = 32;
 
 const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
 const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
 
-/// A statement whose frame was read.
+/// A statement with its subjects.
 #[derive(Clone, Debug)]
 pub struct Statement {
     predicate_type: String,
@@ -31,25 +31,24 @@ pub struct Statement {
     subjects: Vec<Subject>,
 }
 
-/// One thing that a statement is about.
 #[derive(Clone, Debug)]
 struct Subject {
     digests: Vec<Digest>,
 }
 
-/// Why a payload is no statement.
+/// Error reading a statement.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
-    /// Not JSON, with a member twice, or not of the form
+    /// Not JSON, with a repeated member, or without a statement's members
     #[error("the payload is not an in-toto statement: {0}")]
     Json(#[source] serde_json::Error),
-    /// A `_type` that is not known
+    /// `_type` is unknown
     #[error("the statement's _type is neither Statement/v1 nor Statement/v0.1")]
     Type,
-    /// No subject at all
+    /// There is no subject
     #[error("the statement has no subject")]
     NoSubject,
-    /// A digest whose value does not fit its algorithm
+    /// A digest has another length than its function's
     #[error("a subject's {} digest is not {} bytes in hexadecimal", .0.name(), .0.size())]
     Digest(HashAlgorithm),
 }
@@ -77,7 +76,7 @@ impl Statement {
     /// # Errors
     /// See [`StatementError`].
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        // The predicate is kept as text, which the second reading does not look into.
+        // The second reading does not look into the predicate.
         json::from_slice::<IgnoredAny>(payload).map_err(StatementError::Json)?;
         let wire: WireStatement = json::from_slice(payload).map_err(StatementError::Json)?;
         if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {
@@ -98,25 +97,25 @@ impl Statement {
         })
     }
 
-    /// What kind of predicate the statement carries.
+    /// The type of the predicate.
     pub fn predicate_type(&self) -> &str {
         &self.predicate_type
     }
 
-    /// The predicate's JSON as it was signed, if there is one.
+    /// The predicate's JSON, byte for byte.
     pub fn predicate(&self) -> Option<&str> {
         self.predicate.as_deref().map(RawValue::get)
     }
 
-    /// The hash functions that subjects use and that are known here.
+    /// The supported hash functions of the subjects.
     pub fn hash_algorithms(&self) -> impl Iterator<Item = HashAlgorithm> + '_ {
         self.subjects
             .iter()
             .flat_map(|subject| subject.digests.iter().map(Digest::algorithm))
     }
 
-    /// The digest by which a subject names the artifact: at least one of the subject's digests is
-    /// the artifact's, and none contradicts it.
+    /// The digest by which a subject names the artifact: at least one of the subject's digests is the
+    /// artifact's, and none contradicts it.
     pub fn names(&self, artifact: &super::artifact::Artifact) -> Option<&Digest> {
         self.subjects.iter().find_map(|subject| {
             let mut comparable = subject
@@ -151,7 +150,7 @@ impl TryFrom<WireSubject> for Subject {
     }
 }
 
-/// The digests of a subject, bounded while reading.
+/// The digests of a subject; the limit is enforced while reading.
 #[derive(Default)]
 struct DigestSet(Vec<(String, String)>);
 
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_without_a_comparable_digest_names_nothing() {
+    fn a_subject_without_a_comparable_digest_names_no_artifact() {
         assert!(!names_artifact(r#"{"name":"x","digest":{}}"#));
         assert!(!names_artifact(
             r#"{"name":"x","digest":{"sha1":"00","gitCommit":"00"}}"#
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_members_are_refused_at_any_depth_and_in_any_spelling() {
+    fn repeated_members_are_refused_at_every_depth_and_in_every_spelling() {
         let subject = subject(HashAlgorithm::Sha256, "sha256", ARTIFACT);
         for text in [
             statement(&subject)
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_on_subjects_and_digests_hold() {
+    fn the_numbers_of_subjects_and_digests_are_limited() {
         let one = r#"{"digest":{}}"#;
         let many = vec![one; MAX_SUBJECTS + 1].join(",");
         let digests: Vec<String> = (0..=MAX_DIGESTS)
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_foreign_statement_is_refused() {
+    fn a_statement_without_subjects_or_of_another_type_is_refused() {
         assert!(matches!(
             Statement::parse(statement("").as_bytes()),
             Err(StatementError::NoSubject)

@@ -1,17 +1,18 @@
-//! JSON without two readings, and its canonical form in which metadata is signed (OLPC canonical
-//! JSON, as the TUF specification §4.2 names it).
+//! The canonical form in which metadata is signed (OLPC canonical JSON, TUF specification §4.2).
+//!
+//! ADR 9 says why this is not a crate.
 
 use serde_json::{Map, Number, Value};
 
 use crate::protocol::json;
 
-/// Why a text is no JSON that metadata can be in.
+/// Error reading or canonicalising metadata.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
-    /// Not JSON, a member twice, or a number with a fraction
+    /// Not JSON, or with a repeated member
     #[error("not JSON that can be signed: {0}")]
     Malformed(#[source] serde_json::Error),
-    /// A number that canonical JSON does not have
+    /// Canonical JSON has no such number
     #[error("canonical JSON has whole numbers only")]
     Fraction,
 }
@@ -23,8 +24,8 @@ pub(super) fn parse(json: &[u8]) -> Result<Value, JsonError> {
     Ok(value)
 }
 
-/// The canonical form: members in the order of their names' bytes, no white space, and in texts
-/// nothing escaped but the quotation mark and the backslash.
+/// The canonical form: members sorted by the bytes of their names, no white space, and in strings only
+/// quotation marks and backslashes are escaped.
 pub(super) fn to_canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
     let mut out = Vec::new();
     write(value, &mut out)?;
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_canonical_form_sorts_escapes_two_marks_and_has_no_space() {
+    fn the_canonical_form_sorts_escapes_two_characters_and_has_no_white_space() {
         let text = r#"{ "b" : [ 1, -2, true, null ], "a\n" : "q\" b\\ \u00e9 \u000a", "B": {} }"#;
 
         assert_eq!(
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_in_the_order_of_their_code_points() {
+    fn members_are_sorted_by_code_points() {
         assert_eq!(
             canonical("{\"\u{10000}\":1,\"\u{ffff}\":2,\"z\":3}"),
             "{\"z\":3,\"\u{ffff}\":2,\"\u{10000}\":1}"
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_two_readings_is_refused() {
+    fn documents_with_two_readings_or_fractions_are_refused() {
         let deep = "[".repeat(200_000);
         for text in [
             r#"{"a":1,"a":1}"#,

@@ -12,6 +12,7 @@ use crate::protocol::bundle::{
     Bundle, BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial,
 };
 use crate::protocol::bytes::to_base64;
+use crate::protocol::json;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::claim_names;
 use crate::protocol::time::UnixTime;
@@ -279,7 +280,7 @@ fn envelope(envelope: &Envelope) -> SignedContents {
     SignedContents::Envelope {
         payload_type: envelope.payload_type.clone(),
         signatures: envelope.signatures.len(),
-        statement: serde_json::from_slice(&envelope.payload).ok(),
+        statement: json::from_slice(&envelope.payload).ok(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! A log entry's body is for the bundle's signature, key and content. `protocol::entry` reads it and says
-//! what it binds; its bytes were proved to be in the log.
+//! Checks that a log entry's body is for the bundle's signature, key and content. That the body is in the
+//! log was proved before; `protocol::entry` reads it and knows what it binds.
 
 use super::Refusal;
 use super::content::SignedContent;

@@ -1,4 +1,4 @@
-//! Entries that other programs signed, with what Python says the log must write and find them by
+//! Entries that other programs signed, with the canonical bodies and search terms that Python computed
 //! (`tests/vectors/entry`).
 
 use std::collections::BTreeSet;

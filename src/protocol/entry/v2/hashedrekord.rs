@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::binding::{BoundContent, BoundSignature, EntryBinding};
 use super::super::verifier::{RawVerifier, RawVerifierError};
 use super::super::{EntryKind, MAX_BODY, logged_spec};
-use super::{LoggedSignature, RequestVerifier, SubmissionError, VerifiedEntry, as_base64};
+use super::{LoggedSignature, RequestVerifier, SubmissionError, VerifiedEntry};
 use crate::protocol::bytes::{Base64, ProtoBytes, to_base64};
 use crate::protocol::hash::{Digest, HashAlgorithm, WrongDigestLength};
 use crate::protocol::keys::{KeyAlgorithm, KeyDetails, SignatureInvalid};
@@ -21,7 +21,6 @@ pub(in super::super) const KIND: EntryKind = EntryKind {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HashedRekordRequest {
-    #[serde(serialize_with = "as_base64")]
     digest: ProtoBytes,
     signature: RequestSignature,
 }
@@ -29,7 +28,6 @@ pub(super) struct HashedRekordRequest {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct RequestSignature {
-    #[serde(serialize_with = "as_base64")]
     content: ProtoBytes,
     verifier: RequestVerifier,
 }

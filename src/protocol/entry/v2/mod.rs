@@ -4,11 +4,11 @@
 pub(crate) mod dsse;
 pub(crate) mod hashedrekord;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::EntryKind;
 use super::verifier::RawVerifier;
-use crate::protocol::bytes::{Base64, ProtoBytes, to_base64};
+use crate::protocol::bytes::{Base64, ProtoBytes};
 use crate::protocol::keys::{KeyDetails, SignatureValid};
 use dsse::DsseRequest;
 use hashedrekord::HashedRekordRequest;
@@ -51,12 +51,8 @@ struct RequestVerifier {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RequestBytes {
-    #[serde(alias = "raw_bytes", serialize_with = "as_base64")]
+    #[serde(alias = "raw_bytes")]
     raw_bytes: ProtoBytes,
-}
-
-fn as_base64<S: Serializer>(bytes: &ProtoBytes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&to_base64(&bytes.0))
 }
 
 /// A signature in a logged body. It is read without the freedoms of proto3 JSON, which a canonical body

@@ -1,8 +1,9 @@
-//! The request, read and written.
+//! Reading and writing requests.
 
 use serde_json::{Value, json};
 
 use super::*;
+use crate::protocol::bytes::to_base64;
 
 fn submission() -> Value {
     json!({"hashedRekordRequestV002": {
@@ -28,7 +29,7 @@ fn read(value: &Value) -> Result<UnverifiedHashedRekord, String> {
 }
 
 #[test]
-fn camel_and_snake_case_mean_the_same() {
+fn camel_and_snake_case_are_read_alike() {
     let camel = submission();
     let snake = camel
         .to_string()
@@ -51,7 +52,7 @@ fn camel_and_snake_case_mean_the_same() {
 }
 
 #[test]
-fn a_bare_public_key_is_read_and_null_is_the_same_as_absent() {
+fn a_public_key_is_read_and_null_is_the_same_as_absent() {
     let mut value = submission();
     value["dsseRequestV002"] = Value::Null;
     let verifier = &mut value["hashedRekordRequestV002"]["signature"]["verifier"];
@@ -86,7 +87,7 @@ fn pointers(value: &Value, base: &str, found: &mut Vec<String>) {
 }
 
 #[test]
-fn every_member_absent_null_empty_or_of_another_type_is_refused_or_fails_later() {
+fn a_member_that_is_absent_null_empty_or_of_another_type_is_refused_now_or_when_verified() {
     let mut paths = Vec::new();
     pointers(&submission(), "", &mut paths);
     assert_eq!(paths.len(), 8);
@@ -115,7 +116,7 @@ fn every_member_absent_null_empty_or_of_another_type_is_refused_or_fails_later()
     }
 }
 
-/// Refused when read, or at the latest when the empty signature or certificate is looked at.
+/// Refused when read, or at the latest when the empty signature or certificate is verified.
 fn refused(value: &Value, path: &str) {
     if let Ok(entry) = read(value) {
         assert!(entry.verify().is_err(), "{path}: {value}");
@@ -123,7 +124,7 @@ fn refused(value: &Value, path: &str) {
 }
 
 #[test]
-fn unknown_and_doubled_members_are_refused() {
+fn unknown_and_repeated_members_are_refused() {
     for path in [
         "",
         "/hashedRekordRequestV002",
@@ -147,7 +148,7 @@ fn unknown_and_doubled_members_are_refused() {
 }
 
 #[test]
-fn a_request_has_one_kind_and_pure_ed25519_is_refused_with_what_is_offered_instead() {
+fn a_request_has_one_kind_and_the_refusal_of_pure_ed25519_names_the_alternative() {
     let mut both = submission();
     both["dsseRequestV002"] = envelope()["dsseRequestV002"].clone();
     for request in [both, json!({})] {
@@ -210,7 +211,7 @@ fn an_envelope_is_read_in_camel_and_in_snake_case() {
 }
 
 #[test]
-fn an_envelope_with_an_unknown_a_missing_or_a_doubtful_member_is_refused() {
+fn an_envelope_with_an_unknown_missing_or_ambiguous_member_is_refused() {
     let change = |pointer: &str, value: Value| {
         let mut envelope = envelope();
         *envelope.pointer_mut(pointer).unwrap() = value;

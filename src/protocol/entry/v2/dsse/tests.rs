@@ -36,7 +36,7 @@ fn signed_by(keys: &[SigningKey]) -> UnverifiedDsse {
 }
 
 #[test]
-fn the_body_is_the_one_of_the_contract() {
+fn the_body_has_the_members_that_rekor_tiles_logs() {
     let verified = |signature: &'static [u8], raw: RawVerifier, key_details| CanonicalSignature {
         signature,
         canonical: raw.canonical_signature(key_details, signature),
@@ -73,7 +73,7 @@ fn the_body_is_the_one_of_the_contract() {
     );
 }
 
-/// Any signature that holds.
+/// Any valid signature.
 fn valid() -> SignatureValid {
     let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
     let signature = key.sign(b"message").unwrap();
@@ -83,7 +83,7 @@ fn valid() -> SignatureValid {
 }
 
 #[test]
-fn every_kind_of_key_is_admitted_and_the_body_is_what_a_canonicaliser_writes() {
+fn every_kind_of_key_is_accepted_and_the_body_is_in_rfc_8785_form() {
     let keys = keys(&[
         KeyAlgorithm::P256,
         KeyAlgorithm::P384,
@@ -130,7 +130,7 @@ fn the_order_of_signatures_and_verifiers_does_not_matter() {
 }
 
 #[test]
-fn one_signature_that_does_not_hold_refuses_the_whole_entry() {
+fn one_invalid_signature_refuses_the_whole_entry() {
     let keys = keys(&[KeyAlgorithm::P256, KeyAlgorithm::P256]);
     let entry = signed_by(&keys);
     let refusal = |change: &dyn Fn(&mut UnverifiedDsse)| {
@@ -194,7 +194,7 @@ fn too_few_too_many_empty_and_repeated_signatures_are_refused() {
 }
 
 #[test]
-fn a_verifier_must_be_a_leafs_or_a_key_and_say_what_it_is() {
+fn a_verifier_must_be_a_key_or_a_leafs_certificate_with_the_right_details() {
     let keys = keys(&[KeyAlgorithm::Ed25519]);
     let mut entry = signed_by(&keys);
     entry.verifiers[0].key_details = KeyDetails::Ed25519Ph;

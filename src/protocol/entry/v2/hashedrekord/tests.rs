@@ -14,7 +14,7 @@ fn signed(algorithm: KeyAlgorithm) -> UnverifiedHashedRekord {
 }
 
 #[test]
-fn the_body_is_the_one_of_the_contract() {
+fn the_body_has_the_members_that_rekor_tiles_logs() {
     let entry = UnverifiedHashedRekord::new(
         vec![0xff; 32],
         vec![0xfb, 0xef],
@@ -37,7 +37,7 @@ fn the_body_is_the_one_of_the_contract() {
 }
 
 #[test]
-fn the_body_is_what_a_canonicaliser_of_rfc_8785_writes() {
+fn the_body_is_in_rfc_8785_form() {
     for verifier in [RawVerifier::Certificate, RawVerifier::PublicKey] {
         for size in [1, 2, 3, 700] {
             let entry = UnverifiedHashedRekord::new(
@@ -57,7 +57,7 @@ fn the_body_is_what_a_canonicaliser_of_rfc_8785_writes() {
 }
 
 #[test]
-fn a_signature_that_holds_is_admitted_and_any_other_is_not() {
+fn only_a_valid_signature_is_accepted() {
     for algorithm in [KeyAlgorithm::P256, KeyAlgorithm::P384] {
         let entry = signed(algorithm);
         assert_eq!(entry.verify().unwrap().into_body(), entry.canonical_body());
@@ -75,7 +75,7 @@ fn a_signature_that_holds_is_admitted_and_any_other_is_not() {
 }
 
 #[test]
-fn pure_ed25519_is_refused_and_its_signatures_are_not_taken_for_prehashed_ones() {
+fn pure_ed25519_is_refused_and_its_signatures_do_not_verify_as_prehashed_ones() {
     let entry = signed(KeyAlgorithm::Ed25519);
     let error = UnverifiedHashedRekord::new(
         vec![0; 64],
@@ -92,7 +92,7 @@ fn pure_ed25519_is_refused_and_its_signatures_are_not_taken_for_prehashed_ones()
 }
 
 #[test]
-fn an_ed25519ph_signature_of_rfc_8032_is_admitted() {
+fn the_ed25519ph_signature_of_rfc_8032_is_accepted() {
     // RFC 8032 §7.3, "abc".
     let key = hex::decode(concat!(
         "302a300506032b6570032100",
@@ -150,7 +150,7 @@ fn digests_of_another_length_and_oversized_entries_are_refused() {
 }
 
 #[test]
-fn a_key_in_the_certificates_place_is_refused() {
+fn a_key_in_place_of_a_certificate_is_refused() {
     let mut entry = signed(KeyAlgorithm::P256);
     let RawVerifier::PublicKey(spki) = entry.verifier else {
         panic!("signed() gives a key");
@@ -164,7 +164,7 @@ fn a_key_in_the_certificates_place_is_refused() {
 }
 
 #[test]
-fn the_certificate_of_an_authority_is_refused_and_a_leafs_is_admitted() {
+fn the_certificate_of_an_authority_is_refused_and_a_leafs_is_accepted() {
     let key = rcgen::KeyPair::generate().unwrap();
     let signing = SigningKey::from_pkcs8(&key.serialize_der()).unwrap();
     let verdict = |is_ca| {
@@ -190,7 +190,7 @@ fn the_certificate_of_an_authority_is_refused_and_a_leafs_is_admitted() {
 }
 
 #[test]
-fn every_other_way_to_write_a_body_is_refused() {
+fn every_other_encoding_of_a_body_is_refused() {
     let body = String::from_utf8(signed(KeyAlgorithm::P256).canonical_body()).unwrap();
     let refusal = |text: String| UnverifiedHashedRekord::parse_body(text.as_bytes());
 

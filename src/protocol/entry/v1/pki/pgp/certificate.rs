@@ -45,7 +45,7 @@ impl PgpCertificate {
         let (primary, signatures) = groups.next().ok_or(PgpError::Key)?;
         let primary = KeyPacket::parse(primary.body)?;
         let key = primary.key.clone()?;
-        // It need not verify: whoever sends a revoked key could as well omit the revocation.
+        // It need not verify: the sender of a revoked key could as well omit the revocation.
         if signatures.iter().any(|one| one.kind == KEY_REVOCATION) {
             return Err(PgpError::Revoked);
         }
@@ -81,7 +81,7 @@ impl PgpCertificate {
                 _ => {}
             }
         }
-        // Without a self-signature nothing says whose key it is, and its subkeys are unbound too.
+        // Without a self-signature the key has no proved owner, and its subkeys have none either.
         let Some(newest) = self_signatures.iter().max_by_key(|one| one.created) else {
             return Ok(Self::default());
         };
