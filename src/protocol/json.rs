@@ -52,7 +52,7 @@ where
     serde_path_to_error::deserialize(Strict(reader)).map_err(|error| {
         let mut path = error.path().to_string();
         // A member that is refused for its name has no segment yet.
-        if matches!(error.path().iter().last(), Some(Segment::Unknown)) {
+        if matches!(error.path().iter().next_back(), Some(Segment::Unknown)) {
             path.pop();
         }
         LocatedError {

@@ -37,10 +37,13 @@ pub(crate) struct EntryKind {
     pub(crate) version: &'static str,
     /// Reads the `spec` of a proposed entry. None for the kinds of Rekor v2, each of which is a member
     /// of [`v2::CreateEntryRequest`].
-    parse_proposal: Option<fn(&[u8]) -> Result<Arc<dyn v1::Proposal>, LocatedError>>,
+    parse_proposal: Option<ParseProposal>,
     /// Reads a logged body. None for kinds of which no bundle can consist.
-    parse_logged: Option<fn(&[u8]) -> Option<EntryBinding>>,
+    parse_logged: Option<ParseLogged>,
 }
+
+type ParseProposal = fn(&[u8]) -> Result<Arc<dyn v1::Proposal>, LocatedError>;
+type ParseLogged = fn(&[u8]) -> Option<EntryBinding>;
 
 pub(crate) static KINDS: [EntryKind; 8] = [
     v1::hashedrekord::KIND,
