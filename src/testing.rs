@@ -24,7 +24,7 @@ pub use crate::protocol::entry::v2::CreateEntryRequest;
 pub use crate::protocol::entry::{
     MAX_BODY, MAX_TERMS, RawVerifier, SearchTerm, UnverifiedEntry, UnverifiedHashedRekord,
 };
-pub use crate::protocol::identity::{EmailAddress, IssuerUrl, SubjectName};
+pub use crate::protocol::identity::{EmailAddress, IssuerKind, IssuerUrl, SubjectName};
 pub use crate::protocol::keys::{EphemeralKey, KeyAlgorithm, KeyDetails, PublicKey, SigningKey};
 pub use crate::protocol::merkle::proof::verify_consistency;
 pub use crate::protocol::merkle::{
@@ -57,8 +57,8 @@ pub use crate::services::authority::Authority;
 pub use crate::services::issuer::generate_key;
 pub use crate::services::ledger::Table;
 pub use crate::services::oidc::{
-    FetchError, IdentityVerifier, IssuerKeys, IssuerKind, KeyPolicy, KeySource, MAX_TOKEN_LENGTH,
-    RawToken, TokenError, TrustedIssuer, VerifiedIdentity,
+    FetchError, IdentityVerifier, IssuerKeys, KeyPolicy, KeySource, MAX_TOKEN_LENGTH, RawToken,
+    TokenError, TrustedIssuer, VerifiedIdentity,
 };
 pub use crate::services::roster::AuthorityRole;
 pub use crate::services::trust::RepositoryHealth;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::adapters::outbound::oidc::{EndpointSettings, FetchLimits, HttpKeySource};
-use crate::adapters::system::random_bytes;
+use crate::adapters::system::SYSTEM_RNG;
 use crate::config::{IssuerSettings, Settings};
 use crate::protocol::identity::IssuerUrl;
 use crate::protocol::keys::SigningKey;
@@ -35,13 +35,12 @@ pub(super) fn embedded_issuer(
         return Ok(None);
     }
     let url = IssuerUrl::new(settings.server.public_url.as_str())?;
-    let random = || random_bytes().ok();
     Ok(Some(EmbeddedIssuer::new(
         url,
         key,
         Arc::clone(accounts),
         Arc::clone(clock),
-        random,
+        SYSTEM_RNG,
     )?))
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::roster::{AUTHORITIES, AuthorityDeclaration, LOGS, LogDeclaration, LogSigner};
 use crate::adapters::keystore::{KeyStore, KeyStoreError, load_key_file};
 use crate::adapters::storage::JournalId;
-use crate::adapters::system::{NoRandomness, random_bytes};
+use crate::adapters::system::random_bytes;
 use crate::config::Settings;
 use crate::protocol::keys::SigningKey;
 use crate::protocol::note::NoteError;
@@ -16,6 +16,7 @@ use crate::protocol::x509::profile::SerialNumber;
 use crate::protocol::x509::{Certificate, CertificateError};
 use crate::services::authority::{Authority, AuthorityError};
 use crate::services::issuer;
+use crate::services::random::NoRandomness;
 use crate::services::roster::{AuthorityRole, LogRole};
 
 /// Error loading or creating an instance's keys.

@@ -23,7 +23,7 @@ use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
 use crate::adapters::http::verify::Outcomes;
 use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, Storage};
-use crate::adapters::system::random_bytes;
+use crate::adapters::system::{SYSTEM_RNG, random_bytes};
 use crate::config::{PolicySettings, Settings};
 use crate::log::Health;
 #[cfg(any(test, feature = "testing"))]
@@ -315,7 +315,7 @@ pub(crate) fn open_accounts(
     storage: &Storage,
     clock: Arc<dyn Clock>,
 ) -> Result<Accounts, AccountError> {
-    Accounts::load(storage.ledger(), clock, || random_bytes().ok())
+    Accounts::load(storage.ledger(), clock, SYSTEM_RNG)
 }
 
 /// Reads every named policy. A server does not start with a policy that is not valid.

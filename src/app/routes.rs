@@ -19,7 +19,8 @@ use crate::adapters::http::{
     verify,
 };
 use crate::adapters::web;
-use crate::services::oidc::{IssuerKind, TrustedIssuer};
+use crate::protocol::identity::IssuerKind;
+use crate::services::oidc::TrustedIssuer;
 use crate::services::roster::LogState;
 
 /// Every API, in the order of the discovery document.

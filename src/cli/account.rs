@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::adapters::system::SystemClock;
-    use crate::services::account::tests::{MemoryLedger, random};
+    use crate::doubles::{MemoryLedger, SYSTEM_RNG};
     use crate::services::ledger::Ledger;
 
     /// Runs a command on the store, as if no server ran; gives results and remarks.
@@ -159,7 +159,7 @@ mod tests {
     ) -> anyhow::Result<(String, String)> {
         let dir = tempfile::tempdir()?;
         let ledger: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(ledger);
-        let open = || Ok(Accounts::load(ledger, Arc::new(SystemClock), random)?);
+        let open = || Ok(Accounts::load(ledger, Arc::new(SystemClock), SYSTEM_RNG)?);
         let reply = perform(request_of(&command), dir.path(), open)?;
         let (mut results, mut remarks) = (Vec::new(), Vec::new());
         print(&command, reply, &mut results, &mut remarks)?;

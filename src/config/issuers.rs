@@ -8,9 +8,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::error::Refusal;
-use crate::protocol::identity::IssuerUrl;
+use crate::protocol::identity::{IssuerKind, IssuerUrl, SubjectDomain};
 use crate::protocol::origin::Origin;
-use crate::services::oidc::{IssuerKind, SubjectDomain};
 
 /// One `[[issuers]]` table as it is written.
 #[derive(Deserialize)]
@@ -139,7 +138,7 @@ impl IssuerTable {
             ("email", "") => Ok(IssuerKind::Email),
             ("email", _) => Err(Refusal::contradiction(&key, "it belongs to type = \"uri\"")),
             ("uri", text) => SubjectDomain::new(text)
-                .and_then(|domain| domain.of_issuer(issuer))
+                .and_then(|domain| domain.check_issuer(issuer).map(|()| domain))
                 .map(IssuerKind::Uri)
                 .map_err(|_| {
                     Refusal::not_accepted(

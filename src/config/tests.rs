@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::services::oidc::{IssuerKind, SubjectDomain};
+use crate::protocol::identity::{IssuerKind, SubjectDomain};
 
 fn with_text(text: &str) -> Result<Settings, ConfigError> {
     let folder = tempfile::tempdir().unwrap();

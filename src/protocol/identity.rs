@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use url::Url;
+
 /// The longest subject or issuer that is accepted, in bytes.
 pub(crate) const MAX_NAME_LENGTH: usize = 2048;
 
@@ -166,6 +168,97 @@ impl fmt::Debug for SubjectUri {
     }
 }
 
+/// The kinds of issuer, by the claim that becomes the subject of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerKind {
+    /// `email`, which `email_verified` must confirm
+    Email,
+    /// `sub`, a URI below the subject domain
+    Uri(SubjectDomain),
+}
+
+/// The scheme and host that every subject of a `uri` issuer has, such as `https://ci.example.com`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectDomain(String);
+
+/// Why a subject domain is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectDomainError {
+    /// A path, a user name, upper case, or no host
+    #[error("must be scheme://host in lower case, without a path")]
+    Syntax,
+    /// The issuer could name subjects of another organisation
+    #[error(
+        "must share its last two labels with the issuer's host, \
+         as ci.example.com and id.example.com do"
+    )]
+    ForeignIssuer,
+}
+
+impl SubjectDomain {
+    /// Accepts `scheme://host` or `scheme://host:port`, in its canonical spelling.
+    ///
+    /// # Errors
+    /// [`SubjectDomainError::Syntax`]
+    pub(crate) fn new(text: impl Into<String>) -> Result<Self, SubjectDomainError> {
+        let text = text.into();
+        let url = Url::parse(&text).map_err(|_| SubjectDomainError::Syntax)?;
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or(SubjectDomainError::Syntax)?;
+        let port = url
+            .port()
+            .map_or_else(String::new, |port| format!(":{port}"));
+        // Rebuilding it shows whether the text had a path, a user name, a query or an odd spelling.
+        if text != format!("{}://{host}{port}", url.scheme()) {
+            return Err(SubjectDomainError::Syntax);
+        }
+        Ok(Self(text))
+    }
+
+    /// `scheme://host[:port]`
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a URI has exactly this scheme and host.
+    pub(crate) fn contains(&self, uri: &str) -> bool {
+        uri.strip_prefix(&self.0)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+    }
+
+    /// Checks that an issuer may name subjects in this domain: the two hosts are equal or share their
+    /// last two labels (Fulcio's rule for `uri` issuers).
+    ///
+    /// # Errors
+    /// [`SubjectDomainError::ForeignIssuer`]
+    pub(crate) fn check_issuer(&self, issuer: &IssuerUrl) -> Result<(), SubjectDomainError> {
+        let (Some(own), Some(issuer)) = (host_of(&self.0), host_of(issuer.as_str())) else {
+            return Err(SubjectDomainError::ForeignIssuer);
+        };
+        let labels = last_two_labels(&own);
+        if own == issuer || (labels.is_some() && labels == last_two_labels(&issuer)) {
+            Ok(())
+        } else {
+            Err(SubjectDomainError::ForeignIssuer)
+        }
+    }
+}
+
+fn host_of(url: &str) -> Option<String> {
+    Some(Url::parse(url).ok()?.host_str()?.to_ascii_lowercase())
+}
+
+/// None for addresses and for names of one label: they have no domain in common with another name.
+fn last_two_labels(host: &str) -> Option<(&str, &str)> {
+    if host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok() {
+        return None;
+    }
+    let mut labels = host.rsplit('.');
+    let top = labels.next()?;
+    let second = labels.next()?;
+    Some((second, top))
+}
+
 fn check_characters(text: &str, limit: usize) -> Result<(), NameError> {
     if text.is_empty() || text.len() > limit {
         return Err(NameError::Length(limit));
@@ -256,6 +349,62 @@ mod tests {
         );
         for text in ["alice", "//x/y", "1x:y", "x:", "https://a b"] {
             assert!(SubjectUri::new(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_subject_domain_shares_two_labels_with_its_issuer() {
+        let check = |issuer: &str, domain: &str| {
+            let issuer = IssuerUrl::new(issuer).unwrap();
+            SubjectDomain::new(domain).unwrap().check_issuer(&issuer)
+        };
+        assert!(check("https://id.example.com/realm", "https://ci.example.com").is_ok());
+        assert!(check("https://id.example.com", "spiffe://id.example.com").is_ok());
+        assert!(check("http://localhost:8080", "https://localhost").is_ok());
+        for (issuer, domain) in [
+            ("https://id.example.com", "https://example.org"),
+            ("https://id.example.com", "https://com"),
+            ("https://localhost", "https://ci.localhost"),
+            ("https://10.0.3.4", "https://10.1.3.4"),
+        ] {
+            assert_eq!(
+                check(issuer, domain),
+                Err(SubjectDomainError::ForeignIssuer)
+            );
+        }
+    }
+
+    #[test]
+    fn a_subject_domain_is_scheme_and_host_alone() {
+        for text in [
+            "example.com",
+            "https://example.com/",
+            "https://example.com/x",
+            "https://user@example.com",
+            "https://EXAMPLE.com",
+            "https://example.com?",
+            "https://",
+            "mailto:a@example.com",
+        ] {
+            assert!(SubjectDomain::new(text).is_err(), "{text} was accepted");
+        }
+        assert!(SubjectDomain::new("https://example.com:8443").is_ok());
+    }
+
+    #[test]
+    fn a_subject_on_a_host_that_begins_alike_is_outside_the_domain() {
+        let domain = SubjectDomain::new("https://example.com").unwrap();
+
+        assert!(domain.contains("https://example.com"));
+        assert!(domain.contains("https://example.com/team/job"));
+        for uri in [
+            "https://example.com.evil/x",
+            "https://example.com@evil/x",
+            "https://example.com:444/x",
+            "http://example.com/x",
+            "https://EXAMPLE.com/x",
+        ] {
+            assert!(!domain.contains(uri), "{uri} was accepted");
         }
     }
 }

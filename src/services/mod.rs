@@ -7,6 +7,7 @@ pub(crate) mod ctlog;
 pub(crate) mod issuer;
 pub(crate) mod ledger;
 pub(crate) mod oidc;
+pub(crate) mod random;
 pub(crate) mod rekor;
 pub(crate) mod roster;
 pub(crate) mod timestamp;

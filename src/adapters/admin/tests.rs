@@ -4,12 +4,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::adapters::system::SystemClock;
-use crate::services::account::tests::{MemoryLedger, random};
+use crate::doubles::{MemoryLedger, SYSTEM_RNG};
 use crate::services::trust::testing::TestInstance;
 
 fn accounts() -> Arc<Accounts> {
     let ledger = Arc::new(MemoryLedger::default());
-    Arc::new(Accounts::load(ledger, Arc::new(SystemClock), random).unwrap())
+    Arc::new(Accounts::load(ledger, Arc::new(SystemClock), SYSTEM_RNG).unwrap())
 }
 
 fn desk(accounts: &Arc<Accounts>) -> Desk {

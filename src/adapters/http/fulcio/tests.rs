@@ -11,6 +11,7 @@ use super::certify::{refuse_certificate, refuse_token};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
+use crate::doubles::{MemoryLedger, SYSTEM_RNG};
 use crate::log::{AppendError, Limits};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
@@ -21,7 +22,6 @@ use crate::protocol::x509::{
     Certificate, TrustedAuthority, TrustedCtLog, verify_path, verify_scts,
 };
 use crate::services::account::Accounts;
-use crate::services::account::tests::{MemoryLedger, random};
 use crate::services::authority::Authority;
 use crate::services::ca::{IssueError, RequestError};
 use crate::services::ctlog::CtSubmitError;
@@ -157,11 +157,11 @@ impl World {
 
 fn issuer() -> (EmbeddedIssuer, Arc<Accounts>) {
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
-    let accounts = Arc::new(Accounts::load(ledger, Arc::new(FixedClock), random).unwrap());
+    let accounts = Arc::new(Accounts::load(ledger, Arc::new(FixedClock), SYSTEM_RNG).unwrap());
     let key = SigningKey::from_pkcs8(&generate_key().unwrap()).unwrap();
     let url = IssuerUrl::new("https://idp.example").unwrap();
     let clock = Arc::new(FixedClock);
-    let issuer = EmbeddedIssuer::new(url, key, Arc::clone(&accounts), clock, random).unwrap();
+    let issuer = EmbeddedIssuer::new(url, key, Arc::clone(&accounts), clock, SYSTEM_RNG).unwrap();
     (issuer, accounts)
 }
 

@@ -1,79 +1,90 @@
-//! Issuers' public keys: which are good, which one a token asks for, and whether it signed.
+//! Issuers' public keys: reading a JWK set, choosing the key for a token, verifying with it.
 //!
-//! openidconnect reads the key sets. Signatures are ring's, as everywhere in the house: its RSA is
-//! several times as fast as the one that openidconnect brings, and every certificate waits for it.
+//! This is the one file that uses openidconnect; [ADR 10](../../../docs/adr/0010-openidconnect-reads-key-sets.md)
+//! says what for. Signatures are verified by ring, which every certificate waits for: its RSA is several
+//! times as fast as that of openidconnect.
 
 use std::sync::Arc;
 
-use openidconnect::core::{CoreJsonWebKey, CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
+use openidconnect::core::{CoreJsonWebKey, CoreJsonWebKeySet};
 use openidconnect::{JsonWebKey as _, JsonWebKeyAlgorithm};
 use ring::signature::{self as ring_signature, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde_json::Value;
 
-use super::TokenError;
-use super::token::Header;
+use super::error::{KeySetError, TokenError};
 use crate::protocol::bytes::from_base64url;
 
-/// The most keys that an issuer may publish.
+/// Maximum number of keys in an issuer's key set.
 const MAX_KEYS: usize = 100;
 
-/// The keys of one issuer that are good enough to verify with.
+/// The JWS algorithms that tokens may use (RFC 7518 §3.1, RFC 8037 §3.1). `none` and HMAC are missing:
+/// neither proves that the issuer signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SigningAlgorithm {
+    Rs256,
+    Rs384,
+    Rs512,
+    Ps256,
+    Ps384,
+    Ps512,
+    Es256,
+    Es384,
+    EdDsa,
+}
+
+impl SigningAlgorithm {
+    /// Every algorithm with its name, which is case-sensitive (RFC 7515 §4.1.1).
+    const ALL: [(&str, Self); 9] = [
+        ("RS256", Self::Rs256),
+        ("RS384", Self::Rs384),
+        ("RS512", Self::Rs512),
+        ("PS256", Self::Ps256),
+        ("PS384", Self::Ps384),
+        ("PS512", Self::Ps512),
+        ("ES256", Self::Es256),
+        ("ES384", Self::Es384),
+        ("EdDSA", Self::EdDsa),
+    ];
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find_map(|(one, algorithm)| (one == name).then_some(algorithm))
+    }
+}
+
+/// The keys of one issuer that can verify tokens.
 #[derive(Clone, Debug)]
 pub struct IssuerKeys(Vec<Arc<IssuerKey>>);
 
-/// Why a key set was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeySetError {
-    /// Not a JWK set (RFC 7517 §5)
-    #[error("not a JSON web key set")]
-    Malformed,
-    /// More keys than anyone needs
-    #[error("the key set has {0} keys; the limit is 100")]
-    TooMany(usize),
-    /// No key that could verify a token
-    #[error(
-        "the key set has no usable key: \
-         RSA of 2048 to 4096 bits, EC P-256 or P-384, or OKP Ed25519, for signatures"
-    )]
-    NoneUsable,
-}
-
 impl IssuerKeys {
-    /// Keeps the good public keys of a set: weak, symmetric, private and unknown ones are left out.
+    /// Reads a JWK set (RFC 7517 §5). Weak, symmetric, private and unknown keys are left out.
     ///
     /// # Errors
     /// See [`KeySetError`].
-    pub fn new(set: &CoreJsonWebKeySet) -> Result<Self, KeySetError> {
+    pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
+        let set: CoreJsonWebKeySet =
+            serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
         let keys = set.keys();
         if keys.len() > MAX_KEYS {
             return Err(KeySetError::TooMany(keys.len()));
         }
-        let usable: Vec<_> = keys
-            .iter()
-            .filter_map(IssuerKey::of)
-            .map(Arc::new)
-            .collect();
+        let usable = keys.iter().filter_map(IssuerKey::of).map(Arc::new);
+        let usable: Vec<_> = usable.collect();
         if usable.is_empty() {
             return Err(KeySetError::NoneUsable);
         }
         Ok(Self(usable))
     }
 
-    /// Reads a JWK set (RFC 7517 §5).
-    ///
-    /// # Errors
-    /// See [`KeySetError`].
-    pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
-        let set = serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
-        Self::new(&set)
-    }
-
-    /// The one key that a token's header asks for.
-    pub(super) fn pick(&self, header: &Header) -> Result<Arc<IssuerKey>, TokenError> {
-        let wanted = header.key_id.as_deref();
+    /// The key that a token's header asks for.
+    pub(super) fn pick(
+        &self,
+        algorithm: SigningAlgorithm,
+        key_id: Option<&str>,
+    ) -> Result<Arc<IssuerKey>, TokenError> {
         let mut candidates = self.0.iter().filter(|key| {
-            let id_matches = wanted.is_none() || wanted == key.id.as_deref();
-            id_matches && key.may_verify(&header.algorithm)
+            let id_matches = key_id.is_none() || key_id == key.id.as_deref();
+            id_matches && key.may_verify(algorithm)
         });
         match (candidates.next(), candidates.next()) {
             (None, _) => Err(TokenError::UnknownKey),
@@ -88,8 +99,9 @@ impl IssuerKeys {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct IssuerKey {
     id: Option<String>,
-    /// The one algorithm that the key is for, if it says so (RFC 7517 §4.4).
-    algorithm: Option<CoreJwsSigningAlgorithm>,
+    /// The name of the one algorithm that the key is for (RFC 7517 §4.4), which need not be one of
+    /// ours.
+    algorithm: Option<String>,
     material: Material,
 }
 
@@ -108,12 +120,11 @@ enum Material {
 
 impl IssuerKey {
     fn of(key: &CoreJsonWebKey) -> Option<Self> {
-        let algorithm = match key.signing_alg() {
-            JsonWebKeyAlgorithm::Algorithm(algorithm) => Some(algorithm.clone()),
-            JsonWebKeyAlgorithm::Unspecified => None,
-            JsonWebKeyAlgorithm::Unsupported => return None,
-        };
-        // The key's numbers can only be read through its JSON form.
+        // `alg` names an encryption algorithm, or none that openidconnect knows.
+        if let JsonWebKeyAlgorithm::Unsupported = key.signing_alg() {
+            return None;
+        }
+        // openidconnect keeps the key's numbers to itself; its JSON form is the only way to them.
         let json = serde_json::to_value(key).ok()?;
         let text = |name| json.get(name).and_then(Value::as_str);
         let is_private = text("d").is_some() || text("k").is_some();
@@ -122,31 +133,26 @@ impl IssuerKey {
         }
         Some(Self {
             id: key.key_id().map(|id| id.as_str().to_owned()),
-            algorithm,
+            algorithm: text("alg").map(str::to_owned),
             material: Material::of(&json)?,
         })
     }
 
-    /// Whether the key is for this algorithm. One RSA key serves one padding (RFC 8017 §6), so a key
-    /// that names no algorithm is taken for PKCS#1 v1.5, and PSS needs a key that names it.
-    fn may_verify(&self, wanted: &CoreJwsSigningAlgorithm) -> bool {
-        use CoreJwsSigningAlgorithm as Jws;
-        match &self.algorithm {
-            Some(named) => named == wanted && self.material.verification(wanted).is_some(),
-            None => {
-                let is_pss = matches!(
-                    wanted,
-                    Jws::RsaSsaPssSha256 | Jws::RsaSsaPssSha384 | Jws::RsaSsaPssSha512
-                );
-                !is_pss && self.material.verification(wanted).is_some()
-            }
-        }
+    /// Whether the key is for this algorithm. An RSA key must be used with one padding only (RFC 8017
+    /// §6), so a key without `alg` stands for PKCS #1 v1.5, and PSS needs a key that names it.
+    fn may_verify(&self, algorithm: SigningAlgorithm) -> bool {
+        use SigningAlgorithm::{Ps256, Ps384, Ps512};
+        let is_for = match self.algorithm.as_deref() {
+            Some(name) => SigningAlgorithm::from_name(name) == Some(algorithm),
+            None => !matches!(algorithm, Ps256 | Ps384 | Ps512),
+        };
+        is_for && self.material.verification(algorithm).is_some()
     }
 
     /// Whether the signature, in JOSE's form (RFC 7518 §3), is this key's over the message.
     pub(super) fn verifies(
         &self,
-        algorithm: &CoreJwsSigningAlgorithm,
+        algorithm: SigningAlgorithm,
         message: &[u8],
         signature: &[u8],
     ) -> bool {
@@ -169,7 +175,7 @@ impl IssuerKey {
     }
 }
 
-/// How ring calls an algorithm.
+/// An algorithm as ring names it.
 enum Verification {
     Rsa(&'static ring_signature::RsaParameters),
     Curve(&'static dyn ring_signature::VerificationAlgorithm),
@@ -197,35 +203,20 @@ impl Material {
         }
     }
 
-    /// None where this kind of key has nothing to do with the algorithm.
-    fn verification(&self, algorithm: &CoreJwsSigningAlgorithm) -> Option<Verification> {
-        use CoreJwsSigningAlgorithm as Jws;
+    /// None if this kind of key does not go with the algorithm.
+    fn verification(&self, algorithm: SigningAlgorithm) -> Option<Verification> {
+        use SigningAlgorithm as Jws;
+        use Verification::{Curve, Rsa};
         Some(match (self, algorithm) {
-            (Self::Rsa { .. }, Jws::RsaSsaPkcs1V15Sha256) => {
-                Verification::Rsa(&ring_signature::RSA_PKCS1_2048_8192_SHA256)
-            }
-            (Self::Rsa { .. }, Jws::RsaSsaPkcs1V15Sha384) => {
-                Verification::Rsa(&ring_signature::RSA_PKCS1_2048_8192_SHA384)
-            }
-            (Self::Rsa { .. }, Jws::RsaSsaPkcs1V15Sha512) => {
-                Verification::Rsa(&ring_signature::RSA_PKCS1_2048_8192_SHA512)
-            }
-            (Self::Rsa { .. }, Jws::RsaSsaPssSha256) => {
-                Verification::Rsa(&ring_signature::RSA_PSS_2048_8192_SHA256)
-            }
-            (Self::Rsa { .. }, Jws::RsaSsaPssSha384) => {
-                Verification::Rsa(&ring_signature::RSA_PSS_2048_8192_SHA384)
-            }
-            (Self::Rsa { .. }, Jws::RsaSsaPssSha512) => {
-                Verification::Rsa(&ring_signature::RSA_PSS_2048_8192_SHA512)
-            }
-            (Self::P256(_), Jws::EcdsaP256Sha256) => {
-                Verification::Curve(&ring_signature::ECDSA_P256_SHA256_FIXED)
-            }
-            (Self::P384(_), Jws::EcdsaP384Sha384) => {
-                Verification::Curve(&ring_signature::ECDSA_P384_SHA384_FIXED)
-            }
-            (Self::Ed25519(_), Jws::EdDsa) => Verification::Curve(&ring_signature::ED25519),
+            (Self::Rsa { .. }, Jws::Rs256) => Rsa(&ring_signature::RSA_PKCS1_2048_8192_SHA256),
+            (Self::Rsa { .. }, Jws::Rs384) => Rsa(&ring_signature::RSA_PKCS1_2048_8192_SHA384),
+            (Self::Rsa { .. }, Jws::Rs512) => Rsa(&ring_signature::RSA_PKCS1_2048_8192_SHA512),
+            (Self::Rsa { .. }, Jws::Ps256) => Rsa(&ring_signature::RSA_PSS_2048_8192_SHA256),
+            (Self::Rsa { .. }, Jws::Ps384) => Rsa(&ring_signature::RSA_PSS_2048_8192_SHA384),
+            (Self::Rsa { .. }, Jws::Ps512) => Rsa(&ring_signature::RSA_PSS_2048_8192_SHA512),
+            (Self::P256(_), Jws::Es256) => Curve(&ring_signature::ECDSA_P256_SHA256_FIXED),
+            (Self::P384(_), Jws::Es384) => Curve(&ring_signature::ECDSA_P384_SHA384_FIXED),
+            (Self::Ed25519(_), Jws::EdDsa) => Curve(&ring_signature::ED25519),
             _ => return None,
         })
     }
@@ -235,11 +226,11 @@ fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
     number.into_iter().skip_while(|byte| *byte == 0).collect()
 }
 
-/// Of a big-endian number without leading zeros.
+/// The length of a big-endian number without leading zeros.
 fn bit_length(number: &[u8]) -> usize {
     number.first().map_or(0, |first| {
         let unused = first.leading_zeros() as usize;
-        number.len().saturating_mul(8).saturating_sub(unused)
+        number.len() * 8 - unused
     })
 }
 
@@ -260,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn weak_symmetric_private_and_foreign_keys_are_left_out() {
+    fn weak_symmetric_private_and_unknown_keys_are_left_out() {
         for key in [
             rsa(512, "a"),
             rsa(1024, "a"),
@@ -270,7 +261,7 @@ mod tests {
             json!({"kty":"OKP","crv":"X25519","x":"AA"}),
             json!({"kty":"EC","crv":"P-256","x":"AA","y":"AA","use":"enc"}),
             json!({"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}),
-            json!({"kty":"unheard-of"}),
+            json!({"kty":"unknown"}),
             json!(7),
         ] {
             assert_eq!(parse(&json!([key])).unwrap_err(), KeySetError::NoneUsable);
@@ -304,8 +295,8 @@ mod tests {
     const PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
     #[test]
-    fn the_signatures_of_the_rfcs_hold_and_not_over_anything_else() {
-        use CoreJwsSigningAlgorithm as Jws;
+    fn the_signatures_of_the_rfcs_verify_over_their_message_alone() {
+        use SigningAlgorithm as Jws;
         let rsa = json!({"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"});
         let ec = json!({"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"});
         let ed =
@@ -313,13 +304,13 @@ mod tests {
         for (jwk, algorithm, message, signature) in [
             (
                 rsa,
-                Jws::RsaSsaPkcs1V15Sha256,
+                Jws::Rs256,
                 format!("eyJhbGciOiJSUzI1NiJ9.{PAYLOAD}"),
                 "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
             ),
             (
                 ec,
-                Jws::EcdsaP256Sha256,
+                Jws::Es256,
                 format!("eyJhbGciOiJFUzI1NiJ9.{PAYLOAD}"),
                 "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
             ),
@@ -335,11 +326,10 @@ mod tests {
             let key = &keys.0[0];
             let signature = from_base64url(signature).unwrap();
 
-            assert!(key.verifies(&algorithm, message.as_bytes(), &signature));
-            assert!(!key.verifies(&algorithm, b"another message", &signature));
-            assert!(!key.verifies(&Jws::RsaSsaPssSha256, message.as_bytes(), &signature));
-            assert!(!key.verifies(&Jws::HmacSha256, message.as_bytes(), &signature));
-            assert!(!key.verifies(&Jws::None, message.as_bytes(), &signature));
+            assert!(key.verifies(algorithm, message.as_bytes(), &signature));
+            assert!(!key.verifies(algorithm, b"another message", &signature));
+            assert!(!key.verifies(Jws::Ps256, message.as_bytes(), &signature));
+            assert!(!key.verifies(Jws::Es384, message.as_bytes(), &signature));
         }
     }
 }
