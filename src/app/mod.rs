@@ -16,7 +16,7 @@ use futures_util::future::select_all;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use crate::adapters::admin::{AdminSocket, Desk};
+use crate::adapters::admin::{AdminServices, AdminSocket};
 #[cfg(any(test, feature = "testing"))]
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
@@ -164,11 +164,14 @@ impl App {
                 "server.public_url is not set, so other machines look for the server on themselves"
             );
         }
-        let desk = Desk {
+        let admin_services = AdminServices {
             accounts: Arc::clone(&app.accounts),
             trust: Arc::clone(&app.repository),
         };
-        let tasks = [tokio::spawn(admin.serve(desk)), tokio::spawn(keeper.keep())];
+        let tasks = [
+            tokio::spawn(admin.serve(admin_services)),
+            tokio::spawn(keeper.keep()),
+        ];
         Ok(Serving { app, http, tasks })
     }
 

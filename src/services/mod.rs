@@ -10,6 +10,7 @@ pub(crate) mod oidc;
 pub(crate) mod random;
 pub(crate) mod rekor;
 pub(crate) mod roster;
+pub(crate) mod sign;
 pub(crate) mod timestamp;
 pub(crate) mod trust;
 pub(crate) mod verify;

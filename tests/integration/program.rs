@@ -243,7 +243,7 @@ fn accounts_are_kept_by_the_server_while_it_runs_and_by_the_store_when_not() {
     check(
         &account(&["add", EMAIL, "--service"]),
         1,
-        "there is an account with this e-mail address already",
+        "an account with this e-mail address already exists",
     );
     check(
         &account(&["add", "second@example.com", "--service"]),
@@ -365,7 +365,7 @@ fn sign_takes_its_token_from_where_it_is_told_and_ends_with_the_reason() {
     assert!(program.path("out").is_file());
 
     for (arguments, said) in [
-        ("one", "an identity token is needed"),
+        ("one", "an identity token is required"),
         ("--identity-token-file absent one", "absent cannot be read"),
         ("--identity-token-file - one", "the identity token"),
         ("--identity-token-file token --bundle o one two", "one FILE"),
@@ -442,7 +442,11 @@ fn fsck_and_rebuild_look_after_a_store_that_is_stopped() {
 
     check(&program.run(&["fsck"]), 0, "");
     fs::remove_dir_all(program.data_dir().join("state")).unwrap();
-    check(&program.run(&["rebuild"]), 0, "the state is built anew");
+    check(
+        &program.run(&["rebuild"]),
+        0,
+        "rebuilt the state from the journal",
+    );
     check(&program.run(&["fsck"]), 0, "");
     let server = program.serve(&[]);
     let checkpoint = Request::get("/checkpoint").send(server.address()).text();

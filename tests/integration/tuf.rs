@@ -374,7 +374,7 @@ impl Ceremony {
 #[test]
 fn whoever_is_asked_to_sign_a_root_sees_what_changes_and_may_decline() {
     let ceremony = Ceremony::new();
-    ceremony.refused(&["key", "--out", "alice"], "there already");
+    ceremony.refused(&["key", "--out", "alice"], "already exists");
     ceremony.propose();
     let request = fs::read(ceremony.program.path("request")).unwrap();
     let sign = ["sign", "--key", "alice", "request"];
