@@ -304,12 +304,12 @@ fn load_or_create_authority(
     };
     let (key, chain) = if let Some(own) = declaration.own.and_then(|own| own(settings)) {
         let file = own.certificate_chain_file.display().to_string();
-        let pem = match std::fs::read(&own.certificate_chain_file) {
+        let pem = match std::fs::read(own.certificate_chain_file) {
             Ok(pem) => pem,
             Err(source) => return Err(InstanceError::ChainFile { file, source }),
         };
         let chain = parse_chain(&pem).map_err(|source| InstanceError::Chain { file, source })?;
-        (load_key_file(&own.key_file)?, chain)
+        (load_key_file(own.key_file)?, chain)
     } else if let Some(pem) = store.load_public(declaration.chain_file)? {
         let chain = parse_chain(&pem).map_err(|source| InstanceError::Chain {
             file: declaration.chain_file.to_owned(),

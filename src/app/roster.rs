@@ -90,7 +90,7 @@ pub(super) struct AuthorityDeclaration {
     /// Organisation and common name of a generated root
     pub subject: fn(&Settings) -> (&str, &str),
     /// The operator's own key and certificates, if the settings name them
-    pub own: Option<fn(&Settings) -> Option<&OwnCa>>,
+    pub own: Option<fn(&Settings) -> Option<OwnCa<'_>>>,
 }
 
 /// In the order in which documents list them. The first of each role signs.
@@ -104,7 +104,7 @@ pub(super) const AUTHORITIES: [AuthorityDeclaration; 2] = [
         path: "",
         document: "fulcio-chain.pem",
         subject: |settings| (&settings.ca.organisation, &settings.ca.common_name),
-        own: Some(|settings| settings.ca.own.as_ref()),
+        own: Some(|settings| settings.ca.own()),
     },
     AuthorityDeclaration {
         name: "timestamp-authority",

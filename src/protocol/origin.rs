@@ -9,7 +9,7 @@ use url::{Host, Url};
 /// `http` or `https`, a host in lower case, and a port unless it is the scheme's own. No path, no
 /// slash at the end, no user name.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Origin {
+pub(crate) struct Origin {
     text: String,
     host: String,
     loopback: bool,
@@ -18,12 +18,12 @@ pub struct Origin {
 impl Origin {
     /// Takes an origin as it is written; nothing is normalised. None for anything else, a default
     /// port or an upper-case letter among it.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::of(text).filter(|origin| origin.text == text)
     }
 
     /// The origin of any URL with a host: path, query and user name are left out.
-    pub fn of(url: &str) -> Option<Self> {
+    pub(crate) fn of(url: &str) -> Option<Self> {
         let url = Url::parse(url).ok()?;
         let host = url.host()?;
         matches!(url.scheme(), "http" | "https").then(|| Self {
@@ -34,27 +34,27 @@ impl Origin {
     }
 
     /// The origin, without a slash at the end.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The host alone, without port; an IPv6 address has its brackets.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// The URL of an absolute path below it.
-    pub fn join(&self, path: &str) -> String {
+    pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.text)
     }
 
     /// Whether clients speak TLS to it.
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.text.starts_with("https://")
     }
 
     /// Whether the host is whichever machine asks.
-    pub const fn is_loopback(&self) -> bool {
+    pub(crate) const fn is_loopback(&self) -> bool {
         self.loopback
     }
 }
