@@ -26,8 +26,6 @@ use crate::adapters::storage::{self, Storage};
 use crate::adapters::system::{SYSTEM_RNG, random_bytes};
 use crate::config::{PolicySettings, Settings};
 use crate::log::Health;
-#[cfg(any(test, feature = "testing"))]
-use crate::protocol::bundle::TrustedRoot;
 use crate::protocol::policy::Policy;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
@@ -200,12 +198,7 @@ impl App {
         &self.accounts
     }
 
-    /// The published trust root, by which the instance verifies.
-    #[cfg(any(test, feature = "testing"))]
-    pub fn trusted_root(&self) -> &Arc<TrustedRoot> {
-        self.documents.root()
-    }
-
+    /// The TUF repository.
     pub const fn repository(&self) -> &Arc<TrustRepository> {
         &self.repository
     }

@@ -139,7 +139,7 @@ impl IssuerKey {
     }
 
     /// Whether the key is for this algorithm. An RSA key must be used with one padding only (RFC 8017
-    /// §6), so a key without `alg` stands for PKCS #1 v1.5, and PSS needs a key that names it.
+    /// §6), so a key without `alg` is taken for PKCS #1 v1.5, and PSS requires a key that names it.
     fn may_verify(&self, algorithm: SigningAlgorithm) -> bool {
         use SigningAlgorithm::{Ps256, Ps384, Ps512};
         let is_for = match self.algorithm.as_deref() {
