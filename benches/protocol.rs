@@ -5,12 +5,8 @@
 //! cargo bench --bench protocol -- merkle  # those with this in their name
 //! ```
 
-#[path = "../tests/support/instance.rs"]
-mod instance;
-
 use std::convert::Infallible;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -26,12 +22,13 @@ use signet::testing::{
 };
 use signet::verify::verify;
 
-use instance::{IDENTITY, Instance};
-
-const CONTENT: &[u8] = b"what the benches sign";
+const BUNDLE: &[u8] = include_bytes!("../tests/vectors/bundle/hello.bundle.json");
+const TRUST: &[u8] = include_bytes!("../tests/vectors/bundle/trusted_root.json");
+const CONTENT: &[u8] = include_bytes!("../tests/vectors/bundle/hello.txt");
+const IDENTITY: &str = "build@example.com";
 
 fn main() -> Result<()> {
-    let signed = Signed::make()?;
+    let signed = Signed::load()?;
     let mut criterion = Criterion::default()
         .measurement_time(Duration::from_secs(2))
         .warm_up_time(Duration::from_millis(500))
@@ -46,47 +43,35 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A bundle that an instance made, and all that its verification takes.
+/// A bundle that `signet sign` made, and what its verification needs.
 struct Signed {
-    json: Vec<u8>,
     bundle: Bundle,
     leaf: Vec<u8>,
     entry: UnverifiedHashedRekord,
     expectation: Expectation,
-    trust: Arc<TrustedRoot>,
+    trust: TrustedRoot,
 }
 
 impl Signed {
-    fn make() -> Result<Self> {
-        tokio::runtime::Runtime::new()?.block_on(async {
-            let instance = Instance::start().await?;
-            let json = instance.sign(CONTENT).await?;
-            let bundle = Bundle::from_json(&json)?;
-            let leaf = bundle.material().certificate();
-            let leaf = leaf.context("no certificate")?.to_vec();
-            let Content::Message {
-                digest: _,
-                signature,
-            } = bundle.content()
-            else {
-                anyhow::bail!("no signature over a message");
-            };
-            let matcher = IdentityMatcher::exact(instance.url(), IDENTITY)?;
-            let signed = Self {
-                entry: UnverifiedHashedRekord::new(
-                    Sha256::of(CONTENT).as_bytes().to_vec(),
-                    signature.clone(),
-                    RawVerifier::Certificate(leaf.clone()),
-                    KeyDetails::EcdsaP256Sha256,
-                )?,
-                expectation: Expectation::Identity(Policy::any_of([matcher])?),
-                trust: Arc::clone(instance.serving.app.trusted_root()),
-                json,
-                bundle,
-                leaf,
-            };
-            instance.serving.until(std::future::ready(())).await?;
-            Ok(signed)
+    fn load() -> Result<Self> {
+        let bundle = Bundle::from_json(BUNDLE)?;
+        let leaf = bundle.material().certificate();
+        let leaf = leaf.context("no certificate")?.to_vec();
+        let Content::Message { signature, .. } = bundle.content() else {
+            anyhow::bail!("no signature over a message");
+        };
+        let matcher = IdentityMatcher::exact("http://localhost:18477", IDENTITY)?;
+        Ok(Self {
+            entry: UnverifiedHashedRekord::new(
+                Sha256::of(CONTENT).as_bytes().to_vec(),
+                signature.clone(),
+                RawVerifier::Certificate(leaf.clone()),
+                KeyDetails::EcdsaP256Sha256,
+            )?,
+            expectation: Expectation::Identity(Policy::any_of([matcher])?),
+            trust: TrustedRoot::from_json(TRUST)?,
+            bundle,
+            leaf,
         })
     }
 }
@@ -292,7 +277,7 @@ fn bundles(criterion: &mut Criterion, signed: &Signed) {
     assert!(verified().is_ok(), "the fixture is refused");
     let mut group = criterion.benchmark_group("bundle");
     group.bench_function("parsed", |b| {
-        b.iter(|| Bundle::from_json(black_box(&signed.json)));
+        b.iter(|| Bundle::from_json(black_box(BUNDLE)));
     });
     group.bench_function("verified", |b| b.iter(|| verified().is_ok()));
     group.finish();

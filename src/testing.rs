@@ -2,13 +2,10 @@
 //! The `testing` feature compiles it; nothing in here is stable.
 
 pub use crate::adapters::http::server::Bound;
-pub use crate::adapters::outbound::instance::InstanceClient;
 pub use crate::adapters::outbound::oidc::{EndpointSettings, FetchLimits, HttpKeySource};
 pub use crate::adapters::storage::{Options as StorageOptions, open as open_storage};
 pub use crate::adapters::system::SystemClock;
-pub use crate::app::{App, Ending, Serving, StartError};
-pub use crate::cli::args::Cli;
-pub use crate::cli::dispatch as run_command;
+pub use crate::app::{App, Ending, StartError};
 pub use crate::config::{Flags, Settings, Sources, load as load_settings};
 pub use crate::protocol::attestation::dsse::{Envelope, pre_authentication_encoding};
 pub use crate::protocol::attestation::statement::{MAX_SUBJECTS, Statement};

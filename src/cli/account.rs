@@ -22,7 +22,7 @@ use crate::{app, config};
 /// `signet account …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct AccountArgs {
+pub(crate) struct AccountArgs {
     /// Where the configuration and the data are
     #[command(flatten)]
     pub store: StoreArgs,
@@ -33,7 +33,7 @@ pub struct AccountArgs {
 
 /// What to do with the accounts.
 #[derive(Clone, Debug, Subcommand)]
-pub enum AccountCommand {
+pub(crate) enum AccountCommand {
     /// Add an account and print its secret, which is shown once
     Add {
         /// E-mail address that the account's certificates contain

@@ -27,7 +27,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("SIGNET_BU
 /// clients work with it unmodified.
 #[derive(Debug, Parser)]
 #[command(name = "signet", version = VERSION.as_str(), after_help = EXAMPLES, arg_required_else_help = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// The command to run
     #[command(subcommand)]
     pub command: Command,
@@ -35,7 +35,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the server
     Serve(ServeArgs),
     /// Start a server, sign a file, verify it, and refuse a tampered copy

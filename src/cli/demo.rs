@@ -28,7 +28,7 @@ use crate::services::verify::{Report, Verifier};
 /// `signet demo …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// File to sign [default: a generated text file]
     pub file: Option<PathBuf>,
     /// Exit after the last step, instead of keeping the server until Ctrl-C

@@ -16,7 +16,7 @@ use crate::services::verify::{
 /// `signet inspect …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct InspectArgs {
+pub(crate) struct InspectArgs {
     /// Bundle to show
     #[arg(value_name = "BUNDLE")]
     pub bundle: PathBuf,

@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a command and returns its exit status.
-pub fn dispatch(cli: &Cli) -> ExitCode {
+pub(crate) fn dispatch(cli: &Cli) -> ExitCode {
     // Bundles are meant to be shared, so `sign` follows the user's umask.
     if !matches!(cli.command, Command::Sign(_) | Command::Verify(_)) {
         keep_files_private();

@@ -12,7 +12,7 @@ use crate::protocol::policy::PolicyDocument;
 
 /// What to do with policies.
 #[derive(Clone, Debug, Subcommand)]
-pub enum PolicyCommand {
+pub(crate) enum PolicyCommand {
     /// Check a policy and print it in plain English
     #[command(after_help = EXAMPLES)]
     Check {

@@ -18,7 +18,7 @@ use crate::config::{self, Settings, Sources};
 /// `signet serve …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Where the configuration and the data are
     #[command(flatten)]
     pub store: StoreArgs,

@@ -25,7 +25,7 @@ use crate::services::sign::Signer;
     after_help = EXAMPLES,
     group(ArgGroup::new("token").args(["identity_token", "identity_token_file"]))
 )]
-pub struct SignArgs {
+pub(crate) struct SignArgs {
     /// Files to sign
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

@@ -15,7 +15,7 @@ use crate::config::{self, Flags, Sources};
 
 /// Where the configuration and the data are.
 #[derive(Clone, Debug, Default, Args)]
-pub struct StoreArgs {
+pub(crate) struct StoreArgs {
     /// Configuration file; optional
     #[arg(long, value_name = "FILE", env = "SIGNET_CONFIG", global = true)]
     pub config: Option<PathBuf>,

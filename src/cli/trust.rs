@@ -22,7 +22,7 @@ use crate::services::trust::repository::TrustRepository;
 /// `signet trust …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct TrustArgs {
+pub(crate) struct TrustArgs {
     /// Where the configuration and the data are
     #[command(flatten)]
     pub store: StoreArgs,
@@ -33,7 +33,7 @@ pub struct TrustArgs {
 
 /// What to do with the root of trust.
 #[derive(Clone, Debug, Subcommand)]
-pub enum TrustCommand {
+pub(crate) enum TrustCommand {
     /// Show the root's SHA-256, versions, expiry dates, keys and thresholds
     Show {
         /// Print JSON
@@ -49,7 +49,7 @@ pub enum TrustCommand {
 
 /// The steps of the root ceremony.
 #[derive(Clone, Debug, Subcommand)]
-pub enum CeremonyCommand {
+pub(crate) enum CeremonyCommand {
     /// Generate a root key on its holder's machine and write the public key next to it
     Key {
         /// File for the private key; the public key gets the same name and .pub

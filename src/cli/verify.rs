@@ -28,7 +28,7 @@ const DEFAULT_URL: &str = "http://localhost:8477";
     group(ArgGroup::new("signer").args(["certificate_identity", "key", "policy"]).required(true).multiple(true)),
     group(ArgGroup::new("trust").args(["trusted_root", "url"]))
 )]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     /// File to verify, or its digest as sha256:HEX
     #[arg(value_name = "FILE_OR_DIGEST")]
     pub artifact: String,

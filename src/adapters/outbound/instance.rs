@@ -31,7 +31,7 @@ const MAX_MESSAGE: usize = 500;
 
 /// Why a request to a server fails.
 #[derive(Debug, thiserror::Error)]
-pub enum InstanceError {
+pub(crate) enum InstanceError {
     #[error(
         "{url:?} is not the URL of a server: expected http:// or https://, a host, and no path"
     )]
@@ -70,7 +70,7 @@ pub enum InstanceError {
 
 /// A client of one server.
 #[derive(Clone)]
-pub struct InstanceClient {
+pub(crate) struct InstanceClient {
     http: Client,
     base: Url,
 }
@@ -81,7 +81,7 @@ impl InstanceClient {
     ///
     /// # Errors
     /// See [`InstanceError`].
-    pub fn new(url: &str, ca_pem: Option<&[u8]>) -> Result<Self, InstanceError> {
+    pub(crate) fn new(url: &str, ca_pem: Option<&[u8]>) -> Result<Self, InstanceError> {
         let base = parse_base(url).ok_or_else(|| InstanceError::Url {
             url: url.to_owned(),
         })?;
@@ -117,7 +117,7 @@ impl InstanceClient {
     ///
     /// # Errors
     /// See [`InstanceError`].
-    pub async fn request_token(
+    pub(crate) async fn request_token(
         &self,
         client_id: &str,
         client_secret: &str,
