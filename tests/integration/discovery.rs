@@ -263,7 +263,7 @@ fn the_v1_dialect_can_be_closed_and_stays_readable() {
         texts(&discovery(&server), "logs", "admits"),
         ["authority", "nobody", "clients"]
     );
-    assert!(server.get("/").text().contains("none any more"));
+    assert!(server.get("/").text().contains("none (frozen)"));
 }
 
 #[test]

@@ -384,7 +384,8 @@ fn a_key_holder_sees_what_a_root_changes_and_may_decline() {
     ceremony.run(&sign, "yes\n").check(0, "");
     assert_ne!(fs::read(ceremony.program.path("request")).unwrap(), request);
     ceremony.done(&["key", "--out", "dave"]);
-    ceremony.refused(&["sign", "--yes", "--key", "dave", "request"], "no say");
+    let dave = ["sign", "--yes", "--key", "dave", "request"];
+    ceremony.refused(&dave, "it is in neither the current nor the next root");
     assert_eq!(ceremony.root(2), 404);
 }
 
