@@ -17,7 +17,7 @@ use crate::protocol::policy::{IdentityMatcher, Policy};
 use crate::protocol::tsp::{TimestampRequest, verify_reply};
 use crate::protocol::x509::Certificate;
 use crate::services::oidc::RawToken;
-use crate::services::verify::{Report, Verifier};
+use crate::services::verify::{Report, VerificationService};
 
 /// A server to sign with and an identity to sign as.
 pub(super) struct Signer<'a> {
@@ -151,8 +151,8 @@ impl Signer<'_> {
             .map(|name| IdentityMatcher::exact(claims.iss.as_str(), name.as_str()))
             .collect();
         let expectation = Expectation::Identity(Policy::any_of(matchers?)?);
-        let verifier = Verifier::new(Arc::clone(&self.trust), Arc::new(SystemClock));
-        let report = verifier.verify(bundle, artifact, &expectation);
+        let service = VerificationService::new(Arc::clone(&self.trust), Arc::new(SystemClock));
+        let report = service.verify_bundle(bundle, artifact, &expectation);
         if !report.verified {
             bail!(
                 "what was signed does not verify: {}",

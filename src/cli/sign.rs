@@ -112,7 +112,8 @@ async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> Resu
         .with_context(|| format!("{} cannot be written", out.display()))?;
     let mut output = Output::stderr();
     output.success(format_args!("signed {}", file.display()));
-    for entry in &signed.report.findings.log_entries {
+    let evidence = signed.report.findings.evidence.iter();
+    for entry in evidence.flat_map(|evidence| &evidence.entries) {
         output.field("log", format_args!("{} entry {}", entry.log, entry.index));
     }
     Ok(print_result(out.display()).context("standard output cannot be written")?)

@@ -7,6 +7,7 @@ pub(crate) mod attestation;
 pub(crate) mod bundle;
 pub(crate) mod bytes;
 pub(crate) mod entry;
+pub(crate) mod evidence;
 pub(crate) mod identity;
 pub(crate) mod json;
 pub(crate) mod keys;

@@ -96,7 +96,7 @@ fn meaning(verified: &Verified) -> String {
     format!(
         "{:?} {:?} {statement:?}",
         verified.signer(),
-        verified.authentic().artifact()
+        verified.authentic().evidence().artifact
     )
 }
 
@@ -108,21 +108,22 @@ struct Parts {
 
 impl Parts {
     fn of(authentic: &Authentic) -> Self {
-        let statement = authentic.statement().map(|statement| {
+        let evidence = authentic.evidence();
+        let statement = evidence.statement.as_ref().map(|statement| {
             (
                 statement.predicate_type().to_owned(),
                 statement.predicate().map(str::to_owned),
             )
         });
-        let times = authentic.times().iter().map(|time| format!("{time:?}"));
+        let times = evidence.times.iter().map(|time| format!("{time:?}"));
         // A promise alone proves the entry in no tree: that is less, and nothing else.
-        let entries = authentic.entries().iter().map(|entry| {
+        let entries = evidence.entries.iter().map(|entry| {
             let mut entry = entry.clone();
             entry.tree_size = None;
             format!("{entry:?}")
         });
-        let trees = authentic
-            .entries()
+        let trees = evidence
+            .entries
             .iter()
             .filter_map(|entry| Some(format!("{} in {}", entry.index, entry.tree_size?)));
         Self {

@@ -2,15 +2,17 @@
 
 use super::testing::{ISSUER, entry, sct, signed_by, stamped};
 use super::*;
-use crate::protocol::bundle::Artifact;
-use crate::protocol::policy::evidence::claim_name;
+use crate::protocol::attestation::artifact::{Artifact, ArtifactHasher, digest_text};
+use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::evidence::{Evidence, TimeSource};
+use crate::protocol::x509::extensions::FULCIO_CLAIMS;
 
 mod documents;
 mod loading;
 mod walk_through;
 
-fn identity(subject: &str) -> Identity {
-    Identity {
+fn identity(subject: &str) -> CertificateIdentity {
+    CertificateIdentity {
         issuer: ISSUER.to_owned(),
         subject: subject.to_owned(),
     }
@@ -50,8 +52,8 @@ fn any_of_the_list_may_sign_and_nobody_else() {
     let policy = any_of(&["a@x", "b@x"]);
 
     assert_eq!(
-        policy.permit(identity("b@x")).unwrap().identity(),
-        &identity("b@x")
+        policy.permit(identity("b@x")).unwrap().into_identity(),
+        identity("b@x")
     );
     assert_eq!(code(&policy, &[signed_by("b@x")]), "accepted");
     for other in ["c@x", "A@x", "a@x ", "a@X"] {
@@ -77,7 +79,7 @@ fn an_exact_subject_is_no_pattern() {
 
 #[test]
 fn the_issuer_decides_as_much_as_the_subject() {
-    let other = Identity {
+    let other = CertificateIdentity {
         issuer: format!("{ISSUER}/"),
         subject: "a@x".to_owned(),
     };
@@ -261,9 +263,9 @@ fn one_of_several_ways_is_enough() {
 fn bundles_must_be_about_one_artifact() {
     let policy = policy("threshold = { count = 2 }");
     let mut other = signed_by("b@x");
-    other.artifact = ArtifactDigest::all_of(&Artifact::from_bytes(b"another"));
+    other.artifact = Artifact::from_bytes(b"another");
     let mut unknown = signed_by("b@x");
-    unknown.artifact.clear();
+    unknown.artifact = ArtifactHasher::new([]).finish();
 
     assert_eq!(code(&policy, &[signed_by("a@x"), other]), "other-artifact");
     assert_eq!(
@@ -321,7 +323,7 @@ fn required_counts_are_of_distinct_parties() {
     distinct.times[1].authority = "https://tsa2.example".to_owned();
     distinct.certificate.as_mut().unwrap().scts[1] = sct("https://ct2.example");
     let mut promised = distinct.clone();
-    promised.times[1].source = TimeKind::Promise;
+    promised.times[1].source = TimeSource::Promise;
 
     let denial = policy.decide(&[doubled]).unwrap_err();
     assert_eq!(denial.bundles[0].reasons.len(), 3);
@@ -462,7 +464,7 @@ fn serials_keys_and_artifacts_are_denied() {
     let signed = signed_by("a@x");
     let certificate = signed.certificate.clone().unwrap();
     let serial = hex::encode_upper(&certificate.serial);
-    let digest = signed.artifact[2].to_string();
+    let digest = digest_text(&signed.artifact.digests()[2]);
     for rule in [
         format!("certificate_serial = '00:{serial}'"),
         format!("key = '{}'", signed.key.fingerprint),
@@ -476,7 +478,7 @@ fn serials_keys_and_artifacts_are_denied() {
             "{rule}"
         );
         let mut other = signed_by("b@x");
-        other.artifact = ArtifactDigest::all_of(&Artifact::from_bytes(b"another"));
+        other.artifact = Artifact::from_bytes(b"another");
         assert_eq!(code(&policy, &[other]), "accepted", "{rule}");
     }
 }
@@ -484,14 +486,15 @@ fn serials_keys_and_artifacts_are_denied() {
 #[test]
 fn a_denied_digest_that_nobody_told_is_no_yes() {
     let signed = signed_by("a@x");
-    let policy = policy_with(&format!("[[deny]]\nartifact = '{}'", signed.artifact[2]));
+    let digest = digest_text(&signed.artifact.digests()[2]);
+    let policy = policy_with(&format!("[[deny]]\nartifact = '{digest}'"));
     let mut short = signed;
-    short.artifact.truncate(1);
+    short.artifact = HashAlgorithm::Sha256.digest(b"artifact").into();
 
     assert_eq!(code(&policy, &[short.clone()]), "digest-needed");
     let mut other = signed_by("b@x");
-    other.artifact = ArtifactDigest::all_of(&Artifact::from_bytes(b"another"));
-    short.artifact = other.artifact[..1].to_vec();
+    other.artifact = Artifact::from_bytes(b"another");
+    short.artifact = HashAlgorithm::Sha256.digest(b"another").into();
     assert_eq!(code(&policy, &[other, short]), "digest-needed");
 }
 
@@ -521,9 +524,10 @@ fn there_is_an_end_to_how_many_bundles_are_taken() {
 
 #[test]
 fn claims_have_the_names_of_fulcios_list() {
-    assert_eq!(claim_name(8), Some("issuer"));
-    assert_eq!(claim_name(14), Some("source_repository_ref"));
-    assert_eq!(claim_name(7), None);
-    assert_eq!(claim_name(25), None);
-    assert_eq!(claim_names().len(), 23);
+    let name_of = |number| FULCIO_CLAIMS.iter().find(|(known, _)| *known == number);
+    assert_eq!(name_of(8), Some(&(8, "issuer")));
+    assert_eq!(name_of(14), Some(&(14, "source_repository_ref")));
+    assert_eq!(name_of(7), None);
+    assert_eq!(name_of(25), None);
+    assert_eq!(FULCIO_CLAIMS.len(), 23);
 }

@@ -236,6 +236,12 @@ impl Certificate {
     }
 }
 
+/// An INTEGER's content without leading zeros.
+pub(crate) fn integer_magnitude(content: &[u8]) -> &[u8] {
+    let zeros = content.iter().take_while(|byte| **byte == 0).count();
+    content.get(zeros..).unwrap_or_default()
+}
+
 const PEM_LABEL: &str = "CERTIFICATE";
 
 impl PartialEq for Certificate {

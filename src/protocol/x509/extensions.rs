@@ -164,17 +164,20 @@ impl Extensions {
         self.subject_name.as_ref()
     }
 
-    /// The text of Fulcio's extension `57264.1.<number>`: the raw bytes up to number 6, a DER
-    /// UTF8String from number 8. None if it is absent or is no such text.
+    /// The text of Fulcio's extension `57264.1.<number>`; none if it is absent or malformed.
     pub fn fulcio(&self, number: u8) -> Option<&str> {
-        let value = &self.find(fulcio_id(number)?)?.value;
-        match number {
-            1..=6 => std::str::from_utf8(value).ok(),
-            8.. => Utf8StringRef::from_der(value)
-                .ok()
-                .map(|text| text.as_str()),
-            _ => None,
-        }
+        fulcio_text(number, &self.find(fulcio_id(number)?)?.value)
+    }
+
+    /// Fulcio's extensions that are claims and well-formed, by the names in [`FULCIO_CLAIMS`].
+    pub fn claims(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.all.iter().filter_map(|extension| {
+            let number = extension.id.as_bytes().strip_prefix(FULCIO.as_bytes())?;
+            let (number, name) = FULCIO_CLAIMS
+                .iter()
+                .find(|(known, _)| [*known] == *number)?;
+            Some((*name, fulcio_text(*number, &extension.value)?))
+        })
     }
 
     /// The OpenID Connect issuer: extension .8; the older .1 only where there is no .8 at all.
@@ -208,6 +211,46 @@ const PROCESSED: [ObjectIdentifier; 4] = [
 pub(crate) const CODE_SIGNING: ObjectIdentifier = rfc5912::ID_KP_CODE_SIGNING;
 /// id-kp-timeStamping
 pub(crate) const TIME_STAMPING: ObjectIdentifier = rfc5912::ID_KP_TIME_STAMPING;
+
+/// The names of Fulcio's claims and the numbers of their extensions, in ascending order: the names
+/// of Fulcio's docs/oid-info.md in snake case. Number 7 is the otherName of a subject, not a claim.
+pub(crate) const FULCIO_CLAIMS: [(u8, &str); 23] = [
+    (1, "issuer_v1"),
+    (2, "github_workflow_trigger"),
+    (3, "github_workflow_sha"),
+    (4, "github_workflow_name"),
+    (5, "github_workflow_repository"),
+    (6, "github_workflow_ref"),
+    (8, "issuer"),
+    (9, "build_signer_uri"),
+    (10, "build_signer_digest"),
+    (11, "runner_environment"),
+    (12, "source_repository_uri"),
+    (13, "source_repository_digest"),
+    (14, "source_repository_ref"),
+    (15, "source_repository_identifier"),
+    (16, "source_repository_owner_uri"),
+    (17, "source_repository_owner_identifier"),
+    (18, "build_config_uri"),
+    (19, "build_config_digest"),
+    (20, "build_trigger"),
+    (21, "run_invocation_uri"),
+    (22, "source_repository_visibility_at_signing"),
+    (23, "deployment_environment"),
+    (24, "token_subject"),
+];
+
+/// The text of Fulcio's extension with this number: bare text up to number 6, a DER UTF8String from
+/// number 8.
+fn fulcio_text(number: u8, value: &[u8]) -> Option<&str> {
+    match number {
+        1..=6 => std::str::from_utf8(value).ok(),
+        8.. => Utf8StringRef::from_der(value)
+            .ok()
+            .map(|text| text.as_str()),
+        _ => None,
+    }
+}
 
 /// The identifier of Fulcio's extension with this number.
 pub(super) fn fulcio_id(number: u8) -> Option<ObjectIdentifier> {

@@ -15,7 +15,7 @@ pub(crate) mod testing;
 mod tls;
 
 pub use certificate::Certificate;
-pub(crate) use certificate::CertificateError;
+pub(crate) use certificate::{CertificateError, integer_magnitude};
 pub(crate) use chain::PathError;
 pub(crate) use chain::Purpose;
 pub(crate) use chain::TrustedAuthority;
@@ -24,7 +24,7 @@ pub(crate) use chain::verify_chain;
 pub use chain::verify_path;
 pub(crate) use sct::SctError;
 pub(crate) use sct::TrustedCtLog;
-pub(crate) use sct::VerifiedSct;
+pub use sct::VerifiedSct;
 pub use sct::verify_scts;
 pub(crate) use signature::SignatureAlgorithm;
 pub(crate) use tls::VectorTooLong;

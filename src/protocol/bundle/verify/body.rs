@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::Refusal;
 use super::content::SignedContent;
-use super::form::{ClaimedSigner, Form};
+use super::well_formed::{ClaimedSigner, WellFormedBundle};
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::bundle::LogEntry;
 use crate::protocol::bytes::{Base64, Digest, Sha256, from_base64, to_base64};
@@ -23,7 +23,7 @@ use crate::protocol::keys::KeyDetails;
 /// the signature, where its entries say that.
 pub(super) fn check(
     entry: &LogEntry,
-    form: &Form<'_>,
+    form: &WellFormedBundle<'_>,
     content: &SignedContent<'_>,
 ) -> Result<Option<KeyDetails>, Refusal> {
     let entry = Entry { entry, form };
@@ -62,7 +62,7 @@ pub(super) fn check(
 
 struct Entry<'a> {
     entry: &'a LogEntry,
-    form: &'a Form<'a>,
+    form: &'a WellFormedBundle<'a>,
 }
 
 impl Entry<'_> {

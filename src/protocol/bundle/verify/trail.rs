@@ -1,31 +1,39 @@
-//! What was checked, in order, for people and machines.
+//! The checks of one verification in order, for people and for machines.
 
-use super::{EstablishedTime, LoggedEntry, Refusal};
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::{Refusal, Refused};
+use crate::protocol::attestation::artifact::digest_text;
 use crate::protocol::bundle::BundleVersion;
-use crate::protocol::bytes::{Digest, Sha256};
-use crate::protocol::keys::KeyDetails;
-use crate::protocol::policy::Identity;
+use crate::protocol::bytes::Digest;
+use crate::protocol::evidence::{
+    EntryEvidence, KeyEvidence, PathEvidence, SignerIdentity, TimeEvidence,
+};
 use crate::protocol::x509::VerifiedSct;
 
-/// A step of verification; the order here is the order of the steps.
+/// What a check is about, in the order of the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CheckName {
-    /// The bundle keeps its version's rules
-    Form,
+    /// The bundle follows its version's rules
+    BundleForm,
     /// It is about the caller's artifact
     Artifact,
     /// A moment of signing is established
     SigningTime,
     /// The certificate chains to a trusted authority
     CertificatePath,
-    /// The certificate was published
+    /// A trusted log promised to publish the certificate
     CertificateTransparency,
-    /// The signature was published
+    /// A trusted log contains the signature
     LogEntry,
     /// The signature holds
     Signature,
-    /// The signer is the expected one
+    /// The caller accepts the signer
     Identity,
+    /// A policy over several bundles counts this one; no step of [`super::verify`]
+    Policy,
 }
 
 /// How a check ended.
@@ -33,80 +41,72 @@ pub enum CheckName {
 pub enum Outcome {
     /// It holds
     Passed,
-    /// It does not; verification ended here
+    /// It does not hold, and verification ended with it
     Failed,
     /// It was not needed, or not reached
     Skipped,
 }
 
-/// One check: a step may have several, one for each timestamp or log entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One check. A step may have several, one for each timestamp or log entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// The step.
     pub name: CheckName,
     /// How it ended.
     pub outcome: Outcome,
-    /// The stable machine code: `ok` where it holds, else the reason.
+    /// The stable machine code: `ok` if it passed, else the reason.
     pub code: &'static str,
-    /// The evidence, or the reason, in one sentence.
+    /// The evidence or the reason in one sentence.
     pub detail: String,
-    /// The evidence for machines; none where the check did not pass.
+    /// The evidence for machines; none unless the check passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<CheckEvidence>,
 }
 
-/// What a check that passed is founded on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a check that passed is based on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum CheckEvidence {
-    /// [`CheckName::Form`]
-    Form {
+    /// [`CheckName::BundleForm`]
+    BundleForm {
         /// The bundle format's version.
-        version: BundleVersion,
+        bundle_version: BundleVersion,
         /// How many log entries the bundle claims.
-        entries: usize,
-        /// How many timestamps it carries.
+        log_entries: usize,
+        /// How many timestamps it contains.
         timestamps: usize,
     },
-    /// [`CheckName::Artifact`], for a message signature
-    Artifact(Digest),
-    /// [`CheckName::Artifact`], for an attestation
-    Statement {
-        /// What kind of predicate the statement carries.
-        predicate_type: String,
-        /// The digest by which the statement names the artifact.
+    /// [`CheckName::Artifact`]
+    Artifact {
+        /// The digest that was signed, or by which the statement names the artifact.
+        #[serde(serialize_with = "digest_as_text")]
         digest: Digest,
+        /// The type of the statement's predicate; none for a message signature.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        predicate_type: Option<String>,
     },
     /// [`CheckName::SigningTime`]
-    Time(EstablishedTime),
+    Time(TimeEvidence),
     /// [`CheckName::CertificatePath`]
-    Path {
-        /// The authority's URI, as the trust root says.
-        authority: String,
-        /// SHA-256 of the trust anchor's DER.
-        anchor: Sha256,
-        /// SHA-256 of the signing certificate's DER.
-        certificate: Sha256,
-    },
+    Path(PathEvidence),
     /// [`CheckName::CertificateTransparency`]
-    Published(VerifiedSct),
+    Sct(VerifiedSct),
     /// [`CheckName::LogEntry`]
-    Entry(LoggedEntry),
+    Entry(EntryEvidence),
     /// [`CheckName::Signature`]
-    Signature {
-        /// SHA-256 of the signing key's SubjectPublicKeyInfo.
-        key: Sha256,
-        /// How it signed.
-        details: KeyDetails,
-    },
-    /// [`CheckName::Identity`], by a certificate
-    Identity(Identity),
-    /// [`CheckName::Identity`], by the caller's key: SHA-256 of its SubjectPublicKeyInfo
-    Key(Sha256),
+    Signature(KeyEvidence),
+    /// [`CheckName::Identity`]
+    Signer(SignerIdentity),
+}
+
+fn digest_as_text<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&digest_text(digest))
 }
 
 impl CheckName {
-    /// Every step, in order.
-    pub const ALL: [Self; 8] = [
-        Self::Form,
+    /// The steps of [`super::verify`] in order.
+    pub const STEPS: [Self; 8] = [
+        Self::BundleForm,
         Self::Artifact,
         Self::SigningTime,
         Self::CertificatePath,
@@ -119,7 +119,7 @@ impl CheckName {
     /// The stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Form => "bundle-form",
+            Self::BundleForm => "bundle-form",
             Self::Artifact => "artifact",
             Self::SigningTime => "signing-time",
             Self::CertificatePath => "certificate-path",
@@ -127,7 +127,20 @@ impl CheckName {
             Self::LogEntry => "log-entry",
             Self::Signature => "signature",
             Self::Identity => "identity",
+            Self::Policy => "policy",
         }
+    }
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for CheckName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -142,28 +155,34 @@ impl Outcome {
     }
 }
 
-/// Why a check was skipped.
-#[derive(Clone, Copy)]
-pub(super) enum Skip {
-    /// The caller's own key takes a certificate's place
-    OwnKey,
-    /// The evidence is by someone whom the trust root does not list
-    Unknown,
-    /// An earlier check failed
-    NotReached,
-}
-
-impl Skip {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::OwnKey => "own-key",
-            Self::Unknown => "unknown-log",
-            Self::NotReached => "not-reached",
-        }
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
-/// The record that the steps write to.
+impl Check {
+    pub(crate) fn new(
+        name: CheckName,
+        outcome: Outcome,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            name,
+            outcome,
+            code,
+            detail: detail.into(),
+            evidence: None,
+        }
+    }
+
+    pub(crate) fn not_reached(name: CheckName) -> Self {
+        Self::new(name, Outcome::Skipped, "not-reached", "not reached")
+    }
+}
+
+/// The checks that were made so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trail {
     checks: Vec<Check>,
@@ -177,44 +196,44 @@ impl Trail {
         detail: impl Into<String>,
     ) {
         self.checks.push(Check {
-            name,
-            outcome: Outcome::Passed,
-            code: "ok",
-            detail: detail.into(),
             evidence: Some(evidence),
+            ..Check::new(name, Outcome::Passed, "ok", detail)
         });
     }
 
-    pub(super) fn skipped(&mut self, name: CheckName, why: Skip, detail: impl Into<String>) {
-        self.checks.push(Check {
-            name,
-            outcome: Outcome::Skipped,
-            code: why.code(),
-            detail: detail.into(),
-            evidence: None,
-        });
+    pub(super) fn skipped(
+        &mut self,
+        name: CheckName,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) {
+        let check = Check::new(name, Outcome::Skipped, code, detail);
+        self.checks.push(check);
     }
 
     pub(super) fn checks(&self) -> &[Check] {
         &self.checks
     }
 
-    /// Ends with the failure, and with every later step as skipped.
-    pub(super) fn finish_refused(mut self, reason: &Refusal) -> Vec<Check> {
+    pub(super) fn into_checks(self) -> Vec<Check> {
+        self.checks
+    }
+
+    /// Ends with the step that failed, and with every later step as skipped.
+    pub(super) fn refuse(mut self, reason: Refusal) -> Box<Refused> {
         let failed = reason.check();
-        self.checks.push(Check {
-            name: failed,
-            outcome: Outcome::Failed,
-            code: reason.code(),
-            detail: reason.to_string(),
-            evidence: None,
-        });
-        for name in CheckName::ALL.into_iter().filter(|name| *name > failed) {
-            let reached = self.checks.iter().any(|check| check.name == name);
-            if !reached {
-                self.skipped(name, Skip::NotReached, "not reached");
+        let check = Check::new(failed, Outcome::Failed, reason.code(), reason.to_string());
+        self.checks.push(check);
+        let later = CheckName::STEPS.into_iter().filter(|name| *name > failed);
+        for name in later {
+            // Entries of unknown logs were skipped already, and so was a key's certificate.
+            if self.checks.iter().all(|check| check.name != name) {
+                self.checks.push(Check::not_reached(name));
             }
         }
-        self.checks
+        Box::new(Refused {
+            reason,
+            checks: self.checks,
+        })
     }
 }

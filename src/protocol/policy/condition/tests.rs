@@ -80,7 +80,7 @@ fn an_error_is_never_a_yes() {
         ),
         (
             "times[7].source != 'x'",
-            Failed("an index lies outside its list".to_owned()),
+            Failed("an index is outside its list".to_owned()),
         ),
         (
             "predicate.runDetails.attempt / 0 == 1",

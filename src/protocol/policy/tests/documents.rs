@@ -91,7 +91,7 @@ fn the_schema_names_exactly_the_keys_that_are_read() {
 fn the_schema_names_exactly_the_claims_and_algorithms_that_are_known() {
     let schema = schema();
     let identity = &schema["$defs"]["identity"]["properties"];
-    let claims: BTreeSet<_> = claim_names()
+    let claims: BTreeSet<_> = FULCIO_CLAIMS
         .iter()
         .map(|(_, name)| (*name).to_owned())
         .collect();
@@ -117,11 +117,11 @@ fn the_guide_names_every_key_claim_and_variable() {
         .values()
         .filter_map(|one| one["properties"].as_object());
     let keys = keys.flat_map(|properties| properties.keys().map(String::as_str));
-    let claims = claim_names().iter().map(|(_, name)| *name);
+    let claims = FULCIO_CLAIMS.iter().map(|(_, name)| *name);
     for name in keys.chain(claims).chain(condition::VARIABLES) {
         assert!(GUIDE.contains(name), "{name}");
     }
-    for (number, name) in claim_names() {
+    for (number, name) in FULCIO_CLAIMS {
         assert!(
             GUIDE.contains(&format!(".{number} | `{name}`")),
             "{number} {name}"

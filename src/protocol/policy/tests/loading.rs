@@ -94,7 +94,7 @@ fn what_is_no_policy_is_refused() {
     is_refused(
         r#"{"groups": {"g": ["a"], "g": ["b"]}, "identities": []}"#,
         "groups",
-        "`g` comes twice",
+        "`g` appears twice",
     );
     is_refused(r#"{"identities": []} x"#, "", "trailing");
     is_refused(&"#".repeat(256 * 1024 + 1), "", "at most 262144 bytes");
@@ -121,7 +121,7 @@ fn an_identity_has_one_issuer_and_one_subject() {
     is_refused(
         &format!("{ONE}subject_pattern = '.*'"),
         "identities[0]",
-        "do not go together",
+        "exclude each other",
     );
     is_refused(
         "[[identities]]\nissuer = 'i'\nsubject_pattern = 'a('",
@@ -136,7 +136,7 @@ fn an_identity_has_one_issuer_and_one_subject() {
     is_refused(
         &format!("{ONE}key = '00'"),
         "identities[0]",
-        "neither issuer nor subject",
+        "excludes issuer, subject and claims",
     );
     is_refused(&format!("{ONE}{ONE}"), "identities[1].name", "taken");
 }
@@ -152,7 +152,7 @@ fn groups_name_known_identities_once() {
     is_refused(
         &format!("{ONE}[groups]\ng = ['a', 'a']"),
         "groups.g[1]",
-        "a comes twice",
+        "a appears twice",
     );
     is_refused(
         &format!("threshold = {{ count = 1, of = 'h' }}\n{ONE}[groups]\ng = ['a']"),
@@ -290,12 +290,12 @@ fn requirements_of_the_wrong_form_are_refused() {
         (
             "signed_after = 2026-02-01T00:00:00Z\nsigned_before = 2026-01-01T00:00:00Z",
             "require",
-            "the end lies before",
+            "the end is before",
         ),
         (
             "signed_before = 2026-01-01T00:00:00Z\nsigned_within = { days = 1, of = 2026-02-01T00:00:00Z }",
             "require",
-            "the end lies before",
+            "the end is before",
         ),
         (
             "signed_after = '2026-01-01'",
@@ -310,7 +310,7 @@ fn requirements_of_the_wrong_form_are_refused() {
         (
             "condition = 'claims.'",
             "require.condition",
-            "no CEL expression",
+            "not a CEL expression",
         ),
         (
             "condition = 'false'",
@@ -341,7 +341,7 @@ fn a_deny_rule_names_one_thing_and_a_window_that_exists() {
         (
             "subject = 'b@x'\nsubject_pattern = '.*'",
             "deny[0]",
-            "do not go together",
+            "exclude each other",
         ),
         (
             "certificate_serial = '00'",
@@ -358,7 +358,7 @@ fn a_deny_rule_names_one_thing_and_a_window_that_exists() {
         (
             "subject = 'b@x'\nfrom = 2026-01-02T00:00:00Z\nuntil = 2026-01-01T00:00:00Z",
             "deny[0]",
-            "the end lies before",
+            "the end is before",
         ),
         (
             "subject = 'b@x'\nfrom = 'noon'",

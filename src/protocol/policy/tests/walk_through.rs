@@ -35,8 +35,9 @@ fn six_are_refused_with_six_of_seven_and_the_seventh_turns_it() {
     }
     for count in 7..=12 {
         let accepted = policy.decide(&signed(&NAMES[..count])).unwrap();
-        assert_eq!(accepted.thresholds()[0].counted.len(), count);
-        assert!(accepted.bundles().iter().all(BundleOutcome::counts));
+        let (thresholds, bundles) = accepted.into_parts();
+        assert_eq!(thresholds[0].counted.len(), count);
+        assert!(bundles.iter().all(|bundle| bundle.reasons.is_empty()));
     }
     let denial = policy.decide(&signed(&NAMES[..6])).unwrap_err();
     assert_eq!(
@@ -98,6 +99,6 @@ fn a_stranger_does_not_count_and_does_no_harm() {
     assert_eq!(code(&policy, &evidence), "threshold-not-met");
 
     evidence.extend(signed(&NAMES[6..7]));
-    let accepted = policy.decide(&evidence).unwrap();
-    assert!(!accepted.bundles()[6].counts());
+    let (_, bundles) = policy.decide(&evidence).unwrap().into_parts();
+    assert!(!bundles[6].reasons.is_empty());
 }

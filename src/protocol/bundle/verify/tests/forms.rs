@@ -53,7 +53,7 @@ fn details_or_code(
 ) -> Result<KeyDetails, &'static str> {
     let artifact = Artifact::from_bytes(message);
     authenticate(bundle, &artifact, Some(key), &world.trust, taken())
-        .map(|authentic| authentic.key_details())
+        .map(|authentic| authentic.evidence().key.details)
         .map_err(|refused| refused.reason.code())
 }
 
