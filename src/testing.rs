@@ -48,7 +48,7 @@ pub use crate::protocol::tsp::{
 pub use crate::protocol::tuf::trusted_set::{TrustedSet, UpdateError};
 pub use crate::protocol::tuf::{Metadata, Role, Root, Signed};
 pub use crate::protocol::x509::profile::{
-    Issuer, Lifetime, Principal, SerialNumber, signing_certificate,
+    CertificateIssuer, Principal, SerialNumber, signing_certificate,
 };
 pub use crate::protocol::x509::request::{verify_challenge, verify_request};
 pub use crate::protocol::x509::sct::{

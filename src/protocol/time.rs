@@ -144,6 +144,16 @@ impl Validity {
     }
 }
 
+impl fmt::Display for Validity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {}", self.start)?;
+        match self.end {
+            Some(end) => write!(f, " to {end}"),
+            None => f.write_str(" on"),
+        }
+    }
+}
+
 /// The port through which services read the time. `adapters::system` implements it.
 pub trait Clock: Send + Sync {
     /// The present moment.

@@ -285,11 +285,15 @@ mod tests {
             let question = read_form(FORM, cut).await.unwrap();
 
             assert_eq!(
-                question.policy.as_deref(),
+                question.requirement.policy.as_deref(),
                 Some("one\r\n--X\r\n"),
                 "cut every {cut}"
             );
-            assert_eq!(question.key.as_deref(), Some(""), "cut every {cut}");
+            assert_eq!(
+                question.requirement.key.as_deref(),
+                Some(""),
+                "cut every {cut}"
+            );
         }
     }
 

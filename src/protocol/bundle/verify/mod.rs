@@ -15,6 +15,7 @@
 //! artifact decides about the evidence of their [`Authentic`]s instead.
 
 mod body;
+mod check;
 mod content;
 mod entry;
 mod refusal;
@@ -27,8 +28,8 @@ mod time;
 mod trail;
 mod well_formed;
 
+pub use check::{Check, CheckEvidence, CheckName, Outcome};
 pub use refusal::Refusal;
-pub use trail::{Check, CheckEvidence, CheckName, Outcome};
 
 use super::{Artifact, Bundle, TrustedRoot};
 use crate::protocol::evidence::{EntryEvidence, Evidence, SignerIdentity, TimeEvidence};
