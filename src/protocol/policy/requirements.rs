@@ -3,10 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer as _;
-use serde::de::value::{Error as ValueError, StrDeserializer};
-
 use super::condition::{Condition, Steps};
 use super::decision::NotCounted;
 use super::document::{RequireTable, check_count, check_text, parse_fingerprint};
@@ -94,9 +90,8 @@ impl Requirements {
             "require.key_algorithms",
             &table.key_algorithms,
             |at, name| {
-                let reader: StrDeserializer<'_, ValueError> = name.into_deserializer();
-                KeyDetails::deserialize(reader)
-                    .map_err(|error| PolicyError::new(at, PolicyFault::Shape(error.to_string())))
+                let details = KeyDetails::from_registry_name(name);
+                details.map_err(|error| PolicyError::new(at, PolicyFault::Shape(error.to_string())))
             },
         )?;
         let predicate_types = texts("require.predicate_types", &table.predicate_types)?;

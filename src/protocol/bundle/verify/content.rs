@@ -111,16 +111,15 @@ impl<'a> SignedContent<'a> {
         trail: &mut Trail,
     ) -> Result<SignatureHolds, Refusal> {
         let key = signer.key();
-        let is_as_logged = |details: &&KeyDetails| {
+        let is_as_logged = |details: &KeyDetails| {
             let mut stated = entries.iter().filter_map(|entry| entry.key_details);
-            stated.all(|stated| stated == **details)
+            stated.all(|stated| stated == *details)
         };
-        let allowed = key.algorithm().schemes().iter().filter(is_as_logged);
-        for details in allowed {
-            if let Ok(valid) = self.verify_as(*details, key, bundle.signature()) {
+        for details in key.algorithm().schemes().filter(is_as_logged) {
+            if let Ok(valid) = self.verify_as(details, key, bundle.signature()) {
                 let evidence = KeyEvidence {
                     fingerprint: key.fingerprint(),
-                    details: *details,
+                    details,
                 };
                 let detail = format!("holds with the signer's {} key", key.algorithm().name());
                 let for_machines = CheckEvidence::Signature(evidence.clone());
