@@ -6,7 +6,7 @@ pub(crate) mod wire;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::json;
 use crate::protocol::keys::{KeyDetails, KeyError, PublicKey};
-use crate::protocol::note::KeyId;
+use crate::protocol::note::NoteKeyId;
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::tsp::TrustedTsa;
 use crate::protocol::x509::{Certificate, TrustedAuthority, TrustedCtLog};
@@ -42,7 +42,7 @@ pub struct TrustedLog {
     /// The log's ID, by which entries name it.
     pub id: Sha256,
     /// The key ID of the log's signatures on checkpoints; usually the first four bytes of the log's ID.
-    pub checkpoint_key: KeyId,
+    pub checkpoint_key: NoteKeyId,
     /// When the log is trusted.
     pub validity: Validity,
 }
@@ -146,7 +146,7 @@ fn trusted_log(log: wire::TransparencyLog, key: PublicKey) -> Result<TrustedLog,
     Ok(TrustedLog {
         validity: validity(&log.base_url, &log.public_key.valid_for)?,
         id,
-        checkpoint_key: KeyId([a, b, c, d]),
+        checkpoint_key: NoteKeyId([a, b, c, d]),
         key,
         base_url: log.base_url,
     })

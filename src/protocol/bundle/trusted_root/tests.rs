@@ -172,7 +172,7 @@ fn a_log_may_sign_checkpoints_under_another_key_id() {
 
     document["tlogs"][0]["checkpointKeyId"] = json!({"keyId": "AQIDBA=="});
     let other = read(&document).unwrap();
-    assert_eq!(other.logs[0].checkpoint_key, KeyId([1, 2, 3, 4]));
+    assert_eq!(other.logs[0].checkpoint_key, NoteKeyId([1, 2, 3, 4]));
     assert_eq!(other.logs[0].id, log.id);
 
     document["tlogs"][0]["checkpointKeyId"] = json!({"keyId": "AQID"});

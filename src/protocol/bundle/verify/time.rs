@@ -101,7 +101,7 @@ fn promise(
 fn promise_by(
     log: &TrustedLog,
     entry: &LogEntry,
-    signature: &[u8],
+    set: &[u8],
     now: UnixTime,
 ) -> Result<TimeEvidence, Refusal> {
     let index = entry.index;
@@ -113,7 +113,7 @@ fn promise_by(
     };
     let _evidence: SignatureValid =
         promise
-            .verify(&log.key, signature)
+            .verify_set(&log.key, set)
             .map_err(|_| Refusal::Promise {
                 index,
                 log: log.base_url.clone(),
