@@ -150,8 +150,7 @@ impl Evidence {
     }
 }
 
-/// Reports show who signed, when, and where the signature is logged; what was proved besides is in
-/// their checks.
+/// Reports show who signed, when, and where the signature is logged. The rest is in their checks.
 impl Serialize for Evidence {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Evidence", 3)?;

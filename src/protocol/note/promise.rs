@@ -64,7 +64,6 @@ mod tests {
 
         let signed = promise.to_be_signed();
 
-        // The form of the wire contract's appendix, with a log ID of full length.
         let expected = format!(
             r#"{{"body":"e30=","integratedTime":1700000000,"logID":"{}","logIndex":7}}"#,
             "ab".repeat(32)

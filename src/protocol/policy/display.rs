@@ -27,7 +27,7 @@ impl fmt::Display for Policy {
         }
         self.require.fmt(f)?;
         if !self.deny.is_empty() {
-            writeln!(f, "What does not count, whoever signed it:")?;
+            writeln!(f, "Denied, whoever signed it:")?;
         }
         for rule in &self.deny {
             writeln!(f, "  - {rule}")?;

@@ -1,4 +1,4 @@
-//! What policies promise, by name.
+//! What policies accept and deny.
 
 use super::testing::{ISSUER, entry, sct, signed_by, stamped};
 use super::*;
@@ -33,7 +33,7 @@ fn policy(rules: &str) -> Policy {
     Policy::parse(&format!("{rules}\n{}", members.concat())).unwrap()
 }
 
-/// Rules that stand after the identities.
+/// Rules after the identities.
 fn policy_with(rules: &str) -> Policy {
     Policy::parse(&format!(
         "[[identities]]\nissuer = '{ISSUER}'\nsubject_pattern = '.*@x'\n{rules}"
@@ -48,7 +48,7 @@ fn code(policy: &Policy, evidence: &[Evidence]) -> &'static str {
 }
 
 #[test]
-fn any_of_the_list_may_sign_and_nobody_else() {
+fn only_signers_on_the_list_are_accepted() {
     let policy = any_of(&["a@x", "b@x"]);
 
     assert_eq!(
@@ -67,7 +67,7 @@ fn any_of_the_list_may_sign_and_nobody_else() {
 }
 
 #[test]
-fn an_exact_subject_is_no_pattern() {
+fn an_exact_subject_is_not_a_pattern() {
     // sigstore-js a031055b: `a.b@x` must not match `aXb@x`.
     assert!(any_of(&["a.b@x"]).permit(identity("aXb@x")).is_err());
     assert!(any_of(&[".*"]).permit(identity("a@x")).is_err());
@@ -78,7 +78,7 @@ fn an_exact_subject_is_no_pattern() {
 }
 
 #[test]
-fn the_issuer_decides_as_much_as_the_subject() {
+fn the_issuer_must_match_too() {
     let other = CertificateIdentity {
         issuer: format!("{ISSUER}/"),
         subject: "a@x".to_owned(),
@@ -91,7 +91,7 @@ fn the_issuer_decides_as_much_as_the_subject() {
 }
 
 #[test]
-fn silence_means_denial() {
+fn without_identity_bundle_or_time_the_policy_denies() {
     assert_eq!(Policy::any_of([]), Err(EmptyPolicy));
     assert!(IdentityMatcher::exact("", "a@x").is_err());
     assert!(IdentityMatcher::exact(ISSUER, "").is_err());
@@ -103,7 +103,7 @@ fn silence_means_denial() {
 }
 
 #[test]
-fn a_policy_that_asks_for_more_permits_nobody_by_name_alone() {
+fn a_policy_that_asks_for_more_permits_no_identity_by_name_alone() {
     for rules in [
         "[require]\nscts = 1",
         "[[deny]]\nsubject = 'z@x'",
@@ -152,7 +152,7 @@ fn the_same_person_key_or_entry_counts_once() {
 }
 
 #[test]
-fn letters_of_another_case_do_not_make_a_second_person() {
+fn case_does_not_make_a_second_signer() {
     let policy = Policy::parse(&format!(
         "threshold = {{ count = 2 }}\n[[identities]]\nissuer = '{ISSUER}'\nsubject_pattern = '(?i)[a-z]+@x'"
     ))
@@ -169,7 +169,7 @@ fn letters_of_another_case_do_not_make_a_second_person() {
 }
 
 #[test]
-fn what_links_two_signers_is_found_in_any_order() {
+fn links_between_signers_are_found_in_any_order() {
     // The third shares a key with the first and an entry with the second: all three are one.
     let policy = policy("threshold = { count = 2 }");
     let (a, b) = (signed_by("a@x"), signed_by("b@x"));
@@ -184,7 +184,7 @@ fn what_links_two_signers_is_found_in_any_order() {
 }
 
 #[test]
-fn an_entry_that_counts_once_is_one_signer_whoever_matches_it() {
+fn all_signers_of_a_member_that_counts_once_are_one() {
     let text = |rule: &str| {
         format!(
             "threshold = {{ count = 2 }}\n\
@@ -207,7 +207,7 @@ fn an_entry_that_counts_once_is_one_signer_whoever_matches_it() {
 }
 
 #[test]
-fn two_of_security_and_one_of_release() {
+fn thresholds_of_two_groups_are_filled_together() {
     let policy = policy(
         "thresholds = [{ count = 2, of = 'security' }, { count = 1, of = 'release' }]\n\
          [groups]\nsecurity = ['a', 'b', 'c']\nrelease = ['c', 'd']",
@@ -222,7 +222,7 @@ fn two_of_security_and_one_of_release() {
     assert_eq!(code(&policy, &signed(&["a", "b", "d"])), "accepted");
     assert_eq!(code(&policy, &signed(&["a", "c", "d"])), "accepted");
     assert_eq!(code(&policy, &signed(&["a", "b", "c"])), "accepted");
-    // c is in both groups and still one person.
+    // c is in both groups and still one signer.
     assert_eq!(code(&policy, &signed(&["a", "c"])), "signers-shared");
     assert_eq!(code(&policy, &signed(&["a", "d"])), "threshold-not-met");
     // e is accepted as a signer, but is in neither group.
@@ -239,7 +239,7 @@ fn two_of_security_and_one_of_release() {
 }
 
 #[test]
-fn one_of_several_ways_is_enough() {
+fn one_of_several_alternatives_is_enough() {
     let policy = policy(
         "[[any]]\nthresholds = [{ count = 1, of = 'chiefs' }]\n\
          [[any]]\nthresholds = [{ count = 2, of = 'staff' }]\n\
@@ -275,7 +275,7 @@ fn bundles_must_be_about_one_artifact() {
 }
 
 #[test]
-fn claims_are_the_certificates_and_never_the_predicates() {
+fn claims_come_from_the_certificate_never_from_the_predicate() {
     // GHSA-r2xv slsa-verifier: a builder's name taken from the text of the predicate.
     let policy = policy_with(
         "[identities.claims]\nsource_repository_ref = 'refs/heads/main'\n\
@@ -301,7 +301,7 @@ fn claims_are_the_certificates_and_never_the_predicates() {
 }
 
 #[test]
-fn required_counts_are_of_distinct_parties() {
+fn requirements_count_distinct_parties() {
     // CVE-2026-49834: two entries of one log, two promises of one log, two stamps of one authority.
     let policy = policy_with("[require]\nlog_entries = 2\nscts = 2\ntimestamps = 2");
     let doubled = {
@@ -336,7 +336,7 @@ fn required_counts_are_of_distinct_parties() {
 }
 
 #[test]
-fn only_accepted_parties_count() {
+fn only_accepted_parties_are_counted() {
     let log_id = Sha256::of(b"https://log.example").to_hex();
     for accepted in [
         "logs = ['https://log.example']".to_owned(),
@@ -362,7 +362,7 @@ fn only_accepted_parties_count() {
 }
 
 #[test]
-fn every_established_time_lies_within_the_window() {
+fn every_established_time_must_be_in_the_window() {
     // TOB-4: two valid timestamps, the second outside.
     let policy = policy_with(
         "[require]\nsigned_after = 2026-11-20T12:00:00Z\nsigned_before = '2026-11-20T13:00:00Z'",
@@ -389,7 +389,7 @@ fn every_established_time_lies_within_the_window() {
 }
 
 #[test]
-fn within_days_of_a_moment_reaches_both_ways() {
+fn signed_within_extends_in_both_directions() {
     let policy = policy_with("[require]\nsigned_within = { days = 30, of = 2026-11-20T00:00:00Z }");
     let at = |time: &str| [signed_by("a@x").at(time)];
 
@@ -400,7 +400,7 @@ fn within_days_of_a_moment_reaches_both_ways() {
 }
 
 #[test]
-fn an_attestation_of_the_asked_type_is_asked_for() {
+fn only_accepted_predicate_types_are_counted() {
     let policy = policy_with("[require]\npredicate_types = ['https://slsa.dev/provenance/v1']");
     let attested = |kind: &str| [signed_by("a@x").attesting(kind, serde_json::json!({}))];
 
@@ -416,7 +416,7 @@ fn an_attestation_of_the_asked_type_is_asked_for() {
 }
 
 #[test]
-fn a_denied_hour_takes_what_was_signed_in_it() {
+fn a_deny_window_denies_what_was_signed_in_it() {
     let policy = policy_with(
         "[[deny]]\nsubject = 'a@x'\nfrom = 2026-11-20T12:00:00Z\nuntil = 2026-11-20T14:00:00Z\n\
          reason = 'stolen laptop'",
@@ -430,7 +430,7 @@ fn a_denied_hour_takes_what_was_signed_in_it() {
     assert_eq!(code(&policy, &[signed_by("A@X")]), "identity-denied");
     assert_eq!(code(&policy, &[signed_by("b@x")]), "accepted");
 
-    // One time within is enough, whatever the others say.
+    // One time in the window is enough.
     let mut both = signed_by("a@x").at("2026-11-20T11:00:00Z");
     both.times.push(stamped("2026-11-20T13:00:00Z"));
     let denial = policy.decide(&[both]).unwrap_err();
@@ -442,7 +442,7 @@ fn a_denied_hour_takes_what_was_signed_in_it() {
 }
 
 #[test]
-fn a_denied_person_cannot_come_back_in_other_letters() {
+fn case_does_not_evade_the_deny_list() {
     let policy = Policy::parse(&format!(
         "[[identities]]\nissuer = '{ISSUER}'\nsubject_pattern = '.*'\n[[deny]]\nsubject = 'Eve@x'\n\
          [[deny]]\nsubject_pattern = 'mal.*@x'\n[[deny]]\nissuer = 'https://other.example'"
@@ -484,7 +484,7 @@ fn serials_keys_and_artifacts_are_denied() {
 }
 
 #[test]
-fn a_denied_digest_that_nobody_told_is_no_yes() {
+fn an_unknown_digest_does_not_evade_the_deny_list() {
     let signed = signed_by("a@x");
     let digest = digest_text(&signed.artifact.digests()[2]);
     let policy = policy_with(&format!("[[deny]]\nartifact = '{digest}'"));
@@ -499,7 +499,7 @@ fn a_denied_digest_that_nobody_told_is_no_yes() {
 }
 
 #[test]
-fn a_bare_key_is_a_signer_where_it_is_named() {
+fn a_bare_key_is_a_signer_if_the_policy_names_it() {
     let key = Sha256::of(b"key");
     let policy = Policy::parse(&format!("[[identities]]\nkey = '{key}'")).unwrap();
     let mut managed = signed_by("a@x");
@@ -515,7 +515,7 @@ fn a_bare_key_is_a_signer_where_it_is_named() {
 }
 
 #[test]
-fn there_is_an_end_to_how_many_bundles_are_taken() {
+fn the_number_of_bundles_is_limited() {
     let many = vec![signed_by("a@x"); MAX_BUNDLES + 1];
 
     assert_eq!(code(&any_of(&["a@x"]), &many), "too-many-bundles");
@@ -523,7 +523,7 @@ fn there_is_an_end_to_how_many_bundles_are_taken() {
 }
 
 #[test]
-fn claims_have_the_names_of_fulcios_list() {
+fn claims_have_the_names_of_fulcios_documentation() {
     let name_of = |number| FULCIO_CLAIMS.iter().find(|(known, _)| *known == number);
     assert_eq!(name_of(8), Some(&(8, "issuer")));
     assert_eq!(name_of(14), Some(&(14, "source_repository_ref")));

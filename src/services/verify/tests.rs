@@ -63,7 +63,7 @@ fn a_refused_bundle_is_reported_with_reason_and_code_and_no_signer() {
 }
 
 #[test]
-fn the_clock_that_was_given_decides_what_is_in_the_future() {
+fn the_given_clock_decides_what_is_in_the_future() {
     assert_eq!(
         report(ARTIFACT, UnixTime::from_millis(0))["code"],
         "time-in-future"
@@ -109,9 +109,9 @@ fn a_policy_that_is_met_is_reported_with_its_thresholds_and_its_name() {
 }
 
 #[test]
-fn a_bundle_that_does_not_verify_does_not_count_and_does_not_spoil_the_others() {
-    let (world, stranger) = (World::new(), World::new());
-    let bundles = vec![stranger.message(), world.message()];
+fn a_bundle_that_does_not_verify_is_not_counted_and_does_not_affect_the_others() {
+    let (world, other) = (World::new(), World::new());
+    let bundles = vec![other.message(), world.message()];
 
     let report = answer(&world, bundles, ARTIFACT, policy_of(SUBJECT));
 
@@ -125,7 +125,7 @@ fn a_bundle_that_does_not_verify_does_not_count_and_does_not_spoil_the_others() 
 }
 
 #[test]
-fn the_only_bundle_s_own_fault_is_the_reason_and_not_the_number_of_signers() {
+fn the_reason_is_the_only_bundles_own_fault_not_the_number_of_signers() {
     let world = World::new();
 
     let report = answer(&world, vec![world.message()], b"other", policy_of(SUBJECT));
@@ -152,7 +152,7 @@ fn the_only_bundle_s_own_fault_is_the_reason_and_not_the_number_of_signers() {
 }
 
 #[test]
-fn bundles_none_of_which_verifies_are_refused_for_the_first_ones_reason() {
+fn if_no_bundle_verifies_the_reason_is_the_first_ones() {
     let world = World::new();
     let bundles = vec![world.message(), world.native()];
 

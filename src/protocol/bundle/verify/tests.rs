@@ -1,4 +1,4 @@
-//! Each test breaks one thing of a good bundle and names the refusal.
+//! Each test changes one thing in a good bundle and expects a particular refusal.
 
 mod forms;
 mod strictness;
@@ -43,7 +43,7 @@ fn a_good_bundle_is_verified_with_its_evidence() {
 }
 
 #[test]
-fn every_check_names_its_evidence_for_machines() {
+fn every_check_that_passed_has_typed_evidence() {
     let world = World::new();
 
     let verified = world.verdict(&world.native()).unwrap();
@@ -100,11 +100,11 @@ fn every_check_names_its_evidence_for_machines() {
 }
 
 #[test]
-fn an_authentic_bundle_is_not_yet_an_accepted_one() {
+fn an_authentic_bundle_is_not_accepted_until_its_signer_is() {
     let world = World::new();
     let bundle = world.message();
-    let stranger = IdentityMatcher::exact(ISSUER, "mallory@example.com").unwrap();
-    let other = Expectation::Identity(Policy::any_of([stranger]).unwrap());
+    let unexpected = IdentityMatcher::exact(ISSUER, "mallory@example.com").unwrap();
+    let other = Expectation::Identity(Policy::any_of([unexpected]).unwrap());
     let key = Expectation::Key(world.signer.public_key().clone());
 
     let authentic = world.authentic(&bundle);
@@ -121,7 +121,7 @@ fn an_authentic_bundle_is_not_yet_an_accepted_one() {
 }
 
 #[test]
-fn a_policy_sees_what_was_proved_and_nothing_else() {
+fn the_evidence_contains_what_was_proved() {
     let world = World::new();
     let payload = statement_about(ARTIFACT).replace("{}", r#"{"level":3}"#);
 
@@ -172,7 +172,7 @@ fn a_log_listed_twice_is_trusted_in_either_window() {
 }
 
 #[test]
-fn every_kind_of_signing_key_that_can_be_made_here_is_verified() {
+fn signatures_by_every_kind_of_key_that_can_be_generated_are_verified() {
     for algorithm in [KeyAlgorithm::P256, KeyAlgorithm::P384] {
         let world = World::with_signer(algorithm);
         world.verdict(&world.message()).unwrap();
@@ -183,7 +183,7 @@ fn every_kind_of_signing_key_that_can_be_made_here_is_verified() {
 }
 
 #[test]
-fn a_refusal_lists_what_was_not_reached() {
+fn a_refusal_lists_the_checks_that_were_not_reached() {
     let world = World::new();
     let mut bundle = world.message();
     bundle.entries[0].promise = None;
@@ -237,7 +237,7 @@ fn another_artifact_another_identity_and_another_issuer_are_refused() {
 }
 
 #[test]
-fn without_the_digest_hint_the_log_entry_still_binds_the_artifact() {
+fn without_the_digest_hint_the_log_entry_binds_the_artifact() {
     let world = World::new();
     let mut bundle = world.message();
     let Content::Message { digest, .. } = &mut bundle.content else {
@@ -264,7 +264,7 @@ fn without_the_digest_hint_the_log_entry_still_binds_the_artifact() {
 
 #[test]
 fn a_genuine_entry_for_something_else_is_refused() {
-    // M28: other artifact; same artifact by another key; another signature by the same key.
+    // Another artifact, another certificate of the key, the bare key, and another signature.
     let world = World::new();
     let bundle = world.message();
     let leaf = Certificate::from_der(bundle.material.certificate().unwrap()).unwrap();
@@ -311,7 +311,7 @@ fn kind_and_version_must_be_those_of_the_body() {
 }
 
 #[test]
-fn a_body_with_members_of_its_own_is_refused() {
+fn a_body_with_unknown_members_is_refused() {
     let world = World::new();
     for (from, to) in [
         (r#""kind""#, r#""extra":1,"kind""#),
@@ -400,11 +400,11 @@ fn proofs_and_checkpoints_of_other_trees_are_refused() {
 
 #[test]
 fn a_proof_for_a_root_that_the_log_never_signed_is_refused() {
-    // M29: everything about the proof is consistent, only nobody signed that tree.
+    // The proof is consistent in itself, but the log did not sign its tree.
     let world = World::new();
     let mut bundle = world.message();
     let other = entry_of(&world.log, ("x", "y"), b"other".to_vec(), 1, taken());
-    let stranger = entry_of(
+    let unsigned_tree = entry_of(
         &generate(KeyAlgorithm::P256),
         ("x", "y"),
         bundle.entries[0].body.clone(),
@@ -415,7 +415,7 @@ fn a_proof_for_a_root_that_the_log_never_signed_is_refused() {
 
     bundle.entries[0].proof.as_mut().unwrap().checkpoint = checkpoint(&other);
     assert_eq!(world.code(&bundle), "checkpoint-of-other-tree");
-    bundle.entries[0].proof.as_mut().unwrap().checkpoint = checkpoint(&stranger);
+    bundle.entries[0].proof.as_mut().unwrap().checkpoint = checkpoint(&unsigned_tree);
     assert_eq!(world.code(&bundle), "checkpoint-invalid");
 }
 
@@ -442,7 +442,7 @@ fn a_promise_covers_time_index_and_body() {
         "promise-invalid"
     );
     assert_eq!(break_entry(|entry| entry.log_id[0] ^= 1), "no-time");
-    // CVE-2024-55655: a time that nobody signed establishes nothing.
+    // CVE-2024-55655: an unsigned time establishes nothing.
     assert_eq!(break_entry(|entry| entry.promise = None), "no-time");
 }
 
@@ -492,8 +492,8 @@ fn windows_of_logs_and_authorities_include_both_ends() {
 }
 
 #[test]
-fn every_established_time_must_lie_in_the_certificates_life() {
-    // M31, with two logs: one promise within the certificate's ten minutes, one outside.
+fn every_established_time_must_be_in_the_certificates_validity() {
+    // Two logs: one promise within the certificate's ten minutes, one outside.
     let mut world = World::new();
     let second_log = generate(KeyAlgorithm::P256);
     world
@@ -517,7 +517,7 @@ fn every_established_time_must_lie_in_the_certificates_life() {
 }
 
 #[test]
-fn entries_of_unknown_logs_are_passed_over_and_bad_ones_of_known_logs_are_not() {
+fn entries_of_unknown_logs_are_ignored_and_bad_ones_of_known_logs_are_not() {
     let mut world = World::new();
     let unknown = generate(KeyAlgorithm::P256);
     let mut bundle = world.message();
@@ -558,7 +558,7 @@ fn the_same_evidence_twice_is_refused() {
 }
 
 #[test]
-fn each_version_asks_for_its_own_material_and_evidence() {
+fn each_version_requires_its_own_material_and_evidence() {
     let world = World::new();
     let good = world.message();
     let der = good.material.certificate().unwrap().to_vec();
@@ -605,7 +605,7 @@ fn each_version_asks_for_its_own_material_and_evidence() {
 
 #[test]
 fn a_bare_key_in_the_certificates_place_is_refused() {
-    // M39, GHSA-fx35-mq7g-6g98.
+    // GHSA-fx35-mq7g-6g98.
     let world = World::new();
     let mut bundle = world.message();
     bundle.material = SigningMaterial::Certificate(world.signer.public_key().spki_der().to_vec());
@@ -614,7 +614,7 @@ fn a_bare_key_in_the_certificates_place_is_refused() {
 }
 
 #[test]
-fn a_certificate_that_was_not_published_or_is_from_elsewhere_is_refused() {
+fn a_certificate_without_an_sct_or_from_another_authority_is_refused() {
     let world = World::new();
     let mut unpublished = world.message();
     let leaf = world.authority.leaf(world.signer.public_key());
@@ -647,7 +647,7 @@ fn an_envelope_has_one_signature_over_a_statement_about_the_artifact() {
 
     world.verdict(&world.attestation()).unwrap();
     assert_eq!(broken(|e| e.signatures.clear()), "signature-count");
-    // M33: one good signature among two is not enough.
+    // One good signature of two is not enough.
     assert_eq!(
         broken(|e| e.signatures.push(e.signatures[0].clone())),
         "signature-count"
@@ -668,7 +668,7 @@ fn an_envelope_has_one_signature_over_a_statement_about_the_artifact() {
 }
 
 #[test]
-fn the_signature_decides_even_when_the_log_agrees() {
+fn a_wrong_signature_is_refused_even_if_the_log_contains_it() {
     let world = World::new();
     let mut bundle = world.message();
     let leaf = Certificate::from_der(bundle.material.certificate().unwrap()).unwrap();
@@ -705,7 +705,7 @@ fn a_bare_key_bundle_needs_the_callers_key_and_only_that_one() {
 }
 
 #[test]
-fn a_bundle_of_our_own_kind_is_verified() {
+fn a_bundle_as_signet_signs_it_is_verified() {
     let world = World::new();
 
     let verified = world.verdict(&world.native()).unwrap();
@@ -723,9 +723,9 @@ fn a_bundle_of_our_own_kind_is_verified() {
 }
 
 #[test]
-fn a_timestamp_must_hold_and_be_over_this_signature() {
+fn a_timestamp_must_verify_over_this_signature() {
     let world = World::new();
-    let stranger = World::new();
+    let other_world = World::new();
     let good = world.native();
     let with = |timestamps: Vec<Vec<u8>>| {
         let mut bundle = good.clone();
@@ -739,15 +739,15 @@ fn a_timestamp_must_hold_and_be_over_this_signature() {
         with(vec![world.timestamp(b"other", taken())]),
         "timestamp-invalid"
     );
-    let untrusted = stranger.timestamp(signature(&good), taken());
+    let untrusted = other_world.timestamp(signature(&good), taken());
     assert_eq!(with(vec![untrusted.clone()]), "timestamp-invalid");
-    // One that holds does not make up for one that does not.
+    // A timestamp that verifies does not make up for one that does not.
     assert_eq!(with(vec![genuine, untrusted]), "timestamp-invalid");
 }
 
 #[test]
-fn a_second_timestamp_outside_the_certificates_life_is_refused() {
-    // M31: every timestamp counts, not only the first.
+fn a_second_timestamp_outside_the_certificates_validity_is_refused() {
+    // Every timestamp is checked, not only the first.
     let world = World::new();
     let mut bundle = world.native();
     let late = NOW.after(Duration::from_secs(601));
@@ -780,11 +780,11 @@ fn a_time_in_an_entry_without_promise_establishes_nothing() {
 }
 
 #[test]
-fn what_signing_brings_home_makes_a_bundle_that_is_verified() {
+fn a_bundle_assembled_from_the_servers_replies_is_verified() {
     let world = World::new();
     let native = world.native();
     let leaf = Certificate::from_der(native.material.certificate().unwrap()).unwrap();
-    // The log's reply has every member, also those that say nothing (contract §4.3).
+    // The log's reply has every member, including empty ones, as proto3 JSON servers write it.
     let written: serde_json::Value = serde_json::from_str(&native.to_json()).unwrap();
     let mut reply = written["verificationMaterial"]["tlogEntries"][0].clone();
     reply["integratedTime"] = "0".into();
@@ -805,7 +805,7 @@ fn what_signing_brings_home_makes_a_bundle_that_is_verified() {
 }
 
 #[test]
-fn a_rekor_v2_dsse_entry_vouches_for_an_envelope_and_for_nothing_else() {
+fn a_rekor_v2_dsse_entry_vouches_for_its_envelope_only() {
     let world = World::new();
     let bundle = world.attestation();
     let Content::Envelope(envelope) = &bundle.content else {

@@ -21,7 +21,7 @@ fn refusal(leaf: Vec<u8>, ca: &TestAuthority) -> PathError {
 }
 
 #[test]
-fn a_leaf_chains_to_its_authority_whatever_the_kinds_of_key() {
+fn a_leaf_chains_to_its_authority_with_any_kinds_of_key() {
     let kinds = [
         KeyAlgorithm::P256,
         KeyAlgorithm::P384,
@@ -40,7 +40,7 @@ fn a_leaf_chains_to_its_authority_whatever_the_kinds_of_key() {
 }
 
 #[test]
-fn of_two_intermediates_with_one_name_the_true_one_is_found() {
+fn of_two_intermediates_with_one_name_the_issuing_one_is_found() {
     let ca = TestAuthority::new("Intermediate");
     let (_, twin) = intermediate(&ca.root, &ca.root_key, "Intermediate", KeyAlgorithm::P256);
     let mut trusted = ca.trusted();
@@ -109,7 +109,7 @@ fn every_certificate_must_be_valid_at_the_moment_and_so_must_the_authority() {
 }
 
 #[test]
-fn a_leaf_of_another_make_is_refused() {
+fn a_leaf_that_deviates_from_the_profile_is_refused() {
     let ca = TestAuthority::new("Intermediate");
     let leaf = ca.signed_leaf();
 
@@ -203,7 +203,7 @@ fn a_leaf_issues_nothing_and_an_intermediate_no_further_intermediate() {
 }
 
 #[test]
-fn a_timestamping_leaf_is_no_code_signing_leaf_nor_the_reverse() {
+fn a_timestamping_leaf_does_not_sign_code_nor_the_reverse() {
     let ca = TestAuthority::new("Intermediate");
     let (key, _) = crate::protocol::keys::SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let name = AuthorityName::new("Test", "Below").unwrap();
