@@ -6,7 +6,6 @@ pub use crate::adapters::outbound::instance::InstanceClient;
 pub use crate::adapters::outbound::oidc::{EndpointSettings, FetchLimits, HttpKeySource};
 pub use crate::adapters::storage::{Options as StorageOptions, open as open_storage};
 pub use crate::adapters::system::SystemClock;
-pub use crate::adapters::wire::rekor::CreateEntryRequest;
 pub use crate::app::{App, Ending, Serving, StartError};
 pub use crate::cli::args::Cli;
 pub use crate::cli::dispatch as run_command;
@@ -20,11 +19,10 @@ pub use crate::protocol::bundle::{
 pub use crate::protocol::bytes::{
     Digest, HashAlgorithm, Sha256, from_base64, from_base64url, to_base64, to_base64url,
 };
-pub use crate::protocol::entry::hashedrekord::MAX_BODY;
-pub use crate::protocol::entry::search::MAX_TERMS;
 pub use crate::protocol::entry::v1::{AdmittedEntry, ProposedEntry};
+pub use crate::protocol::entry::v2::CreateEntryRequest;
 pub use crate::protocol::entry::{
-    RawVerifier, SearchTerm, UnverifiedEntry, UnverifiedHashedRekord,
+    MAX_BODY, MAX_TERMS, RawVerifier, SearchTerm, UnverifiedEntry, UnverifiedHashedRekord,
 };
 pub use crate::protocol::evidence::{
     CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, PathEvidence, TimeEvidence,
@@ -63,5 +61,6 @@ pub use crate::services::oidc::{
     RawToken, TokenError, TrustedIssuer, VerifiedIdentity,
 };
 pub use crate::services::roster::AuthorityRole;
-pub use crate::services::trust::ceremony::SigningRequest;
-pub use crate::services::trust::renewal::{Keeper, RepositoryHealth};
+pub use crate::services::trust::RepositoryHealth;
+pub use crate::services::trust::ceremony::RootSigningRequest;
+pub use crate::services::trust::renewal::Keeper;

@@ -1,6 +1,9 @@
 //! The direction rule, enforced: what each layer's sources may never name, and what must be named.
 #![cfg(test)]
 
+#[path = "architecture/routes.rs"]
+mod routes;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use signet::testing::{Metadata, Role, Root, Signed, SigningRequest};
+use signet::testing::{Metadata, Role, Root, Signed, RootSigningRequest};
 
 const KNOWN: &[u8] = include_bytes!("../seeds/tuf/root.json");
 
@@ -34,12 +34,12 @@ fn check_root(data: &[u8]) {
 }
 
 fn check_request(data: &[u8]) {
-    let Ok(request) = SigningRequest::parse(data) else {
+    let Ok(request) = RootSigningRequest::parse(data) else {
         return;
     };
     let text = request.to_json().expect("both roots are JSON");
-    let again = SigningRequest::parse(text.as_bytes()).expect("what was written is a request");
+    let again = RootSigningRequest::parse(text.as_bytes()).expect("what was written is a request");
     assert_eq!(again.next().payload(), request.next().payload());
     assert_eq!(again.changes(), request.changes());
-    assert!(request.check_complete().is_err(), "nobody has signed");
+    assert!(request.check_complete().is_err(), "there are no signatures");
 }

@@ -1,7 +1,6 @@
 //! The keys, certificates and names of an instance: created once and kept in the data directory.
 //!
-//! A chain is written after the keys that it belongs to, so a start that was interrupted is simply
-//! repeated.
+//! A chain is written after its keys, so an interrupted first start is repeated.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,27 +23,19 @@ use crate::services::roster::{AuthorityRole, LogRole};
 pub enum InstanceError {
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
-    /// The instance was created under another name
     #[error(
         "this data directory belongs to the log {made:?}, but the settings name {now:?}: the name of \
          a log cannot change. Restore server.public_url or log.origin, or start with an empty data \
          directory"
     )]
-    OtherName {
-        /// The name at the first start
-        made: String,
-        /// The name in the settings
-        now: String,
-    },
+    OtherName { made: String, now: String },
     #[error("keys/instance.json cannot be read: {0}")]
     Instance(#[source] serde_json::Error),
-    /// Keys and journal of two instances
     #[error(
         "the journal in the data directory was not created with these keys: restore keys and journal \
          together"
     )]
     OtherJournal,
-    /// A file that was used to sign is missing
     #[error(
         "keys/{0} is missing and cannot be replaced, because the logs were signed with it: restore it \
          from a backup"
@@ -75,22 +66,22 @@ pub enum InstanceError {
     Random(#[from] NoRandomness),
 }
 
-/// What is decided at the first start and never changes; `keys/instance.json`.
+/// The contents of `keys/instance.json`, which never change after the first start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Instance {
     version: u8,
     /// Seconds since the epoch
     created: u64,
-    /// Name of the signature logs
+    /// Origin of the signature logs
     log_origin: String,
-    /// Name of the certificate log
+    /// Origin of the certificate log
     ct_origin: String,
     /// ID of the journal, in hexadecimal
     journal: String,
 }
 
-/// Everything that an instance signs with, but for the TUF repository's keys.
+/// The keys of an instance, except those of the TUF repository.
 pub(super) struct InstanceKeys {
     pub instance: Instance,
     pub logs: Vec<(&'static LogDeclaration, LogSigner)>,
@@ -101,7 +92,7 @@ pub(super) struct InstanceKeys {
 const INSTANCE: &str = "instance.json";
 const ISSUER_KEY: &str = "issuer.key.pem";
 
-/// Path of the certificate log that every instance has.
+/// Path of the certificate log in its origin.
 const CT_PATH: &str = "/ct";
 
 impl Instance {
@@ -109,7 +100,7 @@ impl Instance {
         UnixTime::from_seconds(self.created)
     }
 
-    /// Whether the data directory has an instance, and therefore must have its journal.
+    /// Whether the data directory contains an instance and therefore must contain its journal.
     ///
     /// # Errors
     /// The key store cannot be read.
@@ -117,8 +108,7 @@ impl Instance {
         Ok(store.load_public(INSTANCE)?.is_some())
     }
 
-    /// The name of a log of this role below this path. Signature logs share one name; clients tell
-    /// them apart by their keys.
+    /// The origin of a log with this role. Signature logs share one origin and differ in their keys.
     pub(super) fn log_name(&self, role: LogRole, path: &str) -> String {
         match role {
             LogRole::Ct => {
@@ -157,7 +147,7 @@ impl Instance {
     ) -> Result<Self, InstanceError> {
         let wanted = Self::of(settings, journal, now);
         let Some(made) = Self::load(store)? else {
-            // It is written before any key, so keys without it have signed for a lost history.
+            // This file is written before any key, so keys without it belong to a lost journal.
             for log in &LOGS {
                 if store.has(log.key_file)? {
                     return Err(InstanceError::Lost(INSTANCE));
@@ -181,9 +171,9 @@ impl Instance {
 }
 
 impl InstanceKeys {
-    /// Rejects a key store that lacks a file with which the logs in the journal were started.
-    /// Otherwise a lost file would be generated again, and a lost chain would replace the keys of its
-    /// authority. Root keys may be kept elsewhere.
+    /// Rejects a key store that lacks a file which the logs in the journal depend on. Otherwise a
+    /// lost key would be generated again, and a lost chain would replace the keys of its authority.
+    /// Root keys may be on other machines.
     ///
     /// # Errors
     /// [`InstanceError::Lost`], or the directory cannot be read.
@@ -253,14 +243,14 @@ impl InstanceKeys {
         })
     }
 
-    /// The authority of this role that signs.
+    /// The authority that signs for this role.
     pub(super) fn signing_authority(&self, role: AuthorityRole) -> &Authority {
         let mut of_role = self.authorities.iter().filter(|(one, _)| one.role == role);
         let (_, authority) = of_role.next().expect("AUTHORITIES has one of each role");
         authority
     }
 
-    /// The same, given away.
+    /// Takes the authority that signs for this role.
     pub(super) fn take_signing_authority(&mut self, role: AuthorityRole) -> Authority {
         let place = self
             .authorities
@@ -271,8 +261,8 @@ impl InstanceKeys {
     }
 }
 
-/// Loads the signers of the logs of an instance, with which offline commands verify checkpoints. A log
-/// that an earlier release did not have may lack its key.
+/// Loads the signers of an instance's logs, with which offline commands verify checkpoints. The key of
+/// a log that an earlier release did not have may be missing.
 ///
 /// # Errors
 /// There is no instance, or its files cannot be read.
@@ -338,7 +328,7 @@ fn load_or_create_authority(
         let made = made.map_err(refused)?;
         store.write_key(declaration.root_key_file, &made.root_key)?;
         store.write_key(declaration.key_file, &made.key)?;
-        // CRASH: the chain comes last, because its presence says that the authority is complete.
+        // CRASH: the chain is written last, because its presence marks the authority as complete.
         let pem: String = made.chain.iter().map(Certificate::to_pem).collect();
         store.write_public(declaration.chain_file, pem.as_bytes())?;
         let key = SigningKey::from_pkcs8(&made.key);
@@ -397,7 +387,7 @@ mod tests {
     const OWN_CA: &str = "[ca]\ncertificate_chain_file = \"a\"\nkey_file = \"b\"\n";
 
     #[test]
-    fn nothing_that_was_used_to_sign_is_generated_again() {
+    fn a_lost_key_is_not_generated_again() {
         let settings = settings("");
         let (_folder, whole) = store_with(needed());
         InstanceKeys::require_complete(&whole, &settings, |_| true).unwrap();
@@ -414,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_own_certificate_authority_has_no_files_here() {
+    fn an_authority_of_the_operator_has_no_files_in_the_data_directory() {
         let is_of_ca = |name: &&str| name.starts_with("ca");
         let (_folder, store) = store_with(needed().into_iter().filter(|name| !is_of_ca(name)));
 

@@ -9,9 +9,9 @@ use crate::adapters::http::metrics::{Metrics, Observed, ObservedKind, Reading, a
 use crate::adapters::http::verify::Outcomes;
 use crate::log::Health;
 use crate::services::roster::LogState;
-use crate::services::trust::renewal::RepositoryHealth;
+use crate::services::trust::RepositoryHealth;
 
-/// The metrics of an instance: those of the HTTP server, and numbers read from its services.
+/// The metrics of the HTTP server, and numbers that are read from the services.
 pub(super) fn metrics(
     app: &Arc<App>,
     verifications: &Outcomes,
@@ -75,7 +75,7 @@ pub(super) fn metrics(
                 .logs
                 .get(log)
                 .map_or(0, |log| log.log.head().time.millis());
-            // The clock may have been set back since: an age below zero would only confuse.
+            // The clock may have been set back since. A negative age would confuse alerts.
             let age = app.clock.now().millis().saturating_sub(signed);
             Duration::from_millis(age).as_secs_f64()
         },
@@ -100,7 +100,7 @@ pub(super) fn metrics(
     Ok(metrics)
 }
 
-/// One value for each log.
+/// A metric with one value for each log.
 fn of_logs(
     app: &Arc<App>,
     kind: ObservedKind,
@@ -122,7 +122,7 @@ fn of_logs(
     }
 }
 
-/// Each part of the instance that can be ready or not.
+/// The parts of the instance that `/readyz` reports.
 pub(super) fn readiness(app: &Arc<App>) -> Readiness {
     let mut readiness = Readiness::new();
     for (log, description) in app.logs.iter().zip(&app.roster.logs) {

@@ -1,5 +1,5 @@
-//! The logs and authorities of an instance: the one place that lists them. Another log or authority is
-//! another entry here (and, for a log, a name in `LogId`).
+//! The logs and authorities of an instance. This is the only list of them: to add one, add an entry
+//! here (and a `LogId` for a log).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,7 +89,7 @@ pub(super) struct AuthorityDeclaration {
     document: &'static str,
     /// Organisation and common name of a generated root
     pub subject: fn(&Settings) -> (&str, &str),
-    /// Key and certificates that the operator brings, where the role allows that
+    /// The operator's own key and certificates, if the settings name them
     pub own: Option<fn(&Settings) -> Option<&OwnCa>>,
 }
 
@@ -120,10 +120,10 @@ pub(super) const AUTHORITIES: [AuthorityDeclaration; 2] = [
     },
 ];
 
-/// How long before its creation an instance's keys are trusted, so that clocks may differ.
+/// How long before its creation an instance's keys are trusted, because clocks differ.
 const TRUST_MARGIN: std::time::Duration = std::time::Duration::from_secs(3600);
 
-/// A log's key in the form in which its role signs.
+/// A log's key, as its role signs with it.
 #[derive(Clone)]
 pub(super) enum LogSigner {
     Ct(Arc<CtHeadSigner>),
@@ -132,7 +132,7 @@ pub(super) enum LogSigner {
 
 impl LogSigner {
     /// # Errors
-    /// A name that checkpoints cannot carry, with that name.
+    /// The origin cannot be used in checkpoints.
     pub(super) fn new(
         declaration: &LogDeclaration,
         instance: &Instance,
@@ -175,7 +175,7 @@ impl LogSigner {
     }
 }
 
-/// Describes an instance with these keys.
+/// The public description of an instance with these keys.
 pub(super) fn describe(settings: &Settings, keys: &InstanceKeys, issuers: Vec<String>) -> Roster {
     let public_url: Origin = settings.server.public_url.origin().clone();
     let validity = Validity {
@@ -220,12 +220,12 @@ pub(super) fn describe(settings: &Settings, keys: &InstanceKeys, issuers: Vec<St
     }
 }
 
-/// A log that was started, with the service that its role has.
+/// A running log with the service of its role.
 pub(super) struct RunningLog {
     pub declaration: &'static LogDeclaration,
     pub log: Log,
     pub service: LogService,
-    /// Entries when the server began to answer requests
+    /// Size when the server began to answer requests
     initial_size: AtomicU64,
 }
 
@@ -249,8 +249,8 @@ impl RunningLog {
     }
 }
 
-/// Starts every log. They share one journal with the ledger: where it is an old copy for one of them,
-/// nothing may be written, because that would be lost when the right journal is restored.
+/// Starts every log. The logs and the ledger share one journal. If the journal lacks signed entries of
+/// any log, nothing may be written, because it would be lost when the complete journal is restored.
 pub(super) fn start_logs(
     settings: &Settings,
     storage: &Storage,

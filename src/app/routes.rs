@@ -1,4 +1,4 @@
-//! Which APIs an instance serves, and the data of their handlers.
+//! The APIs that an instance serves, and the data of their handlers.
 
 use std::sync::Arc;
 
@@ -96,7 +96,7 @@ pub(super) fn data(
     })
 }
 
-/// The methods that are served as gRPC.
+/// The gRPC methods.
 pub(super) fn grpc(app: &App) -> Vec<Method> {
     fulcio::grpc::methods(&app.identities, &app.authority, &fulcio_configuration(app))
 }

@@ -41,11 +41,11 @@ pub(super) fn hash_file(path: &Path, algorithms: &[HashAlgorithm]) -> anyhow::Re
 /// # Errors
 /// The prefix is there and what follows is no such digest.
 pub(super) fn parse_digest(text: &str) -> anyhow::Result<Option<Artifact>> {
-    let (algorithm, digits) = match text.split_once(':') {
-        Some(("sha256", digits)) => (HashAlgorithm::Sha256, digits),
-        Some(("sha384", digits)) => (HashAlgorithm::Sha384, digits),
-        Some(("sha512", digits)) => (HashAlgorithm::Sha512, digits),
-        _ => return Ok(None),
+    let Some((name, digits)) = text.split_once(':') else {
+        return Ok(None);
+    };
+    let Some(algorithm) = HashAlgorithm::from_name(name) else {
+        return Ok(None);
     };
     let digest = hex::decode(digits)
         .ok()

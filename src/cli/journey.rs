@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::adapters::outbound::instance::{CertificateRequest, InstanceClient};
 use crate::adapters::system::{SystemClock, random_bytes};
-use crate::adapters::wire::rekor::CreateEntryRequest;
 use crate::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot};
 use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256, from_base64url};
+use crate::protocol::entry::v2::CreateEntryRequest;
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{EphemeralKey, KeyDetails};
 use crate::protocol::policy::{IdentityMatcher, Policy};

@@ -1,4 +1,4 @@
-//! An authority's key and certificates, checked together before anything is signed with them.
+//! An authority's key and certificate chain, checked together before anything is signed.
 
 use zeroize::Zeroizing;
 
@@ -54,7 +54,7 @@ pub enum AuthorityError {
 
 /// A new authority, to be stored.
 pub struct NewAuthority {
-    /// The root's key in PKCS#8, P-384. The server does not use it: it may be kept elsewhere
+    /// The root's key in PKCS#8, P-384. The server does not need it
     pub root_key: Zeroizing<Vec<u8>>,
     /// The signing key in PKCS#8, P-256
     pub key: Zeroizing<Vec<u8>>,

@@ -276,7 +276,7 @@ fn a_dialect_that_is_switched_off_is_read_and_not_written() {
         texts(&discovery(&server), "logs", "admits"),
         ["authority", "nobody", "clients"]
     );
-    assert!(server.get("/").text().contains("none any more"));
+    assert!(server.get("/").text().contains("none (frozen)"));
 }
 
 #[test]

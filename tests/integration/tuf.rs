@@ -360,7 +360,7 @@ impl Ceremony {
             self.program.write(copy, &request);
             self.done(&["sign", "--yes", "--key", key, copy]);
         }
-        self.refused(&["finish", "a", "b"], "by the keys of the root before");
+        self.refused(&["finish", "a", "b"], "signed by the current root's keys");
         self.refused(&["finish", "a", "own"], "by its own keys");
         self.done(&["finish", "a", "b", "own"]);
     }
@@ -387,7 +387,7 @@ fn whoever_is_asked_to_sign_a_root_sees_what_changes_and_may_decline() {
         "it expires at",
         "is ADDED to the root role",
         "is REMOVED from the root role",
-        "needs 2 signatures (before: 1)",
+        "needs 2 signatures (previously 1)",
     ] {
         assert!(declined.stderr.contains(said), "{}", declined.stderr);
     }

@@ -199,7 +199,9 @@ async fn the_root_of_trust_is_shown_and_renewed_over_the_socket() {
     })
     .await;
 
-    assert!(matches!(early, AdminReply::Refused { message } if message.contains("first start")));
+    assert!(
+        matches!(early, AdminReply::Refused { message } if message.contains("start the server"))
+    );
     let AdminReply::Trust {
         answer: TrustReply::Installed(root),
     } = renewed

@@ -6,7 +6,7 @@ use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tuf::{KeyId, Metadata, Role, Root, Signed, Version};
-use crate::services::trust::ceremony::Proposal;
+use crate::services::trust::ceremony::RootProposal;
 use crate::services::trust::repository::{RepositoryStatus, TrustRepository};
 
 /// What can be asked.
@@ -116,7 +116,7 @@ pub(crate) fn perform(
             threshold,
             days,
         } => {
-            let proposal = Proposal {
+            let proposal = RootProposal {
                 keys: keys.as_deref().map(read_keys).transpose()?,
                 threshold,
                 days,

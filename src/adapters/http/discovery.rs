@@ -1,9 +1,8 @@
-//! `GET /.well-known/signet.json`: what there is on this server, and how each client is told of it.
+//! `GET /.well-known/signet.json`: what this server offers, and the commands of each client.
 //!
-//! One value says it to machines here and to people on the front page, so the two cannot differ.
+//! The front page renders the same value, so the two cannot differ.
 
 mod clients;
-mod recipes;
 
 use std::fmt;
 
@@ -27,60 +26,49 @@ use crate::services::trust::TrustDocuments;
 /// Where the document is.
 pub(crate) const PATH: &str = "/.well-known/signet.json";
 
-/// What is known of an instance when it begins to serve.
+/// What the discovery document is made from.
 pub(crate) struct Facts<'a> {
     pub roster: &'a Roster,
     pub documents: &'a TrustDocuments,
-    /// What it serves
     pub mounts: &'a [Mount],
-    /// The issuer that the server itself is, if it is one
+    /// URL of the embedded issuer, if it is enabled
     pub embedded_issuer: Option<&'a str>,
-    /// The root by which its TUF repository is trusted first, if it has one
+    /// SHA-256 of the first TUF root, if there is a repository
     pub initial_root: Option<Sha256>,
-    /// Whether counters are served
     pub serves_metrics: bool,
-    /// What its operator should know and mend
+    /// Problems that the operator should fix
     pub warnings: Vec<String>,
 }
 
-/// Everything that clients and people need to know of a server. All of it is public.
+/// Everything that clients and their users need to know about a server. All of it is public.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Discovery {
-    /// The version of this form: members may be added to it, none changes its meaning.
+    /// Version of this format: members may be added, and none changes its meaning
     pub version: u32,
-    /// What clients call the server
+    /// Public URL
     pub url: String,
-    /// Who runs it
     pub operator: String,
-    /// The program
     pub software: Software,
-    /// What the operator should mend
+    /// Problems that the operator should fix
     pub warnings: Vec<String>,
-    /// What the server has
     pub features: Vec<Feature>,
-    /// Whose tokens are accepted
+    /// Issuers whose tokens are accepted
     pub issuers: Vec<Issuer>,
-    /// The keys by which the server is known
+    /// Keys that users compare with what the operator published
     pub keys: Vec<Key>,
-    /// The logs
     pub logs: Vec<LogIdentity>,
-    /// The TUF repository
     pub tuf: Option<TufRepository>,
-    /// The trust documents
+    /// Trust documents
     pub documents: Vec<DocumentLink>,
-    /// Every endpoint
     pub endpoints: Vec<Endpoint>,
     /// Commands for each client
     pub clients: Vec<Client>,
 }
 
-/// The program that answers.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Software {
-    /// `signet`
     pub name: &'static str,
-    /// The package's version
     pub version: &'static str,
 }
 
@@ -93,12 +81,11 @@ pub(crate) struct Issuer {
     pub embedded: bool,
 }
 
-/// A key of the server, as people compare it.
+/// A public key of the server.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Key {
-    /// What the key is for
+    /// What the key is for, such as `log rekor-v2`
     pub role: String,
-    /// Its kind
     pub algorithm: &'static str,
     /// SHA-256 of its SubjectPublicKeyInfo, in hexadecimal
     pub sha256: String,
@@ -113,26 +100,26 @@ pub(crate) struct LogIdentity {
     pub url: String,
     /// First line of its checkpoints
     pub origin: String,
-    /// Its ID in hexadecimal, as Rekor v1 writes it
+    /// The log ID in hexadecimal, as in Rekor v1 entries
     pub log_id: String,
-    /// The same in base64, as bundles and the trust root write it
+    /// The log ID in base64, as in bundles and the trust root
     pub key_id: String,
-    /// What its entries' identifiers begin with, in decimal; the v1 dialect alone has it
+    /// Rekor v1's tree ID in decimal, with which entry UUIDs begin
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree_id: Option<String>,
-    /// Whose new entries it takes
+    /// Who may append entries
     pub admits: Admission,
 }
 
-/// Whose new entries a log takes.
+/// Who may append entries to a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Admission {
-    /// Anyone's whose signature holds
+    /// Every client, with a valid signature
     Clients,
-    /// The certificate authority's alone
+    /// The certificate authority
     Authority,
-    /// Nobody's any more: it is read
+    /// Nobody: the log is frozen and can be read
     Nobody,
 }
 
@@ -141,33 +128,28 @@ impl fmt::Display for Admission {
         f.write_str(match self {
             Self::Clients => "from clients",
             Self::Authority => "from the certificate authority",
-            Self::Nobody => "none any more",
+            Self::Nobody => "none (frozen)",
         })
     }
 }
 
-/// The TUF repository and what it is trusted by.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TufRepository {
-    /// Its base, which clients call mirror
+    /// Base URL, which clients call the mirror
     pub url: String,
-    /// The first root
     pub initial_root_url: String,
-    /// Its SHA-256 in hexadecimal, to be compared with what the operator said
+    /// SHA-256 in hexadecimal, which users compare with what the operator published
     pub initial_root_sha256: String,
 }
 
-/// A published document.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct DocumentLink {
-    /// What it is
     pub title: String,
-    /// Where it is, below the public URL
+    /// Path below the public URL
     pub path: String,
-    /// Where it is
     pub url: String,
-    /// SHA-256 of its bytes, in hexadecimal
+    /// SHA-256 in hexadecimal
     pub sha256: String,
 }
 

@@ -9,13 +9,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::body::with_limit;
 use super::refusal::{ErrorFormat, Refusal};
 
 /// What an instance may have or lack, and routes and commands may need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Feature {
     /// The Rekor v1 log takes entries
@@ -219,6 +219,16 @@ impl Mount {
         resource
             .app_data(allowed)
             .default_service(web::to(refuse_method))
+    }
+
+    /// The method and path of every route, without the patterns of path parameters.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = String> {
+        let path = |route: &Route| {
+            let (method, path) = (route.method.name(), route.path.replace(":.*}", "}"));
+            format!("{method} {}{path}", self.base)
+        };
+        self.api.routes.iter().map(path)
     }
 
     /// What the discovery document lists. Routes that append to a frozen log are left out.

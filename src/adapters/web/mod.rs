@@ -1,4 +1,4 @@
-//! Pages for people: plain HTML without scripts, and nothing fetched from elsewhere.
+//! Web pages: HTML without scripts, which loads nothing from other servers.
 
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
@@ -12,7 +12,6 @@ use crate::adapters::http::route::{Api, Route};
 #[derive(Template)]
 #[template(path = "front.html")]
 struct FrontPage<'a> {
-    /// What it says
     of: &'a Discovery,
 }
 
@@ -51,7 +50,7 @@ async fn style() -> HttpResponse {
 
 const STYLE: &str = include_str!("signet.css");
 
-/// A page may load our own style and nothing else, and nobody may frame it.
+/// A page may load our own style sheet and nothing else, and no page may frame it.
 const PAGE_HEADERS: [(HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,

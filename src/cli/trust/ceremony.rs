@@ -13,7 +13,7 @@ use crate::cli::output::{Failure, Output};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::tuf::{KeyId, Metadata, Role, Root, Signed};
-use crate::services::trust::ceremony::SigningRequest;
+use crate::services::trust::ceremony::RootSigningRequest;
 
 pub(super) fn run(
     command: &CeremonyCommand,
@@ -78,7 +78,7 @@ fn read_keys(files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
 }
 
 fn write_proposal(out: &Path, request: &str) -> anyhow::Result<()> {
-    let parsed = SigningRequest::parse(request.as_bytes())?;
+    let parsed = RootSigningRequest::parse(request.as_bytes())?;
     write_whole(out, request.as_bytes())?;
     let mut output = Output::stderr();
     describe(&mut output, &parsed);
@@ -139,16 +139,16 @@ fn merge(files: &[PathBuf]) -> Result<Signed<Root>, Failure> {
     Ok(whole.next().clone())
 }
 
-fn load(file: &Path) -> Result<SigningRequest, Failure> {
+fn load(file: &Path) -> Result<RootSigningRequest, Failure> {
     let text = read(file).map_err(Failure::usage)?;
-    SigningRequest::parse(&text).map_err(|error| {
+    RootSigningRequest::parse(&text).map_err(|error| {
         Failure::usage(anyhow::Error::from(error).context(file.display().to_string()))
     })
 }
 
 /// In words, all that a signature would mean.
-fn describe<W: io::Write>(output: &mut Output<W>, request: &SigningRequest) {
-    let (present, next) = (request.present(), request.next());
+fn describe<W: io::Write>(output: &mut Output<W>, request: &RootSigningRequest) {
+    let (present, next) = (request.current(), request.next());
     output.heading("A new root of trust");
     output.field(
         "present",

@@ -5,7 +5,7 @@ use std::fmt;
 use super::document::{DenyTable, MAX_ENTRIES, check_text, parse_fingerprint, text_matcher};
 use super::error::{PolicyError, PolicyFault};
 use super::matcher::TextMatcher;
-use crate::protocol::attestation::artifact::{Artifact, digest_text};
+use crate::protocol::attestation::artifact::Artifact;
 use crate::protocol::bytes::{Digest, Sha256};
 use crate::protocol::evidence::{Evidence, SignerIdentity};
 use crate::protocol::identity::CertificateIdentity;
@@ -210,7 +210,7 @@ impl fmt::Display for DenyRule {
                 write!(f, "the certificate with serial number {serial}")?;
             }
             DenyTarget::Key(key) => write!(f, "the key {key}")?,
-            DenyTarget::Artifact(digest) => write!(f, "the artifact {}", digest_text(digest))?,
+            DenyTarget::Artifact(digest) => write!(f, "the artifact {digest}")?,
         }
         if self.window.start != UnixTime::from_millis(0) {
             write!(f, ", from {}", self.window.start)?;

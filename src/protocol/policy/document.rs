@@ -1,15 +1,13 @@
 //! The policy as it is written, in TOML or JSON: names and types, and the checks of single values.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::error::{MAX_POLICY_LENGTH, PolicyError, PolicyFault};
 use super::matcher::{Pattern, TextMatcher};
 use crate::protocol::bytes::Sha256;
+use crate::protocol::json::{self, LocatedError};
 use crate::protocol::time::UnixTime;
 
 /// Maximum number of identities, groups, deny rules and sets of thresholds in a policy.
@@ -25,11 +23,7 @@ pub struct PolicyDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<String>,
     pub(super) identities: Vec<IdentityTable>,
-    #[serde(
-        default,
-        deserialize_with = "unique",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) groups: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) threshold: Option<ThresholdTable>,
@@ -59,11 +53,7 @@ pub(super) struct IdentityTable {
     pub(super) subject_pattern: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
-    #[serde(
-        default,
-        deserialize_with = "unique",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) claims: BTreeMap<String, ClaimTable>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) counts_once: bool,
@@ -183,11 +173,7 @@ impl PolicyDocument {
             return Err(PolicyError::whole(PolicyFault::Length));
         }
         if text.trim_start().starts_with('{') {
-            let mut reader = serde_json::Deserializer::from_str(text);
-            let document = serde_path_to_error::deserialize(&mut reader).map_err(shape)?;
-            let end = reader.end();
-            end.map_err(|error| PolicyError::whole(PolicyFault::Syntax(error.to_string())))?;
-            return Ok(document);
+            return json::from_slice_located(text.as_bytes()).map_err(shape);
         }
         let table: toml::Table = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(0, |span| {
@@ -198,18 +184,16 @@ impl PolicyDocument {
             PolicyError::whole(PolicyFault::Syntax(message))
         })?;
         let value = to_json(toml::Value::Table(table));
-        serde_path_to_error::deserialize(value).map_err(shape)
+        json::from_value_located(value).map_err(shape)
     }
 }
 
-fn shape(error: serde_path_to_error::Error<serde_json::Error>) -> PolicyError {
-    let path = error.path().to_string();
-    let error = error.into_inner();
-    if !error.is_data() {
-        return PolicyError::whole(PolicyFault::Syntax(error.to_string()));
+fn shape(error: LocatedError) -> PolicyError {
+    let LocatedError { path, source } = error;
+    if !source.is_data() {
+        return PolicyError::whole(PolicyFault::Syntax(source.to_string()));
     }
-    let at = if path == "." { String::new() } else { path };
-    PolicyError::new(at, PolicyFault::Shape(error.to_string()))
+    PolicyError::new(path, PolicyFault::Shape(source.to_string()))
 }
 
 /// The same value in JSON, so that both forms have one reader. A TOML date becomes its text.
@@ -289,34 +273,4 @@ fn read_pattern(at: &str, source: &str) -> Result<TextMatcher, PolicyError> {
     Pattern::new(source)
         .map(TextMatcher::Pattern)
         .map_err(|reason| PolicyError::new(at, PolicyFault::Pattern(reason)))
-}
-
-/// Reads a map and refuses repeated keys: `BTreeMap`'s own reader would take the last one.
-fn unique<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    deserializer.deserialize_map(Unique(PhantomData))
-}
-
-struct Unique<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Unique<T> {
-    type Value = BTreeMap<String, T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut map = BTreeMap::new();
-        while let Some((key, value)) = members.next_entry::<String, T>()? {
-            if map.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("`{key}` appears twice")));
-            }
-            map.insert(key, value);
-        }
-        Ok(map)
-    }
 }

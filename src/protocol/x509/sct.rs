@@ -12,8 +12,9 @@ use serde::{Serialize, Serializer};
 use super::Certificate;
 use super::chain::VerifiedPath;
 use super::extensions::SCT_LIST;
-use super::tls::{Reader, VectorTooLong, push_vector16};
+use super::tls::{VectorTooLong, push_vector16};
 use crate::protocol::bytes::{Sha256, to_base64};
+use crate::protocol::cursor::Cursor;
 use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid, SigningKey};
 use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::{UnixTime, Validity};
@@ -162,11 +163,11 @@ impl SignedCertificateTimestamp {
     }
 
     /// Reads one, behind its version byte.
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    fn read(reader: &mut Cursor<'_>) -> Option<Self> {
         let sct = Self {
             log_id: Sha256::from_bytes(reader.array()?),
             time: UnixTime::from_millis(reader.u64()?),
-            extensions: reader.vector16()?.to_vec(),
+            extensions: reader.field::<2>()?.to_vec(),
             signature: DigitallySigned::read(reader)?,
         };
         reader.is_empty().then_some(sct)
@@ -202,15 +203,15 @@ pub fn parse_sct_list(value: &[u8]) -> Result<Vec<SignedCertificateTimestamp>, S
 
 fn read_sct_list(value: &[u8]) -> Option<Vec<SignedCertificateTimestamp>> {
     let list = OctetStringRef::from_der(value).ok()?;
-    let mut outer = Reader::new(list.as_bytes());
-    let mut items = Reader::new(outer.vector16()?);
+    let mut outer = Cursor::new(list.as_bytes());
+    let mut items = Cursor::new(outer.field::<2>()?);
     if !outer.is_empty() || items.is_empty() {
         return None;
     }
     let mut scts = Vec::new();
     while !items.is_empty() {
-        let mut item = Reader::new(items.vector16()?);
-        if item.byte()? == V1 {
+        let mut item = Cursor::new(items.field::<2>()?);
+        if item.u8()? == V1 {
             scts.push(SignedCertificateTimestamp::read(&mut item)?);
         }
     }

@@ -1,5 +1,5 @@
-//! The certificate authority: a verified identity and a proven key become a certificate that the
-//! transparency log already holds. Without the log's promise nothing leaves.
+//! The certificate authority. It certifies a verified identity and a proven key, and returns no
+//! certificate before its precertificate is in the certificate log.
 
 mod possession;
 
@@ -24,11 +24,11 @@ use crate::services::oidc::VerifiedIdentity;
 
 pub(crate) use possession::{KeyRequest, RequestError};
 
-/// How long before its issuing a certificate begins: more than the accuracy of a timestamp, one
-/// second, since gitsign takes a timestamp only if that lies within the certificate's life whole.
+/// How long before issuance a certificate's validity begins. gitsign accepts a timestamp only if its
+/// whole accuracy interval, one second, is within the validity.
 const HEAD_START: Duration = Duration::from_secs(2);
 
-/// A port: 20 random bytes for a serial number; none if there is no randomness.
+/// Returns 20 random bytes for a serial number; none if there is no randomness.
 pub(crate) type RandomSerial = fn() -> Option<[u8; 20]>;
 
 /// Issues signing certificates.
@@ -43,33 +43,28 @@ pub(crate) struct CertificateAuthority {
     issued: Arc<AtomicU64>,
 }
 
-/// A certificate that was issued and is in the log.
+/// An issued certificate, which is in the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
-    /// The certificate.
     pub certificate: Certificate,
 }
 
-/// Why no certificate was issued.
+/// Error issuing a certificate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IssueError {
-    /// The identity cannot be written into a certificate
+    /// An identity that no certificate can contain
     #[error(transparent)]
     Identity(#[from] TokenSubjectError),
-    /// The key was not proven, or is not accepted
+    /// A key that is not accepted, or no proof of possession
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The authority's own certificates do not cover the new certificate's lifetime
-    #[error("the authority is valid {0}, which the certificate would exceed")]
+    #[error("the certificate would not be within the authority's validity, {0}")]
     OutsideAuthority(Validity),
-    /// The operating system gave no randomness for the serial number
     #[error("there is no randomness for a serial number")]
     NoRandomness,
-    /// The certificate could not be made
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The log did not take the precertificate
-    #[error("the certificate could not be entered into the transparency log")]
+    #[error("the precertificate could not be submitted to the certificate log")]
     Log(#[source] CtSubmitError),
 }
 
@@ -86,7 +81,7 @@ impl Classify for IssueError {
 }
 
 impl CertificateAuthority {
-    /// An authority whose certificates are valid for `lifetime`.
+    /// `lifetime` is the validity of issued certificates.
     ///
     /// # Errors
     /// The issuing certificate lacks a subject key identifier.
@@ -110,7 +105,7 @@ impl CertificateAuthority {
         })
     }
 
-    /// How many certificates were issued since the start.
+    /// Number of certificates issued since the start.
     pub(crate) const fn issued(&self) -> &Arc<AtomicU64> {
         &self.issued
     }
@@ -121,13 +116,12 @@ impl CertificateAuthority {
         self.authority.chain()
     }
 
-    /// The same in PEM, one block each.
+    /// The chain in PEM, one block each.
     pub(crate) fn chain_pem(&self) -> &[String] {
         &self.chain_pem
     }
 
-    /// Whether a certificate could be issued at this moment, as far as the authority's own
-    /// certificates are concerned.
+    /// Whether the authority's own certificates allow a certificate to be issued now.
     ///
     /// # Errors
     /// [`IssueError::OutsideAuthority`]
@@ -135,7 +129,7 @@ impl CertificateAuthority {
         self.leaf_validity(now).map(|_| ())
     }
 
-    /// Issues a certificate for a verified identity and a key it has proven to hold.
+    /// Issues a certificate for a verified identity and its key.
     ///
     /// # Errors
     /// See [`IssueError`].
@@ -154,7 +148,7 @@ impl CertificateAuthority {
         self.certify(principal, &key).await
     }
 
-    /// The part behind the checks of identity and key.
+    /// Issues a certificate after the checks of identity and key.
     async fn certify(
         &self,
         principal: Principal<'_>,
@@ -183,7 +177,7 @@ impl CertificateAuthority {
         Ok(Issued { certificate })
     }
 
-    /// Signs the precertificate and enters it into the log.
+    /// Signs the precertificate and submits it to the log.
     async fn enter(&self, unsigned: &UnsignedCertificate) -> Result<Promise, IssueError> {
         let precertificate = unsigned.with_poison()?.sign(self.authority.key())?;
         let entry = PrecertEntry {

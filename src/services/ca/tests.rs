@@ -29,7 +29,7 @@ fn generated() -> NewAuthority {
     Authority::generate(role, "Example", "Example root", NOW, serials).unwrap()
 }
 
-/// A log of an authority whose clock stands still.
+/// A log with a fixed clock.
 fn log_at(now: UnixTime, limits: Limits) -> Arc<CtLog> {
     Arc::new(log_of(Arc::new(FixedClock(now)), Vec::new(), limits))
 }
@@ -101,7 +101,7 @@ async fn a_certificate_that_is_issued_verifies_and_is_in_the_log() {
 }
 
 #[tokio::test]
-async fn without_the_logs_promise_no_certificate_leaves() {
+async fn no_certificate_is_issued_without_an_sct() {
     let full = log_at(
         NOW,
         Limits {
@@ -128,7 +128,7 @@ async fn without_the_logs_promise_no_certificate_leaves() {
 }
 
 #[tokio::test]
-async fn a_certificate_begins_before_the_earliest_moment_of_its_first_timestamp() {
+async fn a_certificate_is_valid_at_the_earliest_time_of_a_timestamp_of_the_same_second() {
     let log = log_at(NOW, Limits::default());
     // A timestamp of the second of issuing may mean the second before: its accuracy is one second.
     for (age, head_start) in [(0, 0), (1, 1), (2, 2), (3, 2), (3600, 2)] {
@@ -146,7 +146,7 @@ async fn a_certificate_begins_before_the_earliest_moment_of_its_first_timestamp(
 }
 
 #[tokio::test]
-async fn a_certificate_never_outlives_its_authority() {
+async fn a_certificate_never_exceeds_the_validity_of_its_authority() {
     let ten_years = Duration::from_secs(315_576_000);
     let end = NOW.after(ten_years);
     let log = log_at(NOW, Limits::default());
@@ -171,7 +171,7 @@ async fn a_certificate_never_outlives_its_authority() {
 }
 
 #[tokio::test]
-async fn without_randomness_there_is_no_certificate() {
+async fn no_certificate_is_issued_without_randomness() {
     let log = log_at(NOW, Limits::default());
     let mut ca = authority(&log, NOW, TEN_MINUTES);
     ca.random_serial = || None;
@@ -183,7 +183,7 @@ async fn without_randomness_there_is_no_certificate() {
 }
 
 #[test]
-fn a_key_is_read_from_pem_however_it_is_wrapped_and_from_der() {
+fn a_key_is_read_from_der_and_from_pem_with_any_line_length() {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let der = crate::protocol::bytes::to_base64(key.public_key().spki_der());
     let unwrapped = format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----");
@@ -198,14 +198,14 @@ fn a_key_is_read_from_pem_however_it_is_wrapped_and_from_der() {
 }
 
 #[test]
-fn what_is_wrong_with_a_key_is_told_apart() {
+fn each_fault_of_a_key_has_its_own_error() {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let refuse = |request: KeyRequest| request.verify(&["alice@example.com"]).unwrap_err();
     let with_key = |key: &str| KeyRequest::PublicKey {
         key: key.to_owned(),
         proof: vec![1],
     };
-    // secp256k1, which no one here accepts.
+    // secp256k1, which is not accepted.
     let foreign = "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEeb5mfvncu6xVoGKVzocLBwKb/NstzijZ\
                    WfKBWxb4F5hIOtp3JqPEZV2k+/wOEQio/Re0SKaFVBmcR9CP+xDUuA==";
 

@@ -8,7 +8,6 @@
 mod claims;
 mod classify;
 mod issuer;
-mod json;
 mod key_cache;
 mod key_set;
 mod token;

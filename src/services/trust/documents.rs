@@ -1,4 +1,4 @@
-//! The trust documents: what clients need to sign with this instance and to verify.
+//! The trust documents: everything that clients need to sign with this instance and to verify.
 //!
 //! They are made once from the roster and kept as bytes. This instance's own verifier reads the
 //! published trust root, so it trusts exactly what clients are given.
@@ -27,7 +27,7 @@ const JSON: &str = "application/json";
 const PEM_KEY: &str = "application/x-pem-file";
 const PEM_CHAIN: &str = "application/pem-certificate-chain";
 
-/// Error making the documents.
+/// Error generating the documents.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// Clients reject a configuration without an issuer
@@ -51,7 +51,7 @@ pub(crate) struct Document {
 
 /// A document that may be fetched below `/trust`.
 #[derive(Clone, Debug)]
-pub(crate) struct Published {
+pub(crate) struct PublishedDocument {
     /// What it is, for people
     pub title: String,
     pub file: String,
@@ -63,7 +63,7 @@ pub(crate) struct Published {
 /// Every document of an instance.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustDocuments {
-    published: Vec<Published>,
+    published: Vec<PublishedDocument>,
     root: Arc<TrustedRoot>,
 }
 
@@ -97,13 +97,13 @@ impl TrustDocuments {
         };
         let (client, signing) = configure(None);
         let mut published = vec![
-            Published::json(
+            PublishedDocument::json(
                 "Client trust configuration",
                 CLIENT_TRUST_CONFIG,
                 Some(client),
             ),
-            Published::json("Trusted root", TRUSTED_ROOT, Some(document)),
-            Published::json("Signing configuration", SIGNING_CONFIG, Some(signing)),
+            PublishedDocument::json("Trusted root", TRUSTED_ROOT, Some(document)),
+            PublishedDocument::json("Signing configuration", SIGNING_CONFIG, Some(signing)),
         ];
         let (mut clients, mut signings) = (Vec::new(), Vec::new());
         for role in LogRole::ALL {
@@ -112,12 +112,12 @@ impl TrustDocuments {
             };
             let configured = roster.accepts(role).then(|| configure(Some(role)));
             let (client, signing) = configured.unzip();
-            clients.push(Published::json(
+            clients.push(PublishedDocument::json(
                 format!("Client trust configuration, Rekor v{version} only"),
                 format!("client_trust_config_rekor_v{version}.json"),
                 client,
             ));
-            signings.push(Published::json(
+            signings.push(PublishedDocument::json(
                 format!("Signing configuration, Rekor v{version} only"),
                 format!("signing_config_rekor_v{version}.v0.2.json"),
                 signing,
@@ -125,9 +125,9 @@ impl TrustDocuments {
         }
         published.extend(clients);
         published.extend(signings);
-        let authorities = |role| roster.authorities_of(role).map(Published::chain);
+        let authorities = |role| roster.authorities_of(role).map(PublishedDocument::chain);
         published.extend(authorities(AuthorityRole::Certificates));
-        published.extend(roster.logs.iter().map(Published::key));
+        published.extend(roster.logs.iter().map(PublishedDocument::key));
         published.extend(authorities(AuthorityRole::Timestamps));
         Ok(Self {
             published,
@@ -136,12 +136,12 @@ impl TrustDocuments {
     }
 
     /// Every document, those without content included.
-    pub(crate) fn published(&self) -> &[Published] {
+    pub(crate) fn published(&self) -> &[PublishedDocument] {
         &self.published
     }
 
     /// The document with this file name, if there can be one.
-    pub(crate) fn find(&self, file: &str) -> Option<&Published> {
+    pub(crate) fn find(&self, file: &str) -> Option<&PublishedDocument> {
         self.published.iter().find(|document| document.file == file)
     }
 
@@ -159,7 +159,7 @@ impl TrustDocuments {
     }
 }
 
-impl Published {
+impl PublishedDocument {
     fn json(title: impl Into<String>, file: impl Into<String>, content: Option<Document>) -> Self {
         Self {
             title: title.into(),

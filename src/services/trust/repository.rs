@@ -1,20 +1,18 @@
-//! The TUF repository: signed, kept, and only then published.
+//! The TUF repository: metadata is signed, stored, and only then published.
 //!
-//! Every document is durable before anybody can fetch it, and the timestamp, which makes the others
-//! count, is the last. What is on record is never signed a second time under its version: numbers
-//! only rise, over restarts and failures too. Every root is kept for ever, for a client may come with
-//! the first.
-
-mod error;
+//! Every document is durable before a client can fetch it. The timestamp is written last, because it
+//! puts the others into effect. No version is ever signed with two contents: version numbers only
+//! rise, across restarts and failures. Every root is kept, because a client may start from the first.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tracing::info;
 
-use super::published::{Published, kept_key};
-use super::renewal::{DAY, RepositoryHealth, RootTerm, Term, term};
+use super::error::{MAX_DOCUMENT, OpenRepositoryError, RepositoryError};
+use super::record::{RepositoryRecord, record_key};
 use super::target::Target;
+use super::terms::{RepositoryHealth, RootTerm, expiry, is_current};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::SigningKey;
 use crate::protocol::time::{Clock, UnixTime};
@@ -23,15 +21,13 @@ use crate::protocol::tuf::{
     Version,
 };
 use crate::services::ledger::{Ledger, LedgerError, Table};
-use error::MAX_DOCUMENT;
-pub(crate) use error::{OpenRepositoryError, RepositoryError};
 
-/// What a repository signs with.
+/// The keys that sign the repository.
 #[derive(Debug)]
 pub struct RepositoryKeys {
     /// Signs targets, snapshot and timestamp
     pub online: SigningKey,
-    /// Signs the root; none where its keys are elsewhere
+    /// Signs the root; none where its keys are on other machines
     pub root: Option<SigningKey>,
 }
 
@@ -41,37 +37,36 @@ pub struct TrustRepository {
     clock: Arc<dyn Clock>,
     pub(super) keys: RepositoryKeys,
     targets: Vec<Target>,
-    published: RwLock<Published>,
-    /// Held by the one that signs, from reading what is on record to publishing.
-    turn: Mutex<()>,
+    record: RwLock<RepositoryRecord>,
+    /// Held while metadata is signed, from reading the record to publishing.
+    signing: Mutex<()>,
 }
 
-/// What was done in one round.
+/// What one renewal signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewal {
-    /// The SHA-256 of the first root, if it was made now
-    pub begun: Option<Sha256>,
-    /// What was signed, in order
+    /// SHA-256 of the first root, if this renewal created it
+    pub initial_root: Option<Sha256>,
+    /// In order
     pub signed: Vec<(Role, Version)>,
 }
 
-/// What is known of a repository, for people.
+/// The state of a repository, for operators.
 #[derive(Clone, Debug)]
 pub struct RepositoryStatus {
-    /// SHA-256 of `1.root.json`, by which people know the instance
+    /// SHA-256 of `1.root.json`, which clients are configured with
     pub initial_root: Sha256,
-    /// SHA-256 of the newest root
+    /// SHA-256 of the current root
     pub root_hash: Sha256,
-    /// The newest root
     pub root: Signed<Root>,
     /// Each role's version and expiry
     pub roles: Vec<(Role, Version, UnixTime)>,
-    /// Whether the root's keys are in the data directory
+    /// Whether the keys in the data directory can sign the next root
     pub renewable: bool,
 }
 
 impl TrustRepository {
-    /// Opens what is on record, and verifies all of it. Blocks on storage.
+    /// Loads the stored repository and verifies all of it. Blocks on storage.
     ///
     /// # Errors
     /// See [`OpenRepositoryError`].
@@ -81,8 +76,8 @@ impl TrustRepository {
         keys: RepositoryKeys,
         targets: Vec<Target>,
     ) -> Result<Self, OpenRepositoryError> {
-        let published = Published::load(ledger.scan(Table::TrustRepository)?)?;
-        if let Some(root) = published.root() {
+        let record = RepositoryRecord::load(ledger.scan(Table::TrustRepository)?)?;
+        if let Some(root) = record.root() {
             let named = root.body().rules().map(|rules| rules.online_key);
             if named.as_ref() != Some(keys.online.public_key()) {
                 return Err(OpenRepositoryError::OnlineKey);
@@ -93,33 +88,33 @@ impl TrustRepository {
             clock,
             keys,
             targets,
-            published: RwLock::new(published),
-            turn: Mutex::new(()),
+            record: RwLock::new(record),
+            signing: Mutex::new(()),
         })
     }
 
-    /// Whether a root is on record; else the next renewal makes the first.
+    /// Whether there is a root. If not, the next renewal creates the first.
     ///
     /// # Errors
     /// The store could not be read.
     pub fn has_begun(ledger: &dyn Ledger) -> Result<bool, LedgerError> {
-        let first = kept_key(Role::Root, Version::FIRST);
+        let first = record_key(Role::Root, Version::FIRST);
         Ok(ledger
             .load(Table::TrustRepository, first.as_bytes())?
             .is_some())
     }
 
-    /// Signs what nears its end or no longer says what is so, and publishes it. Begins the
-    /// repository where there is none.
+    /// Signs and publishes metadata that expires soon or is no longer true. Creates the repository if
+    /// there is none.
     ///
     /// # Errors
-    /// See [`RepositoryError`]; what was signed until then is kept.
+    /// See [`RepositoryError`]. Documents that were signed before the error are kept.
     pub fn renew(&self) -> Result<Renewal, RepositoryError> {
-        let _turn = self.turn.lock().map_err(|_| RepositoryError::Broken)?;
+        let _signing = self.signing.lock().map_err(|_| RepositoryError::Poisoned)?;
         let now = self.clock.now();
         let mut renewal = Renewal::default();
         if self.read().root().is_none() {
-            renewal.begun = Some(self.begin(now)?);
+            renewal.initial_root = Some(self.sign_initial_root(now)?);
             renewal.signed.push((Role::Root, Version::FIRST));
         }
         let targets = self.renew_targets(now, &mut renewal)?;
@@ -128,7 +123,7 @@ impl TrustRepository {
         Ok(renewal)
     }
 
-    fn begin(&self, now: UnixTime) -> Result<Sha256, RepositoryError> {
+    fn sign_initial_root(&self, now: UnixTime) -> Result<Sha256, RepositoryError> {
         let key = self.keys.root.as_ref().ok_or(RepositoryError::NoRootKey)?;
         let rules = RootRules {
             root_keys: vec![key.public_key().clone()],
@@ -138,7 +133,7 @@ impl TrustRepository {
         let root = Root::new(Version::FIRST, expiry(Role::Root, now), &rules)?;
         let root = Signed::sign(root, &[key])?;
         let hash = Sha256::of(root.bytes());
-        self.keep(root, |published| &mut published.roots)?;
+        self.keep(root, |record| &mut record.roots)?;
         Ok(hash)
     }
 
@@ -155,19 +150,19 @@ impl TrustRepository {
                 (target.name.to_owned(), file)
             })
             .collect();
-        let present = self.read().present_targets().cloned();
-        if let Some(present) = present.filter(|one| *one.body().files() == files && lasts(one, now))
-        {
-            return Ok(present);
+        let current = self.read().current_targets().cloned();
+        let is_true = |targets: &Signed<Targets>| *targets.body().files() == files;
+        if let Some(current) = current.filter(|one| is_true(one) && is_current(one, now)) {
+            return Ok(current);
         }
-        // CRASH: the files first, then their list: a list never names what cannot be fetched.
+        // CRASH: the files are stored before the metadata that names them.
         for target in &self.targets {
             self.keep_file(target)?;
         }
-        let version = self.read().next_version(Role::Targets)?;
-        let list = Targets::new(version, expiry(Role::Targets, now), files);
-        let signed = Signed::sign(list, &[&self.keys.online])?;
-        self.keep(signed.clone(), |published| &mut published.targets)?;
+        let version = self.next_version(Role::Targets)?;
+        let targets = Targets::new(version, expiry(Role::Targets, now), files);
+        let signed = Signed::sign(targets, &[&self.keys.online])?;
+        self.keep(signed.clone(), |record| &mut record.targets)?;
         renewal.signed.push((Role::Targets, version));
         Ok(signed)
     }
@@ -179,15 +174,15 @@ impl TrustRepository {
         renewal: &mut Renewal,
     ) -> Result<Signed<Snapshot>, RepositoryError> {
         let named = FileRef::new(targets.body().version(), targets.bytes());
-        let present = self.read().present_snapshot().cloned();
-        let present = present.filter(|one| one.body().targets() == Some(&named) && lasts(one, now));
-        if let Some(present) = present {
-            return Ok(present);
+        let current = self.read().current_snapshot().cloned();
+        let is_true = |snapshot: &Signed<Snapshot>| snapshot.body().targets() == Some(&named);
+        if let Some(current) = current.filter(|one| is_true(one) && is_current(one, now)) {
+            return Ok(current);
         }
-        let version = self.read().next_version(Role::Snapshot)?;
+        let version = self.next_version(Role::Snapshot)?;
         let snapshot = Snapshot::new(version, expiry(Role::Snapshot, now), named);
         let signed = Signed::sign(snapshot, &[&self.keys.online])?;
-        self.keep(signed.clone(), |published| &mut published.snapshots)?;
+        self.keep(signed.clone(), |record| &mut record.snapshots)?;
         renewal.signed.push((Role::Snapshot, version));
         Ok(signed)
     }
@@ -199,28 +194,33 @@ impl TrustRepository {
         renewal: &mut Renewal,
     ) -> Result<(), RepositoryError> {
         let named = FileRef::new(snapshot.body().version(), snapshot.bytes());
-        let present = self.read().timestamp.clone();
-        if present.is_some_and(|one| *one.body().snapshot() == named && lasts(&one, now)) {
+        let current = self.read().timestamp.clone();
+        if current.is_some_and(|one| *one.body().snapshot() == named && is_current(&one, now)) {
             return Ok(());
         }
-        let version = self.read().next_version(Role::Timestamp)?;
+        let version = self.next_version(Role::Timestamp)?;
         let timestamp = Timestamp::new(version, expiry(Role::Timestamp, now), named);
         let signed = Signed::sign(timestamp, &[&self.keys.online])?;
-        // CRASH: the timestamp comes last: only now does any of the rest count.
+        // CRASH: the timestamp is stored last, because it puts the others into effect.
         self.put("timestamp", signed.bytes())?;
         self.write().timestamp = Some(signed);
         renewal.signed.push((Role::Timestamp, version));
-        self.forget_old()
+        self.remove_outdated()
     }
 
-    /// Makes a root count that follows the present one, from now on and for ever.
+    fn next_version(&self, role: Role) -> Result<Version, RepositoryError> {
+        let next = self.read().next_version(role);
+        next.ok_or(RepositoryError::LastVersion(role))
+    }
+
+    /// Publishes a root that follows the current one.
     ///
     /// # Errors
-    /// It does not follow, or the server could not go on under it.
+    /// The root does not follow, or this server could not sign the other roles under it.
     pub fn install_root(&self, root: &Signed<Root>) -> Result<(), RepositoryError> {
-        let _turn = self.turn.lock().map_err(|_| RepositoryError::Broken)?;
-        let present = self.root().ok_or(RepositoryError::NotBegun)?;
-        present.check_successor(root)?;
+        let _signing = self.signing.lock().map_err(|_| RepositoryError::Poisoned)?;
+        let current = self.root().ok_or(RepositoryError::NotBegun)?;
+        current.check_successor(root)?;
         let rules = root.body().rules();
         let online = self.keys.online.public_key();
         if rules.is_none_or(|rules| rules.online_key != *online) {
@@ -229,52 +229,47 @@ impl TrustRepository {
         if root.body().is_expired(self.clock.now()) {
             return Err(RepositoryError::Expired(root.body().expires()));
         }
-        self.keep(root.clone(), |published| &mut published.roots)?;
+        self.keep(root.clone(), |record| &mut record.roots)?;
         let (version, hash) = (root.body().version().get(), Sha256::of(root.bytes()));
-        info!(
-            version,
-            root.sha256 = hash.to_hex(),
-            "root of trust installed"
-        );
+        info!(version, root.sha256 = hash.to_hex(), "tuf_root.published");
         Ok(())
     }
 
-    /// The bytes of a file of the repository, by its path below the repository's own.
+    /// The file at this path below the repository's URL.
     pub fn file(&self, path: &str) -> Option<Vec<u8>> {
         self.read().file(path)
     }
 
-    /// The paths of all that can be fetched.
+    /// The path of every file.
     #[cfg(any(test, feature = "testing"))]
     pub fn paths(&self) -> Vec<String> {
         self.read().paths()
     }
 
-    /// SHA-256 of `1.root.json`, by which people know the instance; none before the first start has
-    /// ended.
+    /// SHA-256 of `1.root.json`, which clients are configured with; none before the first renewal.
     pub fn initial_root_hash(&self) -> Option<Sha256> {
-        let published = self.read();
-        let first = published.roots.get(&Version::FIRST)?;
+        let record = self.read();
+        let first = record.roots.get(&Version::FIRST)?;
         Some(Sha256::of(first.bytes()))
     }
 
-    /// How much is left of the root's time; none before there is one.
+    /// How much of the root's validity is left; none before there is a root.
     pub fn root_term(&self) -> Option<RootTerm> {
         let root = self.root()?;
         Some(RootTerm::at(self.clock.now(), root.body().expires()))
     }
 
-    /// Until when each role's document is believed, root first; empty before there are any.
+    /// Each role's version and expiry, root first; empty before there is a root.
     pub fn expiries(&self) -> Vec<(Role, Version, UnixTime)> {
         self.read().expiries()
     }
 
-    /// Whether clients are served as they should be.
+    /// Whether clients get metadata that they accept.
     pub fn health(&self) -> RepositoryHealth {
-        RepositoryHealth::of(&self.expiries(), self.clock.now())
+        RepositoryHealth::at(&self.expiries(), self.clock.now())
     }
 
-    /// All that people may want to know.
+    /// The state of the repository, for operators.
     ///
     /// # Errors
     /// There is no root yet.
@@ -289,7 +284,7 @@ impl TrustRepository {
         })
     }
 
-    /// The newest root.
+    /// The current root.
     pub(super) fn root(&self) -> Option<Signed<Root>> {
         self.read().root().cloned()
     }
@@ -298,7 +293,7 @@ impl TrustRepository {
         self.clock.now()
     }
 
-    /// The key that alone can sign what follows this root.
+    /// The root key in the data directory, if it can sign the next root alone.
     pub(super) fn own_root_key(&self, root: &Root) -> Result<&SigningKey, RepositoryError> {
         let roles = root.role(Role::Root);
         let alone =
@@ -310,15 +305,15 @@ impl TrustRepository {
         })
     }
 
-    /// Keeps a document and publishes it.
+    /// Stores a document and publishes it.
     fn keep<T: Metadata>(
         &self,
         document: Signed<T>,
-        place: impl FnOnce(&mut Published) -> &mut BTreeMap<Version, Signed<T>>,
+        versions: impl FnOnce(&mut RepositoryRecord) -> &mut BTreeMap<Version, Signed<T>>,
     ) -> Result<(), RepositoryError> {
         let version = document.body().version();
-        self.put(&kept_key(T::ROLE, version), document.bytes())?;
-        place(&mut self.write()).insert(version, document);
+        self.put(&record_key(T::ROLE, version), document.bytes())?;
+        versions(&mut self.write()).insert(version, document);
         Ok(())
     }
 
@@ -336,7 +331,7 @@ impl TrustRepository {
     fn put(&self, key: &str, value: &[u8]) -> Result<(), RepositoryError> {
         if value.len() > MAX_DOCUMENT {
             return Err(RepositoryError::TooLarge {
-                what: key.to_owned(),
+                name: key.to_owned(),
                 size: value.len(),
             });
         }
@@ -345,27 +340,23 @@ impl TrustRepository {
         Ok(())
     }
 
-    /// Lets go of what no client can be on its way to any more.
-    fn forget_old(&self) -> Result<(), RepositoryError> {
-        let old = self.read().old();
-        for key in old {
+    /// Removes versions that no client can still be fetching.
+    fn remove_outdated(&self) -> Result<(), RepositoryError> {
+        let outdated = self.read().outdated();
+        for key in outdated {
             self.ledger.remove(Table::TrustRepository, key.as_bytes())?;
-            self.write().forget(&key);
+            self.write().remove(&key);
         }
         Ok(())
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Published> {
-        // Writers only insert and remove whole documents.
-        self.published
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, RepositoryRecord> {
+        // Writers only insert and remove whole documents, so a panic leaves none half-written.
+        self.record.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Published> {
-        self.published
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> RwLockWriteGuard<'_, RepositoryRecord> {
+        self.record.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -375,18 +366,6 @@ impl std::fmt::Debug for TrustRepository {
             .field("keys", &self.keys)
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn expiry(role: Role, now: UnixTime) -> UnixTime {
-    now.floor_to_second().after(term(role).life)
-}
-
-/// Whether a document need not be signed anew yet. One that was signed under a clock which was ahead
-/// would last for longer than clients should believe it.
-fn lasts<T: Metadata>(document: &Signed<T>, now: UnixTime) -> bool {
-    let Term { life, margin } = term(T::ROLE);
-    let expires = document.body().expires();
-    now < expires.before(margin.unwrap_or_default()) && expires <= now.after(life).after(DAY)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The signing configuration v0.2 and the client trust configuration.
 //!
-//! Where several services would do, clients choose by different rules, so order and start are chosen
-//! for all of them: Go, Python, Java and Rust take the highest version that they know; JavaScript the
-//! newest start, whatever the version; among services of one version Go, Java and JavaScript take the
-//! newest start and Python the last in the list; rekor-monitor takes the version of the last in the
-//! list.
+//! Clients select one of several services by different rules, so order and start are chosen to suit
+//! all of them. The Go, Python, Java and Rust clients take the highest version that they support;
+//! sigstore-js takes the newest start, whatever the version. Among services of one version, Go, Java
+//! and JavaScript take the newest start and Python takes the last in the list. rekor-monitor takes the
+//! version of the last service in the list.
 
 use std::iter;
 use std::time::Duration;
@@ -42,7 +42,7 @@ struct Selection {
 
 #[derive(Clone, Copy, Debug, Serialize)]
 enum Selector {
-    /// One of them; the only choice that all clients know.
+    /// One of the services. All clients support this selector.
     #[serde(rename = "ANY")]
     Any,
 }
@@ -56,11 +56,11 @@ pub(super) struct ClientTrustConfig<'a> {
 }
 
 impl SigningConfig {
-    /// The services of an instance, with these of its signature logs.
+    /// The services of an instance, with these signature logs.
     pub(super) fn new<'a>(roster: &Roster, logs: impl Iterator<Item = &'a LogDescription>) -> Self {
         let url = || roster.public_url.to_string();
-        // What JavaScript writes about attestations into a Rekor v2 log cannot be verified by Go, so
-        // the v1 log is the one with the newest start.
+        // sigstore-go cannot verify the entries that sigstore-js makes of attestations in a Rekor v2
+        // log, so the v1 log has the newest start.
         let logs = logs.filter_map(|log| Some((log.url.clone(), log.role.rekor_version()?)));
         let issuers = roster.issuers.iter().map(|url| (url.clone(), 1));
         let timestamps = roster.authorities_of(AuthorityRole::Timestamps);
@@ -69,7 +69,7 @@ impl SigningConfig {
         };
         Self {
             media_type: "application/vnd.dev.sigstore.signingconfig.v0.2+json",
-            // Fulcio is version 1 here, although its paths say v2.
+            // Fulcio's API is version 1 in signing configurations, although its paths contain v2.
             ca_urls: services(roster, [(url(), 1)]),
             oidc_urls: best_last(services(roster, issuers)),
             rekor_tlog_urls: services(roster, logs),

@@ -1,9 +1,10 @@
-//! The files that the TUF repository offers.
+//! The target files of the TUF repository.
 //!
-//! Today's clients take `trusted_root.json` and the signing configuration. The others are for older
-//! ones, which choose files by `custom.sigstore.usage`. Clients differ over `custom`: Java's demands
-//! `status` and `usage` wherever it stands, Go's refuses a usage that it does not know. So it stands
-//! at every file, and says `Unknown`, a word that all of them know, where no older client looks.
+//! Current clients read `trusted_root.json` and the signing configuration. The other files are for
+//! older clients, which select files by `custom.sigstore.usage`. sigstore-java requires `status` and
+//! `usage` in every `custom`, and sigstore-go refuses usages that it does not know. Therefore every
+//! file has a `custom`, with the usage `Unknown`, which all clients know, where no older client reads
+//! the file.
 
 use std::sync::Arc;
 
@@ -12,14 +13,13 @@ use crate::protocol::tuf::{Custom, SigstoreCustom};
 use crate::protocol::x509::Certificate;
 use crate::services::roster::{AuthorityRole, LogRole, Roster};
 
-/// A file that clients may fetch.
+/// A target file.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Its name, without a folder
+    /// File name without a path
     pub name: &'static str,
-    /// Its content
     pub content: Arc<[u8]>,
-    /// What clients are told about it
+    /// Metadata of the file for clients
     pub custom: Custom,
 }
 
@@ -39,8 +39,8 @@ impl Target {
     }
 }
 
-/// Every file of an instance. Older clients know one log and one authority of each kind, so they get
-/// the first.
+/// Every target file of an instance. Older clients support one log and one authority of each kind, so
+/// they get the first.
 pub(crate) fn targets(roster: &Roster, documents: &TrustDocuments) -> Vec<Target> {
     let mut targets = Vec::new();
     for name in [TRUSTED_ROOT, SIGNING_CONFIG] {
@@ -73,7 +73,7 @@ pub(crate) fn targets(roster: &Roster, documents: &TrustDocuments) -> Vec<Target
     targets
 }
 
-/// An authority's root, and the certificates below it, where there are some.
+/// The file of an authority's root, and the file of its intermediates if there are any.
 fn chain_files(
     usage: &'static str,
     uri: &str,

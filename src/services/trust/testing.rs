@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::repository::{OpenRepositoryError, RepositoryKeys, TrustRepository};
+use super::error::OpenRepositoryError;
+use super::repository::{RepositoryKeys, TrustRepository};
 use super::target::Target;
 use crate::protocol::keys::SigningKey;
 use crate::protocol::time::{Clock, UnixTime};

@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 use der::Decode as _;
 use serde::{Deserialize, Serialize};
 use x509_cert::name::Name;
-use x509_tsp::{TimeStampResp, TstInfo};
 
-use crate::protocol::attestation::artifact::digest_text;
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::attestation::statement::Statement;
 use crate::protocol::bundle::{Bundle, Content, InclusionProof, LogEntry, SigningMaterial};
 use crate::protocol::bytes::to_base64;
+use crate::protocol::json;
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::note::UnverifiedNote;
 use crate::protocol::time::UnixTime;
+use crate::protocol::tsp::UnverifiedStatement;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::extensions::SCT_LIST;
 use crate::protocol::x509::sct::parse_sct_list;
@@ -180,7 +180,7 @@ impl Contents {
             },
             content: match bundle.content() {
                 Content::Message { digest, .. } => SignedContents::Message {
-                    digest: digest.as_ref().map(digest_text),
+                    digest: digest.as_ref().map(ToString::to_string),
                 },
                 Content::Envelope(content) => envelope(content),
             },
@@ -240,7 +240,7 @@ fn envelope(envelope: &Envelope) -> SignedContents {
     // again, but only if the verifier reads it: otherwise two readers could see two statements.
     let statement = Statement::parse(payload)
         .ok()
-        .and_then(|_| serde_json::from_slice(payload).ok());
+        .and_then(|_| json::from_slice(payload).ok());
     SignedContents::Envelope {
         payload_type: envelope.payload_type.clone(),
         signatures: envelope.signatures.len(),
@@ -267,32 +267,25 @@ fn entry(entry: &LogEntry) -> EntryContents {
     }
 }
 
+/// Read by the verifier's own reader: what it refuses is not shown as readable here.
 fn timestamp(der: &[u8]) -> TimestampContents {
-    let unreadable = "not a timestamp that can be read";
-    let Some(statement) = tst_info(der) else {
-        return TimestampContents::Unreadable { unreadable };
-    };
-    let seconds = statement.gen_time.to_unix_duration().as_secs();
-    TimestampContents::Readable {
-        time: UnixTime::from_seconds(seconds).to_rfc3339(),
-        serial: hex::encode(statement.serial_number.as_bytes()),
-        policy: statement.policy.to_string(),
+    match UnverifiedStatement::parse_response(der) {
+        Ok(statement) => TimestampContents::Readable {
+            time: statement.time.to_rfc3339(),
+            serial: hex::encode(&statement.serial),
+            policy: statement.policy.to_string(),
+        },
+        Err(_) => TimestampContents::Unreadable {
+            unreadable: "not a timestamp that can be read",
+        },
     }
-}
-
-/// The statement inside a TimeStampResp (RFC 3161 §2.4.2).
-fn tst_info(der: &[u8]) -> Option<TstInfo> {
-    let token = TimeStampResp::from_der(der).ok()?.time_stamp_token?;
-    let signed: cms::signed_data::SignedData = token.content.decode_as().ok()?;
-    let content = signed.encap_content_info.econtent?;
-    TstInfo::from_der(content.value()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
-    use crate::protocol::bytes::HashAlgorithm;
+    use crate::protocol::hash::HashAlgorithm;
 
     fn json(bundle: &Bundle) -> serde_json::Value {
         serde_json::to_value(Contents::of(bundle)).unwrap()
@@ -313,7 +306,7 @@ mod tests {
         assert_eq!(contents["log_entries"][0]["tree_size"], 2);
         assert_eq!(contents["log_entries"][0]["origin"], "tiles.example");
         assert_eq!(contents["timestamps"][0]["time"], taken().to_rfc3339());
-        let digest = digest_text(&HashAlgorithm::Sha256.digest(ARTIFACT));
+        let digest = HashAlgorithm::Sha256.digest(ARTIFACT).to_string();
         assert_eq!(contents["content"]["digest"], digest);
     }
 

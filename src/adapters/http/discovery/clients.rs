@@ -1,43 +1,49 @@
-//! What people copy: each client's commands, filled in for one instance.
+//! The commands of each client, filled in for one instance.
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::recipes::RECIPES;
 use super::{Feature, TufRepository};
 use crate::services::roster::Roster;
 
-/// A client and what to do with it.
+/// The steps of one client, in order.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Client {
-    /// Its name
-    pub name: &'static str,
-    /// What can be done, in order
+    pub name: String,
     pub steps: Vec<Step>,
 }
 
-/// Commands for a shell, and what they are for.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Step {
-    /// What they do
-    pub purpose: &'static str,
-    /// Lines for a POSIX shell; `FILE`, `WHO` and other capitals stand for one's own
+    pub purpose: String,
+    /// Lines for a POSIX shell; `FILE`, `WHO` and other capitals are placeholders for the user
     pub commands: String,
 }
 
-/// A client's commands before they are filled in.
-pub(super) struct Recipe {
-    pub(super) client: &'static str,
-    pub(super) steps: &'static [StepRecipe],
+/// The clients that are tested against this server.
+const CLIENTS: &str = include_str!("clients.toml");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientsFile {
+    client: Vec<ClientTemplate>,
 }
 
-/// Commands in which `{url}`, `{issuer}` and `{root}` stand for the instance's own.
-pub(super) struct StepRecipe {
-    pub(super) purpose: &'static str,
-    /// What the instance must have for it
-    pub(super) needs: &'static [Feature],
-    pub(super) commands: &'static str,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientTemplate {
+    name: String,
+    step: Vec<StepTemplate>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepTemplate {
+    purpose: String,
+    #[serde(default)]
+    needs: Vec<Feature>,
+    commands: String,
 }
 
 /// The commands for an instance with these features.
@@ -47,34 +53,36 @@ pub(super) fn of(
     features: &[Feature],
 ) -> Vec<Client> {
     let url = shell_word(roster.public_url.as_str());
-    // Where there are several, only the reader knows whose token it was.
+    // With several issuers, only the user knows which one issued the token.
     let issuer = match roster.issuers.as_slice() {
         [only] => shell_word(only),
         _ => Cow::Borrowed("ISSUER"),
     };
     let root = tuf.map_or("", |tuf| &tuf.initial_root_sha256);
-    let fill = |commands: &str| {
-        commands
-            .trim()
-            .replace("{url}", &url)
-            .replace("{root}", root)
-            .replace("{issuer}", &issuer)
+    let fill = |template: StepTemplate| {
+        let commands = template.commands.trim().replace("{url}", &url);
+        Step {
+            purpose: template.purpose,
+            commands: commands
+                .replace("{root}", root)
+                .replace("{issuer}", &issuer),
+        }
     };
-    let step = |recipe: &StepRecipe| Step {
-        purpose: recipe.purpose,
-        commands: fill(recipe.commands),
-    };
-    let is_possible =
-        |recipe: &&StepRecipe| recipe.needs.iter().all(|need| features.contains(need));
-    let client = |recipe: &Recipe| Client {
-        name: recipe.client,
-        steps: recipe.steps.iter().filter(is_possible).map(step).collect(),
-    };
-    let clients = RECIPES.iter().map(client);
+    let is_possible = |step: &StepTemplate| step.needs.iter().all(|need| features.contains(need));
+    let file: ClientsFile = toml::from_str(CLIENTS).expect("a test reads this file");
+    let clients = file.client.into_iter().map(|client| Client {
+        name: client.name,
+        steps: client
+            .step
+            .into_iter()
+            .filter(is_possible)
+            .map(fill)
+            .collect(),
+    });
     clients.filter(|client| !client.steps.is_empty()).collect()
 }
 
-/// A text as one word of a POSIX shell, whatever it holds: issuers are named by people.
+/// Quotes a text as one word of a POSIX shell, because operators may configure any issuer.
 fn shell_word(text: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/._@%+=-".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {

@@ -217,11 +217,7 @@ fn once<T>(slot: &mut Option<T>, value: T, name: &'static str) -> Result<(), For
 
 /// Hashes a part under every function: which ones the bundles need may be known only later.
 async fn hash(mut part: Field, work: &WorkLimit, limit: u64) -> Result<Artifact, Refusal> {
-    let mut hasher = ArtifactHasher::new([
-        HashAlgorithm::Sha256,
-        HashAlgorithm::Sha384,
-        HashAlgorithm::Sha512,
-    ]);
+    let mut hasher = ArtifactHasher::new(HashAlgorithm::ALL);
     let (mut batch, mut waiting) = (Vec::new(), 0);
     let mut left = limit;
     while let Some(piece) = part.next().await {

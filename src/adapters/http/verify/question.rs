@@ -1,12 +1,16 @@
 //! What a client asks, in the one form that JSON bodies and forms are brought into.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::form::FormError;
 use crate::adapters::http::refusal::Refusal;
 use crate::protocol::bundle::{Artifact, Bundle, BundleError};
-use crate::protocol::bytes::{Digest, HashAlgorithm, ProtoBytes};
+use crate::protocol::bytes::from_base64_lenient;
+use crate::protocol::hash::{Digest, HashAlgorithm};
+use crate::protocol::json;
 use crate::services::verify::{
     BundleCountError, ExpectedIdentity, NamedPolicies, SignerRequirementError,
     SignerRequirementInput, VerificationRequest,
@@ -38,14 +42,33 @@ pub(super) struct VerifyRequest {
     policy_name: Option<String>,
 }
 
-/// The artifact itself or one of its digests in hexadecimal.
+/// The artifact itself in `base64`, or a digest of it in hexadecimal under its function's name.
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "BTreeMap<String, String>")]
 enum ArtifactClaim {
-    Sha256(String),
-    Sha384(String),
-    Sha512(String),
-    Base64(ProtoBytes),
+    Digest(HashAlgorithm, String),
+    Content(Vec<u8>),
+}
+
+impl TryFrom<BTreeMap<String, String>> for ArtifactClaim {
+    type Error = String;
+
+    fn try_from(mut members: BTreeMap<String, String>) -> Result<Self, String> {
+        let (Some((name, value)), true) = (members.pop_first(), members.is_empty()) else {
+            return Err("artifact must have exactly one member".to_owned());
+        };
+        if name == "base64" {
+            let content = from_base64_lenient(&value);
+            return content
+                .map(Self::Content)
+                .map_err(|error| error.to_string());
+        }
+        let algorithm = HashAlgorithm::from_name(&name).ok_or_else(|| {
+            let names = HashAlgorithm::ALL.map(HashAlgorithm::name).join(", ");
+            format!("unknown member {name:?} of artifact, expected one of base64, {names}")
+        })?;
+        Ok(Self::Digest(algorithm, value))
+    }
 }
 
 #[derive(Deserialize)]
@@ -140,7 +163,7 @@ impl From<RequestError> for Refusal {
 impl RawQuestion {
     /// A question in JSON.
     pub(super) fn from_json(body: &[u8]) -> Result<Self, RequestError> {
-        let request: VerifyRequest = serde_json::from_slice(body).map_err(RequestError::Json)?;
+        let request: VerifyRequest = json::from_slice(body).map_err(RequestError::Json)?;
         let bundles = request.bundle.into_iter().chain(request.bundles);
         Ok(Self {
             bundles: bundles
@@ -188,12 +211,11 @@ impl TryFrom<ArtifactClaim> for Artifact {
     type Error = RequestError;
 
     fn try_from(claim: ArtifactClaim) -> Result<Self, RequestError> {
-        let (name, algorithm, text) = match claim {
-            ArtifactClaim::Base64(content) => return Ok(Self::from_bytes(&content.0)),
-            ArtifactClaim::Sha256(text) => ("sha256", HashAlgorithm::Sha256, text),
-            ArtifactClaim::Sha384(text) => ("sha384", HashAlgorithm::Sha384, text),
-            ArtifactClaim::Sha512(text) => ("sha512", HashAlgorithm::Sha512, text),
+        let (algorithm, text) = match claim {
+            ArtifactClaim::Content(content) => return Ok(Self::from_bytes(&content)),
+            ArtifactClaim::Digest(algorithm, text) => (algorithm, text),
         };
+        let name = algorithm.name();
         hex::decode(text)
             .ok()
             .and_then(|bytes| Digest::new(algorithm, bytes).ok())

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::protocol::attestation::artifact::digest_text;
 use crate::protocol::bundle::BundleVersion;
 use crate::protocol::bytes::Digest;
 use crate::protocol::evidence::{
@@ -99,7 +98,7 @@ pub enum CheckEvidence {
 }
 
 fn digest_as_text<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&digest_text(digest))
+    serializer.collect_str(digest)
 }
 
 impl CheckName {

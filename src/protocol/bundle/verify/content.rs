@@ -4,7 +4,6 @@ use super::signer::ProvenSigner;
 use super::trail::Trail;
 use super::well_formed::WellFormedBundle;
 use super::{CheckEvidence, CheckName, EntryEvidence, Refusal};
-use crate::protocol::attestation::artifact::digest_text;
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::attestation::statement::{PAYLOAD_TYPE, Statement};
 use crate::protocol::bundle::{Artifact, Content};
@@ -54,7 +53,7 @@ impl<'a> SignedContent<'a> {
                     .digest(algorithm)
                     .ok_or(Refusal::DigestNeeded(algorithm))?
                     .clone();
-                let detail = format!("the artifact is {}", digest_text(&digest));
+                let detail = format!("the artifact is {digest}");
                 let evidence = CheckEvidence::Artifact {
                     digest: digest.clone(),
                     predicate_type: None,
@@ -82,15 +81,6 @@ impl<'a> SignedContent<'a> {
                     statement,
                 })
             }
-        }
-    }
-
-    /// The digest under which a Rekor v2 log contains the content: of the artifact, or of the
-    /// envelope's pre-authentication encoding.
-    pub(super) fn logged_digest(&self, key: &PublicKey) -> Digest {
-        match self {
-            Self::Message { digest } => digest.clone(),
-            Self::Envelope { encoding, .. } => key.algorithm().hash().digest(encoding),
         }
     }
 
@@ -160,7 +150,7 @@ fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::DigestMismatch {
-        actual: digest_text(actual),
-        stated: digest_text(hint),
+        actual: actual.to_string(),
+        stated: hint.to_string(),
     })
 }

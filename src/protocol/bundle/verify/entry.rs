@@ -6,6 +6,7 @@ use super::trail::Trail;
 use super::well_formed::WellFormedBundle;
 use super::{CheckEvidence, CheckName, EntryEvidence, Refusal, body};
 use crate::protocol::bundle::{InclusionProof, LogEntry, TrustedLog, TrustedRoot};
+use crate::protocol::entry::EntryKind;
 use crate::protocol::merkle::{LeafIndex, ProofError, TreeSize, leaf_hash, root_from_inclusion};
 use crate::protocol::note::{Checkpoint, UnverifiedNote};
 
@@ -103,8 +104,7 @@ fn verify_inclusion(
     let index = entry.index;
     // A Rekor v1 log counts an entry's index over all its shards and the proof's within one of them.
     // A Rekor v2 log has no shards.
-    let kind = (entry.kind.as_str(), entry.version.as_str());
-    let has_no_shards = matches!(kind, ("hashedrekord" | "dsse", "0.0.2"));
+    let has_no_shards = EntryKind::find(&entry.kind, &entry.version).is_some_and(EntryKind::is_v2);
     if has_no_shards && proof.index != index {
         return Err(Refusal::IndexMismatch {
             index,

@@ -1,7 +1,6 @@
 //! Why a bundle is refused. Each reason has one sentence and a stable machine code.
 
 use super::CheckName;
-use crate::protocol::attestation::artifact::short_name;
 use crate::protocol::attestation::statement::{PAYLOAD_TYPE, StatementError};
 use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::merkle::{OutOfRange, ProofError};
@@ -38,7 +37,7 @@ pub enum Refusal {
         "the artifact is not the one that was signed: its digest is {actual}, the bundle says {stated}"
     )]
     DigestMismatch { actual: String, stated: String },
-    #[error("this bundle can be verified only with the artifact's {} digest, or the artifact itself", short_name(*.0))]
+    #[error("this bundle can be verified only with the artifact's {} digest, or the artifact itself", .0.name())]
     DigestNeeded(HashAlgorithm),
     #[error("the envelope's payloadType is not {PAYLOAD_TYPE}")]
     PayloadType,

@@ -301,11 +301,7 @@ pub(crate) fn hashedrekord_v1(
     signature: &[u8],
     pem: &str,
 ) -> String {
-    let algorithm = match digest.algorithm() {
-        HashAlgorithm::Sha256 => "sha256",
-        HashAlgorithm::Sha384 => "sha384",
-        HashAlgorithm::Sha512 => "sha512",
-    };
+    let algorithm = digest.algorithm().name();
     format!(
         r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":{{"algorithm":"{algorithm}","value":"{}"}}}},"signature":{{"content":"{}","publicKey":{{"content":"{}"}}}}}}}}"#,
         hex::encode(digest.as_bytes()),

@@ -7,7 +7,6 @@ use cel::objects::Key;
 use chrono::DateTime;
 use serde_json::Value as Json;
 
-use crate::protocol::attestation::artifact::short_name;
 use crate::protocol::evidence::{CertificateEvidence, Evidence, TimeSource};
 use crate::protocol::time::UnixTime;
 
@@ -104,7 +103,7 @@ pub(super) fn values(evidence: &Evidence, predicate: &Json) -> [(&'static str, V
     });
     let digests = evidence.artifact.digests().iter().map(|digest| {
         let hex = hex::encode(digest.as_bytes());
-        (short_name(digest.algorithm()), text(&hex))
+        (digest.algorithm().name(), text(&hex))
     });
     let statement = evidence
         .statement

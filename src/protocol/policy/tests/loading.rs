@@ -94,7 +94,7 @@ fn text_that_is_not_a_policy_is_refused() {
     is_refused(
         r#"{"groups": {"g": ["a"], "g": ["b"]}, "identities": []}"#,
         "groups",
-        "`g` appears twice",
+        "duplicate field `g`",
     );
     is_refused(r#"{"identities": []} x"#, "", "trailing");
     is_refused(&"#".repeat(256 * 1024 + 1), "", "at most 262144 bytes");

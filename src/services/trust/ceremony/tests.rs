@@ -2,7 +2,8 @@ use super::*;
 use crate::protocol::time::Clock as _;
 use crate::protocol::tuf::RuleError;
 use crate::protocol::tuf::trusted_set::TrustedSet;
-use crate::services::trust::renewal::{RepositoryHealth, RootTerm};
+use crate::services::trust::RepositoryHealth;
+use crate::services::trust::terms::RootTerm;
 use crate::services::trust::testing::{TestInstance, outside_key, refresh};
 
 fn begun() -> (TestInstance, TrustRepository) {
@@ -12,8 +13,8 @@ fn begun() -> (TestInstance, TrustRepository) {
     (instance, repository)
 }
 
-fn proposal(keys: &[&SigningKey], threshold: u32) -> Proposal {
-    Proposal {
+fn proposal(keys: &[&SigningKey], threshold: u32) -> RootProposal {
+    RootProposal {
         keys: Some(keys.iter().map(|key| key.public_key().clone()).collect()),
         threshold: Some(threshold),
         days: None,
@@ -21,8 +22,8 @@ fn proposal(keys: &[&SigningKey], threshold: u32) -> Proposal {
 }
 
 /// Goes to a file and back, as a request does on its way.
-fn travelled(request: &SigningRequest) -> SigningRequest {
-    SigningRequest::parse(request.to_json().unwrap().as_bytes()).unwrap()
+fn travelled(request: &RootSigningRequest) -> RootSigningRequest {
+    RootSigningRequest::parse(request.to_json().unwrap().as_bytes()).unwrap()
 }
 
 #[test]
@@ -91,13 +92,13 @@ fn a_ceremony_moves_the_root_to_keys_that_the_server_never_sees() {
         })
     ));
 
-    let mut next = repository.propose(&Proposal::default()).unwrap();
+    let mut next = repository.propose(&RootProposal::default()).unwrap();
     next.sign(&bob).unwrap();
     let too_few = repository.install_root(next.next());
     assert!(matches!(too_few, Err(RepositoryError::Succession(_))));
     assert!(matches!(
         next.sign(&instance.root_key.0),
-        Err(CeremonyError::NoSay(_))
+        Err(CeremonyError::Unauthorized(_))
     ));
     next.sign(&alice).unwrap();
     repository.install_root(next.next()).unwrap();
@@ -137,9 +138,9 @@ fn the_server_takes_no_root_under_which_it_could_not_go_on() {
     ));
 
     let mut short = repository
-        .propose(&Proposal {
+        .propose(&RootProposal {
             days: Some(1),
-            ..Proposal::default()
+            ..RootProposal::default()
         })
         .unwrap();
     short.sign(root_key).unwrap();
@@ -154,7 +155,7 @@ fn the_server_takes_no_root_under_which_it_could_not_go_on() {
 fn proposals_that_make_no_root_are_refused() {
     let (instance, repository) = begun();
     let (alice, online) = (outside_key(), &instance.online_key.0);
-    let refused = |proposal: Proposal| repository.propose(&proposal).unwrap_err();
+    let refused = |proposal: RootProposal| repository.propose(&proposal).unwrap_err();
 
     for threshold in [0, 2] {
         assert!(matches!(
@@ -171,9 +172,9 @@ fn proposals_that_make_no_root_are_refused() {
         RepositoryError::Rules(RuleError::Online)
     ));
     for days in [0, MAX_ROOT_DAYS + 1] {
-        let wanted = Proposal {
+        let wanted = RootProposal {
             days: Some(days),
-            ..Proposal::default()
+            ..RootProposal::default()
         };
         assert!(matches!(refused(wanted), RepositoryError::Days(_)));
     }
@@ -182,9 +183,9 @@ fn proposals_that_make_no_root_are_refused() {
 #[test]
 fn a_request_whose_roots_do_not_belong_together_is_refused() {
     let (instance, repository) = begun();
-    let request = repository.propose(&Proposal::default()).unwrap();
+    let request = repository.propose(&RootProposal::default()).unwrap();
     let text = request.to_json().unwrap();
-    let parse = |text: &str| SigningRequest::parse(text.as_bytes());
+    let parse = |text: &str| RootSigningRequest::parse(text.as_bytes());
 
     let kind = text.replace("signet-root", "other-root");
     assert!(matches!(parse(&kind), Err(CeremonyError::Kind)));
@@ -192,15 +193,15 @@ fn a_request_whose_roots_do_not_belong_together_is_refused() {
     assert_ne!(order, text);
     assert!(matches!(parse(&order), Err(CeremonyError::Order { .. })));
     let present = text.replace("\"version\": 1", "\"version\": 2");
-    assert!(matches!(parse(&present), Err(CeremonyError::Present)));
-    assert!(matches!(parse("{}"), Err(CeremonyError::Form(_))));
+    assert!(matches!(parse(&present), Err(CeremonyError::Current)));
+    assert!(matches!(parse("{}"), Err(CeremonyError::Json(_))));
     let long = " ".repeat(MAX_REQUEST + 1);
     assert!(matches!(parse(&long), Err(CeremonyError::TooLarge)));
 
     let mut other = repository
-        .propose(&Proposal {
+        .propose(&RootProposal {
             days: Some(9),
-            ..Proposal::default()
+            ..RootProposal::default()
         })
         .unwrap();
     other.sign(&instance.root_key.0).unwrap();

@@ -3,7 +3,7 @@ use crate::protocol::tuf::trusted_set::UpdateError;
 use std::time::Duration;
 
 use super::*;
-use crate::services::trust::renewal::RepositoryHealth;
+use crate::services::trust::RepositoryHealth;
 use crate::services::trust::testing::{TestInstance, outside_key, refresh};
 
 fn version(number: u32) -> Version {
@@ -23,7 +23,7 @@ fn the_first_renewal_begins_the_repository_and_the_next_has_nothing_to_do() {
 
     let renewal = repository.renew().unwrap();
 
-    assert_eq!(renewal.begun, repository.initial_root_hash());
+    assert_eq!(renewal.initial_root, repository.initial_root_hash());
     let first = version(1);
     assert_eq!(
         renewal.signed,
