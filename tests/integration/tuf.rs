@@ -396,7 +396,7 @@ fn whoever_is_asked_to_sign_a_root_sees_what_changes_and_may_decline() {
     assert_eq!(agreed.status, Some(0), "{}", agreed.stderr);
     assert_ne!(fs::read(ceremony.program.path("request")).unwrap(), request);
     ceremony.done(&["key", "--out", "dave"]);
-    ceremony.refused(&["sign", "--yes", "--key", "dave", "request"], "no say");
+    ceremony.refused(&["sign", "--yes", "--key", "dave", "request"], "not authorized");
     assert_eq!(ceremony.root(2), 404);
 }
 
