@@ -12,12 +12,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use criterion::{BatchSize, Criterion, Throughput};
 use signet::testing::{
-    Artifact, Authority, AuthorityRole, Bundle, Certificate, Clock as _, Content, Digest,
-    EmailAddress, EphemeralKey, Expectation, Frontier, HashAlgorithm, IdentityMatcher, Issuer,
-    IssuerUrl, KeyAlgorithm, KeyDetails, LeafIndex, Lifetime, NodeId, Policy, PrecertEntry,
+    Artifact, Authority, AuthorityRole, Bundle, Certificate, CertificateIssuer, Clock as _,
+    Content, Digest, EmailAddress, EphemeralKey, Expectation, Frontier, HashAlgorithm,
+    IdentityMatcher, IssuerUrl, KeyAlgorithm, KeyDetails, LeafIndex, NodeId, Policy, PrecertEntry,
     Principal, RawVerifier, Serial, SerialNumber, Sha256, SignedCertificateTimestamp, SigningKey,
     SubjectName, SystemClock, TimestampRequest, TokenSigner, TreeSize, TrustedRoot,
-    UnverifiedHashedRekord, inclusion_proof, leaf_hash, node_hash, root_from_inclusion,
+    UnverifiedHashedRekord, Validity, inclusion_proof, leaf_hash, node_hash, root_from_inclusion,
     signing_certificate,
 };
 use signet::verify::verify;
@@ -211,22 +211,20 @@ fn certificates(criterion: &mut Criterion, signed: &Signed) -> Result<()> {
     let role = AuthorityRole::Certificates;
     let ca = Authority::generate(role, "Bench", "bench", now, [serial(1), serial(2)])?;
     let key = SigningKey::from_pkcs8(&ca.key)?;
-    let issuer = Issuer::of(ca.chain.first().context("no certificate")?)?;
+    let issuer = CertificateIssuer::of(ca.chain.first().context("no certificate")?)?;
     let (log_key, _) = SigningKey::generate(KeyAlgorithm::P256)?;
     let signer = EphemeralKey::generate()?;
-    let principal = Principal::new(
-        IssuerUrl::new("https://login.example.com")?,
-        SubjectName::Email(EmailAddress::new(IDENTITY)?),
-        IDENTITY.to_owned(),
-    )?;
-    let lifetime = Lifetime {
-        not_before: now.floor_to_second(),
-        not_after: now.floor_to_second().after(Duration::from_secs(600)),
+    let subject = SubjectName::Email(EmailAddress::new(IDENTITY)?);
+    let idp = IssuerUrl::new("https://login.example.com")?;
+    let principal = Principal::new(&idp, &subject, IDENTITY)?;
+    let validity = Validity {
+        start: now,
+        end: Some(now.after(Duration::from_secs(600))),
     };
     // The three signatures of a certificate: on its precertificate, its SCT and itself.
     let issue = || -> Result<Certificate> {
         let key_id = signer.public_key();
-        let unsigned = signing_certificate(&principal, key_id, &issuer, serial(3), lifetime)?;
+        let unsigned = signing_certificate(principal, key_id, &issuer, serial(3), validity)?;
         black_box(unsigned.with_poison()?.sign(&key)?);
         let entry = PrecertEntry {
             issuer_key_hash: key.public_key().fingerprint(),

@@ -21,7 +21,13 @@ pub use crate::protocol::entry::v2::CreateEntryRequest;
 pub use crate::protocol::entry::{
     MAX_BODY, MAX_TERMS, RawVerifier, SearchTerm, UnverifiedEntry, UnverifiedHashedRekord,
 };
-pub use crate::protocol::identity::{EmailAddress, IssuerKind, IssuerUrl, SubjectName};
+pub use crate::protocol::evidence::{
+    CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, PathEvidence, TimeEvidence,
+    TimeSource,
+};
+pub use crate::protocol::identity::{
+    CertificateIdentity, EmailAddress, IssuerKind, IssuerUrl, SubjectName,
+};
 pub use crate::protocol::keys::{EphemeralKey, KeyAlgorithm, KeyDetails, PublicKey, SigningKey};
 pub use crate::protocol::merkle::proof::verify_consistency;
 pub use crate::protocol::merkle::{
@@ -30,11 +36,7 @@ pub use crate::protocol::merkle::{
 };
 pub use crate::protocol::note::signed::{MAX_NOTE_BYTES, MAX_SIGNATURES};
 pub use crate::protocol::note::{Checkpoint, TreeHeadKey, UnverifiedNote};
-pub use crate::protocol::policy::{
-    ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, Identity, IdentityMatcher,
-    KeyEvidence, MAX_BUNDLES, Policy, PolicyDocument, SctEvidence, StatementEvidence, TimeEvidence,
-    TimeKind,
-};
+pub use crate::protocol::policy::{IdentityMatcher, MAX_BUNDLES, Policy, PolicyDocument};
 pub use crate::protocol::time::{Clock, UnixTime, Validity};
 pub use crate::protocol::tsp::request::{MAX_DER_REQUEST, MAX_JSON_REQUEST};
 pub use crate::protocol::tsp::{
@@ -43,13 +45,13 @@ pub use crate::protocol::tsp::{
 pub use crate::protocol::tuf::trusted_set::{TrustedSet, UpdateError};
 pub use crate::protocol::tuf::{Metadata, Role, Root, Signed};
 pub use crate::protocol::x509::profile::{
-    Issuer, Lifetime, Principal, SerialNumber, signing_certificate,
+    CertificateIssuer, Principal, SerialNumber, signing_certificate,
 };
 pub use crate::protocol::x509::request::{verify_challenge, verify_request};
 pub use crate::protocol::x509::sct::{
     PrecertEntry, SignedCertificateTimestamp, encode_sct_list, parse_sct_list,
 };
-pub use crate::protocol::x509::{Certificate, verify_path, verify_scts};
+pub use crate::protocol::x509::{Certificate, VerifiedSct, verify_path, verify_scts};
 pub use crate::services::authority::Authority;
 pub use crate::services::issuer::generate_key;
 pub use crate::services::ledger::Table;

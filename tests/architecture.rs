@@ -85,7 +85,9 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
         &[
             "protocol::attestation",
             "protocol::entry",
+            "protocol::evidence",
             "protocol::hash",
+            "protocol::identity",
             "protocol::json",
             "protocol::keys",
             "protocol::merkle",
@@ -114,6 +116,17 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
             "protocol::x509",
         ],
     ),
+    (
+        "protocol::evidence",
+        &[
+            "protocol::attestation",
+            "protocol::hash",
+            "protocol::identity",
+            "protocol::keys",
+            "protocol::time",
+            "protocol::x509",
+        ],
+    ),
     ("protocol::keys", &["protocol::bytes", "protocol::hash"]),
     ("protocol::merkle", &["protocol::hash"]),
     (
@@ -130,11 +143,13 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
         "protocol::policy",
         &[
             "protocol::attestation",
+            "protocol::evidence",
             "protocol::hash",
             "protocol::identity",
             "protocol::json",
             "protocol::keys",
             "protocol::time",
+            "protocol::x509",
         ],
     ),
     ("protocol::proto_json", &["protocol::bytes"]),
@@ -205,28 +220,11 @@ const CYCLES: &[(&str, &[&str])] = &[
     ("adapters::http::verify", &["form", "question"]),
     ("adapters::storage", &["migrate", "sled"]),
     ("app", &["error", "keys", "roster"]),
-    (
-        "protocol::bundle::verify",
-        &[
-            "authentic",
-            "body",
-            "content",
-            "entry",
-            "form",
-            "refusal",
-            "signer",
-            "time",
-            "trail",
-        ],
-    ),
     ("protocol::entry", &["binding", "v1"]),
-    ("protocol::policy", &["document", "error"]),
     ("protocol::tsp", &["signed_data", "tst_info", "verify"]),
     ("protocol::tuf", &["file", "metadata"]),
     ("protocol::tuf", &["root", "signed"]),
-    ("protocol::x509", &["certificate", "extensions"]),
     ("services::rekor", &["signer", "v1"]),
-    ("services::verify", &["decision", "report"]),
 ];
 
 /// Crates and modules of the standard library that only some modules may name.

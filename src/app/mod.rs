@@ -38,7 +38,7 @@ use crate::services::timestamp::TimestampAuthority;
 use crate::services::trust::TrustDocuments;
 use crate::services::trust::renewal::Keeper;
 use crate::services::trust::repository::TrustRepository;
-use crate::services::verify::{NamedPolicies, Verifier};
+use crate::services::verify::{NamedPolicies, VerificationService};
 
 pub use error::StartError;
 pub(crate) use keys::{InstanceError, load_log_signers};
@@ -61,7 +61,7 @@ pub struct App {
     issuer: Option<Arc<EmbeddedIssuer>>,
     documents: Arc<TrustDocuments>,
     repository: Arc<TrustRepository>,
-    verifier: Arc<Verifier>,
+    verifier: Arc<VerificationService>,
 }
 
 /// A running instance.
@@ -105,7 +105,7 @@ impl App {
         let identities = trusted_issuers(&settings, issuer.as_ref(), &clock)?;
         let documents = Arc::new(TrustDocuments::new(&roster)?);
         let repository = trust::open_repository(&storage, &settings, &clock, &roster, &documents)?;
-        let verifier = Verifier::new(Arc::clone(documents.root()), Arc::clone(&clock));
+        let verifier = VerificationService::new(Arc::clone(documents.root()), Arc::clone(&clock));
         Ok(Self {
             verifier: Arc::new(verifier.with_policies(policies)),
             authority: Arc::new(authority),

@@ -23,7 +23,7 @@ use crate::protocol::identity::EmailAddress;
 use crate::protocol::policy::{IdentityMatcher, Policy};
 use crate::services::oidc::RawToken;
 use crate::services::sign::Step;
-use crate::services::verify::{Report, Verifier};
+use crate::services::verify::{Report, VerificationService};
 
 /// `signet demo …`
 #[derive(Debug, Args)]
@@ -155,8 +155,8 @@ impl Demo<'_> {
     ) -> anyhow::Result<Report> {
         let matcher = IdentityMatcher::exact(self.url.as_str(), DEMO_IDENTITY)?;
         let expectation = Expectation::Identity(Policy::any_of([matcher])?);
-        let verifier = Verifier::new(Arc::clone(trust), Arc::new(SystemClock));
-        Ok(verifier.verify(bundle, artifact, &expectation))
+        let service = VerificationService::new(Arc::clone(trust), Arc::new(SystemClock));
+        Ok(service.verify_bundle(bundle, artifact, &expectation))
     }
 
     /// Writes a copy of the file with its last bit flipped, and hashes it.

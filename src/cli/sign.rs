@@ -133,7 +133,8 @@ async fn sign_file(
         .with_context(|| format!("{} cannot be written", bundle.display()))?;
     let mut output = Output::stderr();
     output.success(format_args!("signed {}", file.display()));
-    for entry in &signed.report.findings.log_entries {
+    let evidence = signed.report.findings.evidence.iter();
+    for entry in evidence.flat_map(|evidence| &evidence.entries) {
         output.field("log", format_args!("{} entry {}", entry.log, entry.index));
     }
     Ok(print_result(bundle.display()).context("cannot write to standard output")?)

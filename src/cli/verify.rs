@@ -10,12 +10,11 @@ use super::files::{bundle_of, hash_file, parse_digest, read, read_text};
 use super::output::{Failure, Output, print_json};
 use super::{async_runtime, connect};
 use crate::adapters::system::SystemClock;
-use crate::protocol::bundle::{Bundle, Expectation, TrustedRoot};
-use crate::protocol::keys::PublicKey;
-use crate::protocol::policy::{IdentityMatcher, Policy};
+use crate::protocol::bundle::{Bundle, Outcome, TrustedRoot};
+use crate::protocol::evidence::{Evidence, SignerIdentity};
 use crate::services::verify::{
-    BundleReport, Demand, Findings, PolicyDemand, PolicyReport, Question, Report, SignerReport,
-    Verifier,
+    BundleReport, Findings, NamedPolicies, PolicyReport, Report, SignerRequirement,
+    SignerRequirementError, SignerRequirementInput, VerificationRequest, VerificationService,
 };
 
 /// The server whose trusted root is fetched by default.
@@ -88,10 +87,10 @@ impl VerifyArgs {
     /// Reads the input and verifies it. An error means that the input cannot be used, not that it does
     /// not verify.
     fn verify(&self) -> anyhow::Result<Report> {
-        let demand = self.demand()?;
+        let requirement = self.requirement()?;
         let digest = parse_digest(&self.artifact)?;
         let files = self.bundle_files(digest.is_some())?;
-        demand.check_count(files.len())?;
+        requirement.check_count(files.len())?;
         let bundles: Vec<_> = files
             .iter()
             .map(|file| read_bundle(file))
@@ -100,37 +99,34 @@ impl VerifyArgs {
             .context("the trusted root cannot be used")?;
         let artifact = match digest {
             Some(digest) => digest,
-            None => hash_file(Path::new(&self.artifact), &demand.hash_algorithms(&bundles))?,
+            None => {
+                let algorithms = requirement.hash_algorithms(&bundles);
+                hash_file(Path::new(&self.artifact), &algorithms)?
+            }
         };
-        let verifier = Verifier::new(Arc::new(trust), Arc::new(SystemClock));
-        Ok(verifier.answer(&Question::new(bundles, artifact, demand)?))
+        let service = VerificationService::new(Arc::new(trust), Arc::new(SystemClock));
+        Ok(service.verify(&VerificationRequest::new(bundles, artifact, requirement)?))
     }
 
-    fn demand(&self) -> anyhow::Result<Demand> {
-        let key = self.key.as_deref().map(read_key).transpose()?;
-        if let Some(file) = &self.policy {
-            let policy = Policy::parse(&read_text(file)?)
-                .with_context(|| format!("{} is not a valid policy", file.display()))?;
-            return Ok(Demand::Policy(PolicyDemand {
-                policy: Arc::new(policy),
-                name: None,
-                key,
-            }));
-        }
-        if let Some(key) = key {
-            return Ok(Demand::Signer(Expectation::Key(key)));
-        }
-        let (Some(subject), Some(issuer)) =
-            (&self.certificate_identity, &self.certificate_oidc_issuer)
-        else {
-            return Err(anyhow!(
-                "--certificate-identity requires --certificate-oidc-issuer"
-            ));
+    fn requirement(&self) -> anyhow::Result<SignerRequirement> {
+        let read = |file: &Option<PathBuf>| file.as_deref().map(read_text).transpose();
+        let mut input = SignerRequirementInput {
+            key: read(&self.key)?,
+            policy: read(&self.policy)?,
+            ..SignerRequirementInput::default()
         };
-        let matcher = IdentityMatcher::exact(issuer.as_str(), subject.as_str())?;
-        Ok(Demand::Signer(Expectation::Identity(Policy::any_of([
-            matcher,
-        ])?)))
+        let (identity, issuer) = (&self.certificate_identity, &self.certificate_oidc_issuer);
+        input
+            .pair_identities(identity.clone(), issuer.clone())
+            .and_then(|()| input.read(&NamedPolicies::new()))
+            .map_err(|error| match (error, &self.policy) {
+                (SignerRequirementError::Unpaired { .. }, _) => {
+                    anyhow!("--certificate-identity requires --certificate-oidc-issuer")
+                }
+                (SignerRequirementError::Policy(reason), Some(file)) => anyhow::Error::new(reason)
+                    .context(format!("{} is not a valid policy", file.display())),
+                (other, _) => other.into(),
+            })
     }
 
     fn bundle_files(&self, is_digest: bool) -> anyhow::Result<Vec<PathBuf>> {
@@ -157,11 +153,6 @@ pub(super) fn read_bundle(file: &Path) -> anyhow::Result<Bundle> {
     Bundle::from_json(&read(file)?).with_context(|| format!("{} is not a bundle", file.display()))
 }
 
-fn read_key(file: &Path) -> anyhow::Result<PublicKey> {
-    PublicKey::from_pem(&read_text(file)?)
-        .with_context(|| format!("{} is not a public key", file.display()))
-}
-
 /// Prints the checks, the signers and the times.
 pub(super) fn print<W: std::io::Write>(output: &mut Output<W>, artifact: &str, report: &Report) {
     print_checks(output, &report.findings);
@@ -175,24 +166,26 @@ pub(super) fn print<W: std::io::Write>(output: &mut Output<W>, artifact: &str, r
         return;
     }
     output.heading(format_args!("{artifact} is verified"));
-    print_signer(output, &report.findings);
+    if let Some(evidence) = &report.findings.evidence {
+        print_signer(output, evidence);
+    }
 }
 
 fn print_checks<W: std::io::Write>(output: &mut Output<W>, findings: &Findings) {
     for check in &findings.checks {
         let line = format!("{:<24} {}", check.name, check.detail);
         match check.outcome {
-            "passed" => output.success(line),
-            "failed" => output.refusal(line),
-            _ => output.line(format_args!("- {line}")),
+            Outcome::Passed => output.success(line),
+            Outcome::Failed => output.refusal(line),
+            Outcome::Skipped => output.line(format_args!("- {line}")),
         }
     }
 }
 
 /// Prints one line for a bundle that counts, and the reasons for one that does not.
 fn print_bundle<W: std::io::Write>(output: &mut Output<W>, number: usize, bundle: &BundleReport) {
-    let signer = match &bundle.findings.identity {
-        Some(signer) => signer.to_string(),
+    let signer = match &bundle.findings.evidence {
+        Some(evidence) => evidence.signer().to_string(),
         None => "an unverified signer".to_owned(),
     };
     if bundle.counted {
@@ -212,10 +205,10 @@ fn print_bundle<W: std::io::Write>(output: &mut Output<W>, number: usize, bundle
 
 fn print_policy<W: std::io::Write>(output: &mut Output<W>, policy: &PolicyReport) {
     for threshold in &policy.thresholds {
-        if threshold.met {
-            output.success(&threshold.summary);
+        if threshold.is_met() {
+            output.success(threshold);
         } else {
-            output.refusal(&threshold.summary);
+            output.refusal(threshold);
         }
         for signer in &threshold.counted {
             output.field("counted", signer);
@@ -226,17 +219,16 @@ fn print_policy<W: std::io::Write>(output: &mut Output<W>, policy: &PolicyReport
     }
 }
 
-fn print_signer<W: std::io::Write>(output: &mut Output<W>, findings: &Findings) {
-    match &findings.identity {
-        Some(SignerReport::Identity { issuer, subject }) => {
-            output.field("signed by", subject);
-            output.field("issuer", issuer);
+fn print_signer<W: std::io::Write>(output: &mut Output<W>, evidence: &Evidence) {
+    match evidence.signer() {
+        SignerIdentity::Certificate(identity) => {
+            output.field("signed by", &identity.subject);
+            output.field("issuer", &identity.issuer);
         }
-        Some(SignerReport::Key { key }) => output.field("signed by", key),
-        None => {}
+        SignerIdentity::Key { fingerprint } => output.field("signed by", fingerprint),
     }
-    for time in &findings.times {
-        output.field("at", &time.time);
+    for established in &evidence.times {
+        output.field("at", established.time);
     }
 }
 

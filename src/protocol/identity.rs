@@ -1,46 +1,42 @@
-//! Who signs: issuers and subjects as checked names.
+//! Identities: the checked names that go into certificates, and the names that certificates contain.
 //!
-//! rcgen and the log write what they are given, so hygiene happens here, before a name reaches
-//! either: no control characters, no spaces, no list separators, plain ASCII, bounded length.
+//! rcgen and the log write names without checking them, so names are checked here first: printable
+//! ASCII, no spaces, no list separators, bounded length.
 
 use std::fmt;
 
+use serde::Serialize;
 use url::Url;
 
-/// The longest subject or issuer that is accepted, in bytes.
+/// Maximum length of a subject or issuer, in bytes.
 pub(crate) const MAX_NAME_LENGTH: usize = 2048;
 
-/// The longest e-mail address, in bytes (RFC 5321 §4.5.3.1.3, less the brackets).
+/// Maximum length of an e-mail address, in bytes (RFC 5321 §4.5.3.1.3, less the brackets).
 pub(crate) const MAX_EMAIL_LENGTH: usize = 254;
 
-/// Why a name was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Empty, or over its limit
     #[error("must have 1 to {0} characters")]
     Length(usize),
-    /// A character that no accepted name has
     #[error(
         "must be printable ASCII without spaces, quotes, commas, angle brackets or backslashes"
     )]
     Character,
-    /// Not of the form `local@domain`
     #[error("is not an e-mail address of the form local@domain")]
     NotAnEmail,
-    /// Not an absolute URI with a scheme and something after it
     #[error("is not an absolute URI")]
     NotAUri,
 }
 
-/// An OpenID Connect issuer, compared byte by byte (OpenID Connect Core §2, `iss`).
+/// An OpenID Connect issuer, compared byte for byte (OpenID Connect Core §2, `iss`).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IssuerUrl(String);
 
 impl IssuerUrl {
-    /// Takes an issuer as it is written; nothing is normalised.
+    /// Accepts an `http` or `https` URI and does not normalise it.
     ///
     /// # Errors
-    /// Characters or lengths outside the rules of this module, or no `http` or `https` URI.
+    /// Another scheme, or characters or a length that this module refuses.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_NAME_LENGTH)?;
@@ -53,7 +49,7 @@ impl IssuerUrl {
         Ok(Self(text))
     }
 
-    /// The issuer as it was written.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -71,15 +67,15 @@ impl fmt::Debug for IssuerUrl {
     }
 }
 
-/// An e-mail address in its plain form, `local@domain`, kept byte for byte as it was given.
+/// An e-mail address of the form `local@domain`, kept byte for byte.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// Takes an address in ASCII without quoting or comments.
+    /// Accepts an ASCII address without quoting or comments.
     ///
     /// # Errors
-    /// Anything else.
+    /// Any other text.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_EMAIL_LENGTH)?;
@@ -96,7 +92,7 @@ impl EmailAddress {
         Ok(Self(text))
     }
 
-    /// The address as it was written.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -108,7 +104,7 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-/// The one name a certificate carries (contract: exactly one, critical, subjectAltName).
+/// The subjectAltName of a signing certificate: Fulcio's profile allows exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SubjectName {
     /// rfc822Name
@@ -118,7 +114,7 @@ pub enum SubjectName {
 }
 
 impl SubjectName {
-    /// The name as it stands in the certificate.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Email(email) => email.as_str(),
@@ -133,15 +129,15 @@ impl fmt::Display for SubjectName {
     }
 }
 
-/// An absolute URI that names a workload (RFC 3986 §4.3), kept byte for byte as it was given.
+/// An absolute URI that names a workload (RFC 3986 §4.3), kept byte for byte.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubjectUri(String);
 
 impl SubjectUri {
-    /// Takes an absolute URI in printable ASCII.
+    /// Accepts an absolute URI in printable ASCII.
     ///
     /// # Errors
-    /// Anything else.
+    /// Any other text.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_NAME_LENGTH)?;
@@ -156,7 +152,7 @@ impl SubjectUri {
         Ok(Self(text))
     }
 
-    /// The URI as it was written.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -244,6 +240,33 @@ impl SubjectDomain {
     }
 }
 
+/// The identity that a certificate contains, as text: nothing about its characters was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct CertificateIdentity {
+    /// The OpenID Connect issuer that authenticated the subject.
+    pub issuer: String,
+    /// The certificate's subject alternative name.
+    pub subject: String,
+}
+
+impl CertificateIdentity {
+    /// The form in which identities are counted and denied: two identities with one canonical form
+    /// are one signer.
+    ///
+    /// The issuer is kept (OpenID Connect Core §2). An e-mail address is lowercased: RFC 5321 §2.4
+    /// allows a host to distinguish `A@x` from `a@x`, but hardly any does, and treating two addresses
+    /// as one can only deny. In a URI, scheme and host are lowercased (RFC 3986 §6.2.2.1).
+    ///
+    /// Policies do not use this form to accept a signer; they compare byte for byte.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        Self {
+            issuer: self.issuer.clone(),
+            subject: canonical_subject(&self.subject),
+        }
+    }
+}
+
 fn host_of(url: &str) -> Option<String> {
     Some(Url::parse(url).ok()?.host_str()?.to_ascii_lowercase())
 }
@@ -259,6 +282,30 @@ fn last_two_labels(host: &str) -> Option<(&str, &str)> {
     Some((second, top))
 }
 
+impl fmt::Display for CertificateIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (issuer {})", self.subject, self.issuer)
+    }
+}
+
+fn canonical_subject(subject: &str) -> String {
+    if EmailAddress::new(subject).is_ok() {
+        return subject.to_ascii_lowercase();
+    }
+    let Some((scheme, rest)) = subject.split_once("://") else {
+        return subject.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    // The part before the host's `@` is a user name, which is case-sensitive.
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (format!("{user}@"), host),
+        None => (String::new(), authority),
+    };
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    format!("{scheme}://{user}{host}{path}")
+}
+
 fn check_characters(text: &str, limit: usize) -> Result<(), NameError> {
     if text.is_empty() || text.len() > limit {
         return Err(NameError::Length(limit));
@@ -271,7 +318,7 @@ fn check_characters(text: &str, limit: usize) -> Result<(), NameError> {
     }
 }
 
-/// `atext` of RFC 5322 §3.2.3, less what [`check_characters`] already refuses.
+/// `atext` of RFC 5322 §3.2.3, without the characters that [`check_characters`] refuses.
 const fn is_atom_character(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'@' | b'.' | b':' | b'[' | b']')
 }
@@ -302,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_readers_could_understand_differently_are_refused() {
+    fn ambiguous_addresses_are_refused() {
         let long = format!("{}@example.com", "a".repeat(300));
         for text in [
             "",
@@ -406,5 +453,32 @@ mod tests {
         ] {
             assert!(!domain.contains(uri), "{uri} was accepted");
         }
+    }
+
+    #[test]
+    fn case_distinguishes_paths_and_users_but_not_addresses_and_hosts() {
+        let canonical = canonical_subject;
+
+        assert_eq!(canonical("Ada@Example.COM"), "ada@example.com");
+        assert_eq!(
+            canonical("HTTPS://Git.Example/Org/Repo@refs/tags/V1"),
+            "https://git.example/Org/Repo@refs/tags/V1"
+        );
+        assert_eq!(canonical("spiffe://Corp/ns/CI"), "spiffe://corp/ns/CI");
+        assert_eq!(canonical("ssh://Git@Host?Q=A"), "ssh://Git@host?Q=A");
+        assert_eq!(canonical("urn:Team:A"), "urn:Team:A");
+    }
+
+    #[test]
+    fn issuers_that_differ_by_a_slash_are_two() {
+        let identity = |issuer: &str| CertificateIdentity {
+            issuer: issuer.to_owned(),
+            subject: "a@x".to_owned(),
+        };
+
+        assert_ne!(
+            identity("https://idp.example").canonical(),
+            identity("https://idp.example/").canonical()
+        );
     }
 }

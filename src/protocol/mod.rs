@@ -9,6 +9,7 @@ pub(crate) mod bytes;
 pub(crate) mod cursor;
 pub(crate) mod der;
 pub(crate) mod entry;
+pub(crate) mod evidence;
 pub(crate) mod hash;
 pub(crate) mod identity;
 pub(crate) mod json;

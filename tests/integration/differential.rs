@@ -97,7 +97,7 @@ fn meaning(verified: &Verified) -> String {
     format!(
         "{:?} {:?} {statement:?}",
         verified.signer(),
-        verified.authentic().artifact()
+        verified.authentic().evidence().artifact
     )
 }
 
@@ -109,21 +109,22 @@ struct EvidenceSet {
 
 impl EvidenceSet {
     fn of(authentic: &Authentic) -> Self {
-        let statement = authentic.statement().map(|statement| {
+        let evidence = authentic.evidence();
+        let statement = evidence.statement.as_ref().map(|statement| {
             (
                 statement.predicate_type().to_owned(),
                 statement.predicate().map(str::to_owned),
             )
         });
-        let times = authentic.times().iter().map(|time| format!("{time:?}"));
+        let times = evidence.times.iter().map(|time| format!("{time:?}"));
         // With a promise only, the entry is proved in no tree, which is less evidence.
-        let entries = authentic.entries().iter().map(|entry| {
+        let entries = evidence.entries.iter().map(|entry| {
             let mut entry = entry.clone();
             entry.tree_size = None;
             format!("{entry:?}")
         });
-        let trees = authentic
-            .entries()
+        let trees = evidence
+            .entries
             .iter()
             .filter_map(|entry| Some(format!("{} in {}", entry.index, entry.tree_size?)));
         Self {

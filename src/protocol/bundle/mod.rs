@@ -17,6 +17,7 @@ pub use verify::{
     authenticate, verify,
 };
 
+use serde::{Serialize, Serializer};
 use wire::{BundleJson, LogEntryJson};
 
 use crate::protocol::attestation::dsse::Envelope;
@@ -244,6 +245,12 @@ impl Bundle {
     }
 }
 
+impl Serialize for BundleVersion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl SigningMaterial {
     /// The signing certificate's DER, if there is one.
     pub fn certificate(&self) -> Option<&[u8]> {
@@ -256,6 +263,15 @@ impl SigningMaterial {
 }
 
 impl BundleVersion {
+    /// The version's number, `0.3` and so on.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V0_1 => "0.1",
+            Self::V0_2 => "0.2",
+            Self::V0_3 => "0.3",
+        }
+    }
+
     const fn media_type(self) -> &'static str {
         match self {
             Self::V0_1 => "application/vnd.dev.sigstore.bundle+json;version=0.1",

@@ -7,12 +7,13 @@ mod tile_leaf;
 
 use der::asn1::OctetStringRef;
 use der::{Decode, Encode};
+use serde::{Serialize, Serializer};
 
 use super::Certificate;
 use super::chain::VerifiedPath;
 use super::extensions::SCT_LIST;
 use super::tls::{VectorTooLong, push_vector16};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::bytes::{Sha256, to_base64};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid, SigningKey};
 use crate::protocol::merkle::LeafIndex;
@@ -36,14 +37,23 @@ pub struct TrustedCtLog {
 }
 
 /// Evidence that a trusted log promised to include the certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VerifiedSct {
-    /// Where the log is, as the trust root says.
+    /// The log's URL in the trust root.
     pub log: String,
     /// The log's ID.
+    #[serde(serialize_with = "serialize_log_id")]
     pub log_id: Sha256,
     /// When the log saw the precertificate.
     pub time: UnixTime,
+}
+
+/// In JSON, logs write their IDs in base64.
+pub(crate) fn serialize_log_id<S: Serializer>(
+    log_id: &Sha256,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&to_base64(log_id.as_bytes()))
 }
 
 /// Why a certificate's SCTs do not suffice.

@@ -10,10 +10,10 @@ use std::time::Duration;
 use tracing::info;
 
 use crate::classify::{Classify, ErrorClass};
-use crate::protocol::time::{Clock, UnixTime};
+use crate::protocol::time::{Clock, UnixTime, Validity};
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::profile::{
-    Issuer, Lifetime, Principal, ProfileError, SerialNumber, TokenSubjectError,
+    CertificateIssuer, Principal, ProfileError, SerialNumber, TokenSubjectError,
     UnsignedCertificate, signing_certificate,
 };
 use crate::protocol::x509::request::ProvenKey;
@@ -34,7 +34,7 @@ pub(crate) type RandomSerial = fn() -> Option<[u8; 20]>;
 /// Issues signing certificates.
 pub(crate) struct CertificateAuthority {
     authority: Authority,
-    issuer: Issuer,
+    issuer: CertificateIssuer,
     log: Arc<CtLog>,
     clock: Arc<dyn Clock>,
     random_serial: RandomSerial,
@@ -58,8 +58,8 @@ pub(crate) enum IssueError {
     /// A key that is not accepted, or no proof of possession
     #[error(transparent)]
     Request(#[from] RequestError),
-    #[error("the certificate would not be within the authority's validity, {start} to {end}")]
-    OutsideAuthority { start: UnixTime, end: UnixTime },
+    #[error("the certificate would not be within the authority's validity, {0}")]
+    OutsideAuthority(Validity),
     #[error("there is no randomness for a serial number")]
     NoRandomness,
     #[error(transparent)]
@@ -73,7 +73,7 @@ impl Classify for IssueError {
         match self {
             Self::Identity(_) | Self::Request(_) => ErrorClass::Invalid,
             Self::Log(error) => error.class(),
-            Self::OutsideAuthority { .. } | Self::NoRandomness | Self::Profile(_) => {
+            Self::OutsideAuthority(_) | Self::NoRandomness | Self::Profile(_) => {
                 ErrorClass::Internal
             }
         }
@@ -94,7 +94,7 @@ impl CertificateAuthority {
     ) -> Result<Self, ProfileError> {
         let issuing = authority.chain().first();
         Ok(Self {
-            issuer: Issuer::of(issuing.expect("an authority has a certificate"))?,
+            issuer: CertificateIssuer::of(issuing.expect("an authority has a certificate"))?,
             chain_pem: authority.chain().iter().map(Certificate::to_pem).collect(),
             authority,
             log,
@@ -126,7 +126,7 @@ impl CertificateAuthority {
     /// # Errors
     /// [`IssueError::OutsideAuthority`]
     pub(crate) fn check_validity(&self, now: UnixTime) -> Result<(), IssueError> {
-        self.leaf_lifetime(now).map(|_| ())
+        self.leaf_validity(now).map(|_| ())
     }
 
     /// Issues a certificate for a verified identity and its key.
@@ -139,25 +139,29 @@ impl CertificateAuthority {
         request: &KeyRequest,
     ) -> Result<Issued, IssueError> {
         let principal = Principal::new(
-            identity.issuer().clone(),
-            identity.subject().clone(),
-            identity.token_subject().to_owned(),
+            identity.issuer(),
+            identity.subject(),
+            identity.token_subject(),
         )?;
         let challenges: Vec<&str> = identity.challenges().collect();
         let key = request.verify(&challenges)?;
-        self.certify(&principal, &key).await
+        self.certify(principal, &key).await
     }
 
     /// Issues a certificate after the checks of identity and key.
-    async fn certify(&self, principal: &Principal, key: &ProvenKey) -> Result<Issued, IssueError> {
-        let lifetime = self.leaf_lifetime(self.clock.now())?;
+    async fn certify(
+        &self,
+        principal: Principal<'_>,
+        key: &ProvenKey,
+    ) -> Result<Issued, IssueError> {
+        let validity = self.leaf_validity(self.clock.now())?;
         let serial = (self.random_serial)().ok_or(IssueError::NoRandomness)?;
         let unsigned = signing_certificate(
             principal,
             key.public_key(),
             &self.issuer,
             SerialNumber::from_random(serial),
-            lifetime,
+            validity,
         )?;
         let promise = self.enter(&unsigned).await?;
         let certificate = unsigned
@@ -188,19 +192,16 @@ impl CertificateAuthority {
         self.log.add(precertificate).await.map_err(IssueError::Log)
     }
 
-    fn leaf_lifetime(&self, now: UnixTime) -> Result<Lifetime, IssueError> {
+    fn leaf_validity(&self, now: UnixTime) -> Result<Validity, IssueError> {
         let now = now.floor_to_second();
-        let not_after = now.after(self.lifetime);
+        let end = now.after(self.lifetime);
         let authority = self.authority.validity();
-        if now < authority.start || authority.end.is_some_and(|end| end < not_after) {
-            return Err(IssueError::OutsideAuthority {
-                start: authority.start,
-                end: authority.end.unwrap_or(authority.start),
-            });
+        if !authority.contains(now) || !authority.contains(end) {
+            return Err(IssueError::OutsideAuthority(authority));
         }
-        Ok(Lifetime {
-            not_before: now.before(HEAD_START).max(authority.start),
-            not_after,
+        Ok(Validity {
+            start: now.before(HEAD_START).max(authority.start),
+            end: Some(end),
         })
     }
 }

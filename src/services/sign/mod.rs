@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::oidc::RawToken;
 use super::random::{NoRandomness, Rng};
-use super::verify::{Report, Verifier};
+use super::verify::{Report, VerificationService};
 use crate::protocol::bundle::{Artifact, Bundle, BundleError, Expectation, TrustedRoot};
 use crate::protocol::bytes::from_base64url;
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
@@ -136,8 +136,8 @@ impl<S: SigningServer> Signer<S> {
 
         let bundle = Bundle::for_message(&leaf, digest.clone(), signature, &entry, timestamp)
             .map_err(SignError::Entry)?;
-        let verifier = Verifier::new(Arc::clone(&self.trust), Arc::clone(&self.clock));
-        let report = verifier.verify(&bundle, artifact, &expectation);
+        let service = VerificationService::new(Arc::clone(&self.trust), Arc::clone(&self.clock));
+        let report = service.verify_bundle(&bundle, artifact, &expectation);
         if !report.verified {
             return Err(SignError::NotVerified(report.reason.unwrap_or_default()));
         }

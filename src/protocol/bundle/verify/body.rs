@@ -3,7 +3,7 @@
 
 use super::Refusal;
 use super::content::SignedContent;
-use super::form::{ClaimedSigner, Form};
+use super::well_formed::{ClaimedSigner, WellFormedBundle};
 use crate::protocol::bundle::LogEntry;
 use crate::protocol::entry::{BindingError, ClaimedContent, EntryClaim, RawVerifier, parse_logged};
 use crate::protocol::keys::KeyDetails;
@@ -12,7 +12,7 @@ use crate::protocol::keys::KeyDetails;
 /// its entries state it.
 pub(super) fn check(
     entry: &LogEntry,
-    form: &Form<'_>,
+    form: &WellFormedBundle<'_>,
     content: &SignedContent<'_>,
 ) -> Result<Option<KeyDetails>, Refusal> {
     let claim = EntryClaim {

@@ -1,4 +1,4 @@
-//! Step 1: the bundle keeps its version's rules, and names its signer in one way.
+//! Step 1: the bundle follows the rules of its version and identifies its signer in one way.
 
 use std::collections::HashSet;
 
@@ -8,21 +8,21 @@ use crate::protocol::bundle::{Bundle, BundleVersion, Content, LogEntry, SigningM
 use crate::protocol::keys::PublicKey;
 use crate::protocol::x509::Certificate;
 
-/// Evidence that the bundle is in form.
-pub(super) struct Form<'a> {
+/// Evidence that a bundle is well-formed.
+pub(super) struct WellFormedBundle<'a> {
     bundle: &'a Bundle,
     claimed: ClaimedSigner<'a>,
     signature: &'a [u8],
 }
 
-/// Who is said to have signed; nothing about it is proved yet.
+/// The signer that the bundle claims; nothing about it is proved yet.
 pub(super) enum ClaimedSigner<'a> {
     Certified { leaf: Certificate },
     Managed { key: &'a PublicKey },
 }
 
 impl ClaimedSigner<'_> {
-    /// The key with which the signature is said to be made.
+    /// The key that allegedly made the signature.
     pub(super) fn key(&self) -> &PublicKey {
         match self {
             Self::Certified { leaf } => leaf.public_key(),
@@ -31,8 +31,8 @@ impl ClaimedSigner<'_> {
     }
 }
 
-impl<'a> Form<'a> {
-    pub(super) fn examine(
+impl<'a> WellFormedBundle<'a> {
+    pub(super) fn check(
         bundle: &'a Bundle,
         key: Option<&'a PublicKey>,
         trail: &mut Trail,
@@ -42,14 +42,32 @@ impl<'a> Form<'a> {
             check_entry(bundle.version, entry)?;
         }
         check_repetitions(bundle)?;
-        let claimed = claimed_signer(bundle, key)?;
-        let signature = the_signature(&bundle.content)?;
-        let evidence = CheckEvidence::Form {
-            version: bundle.version,
-            entries: bundle.entries.len(),
-            timestamps: bundle.timestamps.len(),
+        let claimed = match (bundle.material.certificate(), key) {
+            (Some(der), None) => ClaimedSigner::Certified {
+                leaf: Certificate::from_der(der).map_err(Refusal::Certificate)?,
+            },
+            (None, Some(key)) => ClaimedSigner::Managed { key },
+            (None, None) => return Err(Refusal::KeyNeeded),
+            (Some(_), Some(_)) => return Err(Refusal::KeyNotWanted),
         };
-        trail.passed(CheckName::Form, evidence, describe(bundle));
+        let (kind, signature) = match &bundle.content {
+            Content::Message { signature, .. } => ("a message signature", signature),
+            Content::Envelope(envelope) => match envelope.signatures.as_slice() {
+                [one] => ("a DSSE envelope", &one.signature),
+                other => return Err(Refusal::SignatureCount(other.len())),
+            },
+        };
+        let version = bundle.version;
+        let (entries, timestamps) = (bundle.entries.len(), bundle.timestamps.len());
+        let evidence = CheckEvidence::BundleForm {
+            bundle_version: version,
+            log_entries: entries,
+            timestamps,
+        };
+        let number = version.as_str();
+        let detail =
+            format!("version {number}, {kind}, log entries: {entries}, timestamps: {timestamps}");
+        trail.passed(CheckName::BundleForm, evidence, detail);
         Ok(Self {
             bundle,
             claimed,
@@ -65,7 +83,7 @@ impl<'a> Form<'a> {
         &self.claimed
     }
 
-    /// The one signature's bytes: what timestamps cover and log entries repeat.
+    /// The only signature, which timestamps cover and log entries repeat.
     pub(super) const fn signature(&self) -> &'a [u8] {
         self.signature
     }
@@ -85,7 +103,7 @@ fn check_material(bundle: &Bundle) -> Result<(), Refusal> {
     }
 }
 
-/// SPEC sigstore bundle: 0.1 needs inclusion promises, later ones proofs with checkpoints.
+/// SPEC sigstore bundle: 0.1 needs inclusion promises, later versions proofs with checkpoints.
 fn check_entry(version: BundleVersion, entry: &LogEntry) -> Result<(), Refusal> {
     let has_checkpoint = entry.proof.as_ref().map(|proof| proof.checkpoint.is_some());
     let missing = match (version, &entry.promise, has_checkpoint) {
@@ -100,7 +118,7 @@ fn check_entry(version: BundleVersion, entry: &LogEntry) -> Result<(), Refusal> 
     })
 }
 
-/// What counts towards a threshold must not be there twice.
+/// Repeated entries and timestamps are refused: policies count them towards thresholds.
 fn check_repetitions(bundle: &Bundle) -> Result<(), Refusal> {
     let mut entries = HashSet::new();
     let mut bodies = HashSet::new();
@@ -116,43 +134,4 @@ fn check_repetitions(bundle: &Bundle) -> Result<(), Refusal> {
         return Err(Refusal::Repeated("timestamp"));
     }
     Ok(())
-}
-
-fn claimed_signer<'a>(
-    bundle: &Bundle,
-    key: Option<&'a PublicKey>,
-) -> Result<ClaimedSigner<'a>, Refusal> {
-    match (bundle.material.certificate(), key) {
-        (Some(der), None) => Ok(ClaimedSigner::Certified {
-            leaf: Certificate::from_der(der).map_err(Refusal::Certificate)?,
-        }),
-        (None, Some(key)) => Ok(ClaimedSigner::Managed { key }),
-        (None, None) => Err(Refusal::KeyNeeded),
-        (Some(_), Some(_)) => Err(Refusal::KeyNotWanted),
-    }
-}
-
-fn the_signature(content: &Content) -> Result<&[u8], Refusal> {
-    match content {
-        Content::Message { signature, .. } => Ok(signature),
-        Content::Envelope(envelope) => match envelope.signatures.as_slice() {
-            [one] => Ok(&one.signature),
-            other => Err(Refusal::SignatureCount(other.len())),
-        },
-    }
-}
-
-fn describe(bundle: &Bundle) -> String {
-    let version = match bundle.version {
-        BundleVersion::V0_1 => "0.1",
-        BundleVersion::V0_2 => "0.2",
-        BundleVersion::V0_3 => "0.3",
-    };
-    let content = match bundle.content {
-        Content::Message { .. } => "a message signature",
-        Content::Envelope(_) => "a DSSE envelope",
-    };
-    let entries = bundle.entries.len();
-    let timestamps = bundle.timestamps.len();
-    format!("version {version}, {content}, log entries: {entries}, timestamps: {timestamps}")
 }

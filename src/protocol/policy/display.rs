@@ -1,9 +1,10 @@
-//! A policy in plain words.
+//! A policy in English, for `signet policy check`.
 
 use std::fmt;
 
 use super::requirements::Requirements;
 use super::{Member, Policy, Threshold, Who};
+use crate::protocol::time::Validity;
 
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +27,7 @@ impl fmt::Display for Policy {
         }
         self.require.fmt(f)?;
         if !self.deny.is_empty() {
-            writeln!(f, "What does not count, whoever signed it:")?;
+            writeln!(f, "Denied, whoever signed it:")?;
         }
         for rule in &self.deny {
             writeln!(f, "  - {rule}")?;
@@ -67,38 +68,26 @@ impl fmt::Display for Threshold {
 
 impl fmt::Display for Requirements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.lines();
-        if !lines.is_empty() {
-            writeln!(f, "Every signature must")?;
-        }
-        lines.iter().try_for_each(|line| writeln!(f, "  - {line}"))
-    }
-}
-
-impl Requirements {
-    fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let parties = [
-            ("be in", "signature logs", self.needed_entries(), &self.logs),
+        for (verb, what, parties) in [
+            ("be in", "signature logs", &self.logs),
             (
                 "have its certificate promised by",
                 "certificate logs",
-                self.needed_scts(),
                 &self.certificate_logs,
             ),
             (
                 "be timestamped by",
                 "timestamp authorities",
-                self.needed_timestamps(),
                 &self.timestamp_authorities,
             ),
-        ];
-        for (verb, what, needed, accepted) in parties {
+        ] {
+            let needed = parties.needed();
             if needed > 0 {
-                let among = accepted
-                    .as_ref()
-                    .map(|list| format!(" among {}", list.join(", ")));
-                let among = among.unwrap_or_default();
+                let among = match &parties.accepted {
+                    Some(accepted) => format!(" among {}", accepted.join(", ")),
+                    None => String::new(),
+                };
                 lines.push(format!("{verb} at least {needed} distinct {what}{among}"));
             }
         }
@@ -111,12 +100,13 @@ impl Requirements {
         if let Some(accepted) = &self.predicate_types {
             lines.push(format!("be an attestation of type {}", either(accepted)));
         }
-        if let Some(start) = self.signed_after {
+        if self.window.start != Validity::ALWAYS.start {
+            let start = self.window.start;
             lines.push(format!(
                 "be made at {start} or later, at every time it is known by"
             ));
         }
-        if let Some(end) = self.signed_before {
+        if let Some(end) = self.window.end {
             lines.push(format!(
                 "be made at {end} or earlier, at every time it is known by"
             ));
@@ -124,7 +114,10 @@ impl Requirements {
         if let Some(condition) = &self.condition {
             lines.push(format!("meet the condition {}", condition.as_str().trim()));
         }
-        lines
+        if !lines.is_empty() {
+            writeln!(f, "Every signature must")?;
+        }
+        lines.iter().try_for_each(|line| writeln!(f, "  - {line}"))
     }
 }
 
