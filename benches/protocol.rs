@@ -5,33 +5,30 @@
 //! cargo bench --bench protocol -- merkle  # those with this in their name
 //! ```
 
-#[path = "../tests/support/instance.rs"]
-mod instance;
-
 use std::convert::Infallible;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use criterion::{BatchSize, Criterion, Throughput};
 use signet::testing::{
-    Artifact, Authority, AuthorityRole, Bundle, Certificate, Clock as _, Content, Digest,
-    EmailAddress, EphemeralKey, Expectation, Frontier, HashAlgorithm, IdentityMatcher, Issuer,
-    IssuerUrl, KeyAlgorithm, KeyDetails, LeafIndex, Lifetime, NodeId, Policy, PrecertEntry,
+    Artifact, Authority, AuthorityRole, Bundle, Certificate, CertificateIssuer, Clock as _,
+    Content, Digest, EmailAddress, EphemeralKey, Expectation, Frontier, HashAlgorithm,
+    IdentityMatcher, IssuerUrl, KeyAlgorithm, KeyDetails, LeafIndex, NodeId, Policy, PrecertEntry,
     Principal, RawVerifier, Serial, SerialNumber, Sha256, SignedCertificateTimestamp, SigningKey,
     SubjectName, SystemClock, TimestampRequest, TokenSigner, TreeSize, TrustedRoot,
-    UnverifiedHashedRekord, inclusion_proof, leaf_hash, node_hash, root_from_inclusion,
+    UnverifiedHashedRekord, Validity, inclusion_proof, leaf_hash, node_hash, root_from_inclusion,
     signing_certificate,
 };
 use signet::verify::verify;
 
-use instance::{IDENTITY, Instance};
-
-const CONTENT: &[u8] = b"what the benches sign";
+const BUNDLE: &[u8] = include_bytes!("../tests/vectors/bundle/hello.bundle.json");
+const TRUST: &[u8] = include_bytes!("../tests/vectors/bundle/trusted_root.json");
+const CONTENT: &[u8] = include_bytes!("../tests/vectors/bundle/hello.txt");
+const IDENTITY: &str = "build@example.com";
 
 fn main() -> Result<()> {
-    let signed = Signed::make()?;
+    let signed = Signed::load()?;
     let mut criterion = Criterion::default()
         .measurement_time(Duration::from_secs(2))
         .warm_up_time(Duration::from_millis(500))
@@ -46,47 +43,35 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A bundle that an instance made, and all that its verification takes.
+/// A bundle that `signet sign` made, and what its verification needs.
 struct Signed {
-    json: Vec<u8>,
     bundle: Bundle,
     leaf: Vec<u8>,
     entry: UnverifiedHashedRekord,
     expectation: Expectation,
-    trust: Arc<TrustedRoot>,
+    trust: TrustedRoot,
 }
 
 impl Signed {
-    fn make() -> Result<Self> {
-        tokio::runtime::Runtime::new()?.block_on(async {
-            let instance = Instance::start().await?;
-            let json = instance.sign(CONTENT).await?;
-            let bundle = Bundle::from_json(&json)?;
-            let leaf = bundle.material().certificate();
-            let leaf = leaf.context("no certificate")?.to_vec();
-            let Content::Message {
-                digest: _,
-                signature,
-            } = bundle.content()
-            else {
-                anyhow::bail!("no signature over a message");
-            };
-            let matcher = IdentityMatcher::exact(instance.url(), IDENTITY)?;
-            let signed = Self {
-                entry: UnverifiedHashedRekord::new(
-                    Sha256::of(CONTENT).as_bytes().to_vec(),
-                    signature.clone(),
-                    RawVerifier::Certificate(leaf.clone()),
-                    KeyDetails::EcdsaP256Sha256,
-                )?,
-                expectation: Expectation::Identity(Policy::any_of([matcher])?),
-                trust: Arc::clone(instance.serving.app.trusted_root()),
-                json,
-                bundle,
-                leaf,
-            };
-            instance.serving.until(std::future::ready(())).await?;
-            Ok(signed)
+    fn load() -> Result<Self> {
+        let bundle = Bundle::from_json(BUNDLE)?;
+        let leaf = bundle.material().certificate();
+        let leaf = leaf.context("no certificate")?.to_vec();
+        let Content::Message { signature, .. } = bundle.content() else {
+            anyhow::bail!("no signature over a message");
+        };
+        let matcher = IdentityMatcher::exact("http://localhost:18477", IDENTITY)?;
+        Ok(Self {
+            entry: UnverifiedHashedRekord::new(
+                Sha256::of(CONTENT).as_bytes().to_vec(),
+                signature.clone(),
+                RawVerifier::Certificate(leaf.clone()),
+                KeyDetails::EcdsaP256Sha256,
+            )?,
+            expectation: Expectation::Identity(Policy::any_of([matcher])?),
+            trust: TrustedRoot::from_json(TRUST)?,
+            bundle,
+            leaf,
         })
     }
 }
@@ -226,22 +211,20 @@ fn certificates(criterion: &mut Criterion, signed: &Signed) -> Result<()> {
     let role = AuthorityRole::Certificates;
     let ca = Authority::generate(role, "Bench", "bench", now, [serial(1), serial(2)])?;
     let key = SigningKey::from_pkcs8(&ca.key)?;
-    let issuer = Issuer::of(ca.chain.first().context("no certificate")?)?;
+    let issuer = CertificateIssuer::of(ca.chain.first().context("no certificate")?)?;
     let (log_key, _) = SigningKey::generate(KeyAlgorithm::P256)?;
     let signer = EphemeralKey::generate()?;
-    let principal = Principal::new(
-        IssuerUrl::new("https://login.example.com")?,
-        SubjectName::Email(EmailAddress::new(IDENTITY)?),
-        IDENTITY.to_owned(),
-    )?;
-    let lifetime = Lifetime {
-        not_before: now.floor_to_second(),
-        not_after: now.floor_to_second().after(Duration::from_secs(600)),
+    let subject = SubjectName::Email(EmailAddress::new(IDENTITY)?);
+    let idp = IssuerUrl::new("https://login.example.com")?;
+    let principal = Principal::new(&idp, &subject, IDENTITY)?;
+    let validity = Validity {
+        start: now,
+        end: Some(now.after(Duration::from_secs(600))),
     };
     // The three signatures of a certificate: on its precertificate, its SCT and itself.
     let issue = || -> Result<Certificate> {
         let key_id = signer.public_key();
-        let unsigned = signing_certificate(&principal, key_id, &issuer, serial(3), lifetime)?;
+        let unsigned = signing_certificate(principal, key_id, &issuer, serial(3), validity)?;
         black_box(unsigned.with_poison()?.sign(&key)?);
         let entry = PrecertEntry {
             issuer_key_hash: key.public_key().fingerprint(),
@@ -292,7 +275,7 @@ fn bundles(criterion: &mut Criterion, signed: &Signed) {
     assert!(verified().is_ok(), "the fixture is refused");
     let mut group = criterion.benchmark_group("bundle");
     group.bench_function("parsed", |b| {
-        b.iter(|| Bundle::from_json(black_box(&signed.json)));
+        b.iter(|| Bundle::from_json(black_box(BUNDLE)));
     });
     group.bench_function("verified", |b| b.iter(|| verified().is_ok()));
     group.finish();

@@ -1,4 +1,4 @@
-//! The classes into which every failure of a service falls. An error is classified once, beside its
+//! The classes of errors that services return. An error is classified once, next to its
 //! definition; each API renders the class in its own format (`adapters::http::refusal`).
 
 use std::error::Error;

@@ -12,6 +12,8 @@ mod app;
 mod classify;
 mod cli;
 mod config;
+#[cfg(test)]
+mod doubles;
 mod log;
 mod protocol;
 mod services;

@@ -2,14 +2,10 @@
 //! The `testing` feature compiles it; nothing in here is stable.
 
 pub use crate::adapters::http::server::Bound;
-pub use crate::adapters::outbound::instance::InstanceClient;
 pub use crate::adapters::outbound::oidc::{EndpointSettings, FetchLimits, HttpKeySource};
 pub use crate::adapters::storage::{Options as StorageOptions, open as open_storage};
 pub use crate::adapters::system::SystemClock;
-pub use crate::adapters::wire::rekor::CreateEntryRequest;
-pub use crate::app::{App, Ending, Serving, StartError};
-pub use crate::cli::args::Cli;
-pub use crate::cli::dispatch as run_command;
+pub use crate::app::{App, Ending, StartError};
 pub use crate::config::{Flags, Settings, Sources, load as load_settings};
 pub use crate::protocol::attestation::dsse::{Envelope, pre_authentication_encoding};
 pub use crate::protocol::attestation::statement::{MAX_SUBJECTS, Statement};
@@ -20,13 +16,18 @@ pub use crate::protocol::bundle::{
 pub use crate::protocol::bytes::{
     Digest, HashAlgorithm, Sha256, from_base64, from_base64url, to_base64, to_base64url,
 };
-pub use crate::protocol::entry::hashedrekord::MAX_BODY;
-pub use crate::protocol::entry::search::MAX_TERMS;
 pub use crate::protocol::entry::v1::{AdmittedEntry, ProposedEntry};
+pub use crate::protocol::entry::v2::CreateEntryRequest;
 pub use crate::protocol::entry::{
-    RawVerifier, SearchTerm, UnverifiedEntry, UnverifiedHashedRekord,
+    MAX_BODY, MAX_TERMS, RawVerifier, SearchTerm, UnverifiedEntry, UnverifiedHashedRekord,
 };
-pub use crate::protocol::identity::{EmailAddress, IssuerUrl, SubjectName};
+pub use crate::protocol::evidence::{
+    CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, PathEvidence, TimeEvidence,
+    TimeSource,
+};
+pub use crate::protocol::identity::{
+    CertificateIdentity, EmailAddress, IssuerKind, IssuerUrl, SubjectName,
+};
 pub use crate::protocol::keys::{EphemeralKey, KeyAlgorithm, KeyDetails, PublicKey, SigningKey};
 pub use crate::protocol::merkle::proof::verify_consistency;
 pub use crate::protocol::merkle::{
@@ -35,11 +36,7 @@ pub use crate::protocol::merkle::{
 };
 pub use crate::protocol::note::signed::{MAX_NOTE_BYTES, MAX_SIGNATURES};
 pub use crate::protocol::note::{Checkpoint, TreeHeadKey, UnverifiedNote};
-pub use crate::protocol::policy::{
-    ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, Identity, IdentityMatcher,
-    KeyEvidence, MAX_BUNDLES, Policy, PolicyDocument, SctEvidence, StatementEvidence, TimeEvidence,
-    TimeKind,
-};
+pub use crate::protocol::policy::{IdentityMatcher, MAX_BUNDLES, Policy, PolicyDocument};
 pub use crate::protocol::time::{Clock, UnixTime, Validity};
 pub use crate::protocol::tsp::request::{MAX_DER_REQUEST, MAX_JSON_REQUEST};
 pub use crate::protocol::tsp::{
@@ -48,19 +45,19 @@ pub use crate::protocol::tsp::{
 pub use crate::protocol::tuf::trusted_set::{TrustedSet, UpdateError};
 pub use crate::protocol::tuf::{Metadata, Role, Root, Signed};
 pub use crate::protocol::x509::profile::{
-    Issuer, Lifetime, Principal, SerialNumber, signing_certificate,
+    CertificateIssuer, Principal, SerialNumber, signing_certificate,
 };
 pub use crate::protocol::x509::request::{verify_challenge, verify_request};
 pub use crate::protocol::x509::sct::{
     PrecertEntry, SignedCertificateTimestamp, encode_sct_list, parse_sct_list,
 };
-pub use crate::protocol::x509::{Certificate, verify_path, verify_scts};
+pub use crate::protocol::x509::{Certificate, VerifiedSct, verify_path, verify_scts};
 pub use crate::services::authority::Authority;
 pub use crate::services::issuer::generate_key;
 pub use crate::services::ledger::Table;
 pub use crate::services::oidc::{
-    FetchError, IdentityVerifier, IssuerKeys, IssuerKind, KeyPolicy, KeySource, MAX_TOKEN_LENGTH,
-    RawToken, TokenError, TrustedIssuer, VerifiedIdentity,
+    FetchError, IdentityVerifier, IssuerKeys, KeyPolicy, KeySource, MAX_TOKEN_LENGTH, RawToken,
+    TokenError, TrustedIssuer, VerifiedIdentity,
 };
 pub use crate::services::roster::AuthorityRole;
 pub use crate::services::trust::RepositoryHealth;

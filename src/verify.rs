@@ -36,14 +36,17 @@
 //! ```
 
 pub use crate::protocol::attestation::statement::Statement;
-pub use crate::protocol::bundle::verify::{
-    AuthenticSigner, CertifiedSigner, EstablishedTime, LoggedEntry, TimeSource, VerifiedSigner,
-};
 pub use crate::protocol::bundle::{
     Artifact, ArtifactHasher, Authentic, Bundle, BundleError, BundleVersion, Check, CheckEvidence,
     CheckName, Expectation, NotADigest, Outcome, Refusal, Refused, TrustedLog, TrustedRoot,
     TrustedRootError, Verified, authenticate, verify,
 };
+pub use crate::protocol::evidence::{
+    CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, PathEvidence, SignerIdentity,
+    TimeEvidence, TimeSource,
+};
+pub use crate::protocol::identity::CertificateIdentity;
 pub use crate::protocol::keys::{KeyAlgorithm, KeyDetails, PublicKey};
-pub use crate::protocol::policy::{Evidence, Identity, IdentityMatcher, Policy};
+pub use crate::protocol::policy::{IdentityMatcher, Policy};
 pub use crate::protocol::time::UnixTime;
+pub use crate::protocol::x509::VerifiedSct;

@@ -1,167 +1,543 @@
-//! The direction rule, enforced: what each layer's sources may never name, and what must be named.
+//! The rules of ARCHITECTURE.md, checked against the sources: which layer may use which, which module
+//! may use which, and which module may name which framework.
+//!
+//! The graph is read from code, not from text: see `architecture/graph.rs`.
 #![cfg(test)]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+#[path = "architecture/graph.rs"]
+mod graph;
+#[path = "architecture/routes.rs"]
+mod routes;
 
-/// A folder and the words that its code may not contain.
-const FORBIDDEN: &[(&str, &[&str])] = &[
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::path::Path;
+
+use graph::{Edge, Graph, Mention};
+
+/// Each layer and the layers that it may use. The crate's root and the public module `verify` are
+/// listed with them.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("", &["cli"]),
     (
-        "src/protocol",
-        &[
-            "actix",
-            "sled::",
-            "reqwest",
-            "tokio",
-            "tracing",
-            "async fn",
-            "SystemTime",
-            "std::fs",
-            "std::net",
-            "std::thread",
-            "std::env",
-            "crate::services",
-            "crate::adapters",
-            "crate::config",
-            "crate::app",
-        ],
+        "cli",
+        &["adapters", "app", "config", "protocol", "services"],
     ),
     (
-        "src/services",
-        &[
-            "actix",
-            "sled::",
-            "reqwest",
-            "clap",
-            "SystemTime",
-            "std::fs",
-            "std::net::Tcp",
-            "std::net::Udp",
-            "std::env",
-            "crate::adapters",
-            "crate::config",
-            "crate::app",
-        ],
+        "app",
+        &["adapters", "config", "log", "protocol", "services"],
     ),
     (
-        "src/adapters/storage",
-        &["actix", "reqwest", "crate::adapters::http", "crate::cli"],
+        "adapters",
+        &["classify", "config", "log", "protocol", "services"],
     ),
-    (
-        "src/adapters/outbound",
-        &["actix", "sled::", "crate::adapters::http", "crate::cli"],
-    ),
-    (
-        "src/adapters/http",
-        &[
-            "sled::",
-            "reqwest",
-            "crate::cli",
-            "crate::adapters::storage",
-        ],
-    ),
-    (
-        "src/config",
-        &[
-            "actix",
-            "sled::",
-            "reqwest",
-            "crate::adapters",
-            "crate::app",
-        ],
-    ),
+    ("services", &["classify", "log", "protocol"]),
+    ("config", &["protocol"]),
+    ("log", &["classify", "protocol"]),
+    ("protocol", &[]),
+    ("classify", &[]),
+    ("verify", &["protocol"]),
 ];
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+/// Each module and the modules that it may use, in its own layer and in the layers below. Not listed are
+/// the modules that `cli` and `app` use, and the modules of `protocol` and `classify` that the layers above
+/// them use.
+const NEIGHBOURS: &[(&str, &[&str])] = &[
+    ("adapters::admin", &["services::account", "services::trust"]),
+    (
+        "adapters::http",
+        &[
+            "adapters::keystore",
+            "adapters::system",
+            "adapters::wire",
+            "config",
+            "log",
+            "services::account",
+            "services::ca",
+            "services::ctlog",
+            "services::issuer",
+            "services::oidc",
+            "services::rekor",
+            "services::roster",
+            "services::timestamp",
+            "services::trust",
+            "services::verify",
+        ],
+    ),
+    (
+        "adapters::outbound",
+        &["services::issuer", "services::oidc", "services::sign"],
+    ),
+    (
+        "adapters::storage",
+        &["adapters::system", "log", "services::ledger"],
+    ),
+    ("adapters::system", &["services::random"]),
+    ("adapters::telemetry", &["config"]),
+    ("adapters::web", &["adapters::http"]),
+    ("adapters::wire", &["log", "services::rekor"]),
+    (
+        "protocol::attestation",
+        &["protocol::hash", "protocol::json", "protocol::proto_json"],
+    ),
+    (
+        "protocol::bundle",
+        &[
+            "protocol::attestation",
+            "protocol::entry",
+            "protocol::evidence",
+            "protocol::hash",
+            "protocol::identity",
+            "protocol::json",
+            "protocol::keys",
+            "protocol::merkle",
+            "protocol::note",
+            "protocol::policy",
+            "protocol::proto_json",
+            "protocol::time",
+            "protocol::tsp",
+            "protocol::x509",
+        ],
+    ),
+    ("protocol::bytes", &["protocol::hash"]),
+    ("protocol::der", &["protocol::oid"]),
+    (
+        "protocol::entry",
+        &[
+            "protocol::attestation",
+            "protocol::bytes",
+            "protocol::cursor",
+            "protocol::der",
+            "protocol::hash",
+            "protocol::identity",
+            "protocol::json",
+            "protocol::keys",
+            "protocol::tsp",
+            "protocol::x509",
+        ],
+    ),
+    (
+        "protocol::evidence",
+        &[
+            "protocol::attestation",
+            "protocol::hash",
+            "protocol::identity",
+            "protocol::keys",
+            "protocol::time",
+            "protocol::x509",
+        ],
+    ),
+    ("protocol::keys", &["protocol::bytes", "protocol::hash"]),
+    ("protocol::merkle", &["protocol::hash"]),
+    (
+        "protocol::note",
+        &[
+            "protocol::bytes",
+            "protocol::hash",
+            "protocol::keys",
+            "protocol::merkle",
+            "protocol::time",
+        ],
+    ),
+    (
+        "protocol::policy",
+        &[
+            "protocol::attestation",
+            "protocol::evidence",
+            "protocol::hash",
+            "protocol::identity",
+            "protocol::json",
+            "protocol::keys",
+            "protocol::time",
+            "protocol::x509",
+        ],
+    ),
+    ("protocol::proto_json", &["protocol::bytes"]),
+    (
+        "protocol::tsp",
+        &[
+            "protocol::bytes",
+            "protocol::der",
+            "protocol::hash",
+            "protocol::keys",
+            "protocol::oid",
+            "protocol::time",
+            "protocol::x509",
+        ],
+    ),
+    (
+        "protocol::tuf",
+        &[
+            "protocol::bytes",
+            "protocol::hash",
+            "protocol::json",
+            "protocol::keys",
+            "protocol::time",
+        ],
+    ),
+    (
+        "protocol::x509",
+        &[
+            "protocol::bytes",
+            "protocol::cursor",
+            "protocol::hash",
+            "protocol::identity",
+            "protocol::keys",
+            "protocol::merkle",
+            "protocol::oid",
+            "protocol::time",
+        ],
+    ),
+    (
+        "services::account",
+        &["services::ledger", "services::random"],
+    ),
+    ("services::authority", &["services::roster"]),
+    ("services::roster", &["log"]),
+    (
+        "services::ca",
+        &["services::authority", "services::ctlog", "services::oidc"],
+    ),
+    ("services::ctlog", &["log"]),
+    (
+        "services::issuer",
+        &["services::account", "services::oidc", "services::random"],
+    ),
+    ("services::rekor", &["log"]),
+    (
+        "services::sign",
+        &["services::oidc", "services::random", "services::verify"],
+    ),
+    (
+        "services::timestamp",
+        &["services::authority", "services::ledger"],
+    ),
+    ("services::trust", &["services::ledger", "services::roster"]),
+];
+
+/// Cycles that are still there: the module that contains them, and their members. Remove a row when
+/// its cycle is gone; add none.
+const CYCLES: &[(&str, &[&str])] = &[
+    ("adapters::http::verify", &["form", "question"]),
+    ("adapters::storage", &["migrate", "sled"]),
+    ("protocol::entry", &["binding", "v1"]),
+    ("protocol::tsp", &["signed_data", "tst_info", "verify"]),
+    ("protocol::tuf", &["file", "metadata"]),
+    ("protocol::tuf", &["root", "signed"]),
+    ("services::rekor", &["signer", "v1"]),
+];
+
+/// Crates and modules of the standard library that only some modules may name.
+const RESERVED: &[(&str, &[&str])] = &[
+    // The web framework and what belongs to it
+    (
+        "actix_web",
+        &["adapters::http", "adapters::web", "app::routes"],
+    ),
+    ("actix_http", &["adapters::http"]),
+    ("actix_server", &["adapters::http"]),
+    ("actix_service", &["adapters::http"]),
+    ("actix_tls", &["adapters::http"]),
+    ("hyper", &["adapters::http"]),
+    ("hyper_util", &["adapters::http"]),
+    ("http_body_util", &["adapters::http"]),
+    ("prost", &["adapters::http"]),
+    ("askama", &["adapters::web"]),
+    ("prometheus", &["adapters::http", "app"]),
+    // Other frameworks
+    (
+        "sled",
+        &["adapters::storage::migrate", "adapters::storage::sled"],
+    ),
+    ("reqwest", &["adapters::outbound"]),
+    ("rustls", &["adapters::http", "adapters::outbound"]),
+    ("openidconnect", &["services::oidc::jwks"]),
+    ("rcgen", &["protocol::x509"]),
+    ("cel", &["protocol::policy"]),
+    ("argon2", &["services::account"]),
+    ("clap", &["cli"]),
+    ("anyhow", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("config", &["config"]),
+    ("tracing_subscriber", &["adapters::telemetry", "config"]),
+    ("tracing", &["adapters", "app", "log", "services"]),
+    // The operating system
+    ("tokio", &["adapters", "app", "cli", "log", "services"]),
+    ("tokio::net", &["adapters"]),
+    ("std::env", &["adapters", "cli"]),
+    ("std::fs", &["adapters", "app", "cli", "config"]),
+    ("std::os", &["adapters", "config"]),
+    ("std::net::TcpListener", &["adapters::http"]),
+    ("std::process", &["cli"]),
+    ("std::thread", &["adapters", "log"]),
+    ("rustix", &["adapters"]),
+    // Time is an argument
+    ("std::time::SystemTime", &["adapters::system"]),
+    ("std::time::Instant", &["adapters::http", "cli"]),
+    ("tokio::time::Instant", &["adapters::http"]),
+];
+
+/// What no module may name.
+const FORBIDDEN: &[&str] = &[
+    "tokio::fs",
+    "tokio::process",
+    "std::net::TcpStream",
+    "std::net::UdpSocket",
+    "todo!",
+    "unimplemented!",
+    "dbg!",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files_under(&path, extension));
-        } else if path.extension().is_some_and(|e| e == extension) {
-            found.push(path);
+/// The first segment of a module's path.
+fn layer(module: &str) -> &str {
+    module.split("::").next().unwrap_or_default()
+}
+
+/// The name of a module in [`NEIGHBOURS`]: `services::ca` for everything in that folder. The layers
+/// `config` and `log` are one module each.
+fn neighbour(module: &str) -> String {
+    let segments = match layer(module) {
+        "config" | "log" => 1,
+        _ => 2,
+    };
+    module
+        .split("::")
+        .take(segments)
+        .collect::<Vec<_>>()
+        .join("::")
+}
+
+fn is_within(module: &str, outer: &str) -> bool {
+    module
+        .strip_prefix(outer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Every pair of modules with an edge, and the first edge.
+fn pairs(graph: &Graph, name: impl Fn(&str) -> String) -> BTreeMap<(String, String), Edge> {
+    let mut pairs = BTreeMap::new();
+    for edge in graph.edges() {
+        let pair = (name(&edge.from), name(&edge.to));
+        if pair.0 != pair.1 {
+            pairs.entry(pair).or_insert(edge);
         }
     }
-    found.sort();
-    found
+    pairs
 }
 
-/// The code of a file: comments and inline tests are free to speak of anything.
-fn code_of(path: &Path) -> Vec<(usize, String)> {
-    if is_for_tests(path) {
-        return Vec::new();
-    }
-    let text = fs::read_to_string(path).unwrap();
-    text.lines()
-        .enumerate()
-        .take_while(|(_, line)| !line.trim_start().starts_with("#[cfg(test)]"))
-        .filter(|(_, line)| !line.trim_start().starts_with("//"))
-        .map(|(number, line)| (number + 1, line.to_owned()))
-        .collect()
+/// Compares a table with the pairs in the sources. Returns a line for each pair that is missing on either
+/// side.
+fn compare(
+    table: (&str, &[(&str, &[&str])]),
+    used: &BTreeMap<(String, String), Edge>,
+) -> Vec<String> {
+    let (name, rows) = table;
+    let allowed: BTreeSet<(&str, &str)> = rows
+        .iter()
+        .flat_map(|(from, to)| to.iter().map(|to| (*from, *to)))
+        .collect();
+    let missing = used
+        .iter()
+        .filter(|((from, to), _)| !allowed.contains(&(from, to)))
+        .map(|((from, to), edge)| {
+            format!(
+                "{}: `{from}` uses `{to}`. Remove that use, or add \"{to}\" to the row \"{from}\" \
+                 of {name}",
+                edge.place
+            )
+        });
+    let unused = allowed
+        .iter()
+        .filter(|(from, to)| !used.contains_key(&((*from).to_owned(), (*to).to_owned())))
+        .map(|(from, to)| {
+            format!(
+                "`{from}` does not use `{to}`: remove \"{to}\" from the row \"{from}\" of {name}"
+            )
+        });
+    missing.chain(unused).collect()
+}
+
+fn assert_none(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
 #[test]
-fn no_layer_names_what_it_must_not_know() {
-    let mut breaches = Vec::new();
-    for (folder, words) in FORBIDDEN {
-        let files = files_under(&root().join(folder), "rs");
-        assert!(!files.is_empty(), "{folder} has no sources");
-        for file in files {
-            for (number, line) in code_of(&file) {
-                for word in words.iter().filter(|word| line.contains(**word)) {
-                    breaches.push(format!("{}:{number}: {word}", file.display()));
-                }
+fn layers_use_only_the_layers_below_them() {
+    let graph = Graph::read(root());
+    let used = pairs(&graph, |module| layer(module).to_owned());
+
+    assert_none(&compare(("LAYERS", LAYERS), &used));
+}
+
+#[test]
+fn modules_use_only_the_neighbours_that_the_table_lists() {
+    let graph = Graph::read(root());
+    let mut used = pairs(&graph, neighbour);
+    used.retain(|(from, to), _| {
+        let (from_layer, to_layer) = (layer(from), layer(to));
+        let sees_all = matches!(from_layer, "" | "app" | "cli" | "verify");
+        // `super::x`, where the parent is the layer's own file.
+        let is_layer = to == to_layer && from_layer == to_layer;
+        let is_listed =
+            to_layer != "classify" && (to_layer != "protocol" || from_layer == to_layer);
+        !sees_all && !is_layer && is_listed
+    });
+
+    assert_none(&compare(("NEIGHBOURS", NEIGHBOURS), &used));
+}
+
+/// The edges between the children of one module, by that module.
+type Siblings = BTreeMap<String, BTreeMap<(String, String), Edge>>;
+
+fn siblings(graph: &Graph) -> Siblings {
+    let mut siblings = Siblings::new();
+    for edge in graph.edges() {
+        let (from, to): (Vec<_>, Vec<_>) = (
+            edge.from.split("::").collect(),
+            edge.to.split("::").collect(),
+        );
+        let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+        if let (Some(a), Some(b)) = (from.get(shared), to.get(shared)) {
+            let pair = ((*a).to_owned(), (*b).to_owned());
+            let edges = siblings.entry(from[..shared].join("::")).or_default();
+            edges.entry(pair).or_insert(edge);
+        }
+    }
+    siblings
+}
+
+/// The shortest way from one module to another along the edges, both ends included.
+fn way<'a>(
+    from: &'a str,
+    to: &str,
+    edges: &'a BTreeMap<(String, String), Edge>,
+) -> Option<Vec<&'a str>> {
+    let mut ways = VecDeque::from([vec![from]]);
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop_front() {
+        let last = *way.last()?;
+        for (_, next) in edges.keys().filter(|(from, _)| from == last) {
+            let longer = [way.as_slice(), &[next]].concat();
+            if next == to {
+                return Some(longer);
+            }
+            if seen.insert(next) {
+                ways.push_back(longer);
             }
         }
     }
-    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+    None
 }
 
 #[test]
-fn the_clock_is_read_in_one_place() {
-    for file in files_under(&root().join("src"), "rs") {
-        let reads = code_of(&file)
-            .iter()
-            .any(|(_, line)| line.contains("SystemTime::now"));
-        assert!(
-            !reads || file.ends_with("adapters/system.rs"),
-            "{} reads the clock",
-            file.display()
-        );
-    }
-}
-
-#[test]
-fn nothing_is_left_unfinished() {
-    for file in files_under(&root().join("src"), "rs") {
-        for (number, line) in code_of(&file) {
-            let unfinished = ["todo!(", "unimplemented!(", "dbg!("]
-                .iter()
-                .any(|w| line.contains(w));
-            assert!(!unfinished, "{}:{number}: {line}", file.display());
+fn no_sibling_modules_form_a_cycle() {
+    let graph = Graph::read(root());
+    let mut known: BTreeSet<(&str, BTreeSet<&str>)> = CYCLES
+        .iter()
+        .map(|(parent, members)| (*parent, members.iter().copied().collect()))
+        .collect();
+    let siblings = siblings(&graph);
+    let mut faults = Vec::new();
+    for (parent, edges) in &siblings {
+        let mut names: BTreeSet<&str> = edges.keys().map(|(from, _)| from.as_str()).collect();
+        while let Some(name) = names.pop_first() {
+            let Some(cycle) = way(name, name, edges) else {
+                continue;
+            };
+            // Every module that can be reached from this one and back belongs to the same cycle.
+            let there_and_back = |other: &&str| {
+                way(name, other, edges)
+                    .and(way(other, name, edges))
+                    .is_some()
+            };
+            let mut members: BTreeSet<&str> =
+                names.iter().copied().filter(there_and_back).collect();
+            members.insert(name);
+            names.retain(|other| !members.contains(other));
+            if known.remove(&(parent.as_str(), members.clone())) {
+                continue;
+            }
+            let steps = cycle.windows(2).map(|pair| {
+                let place = &edges[&(pair[0].to_owned(), pair[1].to_owned())].place;
+                format!("\n    `{}` uses `{}`: {place}", pair[0], pair[1])
+            });
+            faults.push(format!(
+                "a cycle below `{parent}`, of {members:?}:{}",
+                steps.collect::<String>()
+            ));
         }
     }
+    faults.extend(known.iter().map(|(parent, members)| {
+        format!("there is no cycle of {members:?} below `{parent}`: remove its row from CYCLES")
+    }));
+    assert_none(&faults);
+}
+
+#[test]
+fn frameworks_and_the_operating_system_are_named_where_they_belong() {
+    let graph = Graph::read(root());
+    let names = |mention: &Mention, path: &str| {
+        // A single word is a variable or a field, unless it is a macro.
+        let is_path = mention.path.len() > 1 || path.ends_with('!');
+        let length = path.split("::").count();
+        let start = mention.path.iter().take(length).map(String::as_str);
+        is_path && start.eq(path.split("::"))
+    };
+    let mut faults = Vec::new();
+    for (path, modules) in RESERVED {
+        let mut unused: BTreeSet<&str> = modules.iter().copied().collect();
+        for mention in graph.foreign().filter(|mention| names(mention, path)) {
+            let allowed = modules
+                .iter()
+                .find(|outer| is_within(&mention.module, outer));
+            match allowed {
+                Some(outer) => drop(unused.remove(outer)),
+                None => faults.push(format!(
+                    "{}: `{}` names {path}; RESERVED allows that only in {modules:?}",
+                    mention.place, mention.module
+                )),
+            }
+        }
+        faults.extend(unused.iter().map(|module| {
+            format!("`{module}` does not name {path}: remove it from that row of RESERVED")
+        }));
+    }
+    for path in FORBIDDEN {
+        let found = graph.foreign().filter(|mention| names(mention, path));
+        faults.extend(found.map(|mention| format!("{}: {path} is forbidden", mention.place)));
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn protocol_code_is_synchronous() {
+    let graph = Graph::read(root());
+    let asynchronous = graph
+        .foreign()
+        .filter(|mention| layer(&mention.module) == "protocol")
+        .filter(|mention| matches!(mention.path[0].as_str(), "async" | "await"));
+
+    let places: Vec<_> = asynchronous
+        .map(|mention| mention.place.to_string())
+        .collect();
+
+    assert_none(&places);
 }
 
 #[test]
 fn the_architecture_page_names_every_folder_and_no_file_that_is_gone() {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let mut folders: Vec<PathBuf> = files_under(&root().join("src"), "rs")
-        .iter()
-        .filter(|file| !is_for_tests(file))
-        .filter_map(|file| {
-            file.parent()?
-                .strip_prefix(root())
-                .ok()
-                .map(Path::to_path_buf)
-        })
+    let graph = Graph::read(root());
+    let folders: BTreeSet<&Path> = graph
+        .files()
+        .filter(|file| file.starts_with("src"))
+        .filter_map(Path::parent)
         .filter(|folder| !is_inside_of_a_module(folder))
         .collect();
-    folders.dedup();
 
     for folder in folders {
         assert!(
@@ -178,17 +554,8 @@ fn the_architecture_page_names_every_folder_and_no_file_that_is_gone() {
     }
 }
 
-/// Files that hold tests alone.
-fn is_for_tests(file: &Path) -> bool {
-    let stem = file
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or_default();
-    ["tests", "testing"].contains(&stem)
-}
-
-/// A folder beside a file of its name, three levels down: the inside of one module, which the
-/// module's own header explains.
+/// Whether a folder has a file of its name next to it and is three levels down: then the header of
+/// that file explains it.
 fn is_inside_of_a_module(folder: &Path) -> bool {
     folder.components().count() > 3 && root().join(folder.with_extension("rs")).exists()
 }

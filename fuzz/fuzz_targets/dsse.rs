@@ -1,4 +1,4 @@
-//! The pre-authentication encoding has one reading, and a statement names only what it spells out.
+//! The pre-authentication encoding has one reading, and a statement names only the digests in it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -45,11 +45,11 @@ fn check_statement(data: &[u8], statement: &Statement) {
     let own = Artifact::from_bytes(data);
     assert!(
         statement.names(&own).is_none(),
-        "no statement holds its own digest"
+        "a statement cannot contain its own digest"
     );
 }
 
-/// DSSE protocol: `DSSEv1 SP len(type) SP type SP len(payload) SP payload`, and nothing behind it.
+/// DSSE protocol: `DSSEv1 SP len(type) SP type SP len(payload) SP payload`, and nothing after it.
 fn read_encoding(encoding: &[u8]) -> Option<(&[u8], &[u8])> {
     fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         let space = bytes.iter().position(|byte| *byte == b' ')?;
@@ -74,7 +74,7 @@ fn check_envelope(payload_type: &str, payload: &[u8]) {
             "signatures": [{"sig": "AAAA"}],
         }),
     );
-    let bundle = Bundle::from_json(bundle.to_string().as_bytes()).expect("a bundle in form");
+    let bundle = Bundle::from_json(bundle.to_string().as_bytes()).expect("a well-formed bundle");
     let Content::Envelope(Envelope {
         payload: read,
         payload_type: read_type,

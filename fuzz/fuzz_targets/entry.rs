@@ -1,5 +1,5 @@
-//! An entry has one canonical body, a request comes back as it was sent, and only the signature
-//! that was made is admitted.
+//! An entry has one canonical body, a request survives being written and read, and only the seed's
+//! signature verifies.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
     match UnverifiedEntry::try_from(request) {
         Ok(UnverifiedEntry::HashedRekord(entry)) => check_request(&entry),
         Ok(UnverifiedEntry::Dsse(entry)) => {
-            assert!(entry.verify().is_err(), "a signature that nobody made");
+            assert!(entry.verify().is_err(), "the seeds contain no signed envelope");
         }
         Err(_) => {}
     }

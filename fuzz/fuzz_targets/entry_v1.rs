@@ -1,5 +1,5 @@
-//! A proposed entry of Rekor v1 has one canonical body, within the limits, which is found by what was
-//! signed; and nothing is admitted that none of the seeds' signers signed.
+//! A proposed entry of Rekor v1 has one canonical body within the limits and is found by the digest of
+//! what was signed. Only what the seeds' signers signed is admitted.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ const SEEDS: [&[u8]; 9] = [
     include_bytes!("../seeds/entry_v1/rfc3161.json"),
 ];
 
-/// Everything that the seeds' signers signed.
+/// The digests of what the seeds' signers signed.
 static SIGNED: LazyLock<BTreeSet<SearchTerm>> = LazyLock::new(|| {
     let entry = |json: &&[u8]| {
         let entry = ProposedEntry::parse(json).expect("the seed is an entry");
@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(body) = &body {
         assert!(body.len() <= MAX_BODY);
         let value: Value = serde_json::from_slice(body).expect("a body is JSON");
-        // serde_json keeps members sorted and writes them as RFC 8785 does, numbers aside.
+        // serde_json sorts members and writes them as RFC 8785 does, except for numbers.
         assert_eq!(serde_json::to_vec(&value).expect("plain JSON"), *body);
     }
     let Ok(entry) = proposed.admit() else {
@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// The digest of what the entry's signature is over; a timestamp's is inside its token.
+/// The digest of what was signed; none for timestamps, which have it inside their tokens.
 fn signed(entry: &AdmittedEntry) -> Option<SearchTerm> {
     let body: Value = serde_json::from_slice(entry.body()).expect("a body is JSON");
     let spec = &body["spec"];

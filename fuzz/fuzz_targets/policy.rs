@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use signet::testing::{
-    Artifact, ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, Identity, KeyDetails,
-    KeyEvidence, MAX_BUNDLES, PolicyDocument, SctEvidence, Sha256, StatementEvidence, TimeEvidence,
-    TimeKind, UnixTime,
+    Artifact, CertificateEvidence, CertificateIdentity, EntryEvidence, Evidence, KeyDetails,
+    KeyEvidence, MAX_BUNDLES, PathEvidence, PolicyDocument, Sha256, Statement, TimeEvidence,
+    TimeSource, UnixTime, VerifiedSct,
 };
 
 static EVIDENCE: LazyLock<[Evidence; 2]> = LazyLock::new(|| {
@@ -37,10 +37,7 @@ fuzz_target!(|text: &str| {
     let Ok(policy) = policy else {
         return;
     };
-    let accepts = |evidence: &[&Evidence]| {
-        let evidence: Vec<_> = evidence.iter().map(|one| Evidence::clone(one)).collect();
-        policy.decide(&evidence).is_ok()
-    };
+    let accepts = |evidence: &[&Evidence]| policy.decide(evidence.iter().copied()).is_ok();
     assert!(!accepts(&[]), "silence is permission");
     assert_eq!(
         accepts(&[ada, bob]),
@@ -56,17 +53,27 @@ fn signed_by(subject: &str) -> Evidence {
     let authority = "https://tsa.example".to_owned();
     let log = "https://log.example".to_owned();
     let time = UnixTime::from_seconds(1_795_177_800);
+    let statement = serde_json::json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"digest": {"sha256": Sha256::of(b"artifact").to_hex()}}],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {"builder": {"id": "x"}, "list": [1, 2.5, null, true]},
+    });
+    let statement = Statement::parse(statement.to_string().as_bytes());
     Evidence {
         certificate: Some(CertificateEvidence {
-            identity: Identity {
+            identity: CertificateIdentity {
                 issuer: "https://idp.example".to_owned(),
                 subject: subject.to_owned(),
             },
             serial: own.as_bytes()[..16].to_vec(),
-            fingerprint: Sha256::of_parts(&[b"certificate", subject.as_bytes()]),
-            authority: Sha256::of(b"authority"),
+            path: PathEvidence {
+                authority: "https://ca.example".to_owned(),
+                anchor: Sha256::of(b"authority"),
+                certificate: Sha256::of_parts(&[b"certificate", subject.as_bytes()]),
+            },
             claims: BTreeMap::from([("source_repository_ref", "refs/heads/main".to_owned())]),
-            scts: vec![SctEvidence {
+            scts: vec![VerifiedSct {
                 log_id: own,
                 log: log.clone(),
                 time,
@@ -76,21 +83,23 @@ fn signed_by(subject: &str) -> Evidence {
             fingerprint: own,
             details: KeyDetails::EcdsaP256Sha256,
         },
-        artifact: ArtifactDigest::all_of(&Artifact::from_bytes(b"artifact")),
+        artifact: Artifact::from_bytes(b"artifact"),
         times: vec![TimeEvidence {
             time,
-            source: TimeKind::Timestamp,
+            source: TimeSource::Timestamp,
             authority,
+            key: own,
         }],
         entries: vec![EntryEvidence {
             log_id: Sha256::of(log.as_bytes()),
+            key: Sha256::of(log.as_bytes()),
             log,
             index: subject.bytes().map(u64::from).sum(),
+            tree_size: None,
             kind: "hashedrekord".to_owned(),
+            version: "0.0.1".to_owned(),
+            key_details: None,
         }],
-        statement: Some(StatementEvidence {
-            predicate_type: "https://slsa.dev/provenance/v1".to_owned(),
-            predicate: serde_json::json!({"builder": {"id": "x"}, "list": [1, 2.5, null, true]}),
-        }),
+        statement: Some(statement.expect("a statement of the framework's form")),
     }
 }

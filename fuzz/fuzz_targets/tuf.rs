@@ -41,5 +41,5 @@ fn check_request(data: &[u8]) {
     let again = RootSigningRequest::parse(text.as_bytes()).expect("what was written is a request");
     assert_eq!(again.next().payload(), request.next().payload());
     assert_eq!(again.changes(), request.changes());
-    assert!(request.check_complete().is_err(), "nobody has signed");
+    assert!(request.check_complete().is_err(), "there are no signatures");
 }

@@ -1,10 +1,13 @@
-//! The owner's way into a running server: a Unix socket in the data directory.
+//! The admin socket: a Unix socket in the data directory, by which the owner of that directory commands
+//! a running server.
 //!
-//! One line of JSON asks, one line of JSON answers. Who may open the socket, its owner, may do all
-//! it offers; nothing of it is reachable over the network.
+//! The client sends one line of JSON, an [`AdminRequest`]; the server answers with one line, an
+//! [`AdminReply`]. The socket's permissions are the only access control, and they admit the owner alone.
 
+pub(crate) mod account;
 pub(crate) mod trust;
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -14,192 +17,129 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::protocol::identity::EmailAddress;
-use crate::services::account::{AccountError, AccountKind, Accounts};
+use crate::services::account::Accounts;
 use crate::services::trust::repository::TrustRepository;
-use trust::{TrustReply, TrustRequest};
+use account::{AddServiceAccount, ListAccounts, RemoveAccount};
+use trust::{InstallRoot, ProposeRoot, RenewRoot, ShowTrust};
 
-/// The socket's name in the data directory.
 const SOCKET_NAME: &str = "admin.sock";
 
-/// The longest name of a socket that every system takes, in bytes.
+/// Maximum length of a socket's path that every system accepts, in bytes.
 const MAX_SOCKET_PATH: usize = 103;
 
-/// The longest request, in bytes.
+/// Maximum length of a request, in bytes.
 const MAX_REQUEST_LENGTH: u64 = 64 * 1024;
 
-/// The longest reply that a client reads, in bytes: room for a hundred thousand accounts.
+/// Maximum length of a reply, in bytes: room for 100,000 accounts.
 const MAX_REPLY_LENGTH: u64 = 32 * 1024 * 1024;
 
-/// How long either side waits for the other.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time that either side waits for the other.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many connections are served at once.
+/// Maximum number of connections served at the same time.
 const MAX_CONNECTIONS: usize = 8;
 
-/// What can be asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum AdminRequest {
-    /// Make a machine account
-    AddServiceAccount {
-        /// Whom its tokens name.
-        email: String,
-    },
-    /// Name all accounts
-    ListAccounts,
-    /// Remove an account
-    RemoveAccount {
-        /// Whose.
-        email: String,
-    },
-    /// Something about the root of trust
-    Trust {
-        /// What.
-        request: TrustRequest,
-    },
+/// A command, with the service that performs it and the type of its reply. The command line performs
+/// it directly when no server runs.
+pub(crate) trait AdminCommand: Sized {
+    type Service;
+    type Reply: Serialize + DeserializeOwned;
+    type Error: Error + Send + Sync + 'static;
+
+    fn into_request(self) -> AdminRequest;
+
+    /// Performs the command. Blocks on storage.
+    fn perform(self, service: &Self::Service) -> Result<Self::Reply, Self::Error>;
 }
 
-/// What is answered. It can carry a secret, so it has no debug form.
+/// Every command, as it is sent.
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
-pub(crate) enum AdminReply {
-    /// The account was made
-    Added {
-        /// Its OAuth client id.
-        client_id: String,
-        /// Its secret, shown this once.
-        client_secret: String,
-    },
-    /// All accounts
-    Accounts {
-        /// By e-mail address.
-        accounts: Vec<AccountEntry>,
-    },
-    /// The account was removed
-    Removed,
-    /// What was asked about the root of trust
-    Trust {
-        /// What.
-        answer: TrustReply,
-    },
-    /// It was not done
-    Refused {
-        /// Why, for a person.
-        message: String,
-    },
+#[serde(tag = "command", rename_all = "snake_case")]
+pub(crate) enum AdminRequest {
+    AddServiceAccount(AddServiceAccount),
+    ListAccounts(ListAccounts),
+    RemoveAccount(RemoveAccount),
+    ShowTrust(ShowTrust),
+    RenewRoot(RenewRoot),
+    ProposeRoot(ProposeRoot),
+    InstallRoot(InstallRoot),
 }
 
-/// An account as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AccountEntry {
-    /// Whom its tokens name.
-    pub email: String,
-    /// Its OAuth client id.
-    pub client_id: String,
-    /// `service`.
-    pub kind: String,
-    /// RFC 3339, UTC.
-    pub created: String,
+/// The reply to a command whose own reply is `T`. It can contain a secret, so it has no `Debug`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AdminReply<T> {
+    Done(T),
+    /// The command failed, with a message for the user
+    Refused(String),
 }
 
-/// The services that are reached over the socket.
+/// The services that commands are performed by.
 #[derive(Clone)]
-pub(crate) struct Desk {
-    /// The accounts of the embedded issuer
+pub(crate) struct AdminServices {
     pub accounts: Arc<Accounts>,
-    /// The TUF repository
     pub trust: Arc<TrustRepository>,
 }
 
-impl Desk {
-    /// Does what is asked. Blocks on storage, and on a hash when an account is made.
-    pub(crate) fn perform(&self, request: AdminRequest) -> AdminReply {
+impl AdminServices {
+    /// Performs a command and encodes the reply. Blocks on storage.
+    fn perform(&self, request: AdminRequest) -> serde_json::Result<Zeroizing<Vec<u8>>> {
         match request {
-            AdminRequest::Trust { request } => match trust::perform(&self.trust, request) {
-                Ok(answer) => AdminReply::Trust { answer },
-                Err(message) => AdminReply::Refused { message },
-            },
-            request => perform(&self.accounts, request),
+            AdminRequest::AddServiceAccount(command) => reply_to(command, &self.accounts),
+            AdminRequest::ListAccounts(command) => reply_to(command, &self.accounts),
+            AdminRequest::RemoveAccount(command) => reply_to(command, &self.accounts),
+            AdminRequest::ShowTrust(command) => reply_to(command, &self.trust),
+            AdminRequest::RenewRoot(command) => reply_to(command, &self.trust),
+            AdminRequest::ProposeRoot(command) => reply_to(command, &self.trust),
+            AdminRequest::InstallRoot(command) => reply_to(command, &self.trust),
         }
     }
 }
 
-/// Does what is asked about accounts. Blocks on storage, and on a hash when one is made.
-pub(crate) fn perform(accounts: &Accounts, request: AdminRequest) -> AdminReply {
-    let done = match request {
-        AdminRequest::AddServiceAccount { email } => with_email(email, |email| {
-            let made = accounts.add_service(email)?;
-            Ok(AdminReply::Added {
-                client_id: made.client_id,
-                client_secret: made.client_secret.reveal().to_owned(),
-            })
-        }),
-        AdminRequest::ListAccounts => Ok(AdminReply::Accounts {
-            accounts: entries(accounts),
-        }),
-        AdminRequest::RemoveAccount { email } => with_email(email, |email| {
-            accounts.remove(&email)?;
-            Ok(AdminReply::Removed)
-        }),
-        AdminRequest::Trust { .. } => Err("this is not about accounts".to_owned()),
+fn reply_to<C: AdminCommand>(
+    command: C,
+    service: &C::Service,
+) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+    let reply = match command.perform(service) {
+        Ok(reply) => AdminReply::Done(reply),
+        Err(error) => AdminReply::Refused(error.to_string()),
     };
-    done.unwrap_or_else(|message| AdminReply::Refused { message })
+    serde_json::to_vec(&reply).map(Zeroizing::new)
 }
 
-fn with_email(
-    text: String,
-    work: impl FnOnce(EmailAddress) -> Result<AdminReply, AccountError>,
-) -> Result<AdminReply, String> {
-    let email = EmailAddress::new(text.as_str()).map_err(|error| format!("{text:?} {error}"))?;
-    work(email).map_err(|error| error.to_string())
-}
-
-fn entries(accounts: &Accounts) -> Vec<AccountEntry> {
-    let entry = |account: crate::services::account::Account| AccountEntry {
-        email: account.email.as_str().to_owned(),
-        client_id: account.client_id,
-        kind: match account.kind {
-            AccountKind::Service => "service".to_owned(),
-        },
-        created: account.created.to_rfc3339(),
-    };
-    accounts.list().into_iter().map(entry).collect()
-}
-
-/// Why the socket cannot be opened or used.
+/// Why the admin socket cannot be opened or used.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// Another server answers on it
-    #[error("another server is already running on this data directory: {} answers", .0.display())]
-    AlreadyServed(PathBuf),
-    /// Others than the owner could get at it
-    #[error("the data directory {} must be accessible to its owner only (mode 0700)", .0.display())]
-    OpenDirectory(PathBuf),
-    /// Something else has its name
-    #[error("{} is in the way: it is not a socket", .0.display())]
-    InTheWay(PathBuf),
-    /// The operating system refused
+    #[error("a server is already running on this data directory: {} answers", .0.display())]
+    AlreadyRunning(PathBuf),
+    #[error(
+        "the data directory {} must be accessible to its owner only; run: chmod 700 {}",
+        .0.display(), .0.display()
+    )]
+    DirectoryNotPrivate(PathBuf),
+    #[error("{} is not a socket; remove it, so that the server can create one", .0.display())]
+    NotASocket(PathBuf),
     #[error("the admin socket {} cannot be used", path.display())]
     Io {
-        /// The socket.
         path: PathBuf,
-        /// What the system said.
         #[source]
         source: io::Error,
     },
-    /// The other side spoke something else
-    #[error("the running server gave an answer that cannot be read; is it another version?")]
-    Unintelligible,
+    #[error("unexpected reply from the running server; is it another version?")]
+    UnexpectedReply,
+    /// The server's own message
+    #[error("{0}")]
+    Refused(String),
 }
 
-/// The server's side. The socket goes when this goes.
+/// The server's side. The socket is removed on drop.
 #[derive(Debug)]
 pub(crate) struct AdminSocket {
     listener: UnixListener,
@@ -207,7 +147,7 @@ pub(crate) struct AdminSocket {
 }
 
 impl AdminSocket {
-    /// Opens the socket; one that a dead server left behind is replaced. Needs a tokio runtime.
+    /// Creates the socket, replacing one that a killed server left. Requires a tokio runtime.
     ///
     /// # Errors
     /// See [`AdminError`].
@@ -219,9 +159,9 @@ impl AdminSocket {
         };
         let mode = data_dir.metadata().map_err(failed)?.permissions().mode();
         if mode & 0o077 != 0 {
-            return Err(AdminError::OpenDirectory(data_dir.to_owned()));
+            return Err(AdminError::DirectoryNotPrivate(data_dir.to_owned()));
         }
-        let folder = Folder::open(data_dir).map_err(failed)?;
+        let folder = DataDir::open(data_dir).map_err(failed)?;
         clear_stale_socket(&path, &folder)?;
         let listener = UnixListener::bind(folder.socket()).map_err(failed)?;
         let owner_only = std::fs::Permissions::from_mode(0o600);
@@ -230,25 +170,25 @@ impl AdminSocket {
     }
 
     /// Answers requests until the task is dropped.
-    pub(crate) async fn serve(self, desk: Desk) {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    pub(crate) async fn serve(self, services: AdminServices) {
+        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
                 return;
             };
-            let desk = desk.clone();
+            let services = services.clone();
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     tokio::spawn(async move {
-                        let answer = answer(stream, desk);
-                        // A client that says nothing, or hangs up, has only itself to blame.
-                        let _ = tokio::time::timeout(PATIENCE, answer).await;
-                        drop(place);
+                        // A client that is silent or hangs up gets no reply; that is no concern of
+                        // the server.
+                        let _ = tokio::time::timeout(TIMEOUT, answer(stream, services)).await;
+                        drop(permit);
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(error = %error, "admin connection was not accepted");
-                    // Out of file descriptors, most likely; asking at once would only spin.
+                    tracing::warn!(%error, "admin.accept_failed");
+                    // Most likely the process is out of file descriptors: retrying at once would spin.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
@@ -258,53 +198,53 @@ impl AdminSocket {
 
 impl Drop for AdminSocket {
     fn drop(&mut self) {
-        // Left behind it does no harm: the next server finds it stale.
+        // A socket that stays behind is harmless: the next server replaces it.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// The data directory, held open to give the socket a short name: the system takes no longer one
-/// than 107 bytes, and a data directory's own name may be longer (unix(7), `sun_path`).
-struct Folder {
+/// The data directory, kept open so that the socket in it has a short path: the system accepts at most
+/// 107 bytes (unix(7), `sun_path`), and the directory's own path may be longer.
+struct DataDir {
     path: PathBuf,
-    held: File,
+    handle: File,
 }
 
-impl Folder {
+impl DataDir {
     fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
-            held: File::open(path)?,
+            handle: File::open(path)?,
         })
     }
 
-    /// The socket's name, good for as long as the folder is held.
+    /// A path of the socket, valid as long as this value exists.
     fn socket(&self) -> PathBuf {
         let path = self.path.join(SOCKET_NAME);
         if path.as_os_str().len() <= MAX_SOCKET_PATH {
             return path;
         }
         Path::new("/proc/self/fd")
-            .join(self.held.as_raw_fd().to_string())
+            .join(self.handle.as_raw_fd().to_string())
             .join(SOCKET_NAME)
     }
 }
 
-fn clear_stale_socket(path: &Path, folder: &Folder) -> Result<(), AdminError> {
+fn clear_stale_socket(path: &Path, folder: &DataDir) -> Result<(), AdminError> {
     let failed = |source| AdminError::Io {
         path: path.to_owned(),
         source,
     };
     match path.symlink_metadata() {
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(AdminError::InTheWay(path.to_owned()));
+            return Err(AdminError::NotASocket(path.to_owned()));
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     }
     match BlockingStream::connect(folder.socket()) {
-        Ok(_) => Err(AdminError::AlreadyServed(path.to_owned())),
+        Ok(_) => Err(AdminError::AlreadyRunning(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path).map_err(failed)
         }
@@ -312,23 +252,23 @@ fn clear_stale_socket(path: &Path, folder: &Folder) -> Result<(), AdminError> {
     }
 }
 
-async fn answer(mut stream: UnixStream, desk: Desk) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, services: AdminServices) -> io::Result<()> {
     let (reading, mut writing) = stream.split();
     let mut line = Vec::new();
     tokio::io::BufReader::new(reading.take(MAX_REQUEST_LENGTH))
         .read_until(b'\n', &mut line)
         .await?;
-    let reply = match serde_json::from_slice(&line) {
-        Ok(request) => tokio::task::spawn_blocking(move || desk.perform(request))
+    let mut reply = match serde_json::from_slice(&line) {
+        Ok(request) => tokio::task::spawn_blocking(move || services.perform(request))
             .await
-            .map_err(io::Error::other)?,
-        Err(error) => AdminReply::Refused {
-            message: format!("the request cannot be read: {error}"),
-        },
+            .map_err(io::Error::other)??,
+        Err(error) => {
+            let message = format!("the request cannot be parsed: {error}");
+            Zeroizing::new(serde_json::to_vec(&AdminReply::<()>::Refused(message))?)
+        }
     };
-    let mut bytes = Zeroizing::new(serde_json::to_vec(&reply)?);
-    bytes.push(b'\n');
-    writing.write_all(&bytes).await?;
+    reply.push(b'\n');
+    writing.write_all(&reply).await?;
     writing.shutdown().await
 }
 
@@ -340,13 +280,13 @@ pub(crate) struct AdminClient {
 }
 
 impl AdminClient {
-    /// Connects if a server runs there; none where nobody answers.
+    /// Connects to the server that runs on the data directory; none if no server does.
     ///
     /// # Errors
-    /// The socket is there but may not be opened.
+    /// The socket exists and cannot be opened.
     pub(crate) fn connect(data_dir: &Path) -> Result<Option<Self>, AdminError> {
         let path = data_dir.join(SOCKET_NAME);
-        match Folder::open(data_dir).and_then(|folder| BlockingStream::connect(folder.socket())) {
+        match DataDir::open(data_dir).and_then(|folder| BlockingStream::connect(folder.socket())) {
             Ok(stream) => Ok(Some(Self { stream, path })),
             Err(error)
                 if matches!(
@@ -360,28 +300,33 @@ impl AdminClient {
         }
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a command and waits for its reply.
     ///
     /// # Errors
-    /// The connection broke, nothing came in time, or the answer cannot be read.
-    pub(crate) fn call(self, request: &AdminRequest) -> Result<AdminReply, AdminError> {
-        let line = self.exchange(request).map_err(|source| AdminError::Io {
+    /// The command was refused, the connection broke or timed out, or the reply cannot be parsed.
+    pub(crate) fn call<C: AdminCommand>(self, command: C) -> Result<C::Reply, AdminError> {
+        let line = self.exchange(&command.into_request());
+        let line = line.map_err(|source| AdminError::Io {
             path: self.path.clone(),
             source,
         })?;
-        serde_json::from_slice(&line).map_err(|_| AdminError::Unintelligible)
+        match serde_json::from_slice(&line) {
+            Ok(AdminReply::Done(reply)) => Ok(reply),
+            Ok(AdminReply::Refused(message)) => Err(AdminError::Refused(message)),
+            Err(_) => Err(AdminError::UnexpectedReply),
+        }
     }
 
     fn exchange(&self, request: &AdminRequest) -> io::Result<Zeroizing<Vec<u8>>> {
         let mut stream = &self.stream;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         stream.write_all(&line)?;
-        let mut answer = Zeroizing::new(Vec::new());
-        BufReader::new(stream.take(MAX_REPLY_LENGTH)).read_until(b'\n', &mut answer)?;
-        Ok(answer)
+        let mut reply = Zeroizing::new(Vec::new());
+        BufReader::new(stream.take(MAX_REPLY_LENGTH)).read_until(b'\n', &mut reply)?;
+        Ok(reply)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Translation: the only code that knows a framework, a disk or a clock.
+//! Translation between the services and frameworks, files, sockets and the clock.
 
 pub(crate) mod admin;
 pub(crate) mod http;

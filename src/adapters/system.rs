@@ -1,9 +1,10 @@
-//! The operating system's clock and randomness, and whom it lets at our files.
+//! The operating system's clock, its randomness, and the modes of the files that the process creates.
 
-use ring::rand::{SecureRandom, SystemRandom};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::Mode;
 
 use crate::protocol::time::{Clock, UnixTime};
+use crate::services::random::{NoRandomness, Rng};
 
 /// The machine's wall clock.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +16,7 @@ impl Clock for SystemClock {
         reason = "this is the one place that reads the clock"
     )]
     fn now(&self) -> UnixTime {
+        // A clock before 1970 reads as the epoch; the timestamp authority's floor then refuses to sign.
         let since_epoch = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();
@@ -22,25 +24,20 @@ impl Clock for SystemClock {
     }
 }
 
-/// Lets nobody but the owner at any file that this process makes from here on. Our own files have
-/// such modes by themselves; sled's have whatever it is given.
-pub(crate) fn keep_files_private() {
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
-}
-
-/// The operating system gave no randomness.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the operating system gave no randomness")]
-pub struct NoRandomness;
+/// The operating system's randomness.
+pub(crate) const SYSTEM_RNG: Rng = Rng::new(|bytes| {
+    SystemRandom::new()
+        .fill(bytes)
+        .map_err(|_: ring::error::Unspecified| NoRandomness)
+});
 
 /// Random bytes from the operating system.
-///
-/// # Errors
-/// The operating system gave none.
 pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
-    let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| NoRandomness)?;
-    Ok(bytes)
+    SYSTEM_RNG.bytes()
+}
+
+/// Makes every file and directory that the process creates from now on accessible to its owner only.
+/// Our own code sets modes itself; sled does not.
+pub(crate) fn keep_files_private() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }

@@ -1,6 +1,6 @@
-//! Events: what the server tells about itself on standard error, as text or JSON lines.
+//! Events on standard error, as text or JSON lines.
 //!
-//! Tokens, keys, bodies and e-mail addresses are never part of an event.
+//! An event never contains a token, a key, a body or an e-mail address.
 
 use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
@@ -15,47 +15,25 @@ use crate::config::{LogFormat, TelemetrySettings};
 /// Why events cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TelemetryError {
-    /// `telemetry.level` is no filter
-    #[error("telemetry.level is not a filter")]
+    #[error("telemetry.level is not a valid filter")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// Someone started writing events already
-    #[error("events are written already")]
+    #[error("events are already written in this process")]
     Started(#[from] TryInitError),
 }
 
-/// Starts writing events to standard error, for the whole process and once.
-///
-/// # Errors
-/// See [`TelemetryError`].
+/// Starts writing events to standard error, for the whole process. Can be called once.
 pub(crate) fn start(settings: &TelemetrySettings) -> Result<(), TelemetryError> {
-    let colour = Colour::of(io::stderr().is_terminal());
+    // NO_COLOR: no-color.org
+    let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = allowed && io::stderr().is_terminal();
     subscriber(settings, io::stderr, colour)?.try_init()?;
     Ok(())
-}
-
-/// Whether lines for people are coloured.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Colour {
-    Shown,
-    Plain,
-}
-
-impl Colour {
-    /// Colour belongs on terminals only, and not there either when `NO_COLOR` is set.
-    fn of(terminal: bool) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        if terminal && wanted {
-            Self::Shown
-        } else {
-            Self::Plain
-        }
-    }
 }
 
 fn subscriber<W>(
     settings: &TelemetrySettings,
     writer: W,
-    colour: Colour,
+    colour: bool,
 ) -> Result<Box<dyn Subscriber + Send + Sync>, TelemetryError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -64,12 +42,7 @@ where
         .with_env_filter(EnvFilter::try_new(&settings.level)?)
         .with_writer(writer);
     Ok(match settings.format {
-        LogFormat::Text => Box::new(
-            builder
-                .with_ansi(colour == Colour::Shown)
-                .with_target(false)
-                .finish(),
-        ),
+        LogFormat::Text => Box::new(builder.with_ansi(colour).with_target(false).finish()),
         LogFormat::Json => Box::new(
             builder
                 .json()
@@ -81,8 +54,8 @@ where
     })
 }
 
-/// Makes a panic an event with its place. What it says is left out unless it is a constant: a
-/// formatted message can hold what a client sent.
+/// Reports panics as events with their location. A formatted message is withheld, because it can
+/// contain what a client sent; a constant one is shown.
 pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(report_panic));
 }
@@ -92,9 +65,9 @@ fn report_panic(info: &PanicHookInfo<'_>) {
     let message = info.payload().downcast_ref::<&'static str>().copied();
     let message = message.unwrap_or("(message withheld)");
     if tracing::event_enabled!(tracing::Level::ERROR) {
-        tracing::error!(panic.place = %place, panic.message = message, "panicked");
+        tracing::error!(panic.place = %place, panic.message = message, "thread.panicked");
     } else {
-        // Commands that write no events still owe the reader a word.
+        // Commands that write no events report the panic themselves.
         let line = format!("signet: internal error at {place}: {message}\n");
         let _ = io::Write::write_all(&mut io::stderr(), line.as_bytes());
     }
@@ -120,7 +93,7 @@ mod tests {
         }
     }
 
-    fn written(format: LogFormat, tell: impl FnOnce()) -> String {
+    fn written(format: LogFormat, emit: impl FnOnce()) -> String {
         let settings = TelemetrySettings {
             format,
             level: "info".to_owned(),
@@ -128,8 +101,8 @@ mod tests {
         };
         let sink = Sink::default();
         let writer = sink.clone();
-        let subscriber = subscriber(&settings, move || writer.clone(), Colour::Plain).unwrap();
-        tracing::subscriber::with_default(subscriber, tell);
+        let subscriber = subscriber(&settings, move || writer.clone(), false).unwrap();
+        tracing::subscriber::with_default(subscriber, emit);
         let bytes = sink.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
@@ -137,7 +110,7 @@ mod tests {
     const HOSTILE: &str = "a\r\nlevel=ERROR forged\u{1b}[2J\u{0}";
 
     #[test]
-    fn t68_an_event_stays_one_line_whatever_is_in_it() {
+    fn an_event_is_one_line_whatever_it_contains() {
         for format in [LogFormat::Text, LogFormat::Json] {
             let text = written(format, || tracing::info!(subject = ?HOSTILE, "refused"));
 
@@ -150,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_event_carries_the_requests_identifier() {
+    fn a_json_event_contains_the_request_id() {
         let text = written(LogFormat::Json, || {
             let span = tracing::info_span!("request", request.id = %"abc");
             span.in_scope(|| tracing::info!(elapsed_ms = 3, "request.answered"));
@@ -163,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn events_below_the_level_are_left_out() {
+    fn events_below_the_level_are_omitted() {
         assert_eq!(written(LogFormat::Text, || tracing::debug!("detail")), "");
     }
 }

@@ -1,10 +1,10 @@
-//! The issuers of an instance: its own, and those that the settings trust.
+//! The OpenID Connect issuers of an instance: the embedded one, and those of the settings.
 
 use std::sync::Arc;
 
-use super::StartError;
+use super::error::StartError;
 use crate::adapters::outbound::oidc::{EndpointSettings, FetchLimits, HttpKeySource};
-use crate::adapters::system::random_bytes;
+use crate::adapters::system::SYSTEM_RNG;
 use crate::config::{IssuerSettings, Settings};
 use crate::protocol::identity::IssuerUrl;
 use crate::protocol::keys::SigningKey;
@@ -13,8 +13,8 @@ use crate::services::account::Accounts;
 use crate::services::issuer::EmbeddedIssuer;
 use crate::services::oidc::{IdentityVerifier, KeyPolicy, KeySource, TrustedIssuer};
 
-/// Every issuer whose tokens are accepted: first those where people sign in, in the order of the
-/// settings, and last the embedded one, which knows machines alone.
+/// Every issuer whose tokens are accepted: those of the settings in their order, where people sign in,
+/// then the embedded one, which has machine accounts only.
 pub(super) fn issuer_urls(settings: &Settings) -> Vec<String> {
     let embedded = settings
         .accounts
@@ -24,7 +24,7 @@ pub(super) fn issuer_urls(settings: &Settings) -> Vec<String> {
     configured.chain(embedded).map(str::to_owned).collect()
 }
 
-/// The embedded issuer, if the settings want one.
+/// The embedded issuer, if it is enabled.
 pub(super) fn embedded_issuer(
     settings: &Settings,
     key: SigningKey,
@@ -35,17 +35,16 @@ pub(super) fn embedded_issuer(
         return Ok(None);
     }
     let url = IssuerUrl::new(settings.server.public_url.as_str())?;
-    let random = || random_bytes().ok();
     Ok(Some(EmbeddedIssuer::new(
         url,
         key,
         Arc::clone(accounts),
         Arc::clone(clock),
-        random,
+        SYSTEM_RNG,
     )?))
 }
 
-/// Whom identity tokens are believed from, and where their keys come from.
+/// The issuers whose tokens are accepted, with the sources of their keys.
 pub(super) fn trusted_issuers(
     settings: &Settings,
     embedded: Option<&EmbeddedIssuer>,

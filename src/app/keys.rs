@@ -1,50 +1,47 @@
 //! The keys, certificates and names of an instance: created once and kept in the data directory.
 //!
-//! A chain is written after the keys that it belongs to, so a start that was interrupted is simply
-//! repeated.
+//! A chain is written after its keys, so an interrupted first start is repeated.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::roster::{AUTHORITIES, AuthorityDeclaration, LOGS, LogDeclaration, LogSigner};
 use crate::adapters::keystore::{KeyStore, KeyStoreError, load_key_file};
 use crate::adapters::storage::JournalId;
-use crate::adapters::system::{NoRandomness, random_bytes};
+use crate::adapters::system::random_bytes;
 use crate::config::Settings;
 use crate::protocol::keys::SigningKey;
 use crate::protocol::note::NoteError;
-use crate::protocol::time::UnixTime;
+use crate::protocol::origin::Origin;
+use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::profile::SerialNumber;
 use crate::protocol::x509::{Certificate, CertificateError};
 use crate::services::authority::{Authority, AuthorityError};
 use crate::services::issuer;
-use crate::services::roster::{AuthorityRole, LogRole};
+use crate::services::random::NoRandomness;
+use crate::services::roster::{
+    AuthorityDescription, AuthorityRole, LogDescription, LogRole, LogState, Roster,
+};
 
 /// Error loading or creating an instance's keys.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
-    /// The instance was created under another name
     #[error(
         "this data directory belongs to the log {made:?}, but the settings name {now:?}: the name of \
          a log cannot change. Restore server.public_url or log.origin, or start with an empty data \
          directory"
     )]
-    OtherName {
-        /// The name at the first start
-        made: String,
-        /// The name in the settings
-        now: String,
-    },
+    OtherName { made: String, now: String },
     #[error("keys/instance.json cannot be read: {0}")]
     Instance(#[source] serde_json::Error),
-    /// Keys and journal of two instances
     #[error(
         "the journal in the data directory was not created with these keys: restore keys and journal \
          together"
     )]
     OtherJournal,
-    /// A file that was used to sign is missing
     #[error(
         "keys/{0} is missing and cannot be replaced, because the logs were signed with it: restore it \
          from a backup"
@@ -75,22 +72,22 @@ pub enum InstanceError {
     Random(#[from] NoRandomness),
 }
 
-/// What is decided at the first start and never changes; `keys/instance.json`.
+/// The contents of `keys/instance.json`, which never change after the first start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Instance {
     version: u8,
     /// Seconds since the epoch
     created: u64,
-    /// Name of the signature logs
+    /// Origin of the signature logs
     log_origin: String,
-    /// Name of the certificate log
+    /// Origin of the certificate log
     ct_origin: String,
     /// ID of the journal, in hexadecimal
     journal: String,
 }
 
-/// Everything that an instance signs with, but for the TUF repository's keys.
+/// The keys of an instance, except those of the TUF repository.
 pub(super) struct InstanceKeys {
     pub instance: Instance,
     pub logs: Vec<(&'static LogDeclaration, LogSigner)>,
@@ -98,10 +95,13 @@ pub(super) struct InstanceKeys {
     pub issuer: SigningKey,
 }
 
+/// How long before its creation an instance's keys are trusted, because clocks differ.
+const TRUST_MARGIN: Duration = Duration::from_secs(3600);
+
 const INSTANCE: &str = "instance.json";
 const ISSUER_KEY: &str = "issuer.key.pem";
 
-/// Path of the certificate log that every instance has.
+/// Path of the certificate log in its origin.
 const CT_PATH: &str = "/ct";
 
 impl Instance {
@@ -109,7 +109,7 @@ impl Instance {
         UnixTime::from_seconds(self.created)
     }
 
-    /// Whether the data directory has an instance, and therefore must have its journal.
+    /// Whether the data directory contains an instance and therefore must contain its journal.
     ///
     /// # Errors
     /// The key store cannot be read.
@@ -117,8 +117,7 @@ impl Instance {
         Ok(store.load_public(INSTANCE)?.is_some())
     }
 
-    /// The name of a log of this role below this path. Signature logs share one name; clients tell
-    /// them apart by their keys.
+    /// The origin of a log with this role. Signature logs share one origin and differ in their keys.
     pub(super) fn log_name(&self, role: LogRole, path: &str) -> String {
         match role {
             LogRole::Ct => {
@@ -157,7 +156,7 @@ impl Instance {
     ) -> Result<Self, InstanceError> {
         let wanted = Self::of(settings, journal, now);
         let Some(made) = Self::load(store)? else {
-            // It is written before any key, so keys without it have signed for a lost history.
+            // This file is written before any key, so keys without it belong to a lost journal.
             for log in &LOGS {
                 if store.has(log.key_file)? {
                     return Err(InstanceError::Lost(INSTANCE));
@@ -181,9 +180,9 @@ impl Instance {
 }
 
 impl InstanceKeys {
-    /// Rejects a key store that lacks a file with which the logs in the journal were started.
-    /// Otherwise a lost file would be generated again, and a lost chain would replace the keys of its
-    /// authority. Root keys may be kept elsewhere.
+    /// Rejects a key store that lacks a file which the logs in the journal depend on. Otherwise a
+    /// lost key would be generated again, and a lost chain would replace the keys of its authority.
+    /// Root keys may be on other machines.
     ///
     /// # Errors
     /// [`InstanceError::Lost`], or the directory cannot be read.
@@ -253,14 +252,14 @@ impl InstanceKeys {
         })
     }
 
-    /// The authority of this role that signs.
+    /// The authority that signs for this role.
     pub(super) fn signing_authority(&self, role: AuthorityRole) -> &Authority {
         let mut of_role = self.authorities.iter().filter(|(one, _)| one.role == role);
         let (_, authority) = of_role.next().expect("AUTHORITIES has one of each role");
         authority
     }
 
-    /// The same, given away.
+    /// Takes the authority that signs for this role.
     pub(super) fn take_signing_authority(&mut self, role: AuthorityRole) -> Authority {
         let place = self
             .authorities
@@ -269,10 +268,56 @@ impl InstanceKeys {
         let place = place.expect("AUTHORITIES has one of each role");
         self.authorities.remove(place).1
     }
+
+    /// The public description of the instance.
+    pub(super) fn describe(&self, settings: &Settings, issuers: Vec<String>) -> Roster {
+        let public_url: Origin = settings.server.public_url.origin().clone();
+        let validity = Validity {
+            start: self.instance.created().before(TRUST_MARGIN),
+            end: None,
+        };
+        let logs = self
+            .logs
+            .iter()
+            .map(|(declaration, signer)| (declaration, signer.as_head_signer()))
+            .map(|(declaration, signer)| LogDescription {
+                id: declaration.id,
+                role: declaration.role,
+                state: if (declaration.is_active)(settings) {
+                    LogState::Active
+                } else {
+                    LogState::Frozen
+                },
+                url: public_url.join(declaration.path),
+                origin: signer.origin().to_owned(),
+                key: signer.key().clone(),
+                log_id: signer.log_id(),
+                validity,
+                document: declaration.document,
+            });
+        let authorities = self.authorities.iter().map(|(declaration, authority)| {
+            let chain: Vec<Certificate> = authority.chain().to_vec();
+            AuthorityDescription {
+                name: declaration.name,
+                role: declaration.role,
+                url: public_url.join(declaration.path),
+                chain,
+                validity,
+                document: declaration.document,
+            }
+        });
+        Roster {
+            logs: logs.collect(),
+            authorities: authorities.collect(),
+            operator: settings.trust.operator.clone(),
+            issuers,
+            public_url,
+        }
+    }
 }
 
-/// Loads the signers of the logs of an instance, with which offline commands verify checkpoints. A log
-/// that an earlier release did not have may lack its key.
+/// Loads the signers of an instance's logs, with which offline commands verify checkpoints. The key of
+/// a log that an earlier release did not have may be missing.
 ///
 /// # Errors
 /// There is no instance, or its files cannot be read.
@@ -297,8 +342,9 @@ fn log_signer(
     instance: &Instance,
     key: SigningKey,
 ) -> Result<LogSigner, InstanceError> {
-    LogSigner::new(declaration, instance, key)
-        .map_err(|(name, source)| InstanceError::LogName { name, source })
+    let name = instance.log_name(declaration.role, declaration.path);
+    LogSigner::new(declaration.role, &name, key)
+        .map_err(|source| InstanceError::LogName { name, source })
 }
 
 fn load_or_create_authority(
@@ -313,12 +359,12 @@ fn load_or_create_authority(
     };
     let (key, chain) = if let Some(own) = declaration.own.and_then(|own| own(settings)) {
         let file = own.certificate_chain_file.display().to_string();
-        let pem = match std::fs::read(&own.certificate_chain_file) {
+        let pem = match std::fs::read(own.certificate_chain_file) {
             Ok(pem) => pem,
             Err(source) => return Err(InstanceError::ChainFile { file, source }),
         };
         let chain = parse_chain(&pem).map_err(|source| InstanceError::Chain { file, source })?;
-        (load_key_file(&own.key_file)?, chain)
+        (load_key_file(own.key_file)?, chain)
     } else if let Some(pem) = store.load_public(declaration.chain_file)? {
         let chain = parse_chain(&pem).map_err(|source| InstanceError::Chain {
             file: declaration.chain_file.to_owned(),
@@ -338,7 +384,7 @@ fn load_or_create_authority(
         let made = made.map_err(refused)?;
         store.write_key(declaration.root_key_file, &made.root_key)?;
         store.write_key(declaration.key_file, &made.key)?;
-        // CRASH: the chain comes last, because its presence says that the authority is complete.
+        // CRASH: the chain is written last, because its presence marks the authority as complete.
         let pem: String = made.chain.iter().map(Certificate::to_pem).collect();
         store.write_public(declaration.chain_file, pem.as_bytes())?;
         let key = SigningKey::from_pkcs8(&made.key);
@@ -397,7 +443,7 @@ mod tests {
     const OWN_CA: &str = "[ca]\ncertificate_chain_file = \"a\"\nkey_file = \"b\"\n";
 
     #[test]
-    fn nothing_that_was_used_to_sign_is_generated_again() {
+    fn a_lost_key_is_not_generated_again() {
         let settings = settings("");
         let (_folder, whole) = store_with(needed());
         InstanceKeys::require_complete(&whole, &settings, |_| true).unwrap();
@@ -414,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_own_certificate_authority_has_no_files_here() {
+    fn an_authority_of_the_operator_has_no_files_in_the_data_directory() {
         let is_of_ca = |name: &&str| name.starts_with("ca");
         let (_folder, store) = store_with(needed().into_iter().filter(|name| !is_of_ca(name)));
 

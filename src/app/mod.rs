@@ -1,9 +1,10 @@
-//! The composition root: settings and a data directory in, a running instance out. It alone knows every
-//! layer and which implementation each port has.
+//! The composition root: it makes a running instance of settings and a data directory. No other module
+//! knows every layer and the implementation of each port.
 
 mod error;
 mod issuers;
 mod keys;
+mod logs;
 mod observe;
 mod roster;
 mod routes;
@@ -16,16 +17,16 @@ use futures_util::future::select_all;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use crate::adapters::admin::{AdminSocket, Desk};
+use crate::adapters::admin::{AdminServices, AdminSocket};
+#[cfg(any(test, feature = "testing"))]
+use crate::adapters::http::route::Mount;
 use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
 use crate::adapters::http::verify::Outcomes;
 use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, Storage};
-use crate::adapters::system::random_bytes;
+use crate::adapters::system::{SYSTEM_RNG, random_bytes};
 use crate::config::{PolicySettings, Settings};
 use crate::log::Health;
-#[cfg(any(test, feature = "testing"))]
-use crate::protocol::bundle::TrustedRoot;
 use crate::protocol::policy::Policy;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::account::{AccountError, Accounts};
@@ -38,16 +39,17 @@ use crate::services::timestamp::TimestampAuthority;
 use crate::services::trust::TrustDocuments;
 use crate::services::trust::renewal::Keeper;
 use crate::services::trust::repository::TrustRepository;
-use crate::services::verify::{NamedPolicies, Verifier};
+use crate::services::verify::{NamedPolicies, VerificationService};
 
 pub use error::StartError;
 pub(crate) use keys::{InstanceError, load_log_signers};
+pub(crate) use roster::search_keys;
 
 use issuers::{embedded_issuer, issuer_urls, trusted_issuers};
 use keys::{Instance, InstanceKeys};
-use roster::{LogService, RunningLog};
+use logs::{LogService, RunningLog};
 
-/// Every service of an instance, connected to the others.
+/// An instance: its services, connected.
 pub struct App {
     settings: Settings,
     storage: Storage,
@@ -61,12 +63,11 @@ pub struct App {
     issuer: Option<Arc<EmbeddedIssuer>>,
     documents: Arc<TrustDocuments>,
     repository: Arc<TrustRepository>,
-    verifier: Arc<Verifier>,
+    verifier: Arc<VerificationService>,
 }
 
-/// An instance that answers requests.
+/// A running instance.
 pub struct Serving {
-    /// The instance
     pub app: Arc<App>,
     http: Running,
     /// The admin socket and the renewal of trust metadata
@@ -74,7 +75,7 @@ pub struct Serving {
 }
 
 impl App {
-    /// Opens the data directory, creates what is missing at a first start, recovers the logs, and
+    /// Opens the data directory, creates keys and logs at the first start, recovers the logs, and
     /// connects the services. Blocks on storage.
     ///
     /// # Errors
@@ -82,8 +83,8 @@ impl App {
     pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let policies = named_policies(&settings.policies)?;
         let (storage, mut keys) = open_directory(&settings, clock.now())?;
-        let roster = roster::describe(&settings, &keys, issuer_urls(&settings));
-        let logs = roster::start_logs(&settings, &storage, &clock, &keys)?;
+        let roster = keys.describe(&settings, issuer_urls(&settings));
+        let logs = logs::start_logs(&settings, &storage, &clock, &keys)?;
         let ct_log = logs.iter().find_map(|log| match &log.service {
             LogService::Ct(service) => Some(Arc::clone(service)),
             LogService::RekorV1(_) | LogService::RekorV2(_) => None,
@@ -106,7 +107,7 @@ impl App {
         let identities = trusted_issuers(&settings, issuer.as_ref(), &clock)?;
         let documents = Arc::new(TrustDocuments::new(&roster)?);
         let repository = trust::open_repository(&storage, &settings, &clock, &roster, &documents)?;
-        let verifier = Verifier::new(Arc::clone(documents.root()), Arc::clone(&clock));
+        let verifier = VerificationService::new(Arc::clone(documents.root()), Arc::clone(&clock));
         Ok(Self {
             verifier: Arc::new(verifier.with_policies(policies)),
             authority: Arc::new(authority),
@@ -125,18 +126,18 @@ impl App {
     }
 
     /// Serves on a bound address and on the admin socket; returns once requests are answered.
-    /// Call it within a tokio runtime.
+    /// Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// TLS files, sockets or threads.
+    /// TLS files, sockets or threads cannot be used.
     pub async fn serve(self, bound: Bound) -> Result<Serving, StartError> {
         let app = Arc::new(self);
         let mut keeper = Keeper::new(Arc::clone(&app.repository));
-        // Failure is reported by the renewal task and by `/readyz`; signing and verification do not
-        // depend on it.
+        // The renewal task logs a failure and `/readyz` reports it; signing and verification work
+        // without current metadata.
         let _ = keeper.renew();
         if let Err(error) = app.append_first_entries().await {
-            // Nothing is lost without them, and the next start tries again.
+            // Nothing depends on these entries, and the next start tries again.
             warn!(%error, "log.without_first_entry");
         }
         for log in &app.logs {
@@ -163,11 +164,14 @@ impl App {
                 "server.public_url is not set, so other machines look for the server on themselves"
             );
         }
-        let desk = Desk {
+        let admin_services = AdminServices {
             accounts: Arc::clone(&app.accounts),
             trust: Arc::clone(&app.repository),
         };
-        let tasks = [tokio::spawn(admin.serve(desk)), tokio::spawn(keeper.keep())];
+        let tasks = [
+            tokio::spawn(admin.serve(admin_services)),
+            tokio::spawn(keeper.keep()),
+        ];
         Ok(Serving { app, http, tasks })
     }
 
@@ -192,15 +196,8 @@ impl App {
         Ok(())
     }
 
-    /// The accounts of the embedded issuer.
     pub const fn accounts(&self) -> &Arc<Accounts> {
         &self.accounts
-    }
-
-    /// What the instance publishes as its trust root, and verifies by.
-    #[cfg(any(test, feature = "testing"))]
-    pub fn trusted_root(&self) -> &Arc<TrustedRoot> {
-        self.documents.root()
     }
 
     /// The TUF repository.
@@ -208,12 +205,17 @@ impl App {
         &self.repository
     }
 
-    /// The settings that the instance runs with.
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Waits until memory and disk may disagree about a log or the journal. The process must then end;
+    /// The method and path of every route.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn route_paths(&self) -> Vec<String> {
+        routes::mounts(self).iter().flat_map(Mount::paths).collect()
+    }
+
+    /// Waits until a log or the journal may differ between memory and disk. The process must then end;
     /// the next start recovers.
     pub async fn failed(&self) {
         let logs = self.logs.iter().map(|log| Box::pin(log.log.failed()));
@@ -225,7 +227,6 @@ impl App {
 }
 
 impl Serving {
-    /// Where the server listens.
     pub const fn address(&self) -> std::net::SocketAddr {
         self.http.address()
     }
@@ -261,22 +262,22 @@ impl Serving {
 /// Why a server stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It was asked to
+    /// A signal or the caller asked it to
     Asked,
-    /// Memory and disk may disagree
+    /// A log or the journal may differ between memory and disk
     Failed,
 }
 
-/// Whether there is an instance in a data directory, which then must have its journal. Creates the
-/// directory where there is none.
+/// Whether a data directory contains an instance and therefore must contain its journal. Creates the
+/// directory if it does not exist.
 ///
 /// # Errors
-/// The directory cannot be created or read, or others may enter it.
+/// The directory cannot be created or read, or other users may enter it.
 pub(crate) fn has_instance(data_dir: &Path) -> Result<bool, InstanceError> {
     Instance::exists(&KeyStore::open(data_dir)?)
 }
 
-/// The options of the store that the settings ask for.
+/// The settings of the store.
 pub(crate) fn storage_options(settings: &Settings) -> storage::Options {
     storage::Options {
         cache_bytes: settings.log.cache_bytes,
@@ -284,7 +285,7 @@ pub(crate) fn storage_options(settings: &Settings) -> storage::Options {
     }
 }
 
-/// Opens the store and loads the keys that belong to it, or creates both at a first start.
+/// Opens the store and loads its keys, or creates both at the first start.
 fn open_directory(
     settings: &Settings,
     now: UnixTime,
@@ -296,7 +297,7 @@ fn open_directory(
         storage::require_store(dir)?;
     }
     let storage = storage::open(dir, storage_options(settings))?;
-    // No other process can be at work in the directory while this one has the store open.
+    // The open store locks the directory, so no other process is writing these files.
     keys.remove_leftovers().map_err(InstanceError::from)?;
     if !storage.is_new() {
         let journal = storage.log_storage().journal;
@@ -306,18 +307,16 @@ fn open_directory(
     Ok((storage, keys))
 }
 
-/// The accounts of a store.
-///
 /// # Errors
-/// Records that cannot be read.
+/// A record cannot be read.
 pub(crate) fn open_accounts(
     storage: &Storage,
     clock: Arc<dyn Clock>,
 ) -> Result<Accounts, AccountError> {
-    Accounts::load(storage.ledger(), clock, || random_bytes().ok())
+    Accounts::load(storage.ledger(), clock, SYSTEM_RNG)
 }
 
-/// Reads and checks every named policy: a server does not start with one that it cannot judge by.
+/// Reads every named policy. A server does not start with a policy that is not valid.
 fn named_policies(settings: &[PolicySettings]) -> Result<NamedPolicies, StartError> {
     let load = |setting: &PolicySettings| {
         let (name, file) = (setting.name.clone(), setting.file.display().to_string());

@@ -11,7 +11,7 @@ use crate::log::Health;
 use crate::services::roster::LogState;
 use crate::services::trust::RepositoryHealth;
 
-/// The metrics of an instance: those of the HTTP server, and numbers read from its services.
+/// The metrics of the HTTP server, and numbers that are read from the services.
 pub(super) fn metrics(
     app: &Arc<App>,
     verifications: &Outcomes,
@@ -75,7 +75,7 @@ pub(super) fn metrics(
                 .logs
                 .get(log)
                 .map_or(0, |log| log.log.head().time.millis());
-            // The clock may have been set back since: an age below zero would only confuse.
+            // The clock may have been set back since. A negative age would confuse alerts.
             let age = app.clock.now().millis().saturating_sub(signed);
             Duration::from_millis(age).as_secs_f64()
         },
@@ -100,7 +100,7 @@ pub(super) fn metrics(
     Ok(metrics)
 }
 
-/// One value for each log.
+/// A metric with one value for each log.
 fn of_logs(
     app: &Arc<App>,
     kind: ObservedKind,
@@ -111,7 +111,7 @@ fn of_logs(
     let values = app.logs.iter().enumerate().map(|(place, log)| {
         let app = Arc::clone(app);
         let read: Reading = Box::new(move || read(&app, place));
-        (log.declaration.name.to_owned(), read)
+        (log.declaration.id.to_string(), read)
     });
     Observed {
         name,
@@ -122,7 +122,7 @@ fn of_logs(
     }
 }
 
-/// Each part of the instance that can be ready or not.
+/// The parts of the instance that `/readyz` reports.
 pub(super) fn readiness(app: &Arc<App>) -> Readiness {
     let mut readiness = Readiness::new();
     for (log, description) in app.logs.iter().zip(&app.roster.logs) {
@@ -130,11 +130,11 @@ pub(super) fn readiness(app: &Arc<App>) -> Readiness {
             continue;
         }
         let (log, state) = (log.log.clone(), description.state);
-        readiness = readiness.part(description.name, move || match log.health() {
+        readiness = readiness.part(description.id.to_string(), move || match log.health() {
             Health::Ok if state != LogState::Active => PartState::Closed,
             Health::Ok => PartState::Ready,
             Health::ReadOnly { missing } => PartState::ReadOnly {
-                reason: format!("{missing} entries that were once signed are missing"),
+                reason: format!("the journal lacks signed entries, {missing} of this log"),
             },
             Health::Drained => failed("the server is stopping"),
             Health::Failed => failed("the log and its storage may disagree; the server is ending"),
@@ -173,8 +173,7 @@ pub(super) fn readiness(app: &Arc<App>) -> Readiness {
         .part("store", move || {
             if storage.is_read_only() {
                 PartState::ReadOnly {
-                    reason: "the journal ends before what was signed: entries are missing"
-                        .to_owned(),
+                    reason: "the journal lacks signed entries".to_owned(),
                 }
             } else {
                 PartState::Ready

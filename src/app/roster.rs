@@ -1,30 +1,19 @@
-//! The logs and authorities of an instance: the one place that lists them. Another log or authority is
-//! another entry here (and, for a log, a name in `LogId`).
+//! The logs and authorities of an instance. This is the only list of them: to add one, add an entry
+//! here (and a `LogId` for a log).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::StartError;
-use super::keys::{Instance, InstanceKeys};
-use crate::adapters::storage::Storage;
 use crate::config::{OwnCa, Settings};
-use crate::log::{HeadSigner, Limits, Log, LogId, missing_entries, stored_keys};
+use crate::log::{HeadSigner, LogId, SearchKeys, stored_keys};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::note::NoteError;
-use crate::protocol::origin::Origin;
-use crate::protocol::time::{Clock, Validity};
-use crate::protocol::x509::Certificate;
-use crate::services::ctlog::{CtHeadSigner, CtLog};
-use crate::services::rekor::v1::SignatureLogV1;
-use crate::services::rekor::{CheckpointSigner, SignatureLog};
-use crate::services::roster::{
-    AuthorityDescription, AuthorityRole, LogDescription, LogRole, LogState, Roster,
-};
+use crate::services::ctlog::CtHeadSigner;
+use crate::services::rekor::CheckpointSigner;
+use crate::services::roster::{AuthorityRole, LogRole};
 
 /// A log that every instance has.
 pub(super) struct LogDeclaration {
     pub id: LogId,
-    pub name: &'static str,
     pub role: LogRole,
     /// File of its key below `keys/`
     pub key_file: &'static str,
@@ -32,16 +21,16 @@ pub(super) struct LogDeclaration {
     /// Path of its base URL below the public URL
     pub path: &'static str,
     /// File of its public key below `/trust`
-    document: &'static str,
-    is_active: fn(&Settings) -> bool,
-    pool_entries: fn(&Settings) -> usize,
+    pub document: &'static str,
+    pub is_active: fn(&Settings) -> bool,
+    pub pool_entries: fn(&Settings) -> usize,
+    pub search_keys: SearchKeys,
 }
 
 /// In the order in which documents list them.
 pub(super) const LOGS: [LogDeclaration; 3] = [
     LogDeclaration {
         id: LogId::CT,
-        name: "ct",
         role: LogRole::Ct,
         key_file: "ct.key.pem",
         key_algorithm: KeyAlgorithm::P256,
@@ -49,10 +38,10 @@ pub(super) const LOGS: [LogDeclaration; 3] = [
         document: "ctlog.pem",
         is_active: |_| true,
         pool_entries: |settings| settings.ctlog.pool_entries,
+        search_keys: stored_keys,
     },
     LogDeclaration {
         id: LogId::REKOR_V1,
-        name: "rekor-v1",
         role: LogRole::RekorV1,
         key_file: "log-v1.key.pem",
         key_algorithm: KeyAlgorithm::P256,
@@ -60,10 +49,10 @@ pub(super) const LOGS: [LogDeclaration; 3] = [
         document: "rekor-v1.pem",
         is_active: |settings| settings.log.rekor_v1,
         pool_entries: |settings| settings.log.pool_entries,
+        search_keys: stored_keys,
     },
     LogDeclaration {
         id: LogId::REKOR_V2,
-        name: "rekor-v2",
         role: LogRole::RekorV2,
         key_file: "log.key.pem",
         key_algorithm: KeyAlgorithm::Ed25519,
@@ -71,8 +60,16 @@ pub(super) const LOGS: [LogDeclaration; 3] = [
         document: "rekor-v2.pem",
         is_active: |settings| settings.log.rekor_v2,
         pool_entries: |settings| settings.log.pool_entries,
+        search_keys: stored_keys,
     },
 ];
+
+/// The keys by which a log's leaves are found. A log that this release does not serve has stored keys at
+/// most.
+pub(crate) fn search_keys(log: LogId) -> SearchKeys {
+    let declaration = LOGS.iter().find(|declaration| declaration.id == log);
+    declaration.map_or(stored_keys, |declaration| declaration.search_keys)
+}
 
 /// An authority that every instance has.
 pub(super) struct AuthorityDeclaration {
@@ -83,13 +80,13 @@ pub(super) struct AuthorityDeclaration {
     pub key_file: &'static str,
     pub chain_file: &'static str,
     /// Path of its URI below the public URL
-    path: &'static str,
+    pub path: &'static str,
     /// File of its chain below `/trust`
-    document: &'static str,
+    pub document: &'static str,
     /// Organisation and common name of a generated root
     pub subject: fn(&Settings) -> (&str, &str),
-    /// Key and certificates that the operator brings, where the role allows that
-    pub own: Option<fn(&Settings) -> Option<&OwnCa>>,
+    /// The operator's own key and certificates, if the settings name them
+    pub own: Option<fn(&Settings) -> Option<OwnCa<'_>>>,
 }
 
 /// In the order in which documents list them. The first of each role signs.
@@ -103,7 +100,7 @@ pub(super) const AUTHORITIES: [AuthorityDeclaration; 2] = [
         path: "",
         document: "fulcio-chain.pem",
         subject: |settings| (&settings.ca.organisation, &settings.ca.common_name),
-        own: Some(|settings| settings.ca.own.as_ref()),
+        own: Some(|settings| settings.ca.own()),
     },
     AuthorityDeclaration {
         name: "timestamp-authority",
@@ -119,10 +116,7 @@ pub(super) const AUTHORITIES: [AuthorityDeclaration; 2] = [
     },
 ];
 
-/// How long before its creation an instance's keys are trusted, so that clocks may differ.
-const TRUST_MARGIN: std::time::Duration = std::time::Duration::from_secs(3600);
-
-/// A log's key in the form in which its role signs.
+/// A log's key, as its role signs with it.
 #[derive(Clone)]
 pub(super) enum LogSigner {
     Ct(Arc<CtHeadSigner>),
@@ -131,25 +125,13 @@ pub(super) enum LogSigner {
 
 impl LogSigner {
     /// # Errors
-    /// A name that checkpoints cannot carry, with that name.
-    pub(super) fn new(
-        declaration: &LogDeclaration,
-        instance: &Instance,
-        key: SigningKey,
-    ) -> Result<Self, (String, NoteError)> {
-        let name = instance.log_name(declaration.role, declaration.path);
-        let signer = match declaration.role {
-            LogRole::Ct => CtHeadSigner::new(&name, Arc::new(key))
-                .map(Arc::new)
-                .map(Self::Ct),
-            LogRole::RekorV1 => CheckpointSigner::v1(key, &name)
-                .map(Arc::new)
-                .map(Self::Rekor),
-            LogRole::RekorV2 => CheckpointSigner::v2(key, &name)
-                .map(Arc::new)
-                .map(Self::Rekor),
-        };
-        signer.map_err(|error| (name, error))
+    /// The origin cannot be used in checkpoints.
+    pub(super) fn new(role: LogRole, origin: &str, key: SigningKey) -> Result<Self, NoteError> {
+        Ok(match role {
+            LogRole::Ct => Self::Ct(Arc::new(CtHeadSigner::new(origin, Arc::new(key))?)),
+            LogRole::RekorV1 => Self::Rekor(Arc::new(CheckpointSigner::v1(key, origin)?)),
+            LogRole::RekorV2 => Self::Rekor(Arc::new(CheckpointSigner::v2(key, origin)?)),
+        })
     }
 
     pub(super) fn as_head_signer(&self) -> Arc<dyn HeadSigner> {
@@ -158,135 +140,4 @@ impl LogSigner {
             Self::Rekor(signer) => Arc::clone(signer) as _,
         }
     }
-}
-
-/// Describes an instance with these keys.
-pub(super) fn describe(settings: &Settings, keys: &InstanceKeys, issuers: Vec<String>) -> Roster {
-    let public_url: Origin = settings.server.public_url.origin().clone();
-    let validity = Validity {
-        start: keys.instance.created().before(TRUST_MARGIN),
-        end: None,
-    };
-    let logs = keys
-        .logs
-        .iter()
-        .map(|(declaration, signer)| (declaration, signer.as_head_signer()))
-        .map(|(declaration, signer)| LogDescription {
-            name: declaration.name,
-            role: declaration.role,
-            state: if (declaration.is_active)(settings) {
-                LogState::Active
-            } else {
-                LogState::Frozen
-            },
-            url: public_url.join(declaration.path),
-            origin: signer.origin().to_owned(),
-            key: signer.key().clone(),
-            log_id: signer.log_id(),
-            validity,
-            document: declaration.document,
-        });
-    let authorities = keys.authorities.iter().map(|(declaration, authority)| {
-        let chain: Vec<Certificate> = authority.chain().to_vec();
-        AuthorityDescription {
-            name: declaration.name,
-            role: declaration.role,
-            url: public_url.join(declaration.path),
-            chain,
-            validity,
-            document: declaration.document,
-        }
-    });
-    Roster {
-        logs: logs.collect(),
-        authorities: authorities.collect(),
-        operator: settings.trust.operator.clone(),
-        issuers,
-        public_url,
-    }
-}
-
-/// A log that was started, with the service that its role has.
-pub(super) struct RunningLog {
-    pub declaration: &'static LogDeclaration,
-    pub log: Log,
-    pub service: LogService,
-    /// Entries when the server began to answer requests
-    initial_size: AtomicU64,
-}
-
-#[derive(Clone)]
-pub(super) enum LogService {
-    Ct(Arc<CtLog>),
-    RekorV1(Arc<SignatureLogV1>),
-    RekorV2(Arc<SignatureLog>),
-}
-
-impl RunningLog {
-    /// Counts appended entries from now on.
-    pub(super) fn begin_counting(&self) {
-        let size = self.log.head().size.get();
-        self.initial_size.store(size, Ordering::Relaxed);
-    }
-
-    /// Entries appended since the server began to answer requests.
-    pub(super) fn appended(&self) -> u64 {
-        self.log.head().size.get() - self.initial_size.load(Ordering::Relaxed)
-    }
-}
-
-/// Starts every log. They share one journal with the ledger: where it is an old copy for one of them,
-/// nothing may be written, because that would be lost when the right journal is restored.
-pub(super) fn start_logs(
-    settings: &Settings,
-    storage: &Storage,
-    clock: &Arc<dyn Clock>,
-    keys: &InstanceKeys,
-) -> Result<Vec<RunningLog>, StartError> {
-    let missing = keys.logs.iter().filter_map(|(declaration, signer)| {
-        let signer = signer.as_head_signer();
-        let missing = missing_entries(declaration.id, signer.as_ref(), storage.log_storage())?;
-        Some((declaration.id, missing))
-    });
-    let missing: Vec<_> = missing.collect();
-    if !missing.is_empty() {
-        storage.set_read_only(missing);
-    }
-    let chain = keys.signing_authority(AuthorityRole::Certificates).chain();
-    let start = |(declaration, signer): &(&'static LogDeclaration, LogSigner)| {
-        let limits = Limits {
-            pool_entries: (declaration.pool_entries)(settings),
-            ..Limits::default()
-        };
-        let log = Log::start(
-            declaration.id,
-            signer.as_head_signer(),
-            Arc::clone(clock),
-            storage.log_storage(),
-            limits,
-            stored_keys,
-        );
-        let log = log.map_err(|error| StartError::Log(declaration.name, error))?;
-        let service = match (declaration.role, signer) {
-            (_, LogSigner::Ct(signer)) => {
-                LogService::Ct(Arc::new(CtLog::new(log.clone(), signer, chain.to_vec())))
-            }
-            (LogRole::RekorV1, LogSigner::Rekor(signer)) => {
-                let (log, signer) = (log.clone(), Arc::clone(signer));
-                let service = SignatureLogV1::new(log, signer, Arc::clone(clock));
-                LogService::RekorV1(Arc::new(service))
-            }
-            (_, LogSigner::Rekor(signer)) => {
-                let service = SignatureLog::new(log.clone(), *signer.note_key().hash());
-                LogService::RekorV2(Arc::new(service))
-            }
-        };
-        Ok(RunningLog {
-            declaration,
-            log,
-            service,
-            initial_size: AtomicU64::new(0),
-        })
-    };
-    keys.logs.iter().map(start).collect()
 }

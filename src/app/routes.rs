@@ -1,12 +1,12 @@
-//! Which APIs an instance serves, and the data of their handlers.
+//! The APIs that an instance serves, and the data of their handlers.
 
 use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 
 use super::App;
+use super::logs::LogService;
 use super::observe::readiness;
-use super::roster::LogService;
 use crate::adapters::http::discovery::{Discovery, Facts};
 use crate::adapters::http::fulcio::{ConfiguredIssuer, FulcioConfiguration};
 use crate::adapters::http::grpc::Method;
@@ -19,7 +19,8 @@ use crate::adapters::http::{
     verify,
 };
 use crate::adapters::web;
-use crate::services::oidc::{IssuerKind, TrustedIssuer};
+use crate::protocol::identity::IssuerKind;
+use crate::services::oidc::TrustedIssuer;
 use crate::services::roster::LogState;
 
 /// Every API, in the order of the discovery document.
@@ -96,7 +97,7 @@ pub(super) fn data(
     })
 }
 
-/// The methods that are served as gRPC.
+/// The gRPC methods.
 pub(super) fn grpc(app: &App) -> Vec<Method> {
     fulcio::grpc::methods(&app.identities, &app.authority, &fulcio_configuration(app))
 }

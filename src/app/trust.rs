@@ -1,4 +1,4 @@
-//! Opening the TUF repository with its keys, which an instance of an earlier release has yet to get.
+//! Opens the TUF repository with its keys. Instances of earlier releases get both here.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::services::trust::repository::{RepositoryKeys, TrustRepository};
 use crate::services::trust::target::targets;
 use crate::services::trust::{OpenRepositoryError, TrustDocuments};
 
-/// Signs the root; a ceremony may move its part elsewhere, and then the file may go.
+/// Signs the root. After a root ceremony has replaced the key, the file may be removed.
 const ROOT_KEY: &str = "tuf-root.key.pem";
 
-/// Signs what is renewed while the server runs.
+/// Signs the metadata that the running server renews.
 const ONLINE_KEY: &str = "tuf-online.key.pem";
 
-/// Opens what is on record. Blocks on storage.
+/// Opens the stored repository. Blocks on storage.
 pub(super) fn open_repository(
     storage: &Storage,
     settings: &Settings,
@@ -44,7 +44,7 @@ pub(super) fn open_repository(
     )?)
 }
 
-/// Another online key would make signatures that no client believes.
+/// Clients would refuse signatures by any other online key, so it must not be generated again.
 fn load_keys(store: &KeyStore) -> Result<RepositoryKeys, InstanceError> {
     Ok(RepositoryKeys {
         online: store
@@ -54,7 +54,7 @@ fn load_keys(store: &KeyStore) -> Result<RepositoryKeys, InstanceError> {
     })
 }
 
-/// CRASH: made before anything is signed; a start that was cut short finds them.
+/// CRASH: the keys are stored before anything is signed, so an interrupted start finds them.
 fn make_keys(store: &KeyStore) -> Result<RepositoryKeys, KeyStoreError> {
     Ok(RepositoryKeys {
         root: Some(store.load_or_create_key(ROOT_KEY, KeyAlgorithm::P256)?),

@@ -1,23 +1,44 @@
-//! `signet account`: machine accounts of the embedded issuer.
+//! `signet account`: the machine accounts of the embedded issuer.
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use clap::Subcommand;
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::adapters::admin::{self, AccountEntry, AdminClient, AdminReply, AdminRequest};
+use super::output::Failure;
+use super::store::{StoreArgs, perform};
+use crate::adapters::admin::AdminCommand;
+use crate::adapters::admin::account::{
+    AccountEntry, AddServiceAccount, ListAccounts, RemoveAccount,
+};
+use crate::adapters::storage;
+use crate::adapters::system::SystemClock;
 use crate::services::account::Accounts;
+use crate::{app, config};
 
-/// What to do with accounts.
+/// `signet account …`
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct AccountArgs {
+    /// Where the configuration and the data are
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// What to do with the accounts
+    #[command(subcommand)]
+    pub command: AccountCommand,
+}
+
+/// What to do with the accounts.
 #[derive(Clone, Debug, Subcommand)]
-pub enum AccountCommand {
-    /// Make an account and print its secret, this once
+pub(crate) enum AccountCommand {
+    /// Add an account and print its secret, which is shown once
     Add {
-        /// The e-mail address that certificates will carry
+        /// E-mail address that the account's certificates contain
         email: String,
-        /// Make a machine account, which gets tokens for its client id and secret
+        /// Add a machine account, which exchanges its client ID and secret for tokens
         #[arg(long, required = true)]
         service: bool,
         /// Print JSON: {"client_id","client_secret"}
@@ -30,93 +51,86 @@ pub enum AccountCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Remove an account; its secret is worth nothing from then on
+    /// Remove an account, which cannot get tokens afterwards
     Remove {
-        /// The account's e-mail address
+        /// E-mail address of the account
         email: String,
     },
 }
 
-/// Runs the command: through the server when one runs on the data directory, else on the store.
-///
-/// # Errors
-/// The server or the store could not be reached, or refused.
-pub(crate) fn run(
-    command: AccountCommand,
-    data_dir: &Path,
-    open_store: impl FnOnce() -> anyhow::Result<Accounts>,
-) -> anyhow::Result<()> {
-    let reply = perform(request_of(&command), data_dir, open_store)?;
+/// Runs the command.
+pub(crate) fn run(args: &AccountArgs) -> Result<(), Failure> {
+    let settings = config::load(&args.store.sources())?;
+    let dir = &settings.server.data_dir;
+    let open_store = || {
+        if app::has_instance(dir)? {
+            storage::require_store(dir)?;
+        }
+        let storage = storage::open(dir, app::storage_options(&settings))?;
+        Ok(app::open_accounts(&storage, Arc::new(SystemClock))?)
+    };
     let mut results = io::stdout().lock();
     let mut remarks = io::stderr().lock();
-    print(&command, reply, &mut results, &mut remarks)
+    Ok(execute(
+        &args.command,
+        dir,
+        open_store,
+        &mut results,
+        &mut remarks,
+    )?)
 }
 
-fn request_of(command: &AccountCommand) -> AdminRequest {
-    match command {
-        AccountCommand::Add { email, .. } => AdminRequest::AddServiceAccount {
-            email: email.clone(),
-        },
-        AccountCommand::List { .. } => AdminRequest::ListAccounts,
-        AccountCommand::Remove { email } => AdminRequest::RemoveAccount {
-            email: email.clone(),
-        },
-    }
-}
-
-fn perform(
-    request: AdminRequest,
+/// Performs the command by the running server, or else on the store. Writes what a script needs to
+/// `results`, and what a person needs to `remarks`.
+fn execute(
+    command: &AccountCommand,
     data_dir: &Path,
     open_store: impl FnOnce() -> anyhow::Result<Accounts>,
-) -> anyhow::Result<AdminReply> {
-    match AdminClient::connect(data_dir)? {
-        Some(server) => server
-            .call(&request)
-            .context("the running server could not be asked"),
-        None => {
-            let accounts = open_store().context("the store could not be opened")?;
-            Ok(admin::perform(&accounts, request))
-        }
-    }
-}
-
-fn print(
-    command: &AccountCommand,
-    reply: AdminReply,
     results: &mut impl Write,
     remarks: &mut impl Write,
 ) -> anyhow::Result<()> {
-    match (command, reply) {
-        (_, AdminReply::Refused { message }) => bail!(message),
-        (
-            AccountCommand::Add { email, json, .. },
-            AdminReply::Added {
-                client_id,
-                client_secret,
-            },
-        ) => {
+    match command {
+        AccountCommand::Add { email, json, .. } => {
+            let command = AddServiceAccount {
+                email: email.clone(),
+            };
+            let added = perform(data_dir, command, |c| offline(c, open_store))?;
+            let (id, secret) = (added.client_id, added.client_secret);
             if *json {
-                let result = json!({ "client_id": client_id, "client_secret": client_secret });
+                let result = json!({ "client_id": id, "client_secret": secret });
                 writeln!(results, "{result}")?;
             } else {
                 writeln!(remarks, "Added the machine account {email}.")?;
-                writeln!(results, "client_id      {client_id}")?;
-                writeln!(results, "client_secret  {client_secret}")?;
-                writeln!(remarks, "Keep the secret: it is not shown again.")?;
+                writeln!(results, "client_id      {id}")?;
+                writeln!(results, "client_secret  {secret}")?;
+                writeln!(remarks, "Store the secret now: it is not shown again.")?;
             }
         }
-        (AccountCommand::List { json: true }, AdminReply::Accounts { accounts }) => {
-            writeln!(results, "{}", serde_json::to_string(&accounts)?)?;
+        AccountCommand::List { json } => {
+            let accounts = perform(data_dir, ListAccounts {}, |c| offline(c, open_store))?;
+            if *json {
+                writeln!(results, "{}", serde_json::to_string(&accounts)?)?;
+            } else {
+                list(&accounts, results, remarks)?;
+            }
         }
-        (AccountCommand::List { json: false }, AdminReply::Accounts { accounts }) => {
-            list(&accounts, results, remarks)?;
-        }
-        (AccountCommand::Remove { email }, AdminReply::Removed) => {
+        AccountCommand::Remove { email } => {
+            let command = RemoveAccount {
+                email: email.clone(),
+            };
+            perform(data_dir, command, |c| offline(c, open_store))?;
             writeln!(remarks, "Removed the account {email}.")?;
         }
-        _ => bail!("the running server answered something else than was asked"),
     }
     Ok(())
+}
+
+fn offline<C: AdminCommand<Service = Accounts>>(
+    command: C,
+    open_store: impl FnOnce() -> anyhow::Result<Accounts>,
+) -> anyhow::Result<C::Reply> {
+    let accounts = open_store().context("the store cannot be opened")?;
+    Ok(command.perform(&accounts)?)
 }
 
 fn list(
@@ -127,7 +141,7 @@ fn list(
     if accounts.is_empty() {
         return writeln!(
             remarks,
-            "There are no accounts. Make one with: signet account add EMAIL --service"
+            "There are no accounts. Add one with: signet account add EMAIL --service"
         );
     }
     let width = accounts.iter().map(|a| a.email.len()).max().unwrap_or(0);
@@ -143,26 +157,28 @@ fn list(
     Ok(())
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  signet account add build@example.com --service --json
+  signet account list
+  signet account remove build@example.com";
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::adapters::system::SystemClock;
-    use crate::services::account::tests::{MemoryLedger, random};
+    use crate::doubles::{MemoryLedger, SYSTEM_RNG};
     use crate::services::ledger::Ledger;
 
-    /// Runs a command on the store, as if no server ran; gives results and remarks.
+    /// Runs a command on the store, without a server; returns results and remarks.
     fn run_offline(
         ledger: &Arc<MemoryLedger>,
-        command: AccountCommand,
+        command: &AccountCommand,
     ) -> anyhow::Result<(String, String)> {
         let dir = tempfile::tempdir()?;
         let ledger: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(ledger);
-        let open = || Ok(Accounts::load(ledger, Arc::new(SystemClock), random)?);
-        let reply = perform(request_of(&command), dir.path(), open)?;
+        let open = || Ok(Accounts::load(ledger, Arc::new(SystemClock), SYSTEM_RNG)?);
         let (mut results, mut remarks) = (Vec::new(), Vec::new());
-        print(&command, reply, &mut results, &mut remarks)?;
+        execute(command, dir.path(), open, &mut results, &mut remarks)?;
         Ok((String::from_utf8(results)?, String::from_utf8(remarks)?))
     }
 
@@ -178,7 +194,7 @@ mod tests {
     fn json_output_is_the_credentials_and_nothing_else() {
         let ledger = Arc::new(MemoryLedger::default());
 
-        let (results, remarks) = run_offline(&ledger, add("ci@example.com", true)).unwrap();
+        let (results, remarks) = run_offline(&ledger, &add("ci@example.com", true)).unwrap();
 
         let credentials: serde_json::Value = serde_json::from_str(&results).unwrap();
         assert_eq!(credentials.as_object().unwrap().len(), 2);
@@ -187,31 +203,31 @@ mod tests {
     }
 
     #[test]
-    fn accounts_live_on_between_commands_until_they_are_removed() {
+    fn accounts_exist_from_add_to_remove() {
         let ledger = Arc::new(MemoryLedger::default());
         let list = |json| AccountCommand::List { json };
-        let remove = || AccountCommand::Remove {
+        let remove = AccountCommand::Remove {
             email: "ci@example.com".to_owned(),
         };
 
-        run_offline(&ledger, add("ci@example.com", false)).unwrap();
-        let (table, _) = run_offline(&ledger, list(false)).unwrap();
-        let (json, _) = run_offline(&ledger, list(true)).unwrap();
-        run_offline(&ledger, remove()).unwrap();
-        let (empty, hint) = run_offline(&ledger, list(false)).unwrap();
+        run_offline(&ledger, &add("ci@example.com", false)).unwrap();
+        let (table, _) = run_offline(&ledger, &list(false)).unwrap();
+        let (json, _) = run_offline(&ledger, &list(true)).unwrap();
+        run_offline(&ledger, &remove).unwrap();
+        let (empty, hint) = run_offline(&ledger, &list(false)).unwrap();
 
         assert!(table.starts_with("ci@example.com  service  svc-"));
         let entries: Vec<AccountEntry> = serde_json::from_str(&json).unwrap();
         assert_eq!(entries[0].email, "ci@example.com");
         assert!(empty.is_empty() && hint.contains("account add"));
-        assert!(run_offline(&ledger, remove()).is_err());
+        assert!(run_offline(&ledger, &remove).is_err());
     }
 
     #[test]
-    fn a_bad_address_is_refused_in_words() {
+    fn a_malformed_address_is_refused_with_the_rule() {
         let ledger = Arc::new(MemoryLedger::default());
 
-        let refused = run_offline(&ledger, add("nobody", false)).unwrap_err();
+        let refused = run_offline(&ledger, &add("build", false)).unwrap_err();
 
         assert!(refused.to_string().contains("local@domain"), "{refused}");
     }

@@ -1,112 +1,67 @@
-//! The command line as clap sees it. What each command does is in the command's own file.
+//! The command line as clap parses it. The options of each command are in the command's own file.
 
-use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-use super::account::AccountCommand;
+use super::account::AccountArgs;
 use super::demo::DemoArgs;
 use super::inspect::InspectArgs;
 use super::policy::PolicyCommand;
 use super::serve::ServeArgs;
 use super::sign::SignArgs;
+use super::store::StoreArgs;
 use super::trust::TrustArgs;
 use super::verify::VerifyArgs;
-use crate::config::{Flags, Sources};
 
-/// The package's version and, where the build names it in `SIGNET_BUILD`, the commit.
+/// The package's version and, if the build sets `SIGNET_BUILD`, the commit.
 static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("SIGNET_BUILD") {
     Some(build) => format!("{} ({build})", env!("CARGO_PKG_VERSION")),
     None => env!("CARGO_PKG_VERSION").to_owned(),
 });
 
-/// Code signing for one organisation, in one binary.
+/// Sign, log, timestamp and verify code for one organisation, with one binary
 ///
-/// Signet issues certificates that live ten minutes to people and machines that prove who they are,
-/// writes every certificate and signature into a transparency log, timestamps signatures, and
-/// verifies them. Sigstore's clients speak to it unmodified.
+/// Signet issues certificates of ten minutes to authenticated people and machines, records every
+/// certificate and signature in a transparency log, timestamps signatures, and verifies them. Sigstore
+/// clients work with it unmodified.
 #[derive(Debug, Parser)]
 #[command(name = "signet", version = VERSION.as_str(), after_help = EXAMPLES, arg_required_else_help = true)]
-pub struct Cli {
-    /// What to do
+pub(crate) struct Cli {
+    /// The command to run
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the server
     Serve(ServeArgs),
-    /// See it work: start a server, sign a file, verify it, refuse a tampered copy
+    /// Start a server, sign a file, verify it, and refuse a tampered copy
     Demo(DemoArgs),
-    /// Sign files and write a bundle beside each
+    /// Sign files and write a bundle next to each
     Sign(SignArgs),
     /// Verify a file or a digest against its bundle
     Verify(VerifyArgs),
-    /// Show what is in a bundle, without trusting any of it
+    /// Show the content of a bundle without verifying it
     Inspect(InspectArgs),
-    /// Check policies: who must sign what
+    /// Check policies, which say who must sign what
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Manage the accounts of the embedded issuer
     Account(AccountArgs),
-    /// See, renew and hand over the root of trust
+    /// Show, renew and hand over the root of trust
     Trust(TrustArgs),
-    /// Check every hash, root and index of a stopped server's store
+    /// Check every hash, root and index in the store of a stopped server
     Fsck(StoreArgs),
-    /// Build the queryable state of a stopped server's store anew from its journal
+    /// Rebuild the state of a stopped server from its journal
     Rebuild(StoreArgs),
-}
-
-/// `signet account …`
-#[derive(Debug, Args)]
-#[command(after_help = ACCOUNT_EXAMPLES)]
-pub struct AccountArgs {
-    /// Which store
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// What to do with the accounts
-    #[command(subcommand)]
-    pub command: AccountCommand,
-}
-
-/// Where the configuration and the store are.
-#[derive(Clone, Debug, Default, Args)]
-pub struct StoreArgs {
-    /// Configuration file; none is needed
-    #[arg(long, value_name = "FILE", env = "SIGNET_CONFIG", global = true)]
-    pub config: Option<PathBuf>,
-    /// Directory that holds everything [default: ./signet-data]
-    #[arg(long, value_name = "DIR", global = true)]
-    pub data_dir: Option<String>,
-}
-
-impl StoreArgs {
-    /// The configuration's sources: this file, the process's environment, these flags.
-    pub fn sources(&self) -> Sources {
-        Sources {
-            file: self.config.clone(),
-            environment: environment(),
-            flags: Flags {
-                data_dir: self.data_dir.clone(),
-                ..Flags::default()
-            },
-        }
-    }
-}
-
-/// The variables that are text; others cannot be ours.
-fn environment() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  signet demo                       see the whole of it in a few seconds
+  signet demo                       see all of it in a few seconds
   signet serve                      run a server with its data in ./signet-data
   signet account add build@example.com --service
   signet sign --identity-token-file token.txt release.tar.gz
@@ -116,12 +71,6 @@ Examples:
 Exit status:
   0  done, or verified        1  refused, or failed      2  wrong usage or unreadable input
   3  configuration refused    4  the store is damaged    5  stopped to protect the store";
-
-const ACCOUNT_EXAMPLES: &str = "\
-Examples:
-  signet account add build@example.com --service --json
-  signet account list
-  signet account remove build@example.com";
 
 #[cfg(test)]
 mod tests {
@@ -135,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_of_the_manual_is_understood() {
+    fn every_documented_command_is_parsed() {
         for line in [
             "serve",
             "serve --config a.toml --data-dir d --listen 127.0.0.1:1 --public-url http://localhost:1",
@@ -173,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn usage_that_makes_no_sense_is_refused() {
+    fn options_that_contradict_each_other_are_refused() {
         for line in [
             "sign",
             "sign a b --bundle out",
@@ -207,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_store_may_be_named_before_or_after_the_accounts_command() {
+    fn store_options_are_accepted_before_and_after_the_subcommand() {
         for line in [
             "account --data-dir d --config c list",
             "account list --data-dir d --config c",

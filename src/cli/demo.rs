@@ -1,4 +1,4 @@
-//! `signet demo`: everything once, in a temporary directory.
+//! `signet demo`: signing and verifying with a server in a temporary directory.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,9 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use super::artifact::hash_file;
-use super::journey::Signer;
+use super::files::{bundle_of, hash_file};
 use super::output::{Failure, Output};
-use super::sign::bundle_beside;
+use super::sign::signer;
 use super::{async_runtime, connect, serve, verify};
 use crate::adapters::http::server::stop_signal;
 use crate::adapters::outbound::instance::InstanceClient;
@@ -19,35 +18,33 @@ use crate::adapters::system::SystemClock;
 use crate::app::Serving;
 use crate::config::{self, Flags, Sources};
 use crate::protocol::bundle::{Artifact, Bundle, Expectation, TrustedRoot};
-use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::identity::EmailAddress;
 use crate::protocol::policy::{IdentityMatcher, Policy};
 use crate::services::oidc::RawToken;
-use crate::services::verify::{Report, Verifier};
+use crate::services::sign::Step;
+use crate::services::verify::{Report, VerificationService};
 
 /// `signet demo …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct DemoArgs {
-    /// The file to sign [default: a small text that is made for the purpose]
+pub(crate) struct DemoArgs {
+    /// File to sign [default: a generated text file]
     pub file: Option<PathBuf>,
-    /// End after the last step; without this the server stays until Ctrl-C
+    /// Exit after the last step, instead of keeping the server until Ctrl-C
     #[arg(long)]
     pub once: bool,
 }
 
-/// Starts a server, signs, verifies, and shows a tampered copy being refused.
-///
-/// # Errors
-/// A step did not end as it must.
+/// Starts a server, signs, verifies, and shows that a tampered copy is refused.
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let folder = tempfile::tempdir().context("no temporary directory")?;
+    let folder = tempfile::tempdir().context("cannot create a temporary directory")?;
     async_runtime()?.block_on(async {
-        let stop = stop_signal().context("the system gives no signals")?;
-        let mut teller = Teller::new();
+        let stop = stop_signal().context("cannot listen for signals")?;
+        let mut progress = Progress::new();
         let serving = start(folder.path()).await?;
         let url = serving.app.settings().server.public_url.as_str().to_owned();
-        teller.tell(format_args!(
+        progress.step(format_args!(
             "started a server with an empty data directory at {url}"
         ));
         let demo = Demo {
@@ -56,7 +53,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
             url,
             folder: folder.path(),
         };
-        let file = demo.run(args.file.as_deref(), &mut teller).await?;
+        let file = demo.run(args.file.as_deref(), &mut progress).await?;
         if args.once {
             serving
                 .until(std::future::ready(()))
@@ -70,7 +67,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     })
 }
 
-/// Whose signature the demonstration makes.
+/// The identity of the demonstration's signer.
 const DEMO_IDENTITY: &str = "demo@example.com";
 
 async fn start(folder: &Path) -> Result<Serving, Failure> {
@@ -93,71 +90,61 @@ struct Demo<'a> {
 }
 
 impl Demo<'_> {
-    /// Everything but the waiting. Returns the file that was signed.
-    async fn run(&self, file: Option<&Path>, teller: &mut Teller) -> anyhow::Result<PathBuf> {
-        let token = self.sign_in(teller).await?;
-        let file = self.take_file(file)?;
+    /// Runs every step and returns the file that was signed.
+    async fn run(&self, file: Option<&Path>, progress: &mut Progress) -> anyhow::Result<PathBuf> {
+        let token = self.get_token(progress).await?;
+        let file = match file {
+            Some(file) => file.to_owned(),
+            None => {
+                let file = self.folder.join("hello.txt");
+                std::fs::write(&file, "Hello from Signet: this file is signed.\n")?;
+                file
+            }
+        };
         let artifact = hash_file(&file, &[HashAlgorithm::Sha256])?;
         let trust_file = self.folder.join("trusted_root.json");
         std::fs::write(&trust_file, self.server.fetch_trusted_root().await?)?;
         let trust = Arc::new(TrustedRoot::from_json(&std::fs::read(&trust_file)?)?);
-        teller.tell("fetched the trust root, which verifies everything from here on offline");
+        progress.step("fetched the trusted root, with which everything is verified offline");
 
-        let signer = Signer {
-            server: &self.server,
-            trust: Arc::clone(&trust),
-            token: &token,
-        };
-        let signed = signer
-            .sign(&artifact, |step| teller.step(step.name, step.took))
+        let signed = signer(self.server.clone(), Arc::clone(&trust))
+            .sign(&token, &artifact, |step| progress.step(description(step)))
             .await?;
-        let bundle_file = bundle_beside(&self.folder.join(file_name(&file)));
+        let bundle_file = bundle_of(&self.folder.join(file_name(&file)));
         std::fs::write(&bundle_file, signed.bundle.to_json())?;
-        teller.tell(format_args!(
-            "wrote the bundle to {}",
-            bundle_file.display()
-        ));
+        progress.step(format_args!("wrote the bundle {}", bundle_file.display()));
 
         let bundle = Bundle::from_json(&std::fs::read(&bundle_file)?)?;
         let report = self.verify(&trust, &bundle, &artifact)?;
-        teller.tell("verified it offline, with the trust root and nothing else");
-        verify::print(&mut teller.output, &file.display().to_string(), &report);
+        progress.step("verified the bundle offline, with the trusted root alone");
+        verify::print(&mut progress.output, &file.display().to_string(), &report);
         ensure!(
             report.verified,
-            "the bundle is refused: {}",
+            "the bundle was refused: {}",
             report.reason.unwrap_or_default()
         );
 
         let tampered = self.tamper(&file)?;
         let report = self.verify(&trust, &bundle, &tampered)?;
-        ensure!(!report.verified, "the tampered copy is accepted");
-        teller.tell("refused a copy of the file with one bit flipped");
-        verify::print(&mut teller.output, "the copy", &report);
-        teller.output.refusal(report.reason.unwrap_or_default());
+        ensure!(!report.verified, "the tampered copy was accepted");
+        progress.step("refused a copy of the file with one bit flipped");
+        verify::print(&mut progress.output, "the copy", &report);
+        progress.output.refusal(report.reason.unwrap_or_default());
         Ok(file)
     }
 
-    /// A machine account gets a token as any client would: with its secret, over HTTP.
-    async fn sign_in(&self, teller: &mut Teller) -> anyhow::Result<RawToken> {
+    /// Adds a machine account and gets a token as any client does: with its secret, over HTTP.
+    async fn get_token(&self, progress: &mut Progress) -> anyhow::Result<RawToken> {
         let accounts = self.serving.app.accounts();
         let account = accounts.add_service(EmailAddress::new(DEMO_IDENTITY)?)?;
-        teller.tell(format_args!("made the machine account {DEMO_IDENTITY}"));
+        progress.step(format_args!("added the machine account {DEMO_IDENTITY}"));
         let secret = account.client_secret.reveal();
         let token = self
             .server
             .request_token(&account.client_id, secret)
             .await?;
-        teller.tell("got an identity token for it from the embedded issuer");
+        progress.step("got an identity token for it from the embedded issuer");
         Ok(RawToken::new(token.as_str())?)
-    }
-
-    fn take_file(&self, file: Option<&Path>) -> anyhow::Result<PathBuf> {
-        if let Some(file) = file {
-            return Ok(file.to_owned());
-        }
-        let file = self.folder.join("hello.txt");
-        std::fs::write(&file, "Hello from Signet: this file is signed.\n")?;
-        Ok(file)
     }
 
     fn verify(
@@ -168,11 +155,11 @@ impl Demo<'_> {
     ) -> anyhow::Result<Report> {
         let matcher = IdentityMatcher::exact(self.url.as_str(), DEMO_IDENTITY)?;
         let expectation = Expectation::Identity(Policy::any_of([matcher])?);
-        let verifier = Verifier::new(Arc::clone(trust), Arc::new(SystemClock));
-        Ok(verifier.verify(bundle, artifact, &expectation))
+        let service = VerificationService::new(Arc::clone(trust), Arc::new(SystemClock));
+        Ok(service.verify_bundle(bundle, artifact, &expectation))
     }
 
-    /// The artifact that a copy of the file is once its last bit is flipped.
+    /// Writes a copy of the file with its last bit flipped, and hashes it.
     fn tamper(&self, file: &Path) -> anyhow::Result<Artifact> {
         let copy = self.folder.join("tampered");
         let mut content = std::fs::read(file)?;
@@ -190,7 +177,7 @@ impl Demo<'_> {
         let root = self.serving.app.repository().initial_root_hash();
         let root = root.map(|hash| hash.to_hex()).unwrap_or_default();
         let mut output = Output::stderr();
-        output.heading("The server stays until Ctrl-C. Try:");
+        output.heading("The server runs until Ctrl-C. Try:");
         for command in [
             format!("curl {url}/checkpoint"),
             format!("curl {url}/readyz"),
@@ -215,13 +202,24 @@ fn file_name(file: &Path) -> &Path {
     file.file_name().map_or(file, Path::new)
 }
 
-/// Tells each step with the time it took.
-struct Teller {
+const fn description(step: Step) -> &'static str {
+    match step {
+        Step::KeyGenerated => "generated a key for this signature alone",
+        Step::CertificateIssued => "got a certificate, which is in the certificate log",
+        Step::ArtifactSigned => "signed the file and destroyed the key",
+        Step::TimestampIssued => "got a timestamp over the signature",
+        Step::EntryLogged => "appended the signature to the signature log",
+        Step::BundleVerified => "verified the bundle",
+    }
+}
+
+/// Prints each step with the time that it took.
+struct Progress {
     output: Output<std::io::Stderr>,
     since: Instant,
 }
 
-impl Teller {
+impl Progress {
     fn new() -> Self {
         Self {
             output: Output::stderr(),
@@ -229,14 +227,10 @@ impl Teller {
         }
     }
 
-    fn tell(&mut self, what: impl Display) {
-        let took = self.since.elapsed();
-        self.step(what, took);
-    }
-
-    fn step(&mut self, what: impl Display, took: std::time::Duration) {
-        let millis = took.as_secs_f64() * 1000.0;
-        self.output.line(format_args!("{millis:>8.1} ms  {what}"));
+    fn step(&mut self, description: impl Display) {
+        let millis = self.since.elapsed().as_secs_f64() * 1000.0;
+        self.output
+            .line(format_args!("{millis:>8.1} ms  {description}"));
         self.since = Instant::now();
     }
 }

@@ -1,4 +1,4 @@
-//! `signet inspect`: what is in this bundle? Nothing is verified.
+//! `signet inspect`: shows the content of a bundle and verifies nothing.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,33 +16,30 @@ use crate::services::verify::{
 /// `signet inspect …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct InspectArgs {
-    /// The bundle
+pub(crate) struct InspectArgs {
+    /// Bundle to show
     #[arg(value_name = "BUNDLE")]
     pub bundle: PathBuf,
-    /// Write it as JSON on standard output
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
 /// Shows what a bundle claims.
-///
-/// # Errors
-/// The file cannot be read, or is no bundle.
 pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let bundle = read_bundle(&args.bundle).map_err(Failure::usage)?;
     let contents = Contents::of(&bundle);
     if args.json {
-        print_json(&contents).context("standard output cannot be written")?;
+        print_json(&contents).context("cannot write to standard output")?;
     } else {
         print(&mut Output::stdout(), &contents);
     }
     Ok(())
 }
 
-/// The first line, so that nobody takes the rest for more than it is.
+/// The first line of the output.
 const WARNING: &str =
-    "Nothing below is verified: this is what the bundle says of itself. Use signet verify.";
+    "Nothing below is verified: it is what the bundle claims. To verify it, use signet verify.";
 
 fn print<W: Write>(output: &mut Output<W>, contents: &Contents) {
     output.line(WARNING);
@@ -82,7 +79,7 @@ fn print_content<W: Write>(output: &mut Output<W>, content: &SignedContents) {
             output.field("content", payload_type);
             output.field("signatures", signatures);
             let Some(statement) = statement else {
-                output.field("statement", "none that can be read");
+                output.field("statement", "not readable as an in-toto statement");
                 return;
             };
             output.field("predicate type", &statement.predicate_type);
@@ -134,7 +131,7 @@ fn print_entry<W: Write>(output: &mut Output<W>, entry: &EntryContents) {
     output.field("index", entry.index);
     output.field("kind", format_args!("{} {}", entry.kind, entry.version));
     if let Some(time) = &entry.integrated_time {
-        output.field("taken at", time);
+        output.field("integrated at", time);
     }
     output.field("promise", if entry.promise { "yes" } else { "no" });
     if let Some(size) = entry.tree_size {
@@ -166,8 +163,8 @@ Examples:
   signet inspect release.tar.gz.sigstore.json
   signet inspect --json release.tar.gz.sigstore.json | jq .log_entries
 
-Nothing is verified, and no trust root is needed.
-Exit status: 0 it could be read, 2 it is no bundle.";
+Nothing is verified, so no trusted root is needed.
+Exit status: 0 the bundle was shown, 2 the file is not a bundle.";
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,11 @@
-//! The command line: one file for each command. Results go to standard output, everything that is
-//! meant for people to standard error, and the verdict into the exit status.
+//! The command line: one file for each command. Results go to standard output, messages for people to
+//! standard error, and the verdict into the exit status.
 
 pub(crate) mod account;
 pub(crate) mod args;
-mod artifact;
 pub(crate) mod demo;
+mod files;
 pub(crate) mod inspect;
-mod journey;
 pub(crate) mod output;
 pub(crate) mod policy;
 pub(crate) mod serve;
@@ -17,18 +16,15 @@ pub(crate) mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 
 use crate::adapters::outbound::instance::InstanceClient;
-use crate::adapters::storage;
-use crate::adapters::system::{SystemClock, keep_files_private};
+use crate::adapters::system::keep_files_private;
 use crate::adapters::telemetry;
-use crate::{app, config};
-use args::{AccountArgs, Cli, Command};
-use output::{Failure, Output};
+use args::{Cli, Command};
+use output::Output;
 
 /// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
@@ -37,8 +33,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a command and returns its exit status.
-pub fn dispatch(cli: &Cli) -> ExitCode {
-    // What the commands for signers write is theirs to share.
+pub(crate) fn dispatch(cli: &Cli) -> ExitCode {
+    // Bundles are meant to be shared, so `sign` follows the user's umask.
     if !matches!(cli.command, Command::Sign(_) | Command::Verify(_)) {
         keep_files_private();
     }
@@ -49,7 +45,7 @@ pub fn dispatch(cli: &Cli) -> ExitCode {
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Policy(command) => policy::run(command),
-        Command::Account(args) => run_account(args),
+        Command::Account(args) => account::run(args),
         Command::Trust(args) => trust::run(args),
         Command::Fsck(args) => store::fsck(args),
         Command::Rebuild(args) => store::rebuild(args),
@@ -63,26 +59,9 @@ pub fn dispatch(cli: &Cli) -> ExitCode {
     }
 }
 
-fn run_account(args: &AccountArgs) -> Result<(), Failure> {
-    let settings = config::load(&args.store.sources())?;
-    let dir = &settings.server.data_dir;
-    let open_store = || {
-        if app::has_instance(dir)? {
-            storage::require_store(dir)?;
-        }
-        let storage = storage::open(dir, app::storage_options(&settings))?;
-        Ok(app::open_accounts(&storage, Arc::new(SystemClock))?)
-    };
-    Ok(account::run(args.command.clone(), dir, open_store)?)
-}
-
-/// A client of a server, which trusts a private CA besides the system's where one is named.
+/// A client of a server, which trusts the CA in `ca_file` in addition to the system's.
 fn connect(url: &str, ca_file: Option<&Path>) -> anyhow::Result<InstanceClient> {
-    let ca_pem = ca_file
-        .map(|file| {
-            std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
-        })
-        .transpose()?;
+    let ca_pem = ca_file.map(files::read).transpose()?;
     Ok(InstanceClient::new(url, ca_pem.as_deref())?)
 }
 
@@ -90,5 +69,5 @@ fn async_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("the system refuses a runtime")
+        .context("cannot start an asynchronous runtime")
 }

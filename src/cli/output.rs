@@ -1,6 +1,7 @@
-//! What people see, and what the shell gets: lines, colours, progress, exit statuses.
+//! Lines, colours, progress bars and exit statuses.
 //!
-//! Standard output carries results only, so that it can be piped; all else goes to standard error.
+//! Standard output carries results only, so that it can be piped; everything else goes to standard
+//! error.
 
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
@@ -11,47 +12,43 @@ use serde::Serialize;
 
 use crate::config::ConfigError;
 
-/// How a command ended, as the shell sees it. The numbers are stable.
+/// The exit status of a command that fails. Scripts rely on the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum ExitStatus {
-    /// A verdict against the input, or a failure underway
+pub(crate) enum ExitStatus {
+    /// The input does not verify, or the work failed
     Refused = 1,
     /// Wrong usage, or input that cannot be read
     Usage = 2,
-    /// The configuration is not accepted
+    /// The configuration is refused
     Configuration = 3,
-    /// The store is damaged, and the message says where
+    /// The store is damaged
     StorageDamaged = 4,
-    /// Memory and disk might disagree, so the server ended; the next start recovers
+    /// Memory and disk might disagree, so the server stopped; the next start recovers
     Fatal = 5,
 }
 
-/// Why a command did not succeed, with the exit status that tells a script so.
+/// Why a command fails, with its exit status.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     status: ExitStatus,
     cause: anyhow::Error,
 }
 
 impl Failure {
-    /// A failure with a status of its own.
-    pub const fn new(status: ExitStatus, cause: anyhow::Error) -> Self {
+    pub(crate) const fn new(status: ExitStatus, cause: anyhow::Error) -> Self {
         Self { status, cause }
     }
 
-    /// A verdict against the input, or a failure underway.
-    pub const fn failed(cause: anyhow::Error) -> Self {
+    pub(crate) const fn failed(cause: anyhow::Error) -> Self {
         Self::new(ExitStatus::Refused, cause)
     }
 
-    /// Wrong usage, or input that cannot be read.
-    pub const fn usage(cause: anyhow::Error) -> Self {
+    pub(crate) const fn usage(cause: anyhow::Error) -> Self {
         Self::new(ExitStatus::Usage, cause)
     }
 
-    /// What the shell gets, as `main` returns it.
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.status as u8)
     }
 }
@@ -69,16 +66,16 @@ impl From<ConfigError> for Failure {
 }
 
 impl Display for Failure {
-    /// The failure and its causes on one line, each separated by a colon. A cause that the one
-    /// before has told already is not told again.
+    /// The error and its causes on one line, separated by colons. A cause that the previous message
+    /// already ends with is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut told = self.cause.to_string();
-        f.write_str(&told)?;
+        let mut previous = self.cause.to_string();
+        f.write_str(&previous)?;
         for cause in self.cause.chain().skip(1) {
             let cause = cause.to_string();
-            if !told.ends_with(&cause) {
+            if !previous.ends_with(&cause) {
                 write!(f, ": {cause}")?;
-                told = cause;
+                previous = cause;
             }
         }
         Ok(())
@@ -92,7 +89,7 @@ pub(crate) struct Output<W> {
 }
 
 impl Output<io::Stderr> {
-    /// Standard error, coloured on a terminal unless `NO_COLOR` is set (no-color.org).
+    /// Standard error, in colour on a terminal unless `NO_COLOR` is set (no-color.org).
     pub(crate) fn stderr() -> Self {
         let sink = io::stderr();
         let colour = sink.is_terminal() && wants_colour();
@@ -101,7 +98,7 @@ impl Output<io::Stderr> {
 }
 
 impl Output<io::Stdout> {
-    /// Standard output, for commands whose result is lines for people.
+    /// Standard output, for commands whose result is text for people.
     pub(crate) fn stdout() -> Self {
         let sink = io::stdout();
         let colour = sink.is_terminal() && wants_colour();
@@ -115,7 +112,7 @@ fn wants_colour() -> bool {
 }
 
 impl<W: Write> Output<W> {
-    /// Lines into a sink of one's own, without colour.
+    /// Any other sink, without colour.
     pub(crate) const fn plain(sink: W) -> Self {
         Self {
             sink,
@@ -123,42 +120,40 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// A line.
     pub(crate) fn line(&mut self, text: impl Display) {
         self.write(&clean(text));
     }
 
-    /// A step that ended well.
+    /// A line with a check mark.
     pub(crate) fn success(&mut self, text: impl Display) {
         let mark = self.paint(GREEN, "✓");
         self.write(&format!("{mark} {}", clean(text)));
     }
 
-    /// A verdict against the input.
+    /// A line with a cross: the input does not verify.
     pub(crate) fn refusal(&mut self, text: impl Display) {
         let mark = self.paint(RED, "✗");
         self.write(&format!("{mark} {}", clean(text)));
     }
 
-    /// The heading of a block of lines.
+    /// The heading of a block of fields.
     pub(crate) fn heading(&mut self, text: impl Display) {
         let text = self.paint(BOLD, &clean(text));
         self.write(&text);
     }
 
-    /// A name and a value, the values of a block in one column.
+    /// A name and a value; the values of a block are aligned.
     pub(crate) fn field(&mut self, name: &str, value: impl Display) {
         let name = self.paint(DIM, &format!("{name:<14}"));
         self.write(&format!("  {name} {}", clean(value)));
     }
 
-    /// Why the command did not succeed.
     pub(crate) fn failure(&mut self, failure: &Failure) {
         let mark = self.paint(RED, "error:");
         self.write(&format!("{mark} {}", clean(failure)));
     }
 
-    // Nothing can be told to anyone when the sink is closed.
+    // If the sink is closed, there is nowhere left to report that.
     fn write(&mut self, line: &str) {
         let _ = writeln!(self.sink, "{line}");
     }
@@ -177,46 +172,41 @@ const GREEN: &str = "32";
 const BOLD: &str = "1";
 const DIM: &str = "2";
 
-/// A text without anything that a terminal would obey: names in files and certificates are
-/// chosen by strangers. Line breaks stay, so that our own blocks can have them.
+/// The text without control characters, which a terminal would obey: the names in bundles and
+/// certificates are untrusted input. Line breaks stay, because our own blocks contain them.
 fn clean(text: impl Display) -> String {
     text.to_string()
         .chars()
         .map(|character| match character {
             '\n' | '\t' => character,
-            hidden if hidden.is_control() || turns_text(hidden) => '\u{fffd}',
+            hidden if hidden.is_control() || changes_direction(hidden) => '\u{fffd}',
             shown => shown,
         })
         .collect()
 }
 
-/// The marks that turn the direction of text, by which one name is made to look like another.
-const fn turns_text(character: char) -> bool {
+/// Whether a character changes the direction of text, which can make one name look like another.
+const fn changes_direction(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Writes a result on standard output, a line of its own.
-///
-/// # Errors
-/// Standard output is closed.
+/// Prints a line of the result.
 pub(crate) fn print_result(text: impl Display) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }
 
-/// Writes a result on standard output as indented JSON.
-///
-/// # Errors
-/// Standard output is closed.
+/// Prints the result as indented JSON.
 pub(crate) fn print_json(value: &impl Serialize) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     serde_json::to_writer_pretty(&mut stdout, value)?;
     writeln!(stdout)
 }
 
-/// Files from this size on have their progress shown, in bytes.
-pub(crate) const SHOW_PROGRESS_FROM: u64 = 64 << 20;
+/// Minimum size of a file whose progress is shown, in bytes.
+const SHOW_PROGRESS_FROM: u64 = 64 << 20;
 
-/// A progress bar for work on so many bytes: on a terminal and for large work, else invisible.
+/// A progress bar for a file of this size. It is hidden for small files and if standard error is not a
+/// terminal.
 pub(crate) fn progress(bytes: u64) -> ProgressBar {
     let target = if bytes >= SHOW_PROGRESS_FROM && io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
@@ -255,14 +245,14 @@ mod tests {
     }
 
     #[test]
-    fn names_of_strangers_cannot_steer_the_terminal() {
+    fn untrusted_names_cannot_control_the_terminal() {
         let text = written(|output| output.line("a\x1b[2Jb\u{202e}c\rd\u{7}"));
 
         assert_eq!(text, "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}\n");
     }
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_printed_once() {
         #[derive(Debug, thiserror::Error)]
         #[error("issuer: {0}")]
         struct Outer(#[source] std::fmt::Error);
@@ -272,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_tells_its_causes_on_one_line() {
+    fn a_failure_and_its_causes_are_printed_on_one_line() {
         let cause = anyhow::anyhow!("connection refused").context("the server cannot be reached");
         let text = written(|output| output.failure(&Failure::failed(cause)));
 
@@ -283,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn exit_statuses_are_those_promised() {
+    fn exit_statuses_are_the_documented_ones() {
         let statuses = [
             (ExitStatus::Refused, 1),
             (ExitStatus::Usage, 2),
@@ -297,23 +287,23 @@ mod tests {
     }
 
     #[test]
-    fn systemd_gives_up_where_a_person_is_needed_and_only_there() {
+    fn systemd_does_not_restart_after_failures_that_need_an_operator() {
         let unit = include_str!("../../systemd/signet.service");
-        let needs_a_person = [
+        let needs_an_operator = [
             ExitStatus::Usage,
             ExitStatus::Configuration,
             ExitStatus::StorageDamaged,
         ]
         .map(|status| (status as u8).to_string());
 
-        let line = format!("RestartPreventExitStatus={}", needs_a_person.join(" "));
+        let line = format!("RestartPreventExitStatus={}", needs_an_operator.join(" "));
         for line in [line.as_str(), "Restart=always", "LimitCORE=0", "UMask=0077"] {
             assert!(unit.lines().any(|shown| shown == line), "{line}");
         }
     }
 
     #[test]
-    fn small_work_shows_no_progress() {
+    fn small_files_show_no_progress() {
         assert!(progress(SHOW_PROGRESS_FROM - 1).is_hidden());
     }
 }

@@ -1,4 +1,4 @@
-//! `signet serve`: the server.
+//! `signet serve`: runs the server.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::args::StoreArgs;
 use super::async_runtime;
 use super::output::{ExitStatus, Failure, Output};
+use super::store::StoreArgs;
 use crate::adapters::http::server::{Bound, stop_signal};
 use crate::adapters::system::SystemClock;
 use crate::adapters::telemetry;
@@ -18,21 +18,21 @@ use crate::config::{self, Settings, Sources};
 /// `signet serve …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Where the configuration and the data are
     #[command(flatten)]
     pub store: StoreArgs,
     /// Address and port to listen on [default: 127.0.0.1:8477]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
-    /// What clients call this server [default: http://localhost:8477]
+    /// Scheme and host by which clients reach the server [default: http://localhost:8477]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
 }
 
 impl ServeArgs {
-    /// The configuration's sources: file, environment, flags.
-    pub fn sources(&self) -> Sources {
+    /// The sources of the configuration: the file, the environment, the flags.
+    pub(crate) fn sources(&self) -> Sources {
         let mut sources = self.store.sources();
         sources.flags.listen.clone_from(&self.listen);
         sources.flags.public_url.clone_from(&self.public_url);
@@ -40,15 +40,12 @@ impl ServeArgs {
     }
 }
 
-/// Runs the server until it is told to stop.
-///
-/// # Errors
-/// The configuration is refused, the store is damaged, or the server cannot run.
+/// Runs the server until a signal stops it.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let settings = config::load(&args.sources())?;
-    telemetry::start(&settings.telemetry).context("telemetry")?;
+    telemetry::start(&settings.telemetry).context("cannot start logging")?;
     async_runtime()?.block_on(async {
-        let stop = stop_signal().context("the system gives no signals")?;
+        let stop = stop_signal().context("cannot listen for signals")?;
         let serving = start(settings).await?;
         announce(&serving);
         match serving.until(stop).await.context("the server failed")? {
@@ -61,10 +58,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     })
 }
 
-/// Takes the address first, so that two servers cannot start on one, then opens the store.
-///
-/// # Errors
-/// The address, the data directory, or what is in it.
+/// Binds the address before it opens the store, so that a second server on the same address fails
+/// without touching the data.
 pub(super) async fn start(mut settings: Settings) -> Result<Serving, Failure> {
     let bound = Bound::bind(settings.server.listen).map_err(anyhow::Error::from)?;
     settings
@@ -109,13 +104,13 @@ fn announce(serving: &Serving) {
     } else {
         output.field(
             "next",
-            format_args!("open {} for the commands", url.join("/")),
+            format_args!("open {} for client commands", url.join("/")),
         );
     }
     output.line(format_args!("listening on {}", serving.address()));
 }
 
-/// What must be added to a command so that it finds this directory.
+/// The option that makes other commands use this directory; empty for the default one.
 fn data_dir_option(dir: &Path) -> String {
     if dir == Path::new(DEFAULT_DATA_DIR) {
         String::new()
@@ -124,7 +119,7 @@ fn data_dir_option(dir: &Path) -> String {
     }
 }
 
-/// Where every command looks by itself.
+/// The directory that commands use without `--data-dir`.
 const DEFAULT_DATA_DIR: &str = "./signet-data";
 
 const EXAMPLES: &str = "\
@@ -133,14 +128,14 @@ Examples:
   signet serve --data-dir /var/lib/signet --config /etc/signet/signet.toml
   signet serve --listen 127.0.0.1:9000 --public-url http://localhost:9000
 
-Every key of the configuration can also be set by a variable: SIGNET_CA__LIFETIME_SECONDS=300.";
+Environment variables can set every configuration key: SIGNET_CA__LIFETIME_SECONDS=300.";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_next_command_finds_the_directory_that_is_served() {
+    fn the_suggested_command_uses_the_directory_of_the_server() {
         let settings = config::load(&Sources::default()).unwrap();
 
         assert_eq!(data_dir_option(&settings.server.data_dir), "");

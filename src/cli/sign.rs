@@ -1,4 +1,4 @@
-//! `signet sign`: files in, bundles out.
+//! `signet sign`: signs files and writes their bundles.
 
 use std::fmt;
 use std::io::Read as _;
@@ -9,13 +9,15 @@ use anyhow::Context as _;
 use clap::{ArgGroup, Args};
 use zeroize::Zeroizing;
 
-use super::artifact::hash_file;
-use super::journey::Signer;
+use super::files::{bundle_of, hash_file};
 use super::output::{Failure, Output, print_result};
 use super::{async_runtime, connect};
+use crate::adapters::outbound::instance::InstanceClient;
+use crate::adapters::system::{SYSTEM_RNG, SystemClock};
 use crate::protocol::bundle::TrustedRoot;
-use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::hash::HashAlgorithm;
 use crate::services::oidc::{MAX_TOKEN_LENGTH, RawToken};
+use crate::services::sign::Signer;
 
 /// `signet sign …`
 #[derive(Args)]
@@ -23,14 +25,14 @@ use crate::services::oidc::{MAX_TOKEN_LENGTH, RawToken};
     after_help = EXAMPLES,
     group(ArgGroup::new("token").args(["identity_token", "identity_token_file"]))
 )]
-pub struct SignArgs {
-    /// The files to sign
+pub(crate) struct SignArgs {
+    /// Files to sign
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The server
+    /// URL of the server
     #[arg(long, env = "SIGNET_URL", default_value = "http://localhost:8477")]
     pub url: String,
-    /// The identity token; a file is safer, for other users see command lines
+    /// Identity token; prefer a file, because other users can see command lines
     #[arg(
         long,
         value_name = "TOKEN",
@@ -38,34 +40,45 @@ pub struct SignArgs {
         hide_env_values = true
     )]
     pub identity_token: Option<String>,
-    /// A file with the identity token; - reads it from standard input
-    #[arg(long, value_name = "F", env = "SIGNET_IDENTITY_TOKEN_FILE")]
+    /// File with the identity token, or - for standard input
+    #[arg(long, value_name = "FILE", env = "SIGNET_IDENTITY_TOKEN_FILE")]
     pub identity_token_file: Option<PathBuf>,
-    /// Where to write the bundle, for a single file [default: FILE.sigstore.json]
-    #[arg(long, value_name = "OUT")]
+    /// Bundle to write, if there is only one FILE [default: FILE.sigstore.json]
+    #[arg(long, value_name = "BUNDLE")]
     pub bundle: Option<PathBuf>,
-    /// PEM of a private CA behind the server's TLS, besides the system's
+    /// PEM file with a private CA to trust for the server's TLS, in addition to the system's
     #[arg(long, value_name = "PEM", env = "SIGNET_CA_FILE")]
     pub ca_file: Option<PathBuf>,
 }
 
 impl SignArgs {
     /// Refuses combinations that clap cannot express.
-    ///
-    /// # Errors
-    /// One bundle was named for several files.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.bundle.is_some() && self.files.len() > 1 {
             return Err(Failure::usage(anyhow::anyhow!(
-                "--bundle names one file, so it goes with one FILE only"
+                "--bundle can be used with one FILE only"
             )));
         }
         Ok(())
     }
+
+    fn token(&self) -> anyhow::Result<RawToken> {
+        let text = match (&self.identity_token, &self.identity_token_file) {
+            (Some(token), _) => Zeroizing::new(token.clone()),
+            (None, Some(file)) => {
+                read_token(file).with_context(|| format!("{} cannot be read", file.display()))?
+            }
+            (None, None) => anyhow::bail!(
+                "an identity token is required: use --identity-token-file FILE, \
+                 --identity-token TOKEN, or SIGNET_IDENTITY_TOKEN"
+            ),
+        };
+        RawToken::new(text.trim()).context("the identity token is not accepted")
+    }
 }
 
 impl fmt::Debug for SignArgs {
-    /// Everything but the token.
+    /// Shows everything but the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignArgs")
             .field("files", &self.files)
@@ -77,68 +90,54 @@ impl fmt::Debug for SignArgs {
     }
 }
 
-/// Signs each file, verifies what it made, and writes the bundle.
-///
-/// # Errors
-/// Unreadable input, a server that refuses or cannot be reached, a bundle that does not verify.
+/// Signs each file, verifies the bundle, and writes it.
 pub(crate) fn run(args: &SignArgs) -> Result<(), Failure> {
     args.check()?;
     let token = args.token().map_err(Failure::usage)?;
     let server = connect(&args.url, args.ca_file.as_deref())?;
     async_runtime()?.block_on(async {
         let trust = server.fetch_trusted_root().await;
-        let trust = trust.map_err(anyhow::Error::from)?;
-        let trust = TrustedRoot::from_json(&trust).context("the server's trust root is refused")?;
-        let signer = Signer {
-            server: &server,
-            trust: Arc::new(trust),
-            token: &token,
-        };
+        let trust = TrustedRoot::from_json(&trust.map_err(anyhow::Error::from)?)
+            .context("the server's trusted root cannot be used")?;
+        let signer = signer(server, Arc::new(trust));
         for file in &args.files {
-            sign_file(&signer, file, args.bundle.as_deref()).await?;
+            sign_file(&signer, &token, file, args.bundle.as_deref()).await?;
         }
         Ok(())
     })
 }
 
-async fn sign_file(signer: &Signer<'_>, file: &Path, out: Option<&Path>) -> Result<(), Failure> {
+/// A signer that uses a server, the system's clock and its randomness.
+pub(super) fn signer(server: InstanceClient, trust: Arc<TrustedRoot>) -> Signer<InstanceClient> {
+    Signer {
+        server,
+        trust,
+        clock: Arc::new(SystemClock),
+        rng: SYSTEM_RNG,
+    }
+}
+
+async fn sign_file(
+    signer: &Signer<InstanceClient>,
+    token: &RawToken,
+    file: &Path,
+    bundle: Option<&Path>,
+) -> Result<(), Failure> {
     let artifact = hash_file(file, &[HashAlgorithm::Sha256]).map_err(Failure::usage)?;
     let signed = signer
-        .sign(&artifact, |_| {})
+        .sign(token, &artifact, |_| {})
         .await
-        .with_context(|| format!("{} is not signed", file.display()))?;
-    let out = out.map_or_else(|| bundle_beside(file), Path::to_owned);
-    std::fs::write(&out, signed.bundle.to_json())
-        .with_context(|| format!("{} cannot be written", out.display()))?;
+        .with_context(|| format!("cannot sign {}", file.display()))?;
+    let bundle = bundle.map_or_else(|| bundle_of(file), Path::to_owned);
+    std::fs::write(&bundle, signed.bundle.to_json())
+        .with_context(|| format!("{} cannot be written", bundle.display()))?;
     let mut output = Output::stderr();
     output.success(format_args!("signed {}", file.display()));
-    for entry in &signed.report.findings.log_entries {
+    let evidence = signed.report.findings.evidence.iter();
+    for entry in evidence.flat_map(|evidence| &evidence.entries) {
         output.field("log", format_args!("{} entry {}", entry.log, entry.index));
     }
-    Ok(print_result(out.display()).context("standard output cannot be written")?)
-}
-
-/// `FILE.sigstore.json`, where clients look for a file's bundle.
-pub(super) fn bundle_beside(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".sigstore.json");
-    PathBuf::from(name)
-}
-
-impl SignArgs {
-    fn token(&self) -> anyhow::Result<RawToken> {
-        let text = match (&self.identity_token, &self.identity_token_file) {
-            (Some(token), _) => Zeroizing::new(token.clone()),
-            (None, Some(file)) => {
-                read_token(file).with_context(|| format!("{} cannot be read", file.display()))?
-            }
-            (None, None) => anyhow::bail!(
-                "an identity token is needed: --identity-token-file F, --identity-token TOKEN, \
-                 or SIGNET_IDENTITY_TOKEN"
-            ),
-        };
-        RawToken::new(text.trim()).context("the identity token")
-    }
+    Ok(print_result(bundle.display()).context("cannot write to standard output")?)
 }
 
 fn read_token(file: &Path) -> std::io::Result<Zeroizing<String>> {
@@ -147,10 +146,8 @@ fn read_token(file: &Path) -> std::io::Result<Zeroizing<String>> {
     } else {
         Box::new(std::fs::File::open(file)?)
     };
-    // One byte more than is allowed, so that a longer one is noticed.
-    let limit = u64::try_from(MAX_TOKEN_LENGTH)
-        .unwrap_or(u64::MAX)
-        .saturating_add(64);
+    // Room for white space around the token, and for a byte more, so that a longer token is noticed.
+    let limit = u64::try_from(MAX_TOKEN_LENGTH + 64).unwrap_or(u64::MAX);
     let mut text = Zeroizing::new(String::new());
     source.take(limit).read_to_string(&mut text)?;
     Ok(text)

@@ -1,28 +1,29 @@
-//! `signet trust`: the root of trust, its renewal, and the ceremony by which its keys go elsewhere.
+//! `signet trust`: the root of trust, its renewal, and the ceremony that moves its keys elsewhere.
 
 mod ceremony;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
-use super::args::StoreArgs;
 use super::async_runtime;
 use super::output::{Failure, Output, print_json};
-use crate::adapters::admin::trust::{self, InstalledRoot, TrustReply, TrustRequest, TrustStatus};
-use crate::adapters::admin::{AdminClient, AdminReply, AdminRequest};
+use super::store::{StoreArgs, perform};
+use crate::adapters::admin::AdminCommand;
+use crate::adapters::admin::trust::{RenewRoot, ShowTrust, TrustStatus};
 use crate::adapters::storage;
 use crate::adapters::system::SystemClock;
 use crate::app::{self, App};
-use crate::config::{self, Settings};
+use crate::config;
+use crate::services::trust::repository::TrustRepository;
 
 /// `signet trust …`
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub struct TrustArgs {
-    /// Which store
+pub(crate) struct TrustArgs {
+    /// Where the configuration and the data are
     #[command(flatten)]
     pub store: StoreArgs,
     /// What to do with the root of trust
@@ -32,125 +33,104 @@ pub struct TrustArgs {
 
 /// What to do with the root of trust.
 #[derive(Clone, Debug, Subcommand)]
-pub enum TrustCommand {
-    /// Show the root's SHA-256, versions, expiries, keys and thresholds
+pub(crate) enum TrustCommand {
+    /// Show the root's SHA-256, versions, expiry dates, keys and thresholds
     Show {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Sign the next root with the key in the data directory, for 365 days from now
+    /// Sign the next root with the key in the data directory, valid for 365 days
     Renew,
-    /// Sign a root with keys that the server never sees
+    /// Sign a root with keys that are not on the server
     #[command(subcommand, name = "root-ceremony")]
     RootCeremony(CeremonyCommand),
 }
 
-/// A step of the ceremony.
+/// The steps of the root ceremony.
 #[derive(Clone, Debug, Subcommand)]
-pub enum CeremonyCommand {
-    /// Make a key, on a machine of its owner's; its public part is written beside it
+pub(crate) enum CeremonyCommand {
+    /// Generate a root key on its holder's machine and write the public key next to it
     Key {
-        /// Where to write the private key; the public part gets the same name and .pub
+        /// File for the private key; the public key gets the same name and .pub
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Draft the next root and write a signing request for the owners of keys
+    /// Draft the next root and write a signing request for the holders of the keys
     Propose {
-        /// Public part of a key that shall sign roots from then on, once for each; without it the
-        /// keys stay
+        /// Public key allowed to sign future roots (repeatable) [default: the current keys]
         #[arg(long = "key", value_name = "FILE.pub")]
         keys: Vec<PathBuf>,
-        /// How many of the keys must sign; without it the threshold stays
+        /// Number of keys that must sign [default: the current threshold]
         #[arg(long, value_name = "NUMBER")]
         threshold: Option<u32>,
-        /// How many days the root lasts from now on [default: 365]
+        /// Days until the root expires [default: 365]
         #[arg(long, value_name = "DAYS")]
         days: Option<u32>,
-        /// Where to write the signing request
+        /// File for the signing request
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Show what a signing request changes, and sign it; needs no network
+    /// Show what a signing request changes, and sign it; works without a network
     Sign {
-        /// The private key; keys/tuf-root.key.pem is the server's own
+        /// Private key to sign with; the server's own is keys/tuf-root.key.pem
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// Sign without asking
+        /// Sign without asking for confirmation
         #[arg(long)]
         yes: bool,
-        /// The signing request, which takes up the signature
+        /// Signing request, to which the signature is added
         request: PathBuf,
     },
-    /// Bring the signatures together and make the root count
+    /// Combine the signatures and install the root
     Finish {
-        /// Every copy of the signing request
+        /// Every signed copy of the signing request
         #[arg(required = true)]
         requests: Vec<PathBuf>,
     },
 }
 
-/// Runs the command: through the server when one runs on the data directory, else on the store.
-///
-/// # Errors
-/// The server or the store could not be reached, or refused.
+/// Runs the command.
 pub(crate) fn run(args: &TrustArgs) -> Result<(), Failure> {
-    let ask = |request| ask(&args.store, request);
     match &args.command {
         TrustCommand::Show { json } => {
-            let TrustReply::Status(status) = ask(TrustRequest::Show)? else {
-                return Err(unexpected().into());
-            };
+            let status = ask(&args.store, ShowTrust {})?;
             if *json {
-                print_json(&status).context("standard output cannot be written")?;
+                print_json(&status).context("cannot write to standard output")?;
             } else {
                 show(&status);
             }
             Ok(())
         }
-        TrustCommand::Renew => match ask(TrustRequest::RenewRoot)? {
-            TrustReply::Installed(root) => {
-                tell_installed(&root);
-                Ok(())
-            }
-            _ => Err(unexpected().into()),
-        },
-        TrustCommand::RootCeremony(command) => ceremony::run(command, ask),
+        TrustCommand::Renew => {
+            ceremony::print_installed(&ask(&args.store, RenewRoot {})?);
+            Ok(())
+        }
+        TrustCommand::RootCeremony(command) => ceremony::run(command, &args.store),
     }
 }
 
-fn ask(store: &StoreArgs, request: TrustRequest) -> Result<TrustReply, Failure> {
+/// Performs a command by the running server, or else on the store. The store is opened as the server
+/// opens it, so that an outdated copy is detected and not written to.
+fn ask<C>(store: &StoreArgs, command: C) -> Result<C::Reply, Failure>
+where
+    C: AdminCommand<Service = TrustRepository>,
+{
     let settings = config::load(&store.sources())?;
-    let reply =
-        match AdminClient::connect(&settings.server.data_dir).map_err(anyhow::Error::from)? {
-            Some(server) => server
-                .call(&AdminRequest::Trust { request })
-                .context("the running server could not be asked")?,
-            None => return Ok(ask_store(settings, request)?),
-        };
-    match reply {
-        AdminReply::Trust { answer } => Ok(answer),
-        AdminReply::Refused { message } => Err(Failure::failed(anyhow::anyhow!(message))),
-        _ => Err(unexpected().into()),
-    }
-}
-
-/// Opens the store as the server would, so that an old copy of it is found out and not written to.
-fn ask_store(settings: Settings, request: TrustRequest) -> anyhow::Result<TrustReply> {
-    let dir = &settings.server.data_dir;
-    // Looked for first, or the directory would be made.
-    if !dir.is_dir() || !app::has_instance(dir)? {
-        bail!("there is no instance in {}", dir.display());
-    }
-    storage::require_store(dir)?;
-    async_runtime()?.block_on(async {
-        let app = App::open(settings, Arc::new(SystemClock)).context("the store")?;
-        trust::perform(app.repository(), request).map_err(|message| anyhow::anyhow!(message))
-    })
-}
-
-fn unexpected() -> anyhow::Error {
-    anyhow::anyhow!("the running server answered something else than was asked")
+    let dir = settings.server.data_dir.clone();
+    let reply = perform(&dir, command, |command| {
+        // Checked first, because opening would create the directory.
+        if !dir.is_dir() || !app::has_instance(&dir)? {
+            bail!("there is no instance in {}", dir.display());
+        }
+        storage::require_store(&dir)?;
+        async_runtime()?.block_on(async {
+            let app =
+                App::open(settings, Arc::new(SystemClock)).context("the store cannot be opened")?;
+            Ok(command.perform(app.repository())?)
+        })
+    })?;
+    Ok(reply)
 }
 
 fn show(status: &TrustStatus) {
@@ -178,23 +158,9 @@ fn show(status: &TrustStatus) {
     if !status.renewable {
         output.field(
             "renewal",
-            "by its owners' keys: signet trust root-ceremony propose",
+            "by the holders of the root keys: signet trust root-ceremony propose",
         );
     }
-}
-
-fn tell_installed(root: &InstalledRoot) {
-    let mut output = Output::stderr();
-    output.success(format_args!(
-        "root version {} counts from now on; it expires {}",
-        root.version, root.expires
-    ));
-    output.field("SHA-256", &root.sha256);
-}
-
-/// Reads a file that a person named.
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
 const EXAMPLES: &str = "\

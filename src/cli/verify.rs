@@ -1,4 +1,4 @@
-//! `signet verify`: is this file what they signed?
+//! `signet verify`: verifies a file or a digest against its bundle.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,20 +6,18 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use clap::{ArgGroup, Args};
 
-use super::artifact::{hash_file, parse_digest};
+use super::files::{bundle_of, hash_file, parse_digest, read, read_text};
 use super::output::{Failure, Output, print_json};
-use super::sign::bundle_beside;
 use super::{async_runtime, connect};
 use crate::adapters::system::SystemClock;
-use crate::protocol::bundle::{Bundle, Expectation, TrustedRoot};
-use crate::protocol::keys::PublicKey;
-use crate::protocol::policy::{IdentityMatcher, Policy};
+use crate::protocol::bundle::{Bundle, Outcome, TrustedRoot};
+use crate::protocol::evidence::{Evidence, SignerIdentity};
 use crate::services::verify::{
-    BundleReport, Demand, Findings, PolicyDemand, PolicyReport, Question, Report, SignerReport,
-    Verifier,
+    BundleReport, Findings, NamedPolicies, PolicyReport, Report, SignerRequirement,
+    SignerRequirementError, SignerRequirementInput, VerificationRequest, VerificationService,
 };
 
-/// The server whose trust root is taken where nothing else is named.
+/// The server whose trusted root is fetched by default.
 const DEFAULT_URL: &str = "http://localhost:8477";
 
 /// `signet verify …`
@@ -29,14 +27,14 @@ const DEFAULT_URL: &str = "http://localhost:8477";
     group(ArgGroup::new("signer").args(["certificate_identity", "key", "policy"]).required(true).multiple(true)),
     group(ArgGroup::new("trust").args(["trusted_root", "url"]))
 )]
-pub struct VerifyArgs {
-    /// The file, or its digest as sha256:HEX
+pub(crate) struct VerifyArgs {
+    /// File to verify, or its digest as sha256:HEX
     #[arg(value_name = "FILE_OR_DIGEST")]
     pub artifact: String,
-    /// A bundle; several for a policy that counts signers [default: FILE.sigstore.json]
+    /// Bundle; repeat it for a policy that requires several signers [default: FILE.sigstore.json]
     #[arg(long, value_name = "BUNDLE")]
     pub bundle: Vec<PathBuf>,
-    /// Who must have signed: the e-mail address or URI in the certificate
+    /// Required signer: the e-mail address or URI in the certificate
     #[arg(
         long,
         value_name = "ID",
@@ -44,40 +42,38 @@ pub struct VerifyArgs {
         conflicts_with_all = ["key", "policy"]
     )]
     pub certificate_identity: Option<String>,
-    /// Who must have vouched for the signer: the issuer in the certificate
+    /// Required issuer of the signer's identity, as in the certificate
     #[arg(long, value_name = "URL", conflicts_with_all = ["key", "policy"])]
     pub certificate_oidc_issuer: Option<String>,
-    /// PEM public key that must have signed, for bundles without a certificate
+    /// PEM file with the public key that must have signed, for bundles without a certificate
     #[arg(long, value_name = "PEM")]
     pub key: Option<PathBuf>,
-    /// A policy in TOML or JSON, which says who must have signed, and how many of them
+    /// Policy file in TOML or JSON, which says who must have signed and how many signers are required
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// A trusted_root.json; with it no network is used
+    /// trusted_root.json to verify with; no network is used then
     #[arg(long, value_name = "FILE")]
     pub trusted_root: Option<PathBuf>,
-    /// The server whose trust root is fetched [default: http://localhost:8477]
+    /// URL of the server to fetch the trusted root from [default: http://localhost:8477]
     #[arg(long)]
     pub url: Option<String>,
-    /// PEM of a private CA behind the server's TLS, besides the system's
+    /// PEM file with a private CA to trust for the server's TLS, in addition to the system's
     #[arg(long, value_name = "PEM", env = "SIGNET_CA_FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Write the report as JSON on standard output
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// Say nothing of a bundle that is verified, and why one is refused on one line
+    /// Print nothing if the bundle verifies, and one line with the reason if it does not
     #[arg(long, short, conflicts_with = "json")]
     pub quiet: bool,
 }
 
-/// Verifies, prints what was found, and tells the verdict by the exit status.
-///
-/// # Errors
-/// Unreadable input, or a bundle that is refused.
+/// Verifies and prints the report. A bundle that does not verify is a failure, so that the exit status
+/// is the verdict.
 pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let report = args.verify().map_err(Failure::usage)?;
     if args.json {
-        print_json(&report).context("standard output cannot be written")?;
+        print_json(&report).context("cannot write to standard output")?;
     } else if !args.quiet {
         print(&mut Output::stderr(), &args.artifact, &report);
     }
@@ -88,62 +84,61 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
 }
 
 impl VerifyArgs {
-    /// Everything up to the verdict; what fails in here is input that cannot be used.
+    /// Reads the input and verifies it. An error means that the input cannot be used, not that it does
+    /// not verify.
     fn verify(&self) -> anyhow::Result<Report> {
-        let demand = self.demand()?;
+        let requirement = self.requirement()?;
         let digest = parse_digest(&self.artifact)?;
         let files = self.bundle_files(digest.is_some())?;
-        demand.check_count(files.len())?;
+        requirement.check_count(files.len())?;
         let bundles: Vec<_> = files
             .iter()
             .map(|file| read_bundle(file))
             .collect::<Result<_, _>>()?;
         let trust = TrustedRoot::from_json(&self.read_trusted_root()?)
-            .context("the trusted root is refused")?;
+            .context("the trusted root cannot be used")?;
         let artifact = match digest {
             Some(digest) => digest,
-            None => hash_file(Path::new(&self.artifact), &demand.hash_algorithms(&bundles))?,
+            None => {
+                let algorithms = requirement.hash_algorithms(&bundles);
+                hash_file(Path::new(&self.artifact), &algorithms)?
+            }
         };
-        let verifier = Verifier::new(Arc::new(trust), Arc::new(SystemClock));
-        Ok(verifier.answer(&Question::new(bundles, artifact, demand)?))
+        let service = VerificationService::new(Arc::new(trust), Arc::new(SystemClock));
+        Ok(service.verify(&VerificationRequest::new(bundles, artifact, requirement)?))
     }
 
-    fn demand(&self) -> anyhow::Result<Demand> {
-        let key = self.key.as_deref().map(read_key).transpose()?;
-        if let Some(file) = &self.policy {
-            let refused = || format!("{} is not an accepted policy", file.display());
-            let policy = Policy::parse(&read_text(file)?).with_context(refused)?;
-            return Ok(Demand::Policy(PolicyDemand {
-                policy: Arc::new(policy),
-                name: None,
-                key,
-            }));
-        }
-        if let Some(key) = key {
-            return Ok(Demand::Signer(Expectation::Key(key)));
-        }
-        let (Some(subject), Some(issuer)) =
-            (&self.certificate_identity, &self.certificate_oidc_issuer)
-        else {
-            return Err(anyhow!(
-                "--certificate-identity goes with --certificate-oidc-issuer"
-            ));
+    fn requirement(&self) -> anyhow::Result<SignerRequirement> {
+        let read = |file: &Option<PathBuf>| file.as_deref().map(read_text).transpose();
+        let mut input = SignerRequirementInput {
+            key: read(&self.key)?,
+            policy: read(&self.policy)?,
+            ..SignerRequirementInput::default()
         };
-        let matcher = IdentityMatcher::exact(issuer.as_str(), subject.as_str())?;
-        Ok(Demand::Signer(Expectation::Identity(Policy::any_of([
-            matcher,
-        ])?)))
+        let (identity, issuer) = (&self.certificate_identity, &self.certificate_oidc_issuer);
+        input
+            .pair_identities(identity.clone(), issuer.clone())
+            .and_then(|()| input.read(&NamedPolicies::new()))
+            .map_err(|error| match (error, &self.policy) {
+                (SignerRequirementError::Unpaired { .. }, _) => {
+                    anyhow!("--certificate-identity requires --certificate-oidc-issuer")
+                }
+                (SignerRequirementError::Policy(reason), Some(file)) => anyhow::Error::new(reason)
+                    .context(format!("{} is not a valid policy", file.display())),
+                (other, _) => other.into(),
+            })
     }
 
     fn bundle_files(&self, is_digest: bool) -> anyhow::Result<Vec<PathBuf>> {
         match (self.bundle.is_empty(), is_digest) {
             (false, _) => Ok(self.bundle.clone()),
-            (true, true) => Err(anyhow!("a digest needs --bundle BUNDLE")),
-            (true, false) => Ok(vec![bundle_beside(Path::new(&self.artifact))]),
+            (true, true) => Err(anyhow!("a digest requires --bundle BUNDLE")),
+            (true, false) => Ok(vec![bundle_of(Path::new(&self.artifact))]),
         }
     }
 
-    /// With `--trusted-root` no socket is opened, nor anything that could open one.
+    /// With `--trusted-root`, not even an HTTP client is created: verification must work where sockets
+    /// are forbidden.
     fn read_trusted_root(&self) -> anyhow::Result<Vec<u8>> {
         if let Some(file) = &self.trusted_root {
             return read(file);
@@ -154,27 +149,11 @@ impl VerifyArgs {
     }
 }
 
-/// Reads a bundle.
-///
-/// # Errors
-/// The file cannot be read, or is none.
 pub(super) fn read_bundle(file: &Path) -> anyhow::Result<Bundle> {
     Bundle::from_json(&read(file)?).with_context(|| format!("{} is not a bundle", file.display()))
 }
 
-fn read_key(file: &Path) -> anyhow::Result<PublicKey> {
-    Ok(PublicKey::from_pem(&read_text(file)?)?)
-}
-
-fn read_text(file: &Path) -> anyhow::Result<String> {
-    String::from_utf8(read(file)?).with_context(|| format!("{} is not text", file.display()))
-}
-
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
-}
-
-/// Shows what was checked, and who signed when.
+/// Prints the checks, the signers and the times.
 pub(super) fn print<W: std::io::Write>(output: &mut Output<W>, artifact: &str, report: &Report) {
     print_checks(output, &report.findings);
     for (number, bundle) in (1..).zip(&report.bundles) {
@@ -187,25 +166,27 @@ pub(super) fn print<W: std::io::Write>(output: &mut Output<W>, artifact: &str, r
         return;
     }
     output.heading(format_args!("{artifact} is verified"));
-    print_signer(output, &report.findings);
+    if let Some(evidence) = &report.findings.evidence {
+        print_signer(output, evidence);
+    }
 }
 
 fn print_checks<W: std::io::Write>(output: &mut Output<W>, findings: &Findings) {
     for check in &findings.checks {
         let line = format!("{:<24} {}", check.name, check.detail);
         match check.outcome {
-            "passed" => output.success(line),
-            "failed" => output.refusal(line),
-            _ => output.line(format_args!("- {line}")),
+            Outcome::Passed => output.success(line),
+            Outcome::Failed => output.refusal(line),
+            Outcome::Skipped => output.line(format_args!("- {line}")),
         }
     }
 }
 
-/// One line for a bundle that counts; every check of one that does not.
+/// Prints one line for a bundle that counts, and the reasons for one that does not.
 fn print_bundle<W: std::io::Write>(output: &mut Output<W>, number: usize, bundle: &BundleReport) {
-    let signer = match &bundle.findings.identity {
-        Some(signer) => signer.to_string(),
-        None => "nobody that is proved".to_owned(),
+    let signer = match &bundle.findings.evidence {
+        Some(evidence) => evidence.signer().to_string(),
+        None => "an unverified signer".to_owned(),
     };
     if bundle.counted {
         output.success(format_args!("bundle {number} counts, signed by {signer}"));
@@ -224,10 +205,10 @@ fn print_bundle<W: std::io::Write>(output: &mut Output<W>, number: usize, bundle
 
 fn print_policy<W: std::io::Write>(output: &mut Output<W>, policy: &PolicyReport) {
     for threshold in &policy.thresholds {
-        if threshold.met {
-            output.success(&threshold.summary);
+        if threshold.is_met() {
+            output.success(threshold);
         } else {
-            output.refusal(&threshold.summary);
+            output.refusal(threshold);
         }
         for signer in &threshold.counted {
             output.field("counted", signer);
@@ -238,17 +219,16 @@ fn print_policy<W: std::io::Write>(output: &mut Output<W>, policy: &PolicyReport
     }
 }
 
-fn print_signer<W: std::io::Write>(output: &mut Output<W>, findings: &Findings) {
-    match &findings.identity {
-        Some(SignerReport::Identity { issuer, subject }) => {
-            output.field("signed by", subject);
-            output.field("issuer", issuer);
+fn print_signer<W: std::io::Write>(output: &mut Output<W>, evidence: &Evidence) {
+    match evidence.signer() {
+        SignerIdentity::Certificate(identity) => {
+            output.field("signed by", &identity.subject);
+            output.field("issuer", &identity.issuer);
         }
-        Some(SignerReport::Key { key }) => output.field("signed by", key),
-        None => {}
+        SignerIdentity::Key { fingerprint } => output.field("signed by", fingerprint),
     }
-    for time in &findings.times {
-        output.field("at", &time.time);
+    for established in &evidence.times {
+        output.field("at", established.time);
     }
 }
 
@@ -257,14 +237,14 @@ Examples:
   signet verify --certificate-identity build@example.com \\
       --certificate-oidc-issuer https://signet.example.com release.tar.gz
 
-  Without any network:
+  Without a network:
   signet verify --trusted-root trusted_root.json --certificate-identity build@example.com \\
       --certificate-oidc-issuer https://signet.example.com release.tar.gz
 
-  As many signers as a policy asks for, each with a bundle:
+  With a policy that requires several signers, one bundle each:
   signet verify --policy release.toml --bundle ada.json --bundle ben.json release.tar.gz
 
-  A digest in place of the file:
+  With a digest instead of the file:
   signet verify --bundle release.sigstore.json --key release.pub sha256:HEX
 
-Exit status: 0 verified, 1 refused, 2 wrong usage or unreadable input.";
+Exit status: 0 verified, 1 not verified, 2 wrong usage or unreadable input.";

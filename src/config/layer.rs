@@ -1,5 +1,5 @@
-//! Layers: defaults, file, environment, flags. The defaults are the schema: a key that they lack
-//! is unknown, and a value of another type than theirs is refused, with the layer that said so.
+//! The layers: defaults, file, environment, flags. The defaults are the schema: a key that they lack is
+//! unknown, and a value of another type is refused. Errors name the layer that contains the value.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,13 +10,13 @@ use config::{Config, FileFormat, Format as _, Map, Source, Value, ValueKind};
 use super::error::ConfigError;
 use super::{DEFAULT, Flags, Sources, Tables};
 
-/// The largest file that is read as a configuration, in bytes.
+/// Maximum size of a configuration file, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What every variable of ours begins with.
+/// The prefix of environment variables that are settings.
 const PREFIX: &str = "SIGNET_";
 
-/// Variables of the client commands, which are no settings.
+/// Environment variables of the client commands, which are not settings.
 const CLIENT_VARIABLES: [&str; 5] = [
     "SIGNET_CONFIG",
     "SIGNET_URL",
@@ -25,13 +25,36 @@ const CLIENT_VARIABLES: [&str; 5] = [
     "SIGNET_CA_FILE",
 ];
 
-/// All layers in one, each value still knowing where it came from.
-pub(super) struct Joined {
+/// The keys that are lists of tables, and the defaults of such a table. `config/default.toml` documents
+/// them in comments, because its own lists are empty.
+pub(super) const ELEMENTS: [(&str, &str); 2] = [
+    (
+        "issuers",
+        r#"
+url = ""
+audience = "sigstore"
+type = "email"
+subject_domain = ""
+ca_file = ""
+key_hosts = []
+"#,
+    ),
+    (
+        "policies",
+        r#"
+name = ""
+file = ""
+"#,
+    ),
+];
+
+/// All layers in one; each value remembers its layer.
+pub(super) struct Merged {
     root: Config,
 }
 
-/// Reads and checks each layer, then joins them.
-pub(super) fn join(sources: &Sources) -> Result<Joined, ConfigError> {
+/// Reads and checks each layer, then merges them.
+pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigError> {
     let defaults = Layer::parse("the defaults", DEFAULT)?;
     let mut layers = vec![];
     if let Some(file) = &sources.file {
@@ -42,24 +65,37 @@ pub(super) fn join(sources: &Sources) -> Result<Joined, ConfigError> {
 
     let schema = defaults.values.clone();
     let mut builder = Config::builder().add_source(defaults);
-    for layer in layers {
-        layer.check(&schema)?;
+    for mut layer in layers {
+        check_table(&layer.values, &schema, "", &layer.place)?;
+        for (key, default) in ELEMENTS {
+            layer.complete_elements(key, &Layer::parse("the defaults", default)?)?;
+        }
         builder = builder.add_source(layer);
     }
     let root = builder.build().map_err(ConfigError::Unexpected)?;
-    Ok(Joined { root })
+    Ok(Merged { root })
 }
 
-impl Joined {
-    /// The tables as they are written.
+impl Merged {
+    /// The tables, every value of which is checked by itself.
     pub(super) fn tables(&self) -> Result<Tables, ConfigError> {
-        self.root
-            .clone()
-            .try_deserialize()
-            .map_err(ConfigError::Unexpected)
+        let tables = self.root.clone().try_deserialize();
+        tables.map_err(|error| match error {
+            config::ConfigError::At {
+                error,
+                key: Some(key),
+                ..
+            } if matches!(*error, config::ConfigError::Message(_)) => ConfigError::Refused {
+                place: self.place(&key),
+                // The crate writes `issuers[0]url`.
+                key: key.replace(']', "]."),
+                problem: error.to_string(),
+            },
+            other => ConfigError::Unexpected(other),
+        })
     }
 
-    /// Which layer set the key, for messages.
+    /// The layer that contains a key, for messages.
     pub(super) fn place(&self, key: &str) -> String {
         let key = key.split('[').next().unwrap_or(key);
         let (table, name) = key.split_once('.').unwrap_or((key, ""));
@@ -83,6 +119,7 @@ impl Joined {
 
 #[derive(Clone, Debug)]
 struct Layer {
+    /// The layer's name in messages
     place: String,
     values: Map<String, Value>,
 }
@@ -151,8 +188,11 @@ impl Layer {
                 refuse_misspelt(variable, &name, defaults)?;
                 continue;
             };
-            let kind = defaults.table(table).and_then(|table| table.get(key));
-            let value = typed(text, kind);
+            let default = match defaults.values.get(table).map(|value| &value.kind) {
+                Some(ValueKind::Table(keys)) => keys.get(key),
+                _ => None,
+            };
+            let value = typed(text, default);
             layer.set(&format!("the environment ({variable})"), table, key, value);
         }
         Ok(layer)
@@ -188,15 +228,34 @@ impl Layer {
         }
     }
 
-    fn table(&self, name: &str) -> Option<&Map<String, Value>> {
-        match self.values.get(name).map(|value| &value.kind) {
-            Some(ValueKind::Table(keys)) => Some(keys),
-            _ => None,
+    /// Checks each table in a list, and adds the defaults of keys that it lacks.
+    fn complete_elements(&mut self, key: &str, defaults: &Self) -> Result<(), ConfigError> {
+        let Some(list) = self.values.get_mut(key) else {
+            return Ok(());
+        };
+        let place = list.origin().unwrap_or(&self.place).to_owned();
+        let ValueKind::Array(elements) = &mut list.kind else {
+            return Ok(());
+        };
+        for (position, element) in elements.iter_mut().enumerate() {
+            let key = format!("{key}[{position}]");
+            let found = kind_name(&element.kind);
+            let ValueKind::Table(values) = &mut element.kind else {
+                return Err(ConfigError::WrongType {
+                    place,
+                    key,
+                    expected: "a table",
+                    found,
+                });
+            };
+            check_table(values, &defaults.values, &key, &place)?;
+            for (name, default) in &defaults.values {
+                values
+                    .entry(name.clone())
+                    .or_insert_with(|| default.clone());
+            }
         }
-    }
-
-    fn check(&self, schema: &Map<String, Value>) -> Result<(), ConfigError> {
-        check_table(&self.values, schema, "", &self.place)
+        Ok(())
     }
 }
 
@@ -234,38 +293,16 @@ fn check_table(
             (ValueKind::Table(values), ValueKind::Table(schema)) => {
                 check_table(values, schema, &key, place)?;
             }
-            (ValueKind::Array(elements), ValueKind::Array(sample)) if !sample.is_empty() => {
+            // The lists at the top have tables as elements, all others have texts.
+            (ValueKind::Array(elements), _) if !parent.is_empty() => {
                 check_texts(elements, &key, place)?;
             }
-            (ValueKind::Array(elements), _) => check_elements(elements, &key, place)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-/// The elements of `issuers` and `policies`, the keys that hold tables in a list.
-fn check_elements(elements: &[Value], key: &str, place: &str) -> Result<(), ConfigError> {
-    let schema = match key {
-        "policies" => super::policies::schema(),
-        _ => super::issuers::schema(),
-    };
-    for (position, element) in elements.iter().enumerate() {
-        let key = format!("{key}[{position}]");
-        let ValueKind::Table(values) = &element.kind else {
-            return Err(ConfigError::WrongType {
-                place: place.to_owned(),
-                key,
-                expected: "a table",
-                found: kind_name(&element.kind),
-            });
-        };
-        check_table(values, &schema, &key, place)?;
-    }
-    Ok(())
-}
-
-/// A list that holds texts.
 fn check_texts(elements: &[Value], key: &str, place: &str) -> Result<(), ConfigError> {
     let expected = kind_name(&ValueKind::String(String::new()));
     let other = elements
@@ -298,7 +335,8 @@ const fn kind_name(kind: &ValueKind) -> &'static str {
     }
 }
 
-/// A variable's text as the type its key has; text that does not fit stays text and is refused.
+/// The text of a variable as a value of the key's type. Text that does not fit stays text, so that the
+/// type check refuses it.
 fn typed(text: &str, default: Option<&Value>) -> ValueKind {
     let fitting = match default.map(|value| &value.kind) {
         Some(ValueKind::Boolean(_)) => text.parse().ok().map(ValueKind::Boolean),
@@ -312,11 +350,11 @@ fn refuse_misspelt(variable: &str, name: &str, defaults: &Layer) -> Result<(), C
     if CLIENT_VARIABLES.contains(&variable) {
         return Ok(());
     }
-    let divided = defaults.values.keys().find_map(|table| {
+    let separated = defaults.values.keys().find_map(|table| {
         let key = name.strip_prefix(table.as_str())?.strip_prefix('_')?;
         Some(format!("{PREFIX}{table}__{key}").to_ascii_uppercase())
     });
-    match divided {
+    match separated {
         Some(example) => Err(ConfigError::MisspeltVariable {
             variable: variable.to_owned(),
             example,

@@ -1,54 +1,37 @@
-//! The configuration: tables as they are written, checked into settings at the door.
+//! The configuration: layers that are merged, and tables that are checked.
 //!
-//! One file for each table. Everything behind [`Settings`] may rely on what was checked here.
+//! Code that receives [`Settings`] may rely on everything that is checked here.
 
-mod accounts;
-mod ca;
-mod ctlog;
 mod error;
-mod issuers;
 mod layer;
-mod limits;
-mod log;
-mod policies;
-mod server;
-mod telemetry;
-mod timestamp;
-mod tls;
-mod trust;
+mod tables;
+mod value;
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub(crate) use accounts::AccountsSettings;
-pub(crate) use ca::CaSettings;
-pub(crate) use ca::OwnCa;
-pub(crate) use ctlog::CtLogSettings;
 pub(crate) use error::ConfigError;
-pub(crate) use error::Refusal;
-pub(crate) use issuers::IssuerSettings;
-pub(crate) use limits::LimitsSettings;
-pub(crate) use log::LogSettings;
-pub(crate) use policies::PolicySettings;
-pub(crate) use server::ServerSettings;
-pub(crate) use telemetry::{LogFormat, TelemetrySettings};
-pub(crate) use timestamp::TimestampSettings;
-pub(crate) use tls::TlsSettings;
-pub(crate) use trust::TrustSettings;
+use error::Refusal;
+pub(crate) use tables::{
+    AccountsSettings, CaSettings, CtLogSettings, IssuerSettings, LimitsSettings, LogFormat,
+    LogSettings, OwnCa, PolicySettings, ServerSettings, TelemetrySettings, TimestampSettings,
+    TlsSettings, TrustSettings,
+};
+use tables::{IssuerTable, check_issuers, check_policies};
 
-/// The lowest layer: every key with its default.
+/// The lowest layer: every key with its default value.
 pub(crate) const DEFAULT: &str = include_str!("../../config/default.toml");
 
-/// All that the server is told, checked. Only [`load`] makes one.
+/// The checked configuration. Only [`load`] makes one.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `[server]`
     pub server: ServerSettings,
-    /// `[tls]`; none where plain HTTP is served
-    pub tls: Option<TlsSettings>,
-    /// `[[issuers]]`: the issuers besides the embedded one
-    pub issuers: Vec<IssuerSettings>,
+    /// `[tls]`; none if the server does not terminate TLS
+    pub(crate) tls: Option<TlsSettings>,
+    /// `[[issuers]]`: the issuers in addition to the embedded one
+    pub(crate) issuers: Vec<IssuerSettings>,
     /// `[accounts]`
     pub accounts: AccountsSettings,
     /// `[ca]`
@@ -69,18 +52,18 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
 }
 
-/// Where settings come from, above the defaults; later fields win over earlier ones.
+/// The sources of the configuration, above the defaults. Later fields override earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The file named by `--config`
     pub file: Option<PathBuf>,
-    /// The process's environment; only `SIGNET_…` variables are looked at
+    /// The process's environment; only `SIGNET_…` variables are used
     pub environment: Vec<(String, String)>,
     /// The command line
     pub flags: Flags,
 }
 
-/// The settings that have a flag of their own.
+/// The settings that have a command-line flag.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     /// `--data-dir`
@@ -91,58 +74,73 @@ pub struct Flags {
     pub public_url: Option<String>,
 }
 
-/// The whole configuration as it is written, after the layers were joined.
+/// The merged layers. The tables are already those of [`Settings`], but for what [`check`] changes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Tables {
-    server: server::ServerTable,
-    tls: tls::TlsTable,
-    issuers: Vec<issuers::IssuerTable>,
-    accounts: accounts::AccountsTable,
-    ca: ca::CaTable,
-    ctlog: ctlog::CtLogTable,
-    log: log::LogTable,
-    timestamp: timestamp::TimestampTable,
-    trust: trust::TrustTable,
-    policies: Vec<policies::PolicyTable>,
-    limits: limits::LimitsTable,
-    telemetry: telemetry::TelemetryTable,
+    server: ServerSettings,
+    tls: TlsSettings,
+    issuers: Vec<IssuerTable>,
+    accounts: AccountsSettings,
+    ca: CaSettings,
+    ctlog: CtLogSettings,
+    log: LogSettings,
+    timestamp: TimestampSettings,
+    trust: TrustSettings,
+    policies: Vec<PolicySettings>,
+    limits: LimitsSettings,
+    telemetry: TelemetrySettings,
 }
 
-/// Joins the layers and checks them.
+/// Merges the layers and checks them.
 ///
 /// # Errors
-/// Unknown keys, wrong types, values out of range and contradictions, each with the place that
-/// said so, the key, and what is allowed there.
+/// Unknown keys, wrong types, values out of range and contradictions.
 pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
-    let joined = layer::join(sources)?;
-    let tables = joined.tables()?;
-    check(tables).map_err(|refusal| ConfigError::Refused {
-        place: joined.place(refusal.key()),
-        refusal,
+    let merged = layer::merge(sources)?;
+    check(merged.tables()?).map_err(|Refusal { key, problem }| ConfigError::Refused {
+        place: merged.place(&key),
+        key,
+        problem: problem.to_string(),
     })
 }
 
 fn check(tables: Tables) -> Result<Settings, Refusal> {
-    let tls = tables.tls.check()?;
-    let server = tables.server.check(tls.is_some())?;
-    let accounts = tables.accounts.check();
-    let embedded = accounts.enabled.then(|| server.public_url.as_str());
-    let issuers = issuers::check_all(tables.issuers, embedded)?;
-    let host = server.public_url.host().to_owned();
-    Ok(Settings {
+    let Tables {
+        mut server,
+        tls,
         issuers,
         accounts,
-        ca: tables.ca.check()?,
-        ctlog: tables.ctlog.check()?,
-        log: tables.log.check(&host)?,
-        timestamp: tables.timestamp.check()?,
-        trust: tables.trust.check(&host)?,
-        policies: policies::check_all(tables.policies)?,
-        limits: tables.limits.check()?,
-        telemetry: tables.telemetry.check()?,
-        tls,
+        ca,
+        ctlog,
+        mut log,
+        timestamp,
+        mut trust,
+        policies,
+        limits,
+        telemetry,
+    } = tables;
+    let tls = tls.check()?;
+    server.check(tls.is_some())?;
+    let embedded = accounts.enabled.then(|| server.public_url.as_str());
+    let issuers = check_issuers(issuers, embedded)?;
+    ca.check()?;
+    log.check(server.public_url.host())?;
+    trust.check(server.public_url.host())?;
+    check_policies(&policies)?;
+    Ok(Settings {
         server,
+        tls,
+        issuers,
+        accounts,
+        ca,
+        ctlog,
+        log,
+        timestamp,
+        trust,
+        policies,
+        limits,
+        telemetry,
     })
 }
 

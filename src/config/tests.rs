@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::services::oidc::{IssuerKind, SubjectDomain};
+use crate::protocol::identity::{IssuerKind, SubjectDomain};
 
 fn with_text(text: &str) -> Result<Settings, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
@@ -35,7 +35,7 @@ fn message(result: Result<Settings, ConfigError>) -> String {
 }
 
 #[test]
-fn no_file_is_needed_and_the_defaults_are_those_promised() {
+fn the_defaults_are_the_documented_ones_and_need_no_file() {
     let settings = load(&Sources::default()).unwrap();
 
     assert_eq!(settings.server.data_dir, Path::new("./signet-data"));
@@ -68,13 +68,32 @@ fn every_sample_file_is_accepted() {
 }
 
 #[test]
+fn the_default_file_documents_the_keys_of_issuers_and_policies() {
+    for (list, defaults) in layer::ELEMENTS {
+        let (_, comment) = DEFAULT.split_once(&format!("[[{list}]]\n")).unwrap();
+        let (comment, _) = comment.split_once(&format!("\n{list} = []")).unwrap();
+        for line in defaults.trim().lines() {
+            let (key, default) = line.split_once(" = ").unwrap();
+            // A key without a useful default is shown with an example.
+            let required = ["url", "name", "file"].contains(&key);
+            let shown = if required {
+                format!("{key} = ")
+            } else {
+                format!("{key} = {default} ")
+            };
+            assert!(comment.contains(&format!("#   {shown}")), "{list}: {line}");
+        }
+    }
+}
+
+#[test]
 fn the_default_file_has_a_comment_above_every_key() {
     let mut commented = false;
     for line in DEFAULT.lines() {
         let key = line.split_once(" = ").map(|(key, _)| key);
         match key {
             _ if line.starts_with('#') => commented = true,
-            // The second of a pair stands under the comment of the first.
+            // The second of a pair shares the comment of the first.
             Some(key) => assert!(commented, "{key} has no comment"),
             None => commented = false,
         }
@@ -82,7 +101,7 @@ fn the_default_file_has_a_comment_above_every_key() {
 }
 
 #[test]
-fn later_layers_win_over_earlier_ones() {
+fn later_layers_override_earlier_ones() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("signet.toml");
     fs::write(
@@ -113,47 +132,47 @@ fn later_layers_win_over_earlier_ones() {
 
 #[test]
 fn an_unknown_key_is_refused_with_file_key_and_the_keys_allowed_there() {
-    let told = message(with_text("[ca]\nlifetime = 600\n"));
+    let error = message(with_text("[ca]\nlifetime = 600\n"));
 
-    assert!(told.contains("signet.toml"), "{told}");
-    assert!(told.contains("`ca.lifetime`"), "{told}");
-    assert!(told.contains("lifetime_seconds"), "{told}");
+    assert!(error.contains("signet.toml"), "{error}");
+    assert!(error.contains("`ca.lifetime`"), "{error}");
+    assert!(error.contains("lifetime_seconds"), "{error}");
 
-    let told = message(with_text("[fulcio]\nurl = \"x\"\n"));
+    let error = message(with_text("[fulcio]\nurl = \"x\"\n"));
     assert!(
-        told.contains("`fulcio`") && told.contains("timestamp"),
-        "{told}"
+        error.contains("`fulcio`") && error.contains("timestamp"),
+        "{error}"
     );
 
-    let told = message(with_text(
+    let error = message(with_text(
         "[[issuers]]\nurl = \"https://a.example\"\nclient = \"x\"\n",
     ));
     assert!(
-        told.contains("`issuers[0].client`") && told.contains("audience"),
-        "{told}"
+        error.contains("`issuers[0].client`") && error.contains("audience"),
+        "{error}"
     );
 }
 
 #[test]
 fn a_wrong_type_is_refused_with_the_right_one() {
-    let told = message(with_text("[ca]\nlifetime_seconds = \"600\"\n"));
+    let error = message(with_text("[ca]\nlifetime_seconds = \"600\"\n"));
     assert!(
-        told.contains("`ca.lifetime_seconds` must be a whole number"),
-        "{told}"
+        error.contains("`ca.lifetime_seconds` must be a whole number"),
+        "{error}"
     );
 
-    let told = message(with_text("[server]\nworkers = true\n"));
+    let error = message(with_text("[server]\nworkers = true\n"));
     assert!(
-        told.contains("must be a whole number, not true or false"),
-        "{told}"
+        error.contains("must be a whole number, not true or false"),
+        "{error}"
     );
 
-    let told = message(with_text("[server]\nworkers = -1\n"));
-    assert!(told.contains("not a negative number"), "{told}");
+    let error = message(with_text("[server]\nworkers = -1\n"));
+    assert!(error.contains("not a negative number"), "{error}");
 
-    let told = message(with_environment(&[("SIGNET_SERVER__INSECURE_HTTP", "yes")]));
-    assert!(told.contains("SIGNET_SERVER__INSECURE_HTTP"), "{told}");
-    assert!(told.contains("must be true or false"), "{told}");
+    let error = message(with_environment(&[("SIGNET_SERVER__INSECURE_HTTP", "yes")]));
+    assert!(error.contains("SIGNET_SERVER__INSECURE_HTTP"), "{error}");
+    assert!(error.contains("must be true or false"), "{error}");
 
     assert!(matches!(
         with_text("issuers = 5"),
@@ -165,22 +184,22 @@ fn a_wrong_type_is_refused_with_the_right_one() {
 #[test]
 fn a_number_out_of_range_is_refused_with_the_range() {
     for value in [59, 1201] {
-        let told = message(with_text(&format!("[ca]\nlifetime_seconds = {value}\n")));
-        assert!(told.contains("must be 60 to 1200"), "{told}");
-        assert!(told.contains("signet.toml"), "{told}");
+        let error = message(with_text(&format!("[ca]\nlifetime_seconds = {value}\n")));
+        assert!(error.contains("must be 60 to 1200"), "{error}");
+        assert!(error.contains("signet.toml"), "{error}");
     }
-    let told = message(with_environment(&[(
+    let error = message(with_environment(&[(
         "SIGNET_SERVER__SHUTDOWN_SECONDS",
         "11",
     )]));
-    assert!(told.contains("0 to 10"), "{told}");
-    assert!(told.contains("SIGNET_SERVER__SHUTDOWN_SECONDS"), "{told}");
+    assert!(error.contains("0 to 10"), "{error}");
+    assert!(error.contains("SIGNET_SERVER__SHUTDOWN_SECONDS"), "{error}");
 }
 
 #[test]
-fn plain_http_for_other_machines_needs_a_word() {
-    let told = message(with_text("[server]\nlisten = \"0.0.0.0:80\"\n"));
-    assert!(told.contains("server.insecure_http = true"), "{told}");
+fn plain_http_for_other_machines_requires_insecure_http() {
+    let error = message(with_text("[server]\nlisten = \"0.0.0.0:80\"\n"));
+    assert!(error.contains("server.insecure_http = true"), "{error}");
 
     let settings = with_text(
         "[server]\nlisten = \"0.0.0.0:80\"\ninsecure_http = true\npublic_url = \"https://a.example\"\n",
@@ -233,7 +252,7 @@ fn a_public_url_is_scheme_and_host_and_nothing_else() {
 }
 
 #[test]
-fn a_server_that_others_reach_needs_a_name_of_its_own() {
+fn a_server_that_others_reach_without_a_public_url_is_unnamed() {
     let unnamed = |text: &str| with_text(text).unwrap().server.is_unnamed();
     let reachable = "[server]\nlisten = \"0.0.0.0:80\"\ninsecure_http = true\n";
 
@@ -248,7 +267,7 @@ fn a_server_that_others_reach_needs_a_name_of_its_own() {
 }
 
 #[test]
-fn the_public_url_that_nobody_chose_leaves_out_the_default_port() {
+fn the_default_public_url_omits_the_default_port() {
     let text =
         "[server]\nlisten = \"127.0.0.1:443\"\n[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n";
 
@@ -259,7 +278,7 @@ fn the_public_url_that_nobody_chose_leaves_out_the_default_port() {
 }
 
 #[test]
-fn one_dialect_of_the_signature_log_at_least_is_open() {
+fn at_least_one_dialect_of_the_signature_log_is_open() {
     let open = |text: &str| {
         let log = with_text(text).unwrap().log;
         (log.rekor_v1, log.rekor_v2)
@@ -268,10 +287,10 @@ fn one_dialect_of_the_signature_log_at_least_is_open() {
     assert_eq!(open(""), (true, true));
     assert_eq!(open("[log]\nrekor_v1 = false\n"), (false, true));
     assert_eq!(open("[log]\nrekor_v2 = false\n"), (true, false));
-    let told = message(with_text("[log]\nrekor_v1 = false\nrekor_v2 = false\n"));
+    let error = message(with_text("[log]\nrekor_v1 = false\nrekor_v2 = false\n"));
     assert!(
-        told.contains("log.rekor_v1") && told.contains("log.rekor_v2"),
-        "{told}"
+        error.contains("log.rekor_v1") && error.contains("log.rekor_v2"),
+        "{error}"
     );
 }
 
@@ -279,12 +298,12 @@ fn one_dialect_of_the_signature_log_at_least_is_open() {
 fn tls_and_plain_http_exclude_each_other() {
     let tls = "[tls]\ncertificate_file = \"a\"\nkey_file = \"b\"\n";
 
-    let told = message(with_text(&format!("{tls}[server]\ninsecure_http = true\n")));
-    assert!(told.contains("server.insecure_http"), "{told}");
-    let told = message(with_text(&format!(
+    let error = message(with_text(&format!("{tls}[server]\ninsecure_http = true\n")));
+    assert!(error.contains("server.insecure_http"), "{error}");
+    let error = message(with_text(&format!(
         "{tls}[server]\npublic_url = \"http://localhost:8477\"\n"
     )));
-    assert!(told.contains("https://"), "{told}");
+    assert!(error.contains("https://"), "{error}");
     let settings = with_text(tls).unwrap();
     assert_eq!(
         settings.server.public_url.as_str(),
@@ -314,11 +333,11 @@ fn issuers_are_read_with_their_defaults_and_rules() {
 }
 
 #[test]
-fn issuers_that_cannot_be_right_are_refused() {
+fn wrong_issuers_are_refused_with_the_key_at_fault() {
     let refused = |text: &str, word: &str| {
-        let told = message(with_text(text));
-        assert!(told.contains(word), "{told}");
-        assert!(told.contains("signet.toml"), "{told}");
+        let error = message(with_text(text));
+        assert!(error.contains(word), "{error}");
+        assert!(error.contains("signet.toml"), "{error}");
     };
 
     refused("[[issuers]]\naudience = \"x\"\n", "issuers[0].url");
@@ -377,14 +396,14 @@ fn issuers_that_cannot_be_right_are_refused() {
 }
 
 #[test]
-fn a_variable_with_one_underscore_is_not_silently_ignored() {
-    let told = message(with_environment(&[("SIGNET_SERVER_LISTEN", "127.0.0.1:1")]));
+fn a_variable_with_one_underscore_is_an_error() {
+    let error = message(with_environment(&[("SIGNET_SERVER_LISTEN", "127.0.0.1:1")]));
 
-    assert!(told.contains("SIGNET_SERVER__LISTEN"), "{told}");
+    assert!(error.contains("SIGNET_SERVER__LISTEN"), "{error}");
 }
 
 #[test]
-fn variables_of_the_client_commands_and_of_others_are_left_alone() {
+fn variables_of_client_commands_and_other_programs_are_ignored() {
     let settings = with_environment(&[
         ("SIGNET_CA_FILE", "/etc/ca.pem"),
         ("SIGNET_URL", "https://a.example"),
@@ -395,22 +414,22 @@ fn variables_of_the_client_commands_and_of_others_are_left_alone() {
 }
 
 #[test]
-fn a_file_that_others_may_write_to_is_refused() {
+fn a_file_that_other_users_may_write_to_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("signet.toml");
     fs::write(&file, "").unwrap();
     set_mode(&file, 0o664);
 
-    let told = message(load(&Sources {
+    let error = message(load(&Sources {
         file: Some(file),
         ..Sources::default()
     }));
 
-    assert!(told.contains("chmod go-w"), "{told}");
+    assert!(error.contains("chmod go-w"), "{error}");
 }
 
 #[test]
-fn a_derived_public_url_takes_the_port_that_the_system_chose() {
+fn a_default_public_url_adopts_the_port_that_the_system_chose() {
     let mut settings = with_environment(&[("SIGNET_SERVER__LISTEN", "127.0.0.1:0")]).unwrap();
     settings.server.public_url.adopt_port(4321);
     assert_eq!(settings.server.public_url.as_str(), "http://localhost:4321");

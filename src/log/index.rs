@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::port::StateError;
 use super::read::{ReadError, StoredLog};
@@ -178,28 +178,24 @@ impl IndexProgress {
     /// It did not, or the follower has failed.
     pub(super) fn wait_for(&self, size: TreeSize) -> Result<(), ReadError> {
         let size = size.get();
-        let deadline = Instant::now() + SEARCH_WAIT;
-        let mut inner = self.lock();
-        while inner.indexed < size {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let behind = ReadError::IndexBehind {
-                indexed: inner.indexed,
-                size,
-            };
-            match inner.phase {
-                Phase::Failed => return Err(ReadError::Storage),
-                Phase::Ended => return Err(behind),
-                Phase::Running | Phase::Closing => (),
-            }
-            if left.is_zero() || size - inner.indexed > MAX_LAG {
-                return Err(behind);
-            }
-            (inner, _) = self
-                .changed
-                .wait_timeout(inner, left)
-                .unwrap_or_else(PoisonError::into_inner);
+        let is_worth_waiting = |inner: &mut Inner| {
+            let runs = matches!(inner.phase, Phase::Running | Phase::Closing);
+            runs && inner.indexed < size && size - inner.indexed <= MAX_LAG
+        };
+        let (inner, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), SEARCH_WAIT, is_worth_waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        if inner.indexed >= size {
+            return Ok(());
         }
-        Ok(())
+        if inner.phase == Phase::Failed {
+            return Err(ReadError::Storage);
+        }
+        Err(ReadError::IndexBehind {
+            indexed: inner.indexed,
+            size,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -153,7 +153,7 @@ pub(crate) enum AppendError {
     #[error("the log cannot take more entries at the moment; try again in a second")]
     Overloaded,
     /// The journal ends before the last checkpoint that was signed.
-    #[error("the log is read-only: {missing} signed entries are missing from its journal")]
+    #[error("the log is read-only: the journal lacks signed entries, {missing} of this log")]
     ReadOnly { missing: u64 },
     /// The leaf's format has no room for another index.
     #[error("the log has as many entries as its format can number")]

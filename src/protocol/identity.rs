@@ -1,44 +1,42 @@
-//! Who signs: issuers and subjects as checked names.
+//! Identities: the checked names that go into certificates, and the names that certificates contain.
 //!
-//! rcgen and the log write what they are given, so hygiene happens here, before a name reaches
-//! either: no control characters, no spaces, no list separators, plain ASCII, bounded length.
+//! rcgen and the log write names without checking them, so names are checked here first: printable
+//! ASCII, no spaces, no list separators, bounded length.
 
 use std::fmt;
 
-/// The longest subject or issuer that is accepted, in bytes.
+use serde::Serialize;
+use url::Url;
+
+/// Maximum length of a subject or issuer, in bytes.
 pub(crate) const MAX_NAME_LENGTH: usize = 2048;
 
-/// The longest e-mail address, in bytes (RFC 5321 §4.5.3.1.3, less the brackets).
+/// Maximum length of an e-mail address, in bytes (RFC 5321 §4.5.3.1.3, less the brackets).
 pub(crate) const MAX_EMAIL_LENGTH: usize = 254;
 
-/// Why a name was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Empty, or over its limit
     #[error("must have 1 to {0} characters")]
     Length(usize),
-    /// A character that no accepted name has
     #[error(
         "must be printable ASCII without spaces, quotes, commas, angle brackets or backslashes"
     )]
     Character,
-    /// Not of the form `local@domain`
     #[error("is not an e-mail address of the form local@domain")]
     NotAnEmail,
-    /// Not an absolute URI with a scheme and something after it
     #[error("is not an absolute URI")]
     NotAUri,
 }
 
-/// An OpenID Connect issuer, compared byte by byte (OpenID Connect Core §2, `iss`).
+/// An OpenID Connect issuer, compared byte for byte (OpenID Connect Core §2, `iss`).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IssuerUrl(String);
 
 impl IssuerUrl {
-    /// Takes an issuer as it is written; nothing is normalised.
+    /// Accepts an `http` or `https` URI and does not normalise it.
     ///
     /// # Errors
-    /// Characters or lengths outside the rules of this module, or no `http` or `https` URI.
+    /// Another scheme, or characters or a length that this module refuses.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_NAME_LENGTH)?;
@@ -51,7 +49,7 @@ impl IssuerUrl {
         Ok(Self(text))
     }
 
-    /// The issuer as it was written.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -69,15 +67,15 @@ impl fmt::Debug for IssuerUrl {
     }
 }
 
-/// An e-mail address in its plain form, `local@domain`, kept byte for byte as it was given.
+/// An e-mail address of the form `local@domain`, kept byte for byte.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// Takes an address in ASCII without quoting or comments.
+    /// Accepts an ASCII address without quoting or comments.
     ///
     /// # Errors
-    /// Anything else.
+    /// Any other text.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_EMAIL_LENGTH)?;
@@ -94,7 +92,7 @@ impl EmailAddress {
         Ok(Self(text))
     }
 
-    /// The address as it was written.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -106,7 +104,7 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-/// The one name a certificate carries (contract: exactly one, critical, subjectAltName).
+/// The subjectAltName of a signing certificate: Fulcio's profile allows exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SubjectName {
     /// rfc822Name
@@ -116,7 +114,7 @@ pub enum SubjectName {
 }
 
 impl SubjectName {
-    /// The name as it stands in the certificate.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Email(email) => email.as_str(),
@@ -131,15 +129,15 @@ impl fmt::Display for SubjectName {
     }
 }
 
-/// An absolute URI that names a workload (RFC 3986 §4.3), kept byte for byte as it was given.
+/// An absolute URI that names a workload (RFC 3986 §4.3), kept byte for byte.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubjectUri(String);
 
 impl SubjectUri {
-    /// Takes an absolute URI in printable ASCII.
+    /// Accepts an absolute URI in printable ASCII.
     ///
     /// # Errors
-    /// Anything else.
+    /// Any other text.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_NAME_LENGTH)?;
@@ -154,7 +152,7 @@ impl SubjectUri {
         Ok(Self(text))
     }
 
-    /// The URI as it was written.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -164,6 +162,148 @@ impl fmt::Debug for SubjectUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.0)
     }
+}
+
+/// The kinds of issuer, by the claim that becomes the subject of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerKind {
+    /// `email`, which `email_verified` must confirm
+    Email,
+    /// `sub`, a URI below the subject domain
+    Uri(SubjectDomain),
+}
+
+/// The scheme and host that every subject of a `uri` issuer has, such as `https://ci.example.com`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectDomain(String);
+
+/// Why a subject domain is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectDomainError {
+    /// A path, a user name, upper case, or no host
+    #[error("must be scheme://host in lower case, without a path")]
+    Syntax,
+    /// The issuer could name subjects of another organisation
+    #[error(
+        "must share its last two labels with the issuer's host, \
+         as ci.example.com and id.example.com do"
+    )]
+    ForeignIssuer,
+}
+
+impl SubjectDomain {
+    /// Accepts `scheme://host` or `scheme://host:port`, in its canonical spelling.
+    ///
+    /// # Errors
+    /// [`SubjectDomainError::Syntax`]
+    pub(crate) fn new(text: impl Into<String>) -> Result<Self, SubjectDomainError> {
+        let text = text.into();
+        let url = Url::parse(&text).map_err(|_| SubjectDomainError::Syntax)?;
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or(SubjectDomainError::Syntax)?;
+        let port = url
+            .port()
+            .map_or_else(String::new, |port| format!(":{port}"));
+        // Rebuilding it shows whether the text had a path, a user name, a query or an odd spelling.
+        if text != format!("{}://{host}{port}", url.scheme()) {
+            return Err(SubjectDomainError::Syntax);
+        }
+        Ok(Self(text))
+    }
+
+    /// `scheme://host[:port]`
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a URI has exactly this scheme and host.
+    pub(crate) fn contains(&self, uri: &str) -> bool {
+        uri.strip_prefix(&self.0)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+    }
+
+    /// Checks that an issuer may name subjects in this domain: the two hosts are equal or share their
+    /// last two labels (Fulcio's rule for `uri` issuers).
+    ///
+    /// # Errors
+    /// [`SubjectDomainError::ForeignIssuer`]
+    pub(crate) fn check_issuer(&self, issuer: &IssuerUrl) -> Result<(), SubjectDomainError> {
+        let (Some(own), Some(issuer)) = (host_of(&self.0), host_of(issuer.as_str())) else {
+            return Err(SubjectDomainError::ForeignIssuer);
+        };
+        let labels = last_two_labels(&own);
+        if own == issuer || (labels.is_some() && labels == last_two_labels(&issuer)) {
+            Ok(())
+        } else {
+            Err(SubjectDomainError::ForeignIssuer)
+        }
+    }
+}
+
+/// The identity that a certificate contains, as text: nothing about its characters was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct CertificateIdentity {
+    /// The OpenID Connect issuer that authenticated the subject.
+    pub issuer: String,
+    /// The certificate's subject alternative name.
+    pub subject: String,
+}
+
+impl CertificateIdentity {
+    /// The form in which identities are counted and denied: two identities with one canonical form
+    /// are one signer.
+    ///
+    /// The issuer is kept (OpenID Connect Core §2). An e-mail address is lowercased: RFC 5321 §2.4
+    /// allows a host to distinguish `A@x` from `a@x`, but hardly any does, and treating two addresses
+    /// as one can only deny. In a URI, scheme and host are lowercased (RFC 3986 §6.2.2.1).
+    ///
+    /// Policies do not use this form to accept a signer; they compare byte for byte.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        Self {
+            issuer: self.issuer.clone(),
+            subject: canonical_subject(&self.subject),
+        }
+    }
+}
+
+fn host_of(url: &str) -> Option<String> {
+    Some(Url::parse(url).ok()?.host_str()?.to_ascii_lowercase())
+}
+
+/// None for addresses and for names of one label: they have no domain in common with another name.
+fn last_two_labels(host: &str) -> Option<(&str, &str)> {
+    if host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok() {
+        return None;
+    }
+    let mut labels = host.rsplit('.');
+    let top = labels.next()?;
+    let second = labels.next()?;
+    Some((second, top))
+}
+
+impl fmt::Display for CertificateIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (issuer {})", self.subject, self.issuer)
+    }
+}
+
+fn canonical_subject(subject: &str) -> String {
+    if EmailAddress::new(subject).is_ok() {
+        return subject.to_ascii_lowercase();
+    }
+    let Some((scheme, rest)) = subject.split_once("://") else {
+        return subject.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    // The part before the host's `@` is a user name, which is case-sensitive.
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (format!("{user}@"), host),
+        None => (String::new(), authority),
+    };
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    format!("{scheme}://{user}{host}{path}")
 }
 
 fn check_characters(text: &str, limit: usize) -> Result<(), NameError> {
@@ -178,7 +318,7 @@ fn check_characters(text: &str, limit: usize) -> Result<(), NameError> {
     }
 }
 
-/// `atext` of RFC 5322 §3.2.3, less what [`check_characters`] already refuses.
+/// `atext` of RFC 5322 §3.2.3, without the characters that [`check_characters`] refuses.
 const fn is_atom_character(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'@' | b'.' | b':' | b'[' | b']')
 }
@@ -209,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_readers_could_understand_differently_are_refused() {
+    fn ambiguous_addresses_are_refused() {
         let long = format!("{}@example.com", "a".repeat(300));
         for text in [
             "",
@@ -257,5 +397,88 @@ mod tests {
         for text in ["alice", "//x/y", "1x:y", "x:", "https://a b"] {
             assert!(SubjectUri::new(text).is_err(), "{text:?} was accepted");
         }
+    }
+
+    #[test]
+    fn a_subject_domain_shares_two_labels_with_its_issuer() {
+        let check = |issuer: &str, domain: &str| {
+            let issuer = IssuerUrl::new(issuer).unwrap();
+            SubjectDomain::new(domain).unwrap().check_issuer(&issuer)
+        };
+        assert!(check("https://id.example.com/realm", "https://ci.example.com").is_ok());
+        assert!(check("https://id.example.com", "spiffe://id.example.com").is_ok());
+        assert!(check("http://localhost:8080", "https://localhost").is_ok());
+        for (issuer, domain) in [
+            ("https://id.example.com", "https://example.org"),
+            ("https://id.example.com", "https://com"),
+            ("https://localhost", "https://ci.localhost"),
+            ("https://10.0.3.4", "https://10.1.3.4"),
+        ] {
+            assert_eq!(
+                check(issuer, domain),
+                Err(SubjectDomainError::ForeignIssuer)
+            );
+        }
+    }
+
+    #[test]
+    fn a_subject_domain_is_scheme_and_host_alone() {
+        for text in [
+            "example.com",
+            "https://example.com/",
+            "https://example.com/x",
+            "https://user@example.com",
+            "https://EXAMPLE.com",
+            "https://example.com?",
+            "https://",
+            "mailto:a@example.com",
+        ] {
+            assert!(SubjectDomain::new(text).is_err(), "{text} was accepted");
+        }
+        assert!(SubjectDomain::new("https://example.com:8443").is_ok());
+    }
+
+    #[test]
+    fn a_subject_on_a_host_that_begins_alike_is_outside_the_domain() {
+        let domain = SubjectDomain::new("https://example.com").unwrap();
+
+        assert!(domain.contains("https://example.com"));
+        assert!(domain.contains("https://example.com/team/job"));
+        for uri in [
+            "https://example.com.evil/x",
+            "https://example.com@evil/x",
+            "https://example.com:444/x",
+            "http://example.com/x",
+            "https://EXAMPLE.com/x",
+        ] {
+            assert!(!domain.contains(uri), "{uri} was accepted");
+        }
+    }
+
+    #[test]
+    fn case_distinguishes_paths_and_users_but_not_addresses_and_hosts() {
+        let canonical = canonical_subject;
+
+        assert_eq!(canonical("Ada@Example.COM"), "ada@example.com");
+        assert_eq!(
+            canonical("HTTPS://Git.Example/Org/Repo@refs/tags/V1"),
+            "https://git.example/Org/Repo@refs/tags/V1"
+        );
+        assert_eq!(canonical("spiffe://Corp/ns/CI"), "spiffe://corp/ns/CI");
+        assert_eq!(canonical("ssh://Git@Host?Q=A"), "ssh://Git@host?Q=A");
+        assert_eq!(canonical("urn:Team:A"), "urn:Team:A");
+    }
+
+    #[test]
+    fn issuers_that_differ_by_a_slash_are_two() {
+        let identity = |issuer: &str| CertificateIdentity {
+            issuer: issuer.to_owned(),
+            subject: "a@x".to_owned(),
+        };
+
+        assert_ne!(
+            identity("https://idp.example").canonical(),
+            identity("https://idp.example/").canonical()
+        );
     }
 }

@@ -1,20 +1,26 @@
-//! Documents in JSON that several readers must understand alike: a message is an object, and an
-//! enumeration's value is its name as text (proto3 JSON mapping).
+//! The strict JSON reader. Documents that are signed, logged or verified are read with it, so that no
+//! other reader sees something else in the same bytes.
 //!
-//! What serde derives is laxer: it takes a struct also as a list of its members in order, and a
-//! variant also as `{"NAME":null}`. A document in those forms would pass here and nowhere else.
+//! - No object repeats a member, at any depth and in ignored members too: RFC 8259 §4 does not define
+//!   which one to use. The content of a `RawValue` is not checked until it is read in turn.
+//! - A message is an object, and a value of an enumeration is its name as text (proto3 JSON mapping).
+//!   What serde derives is laxer: it also takes a struct as a list of its members in order, and a
+//!   variant as `{"NAME":null}`.
+//! - Every byte is consumed, and nesting ends at 128 levels, which is `serde_json`'s limit.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
-    Visitor,
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer,
+    MapAccess, SeqAccess, Visitor,
 };
+use serde_json::{Map, Number, Value};
+use serde_path_to_error::Segment;
 
-/// Reads one document, consuming every byte.
-///
-/// # Errors
-/// Not JSON, not of the type, or one of the forms that only serde knows.
+/// Reads one document.
 pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let value = T::deserialize(Strict(&mut reader))?;
@@ -22,7 +28,125 @@ pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_js
     Ok(value)
 }
 
-/// A part of serde's machinery, wrapped so that all below it is wrapped too.
+/// Reads one document. An error names the member that it is about, which makes reading slower.
+pub(crate) fn from_slice_located<T: DeserializeOwned>(json: &[u8]) -> Result<T, LocatedError> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let value = located(&mut reader)?;
+    reader.end().map_err(|source| LocatedError {
+        path: String::new(),
+        source,
+    })?;
+    Ok(value)
+}
+
+/// Reads a value that another reader took from a text, such as TOML's.
+pub(crate) fn from_value_located<T: DeserializeOwned>(value: Value) -> Result<T, LocatedError> {
+    located(value)
+}
+
+fn located<'de, T, D>(reader: D) -> Result<T, LocatedError>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de, Error = serde_json::Error>,
+{
+    serde_path_to_error::deserialize(Strict(reader)).map_err(|error| {
+        let mut path = error.path().to_string();
+        // A member that is refused for its name has no segment yet.
+        if matches!(error.path().iter().next_back(), Some(Segment::Unknown)) {
+            path.pop();
+        }
+        LocatedError {
+            path: path.trim_end_matches('.').to_owned(),
+            source: error.into_inner(),
+        }
+    })
+}
+
+/// Reads one document of any form.
+pub(crate) fn value(json: &[u8]) -> Result<Value, serde_json::Error> {
+    from_slice::<AnyValue>(json).map(|any| any.0)
+}
+
+/// Reads one object with any members.
+pub(crate) fn object(json: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
+    match value(json)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(de::Error::custom("must be an object")),
+    }
+}
+
+/// An error, and the member that it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub(crate) struct LocatedError {
+    /// Such as `a.b[0]`; empty for the document itself.
+    pub(crate) path: String,
+    pub(crate) source: serde_json::Error,
+}
+
+/// `Value`'s own reader takes `{"$serde_json::private::RawValue":"…"}` for the JSON in the text.
+struct AnyValue(Value);
+
+impl<'de> Deserialize<'de> for AnyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyVisitor).map(Self)
+    }
+}
+
+struct AnyVisitor;
+
+impl<'de> Visitor<'de> for AnyVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        let number = Number::from_f64(value);
+        number
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number is out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(AnyValue(element)) = elements.next_element()? {
+            list.push(element);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, AnyValue(member))) = members.next_entry()? {
+            object.insert(name, member);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+/// A part of serde's machinery; everything that is read through it is wrapped too.
 struct Strict<T>(T);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
@@ -62,9 +186,9 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         self.0.deserialize_newtype_struct(name, Strict(visitor))
     }
 
-    // Not through `deserialize_any`: what is passed over is passed over without recursion.
+    // An ignored value is read like any other, so that repeated members are noticed there too.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_ignored_any(visitor)
+        self.0.deserialize_any(Strict(visitor))
     }
 
     serde::forward_to_deserialize_any! {
@@ -125,7 +249,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Strict(members))
+        self.0.visit_map(Members {
+            members,
+            names: HashSet::new(),
+        })
     }
 }
 
@@ -148,18 +275,89 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Strict<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Strict<A> {
+/// The members of an object, whose names must differ.
+struct Members<'de, A> {
+    members: A,
+    names: HashSet<Cow<'de, str>>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'de, A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(Strict(seed))
+        let Some(name) = self.members.next_key_seed(NameSeed)? else {
+            return Ok(None);
+        };
+        if !self.names.insert(name.clone()) {
+            // serde's own words for members that it knows.
+            return Err(de::Error::custom(format_args!("duplicate field `{name}`")));
+        }
+        seed.deserialize(MemberName(name, PhantomData)).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(Strict(seed))
+        self.members.next_value_seed(Strict(seed))
+    }
+}
+
+/// Reads a name; it is borrowed if it has no escapes.
+struct NameSeed;
+
+impl<'de> DeserializeSeed<'de> for NameSeed {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<Cow<'de, str>, D::Error> {
+        name.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NameSeed {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+
+    fn visit_string<E>(self, name: String) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name))
+    }
+}
+
+/// A name that was read, as input for the type of the map's keys or of a struct's fields.
+struct MemberName<'de, E>(Cow<'de, str>, PhantomData<E>);
+
+impl<'de, E: de::Error> Deserializer<'de> for MemberName<'de, E> {
+    type Error = E;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+        match self.0 {
+            Cow::Borrowed(name) => visitor.visit_borrowed_str(name),
+            Cow::Owned(name) => visitor.visit_string(name),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, E> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -232,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_otherwise_is_refused_as_ever() {
+    fn other_faults_are_refused_as_serde_does() {
         for wrong in [
             "",
             "{}",
@@ -246,5 +444,59 @@ mod tests {
         }
         let deep = format!(r#"{{"list":{}"#, "[".repeat(100_000));
         assert!(from_slice::<Outer>(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_repeated_member_is_refused_at_every_depth_in_every_spelling() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"a":{"b":1,"b":1}}"#,
+            r#"{"a":[{"b":1,"\u0062":2}]}"#,
+        ] {
+            assert!(value(text.as_bytes()).is_err(), "{text}");
+            assert!(object(text.as_bytes()).is_err(), "{text}");
+            assert!(
+                from_slice::<de::IgnoredAny>(text.as_bytes()).is_err(),
+                "{text}"
+            );
+            let ignored = format!(r#"{{"kind":"This","number":7,"more":{text}}}"#);
+            assert!(from_slice::<Inner>(ignored.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_document_is_read_with_its_types() {
+        let text = r#"{"a":1,"b":-1,"c":1.5,"d":[true,null],"e":{"a":"x\u0000"}}"#;
+        let expected = serde_json::json!({"a":1,"b":-1,"c":1.5,"d":[true,null],"e":{"a":"x\u{0}"}});
+
+        assert_eq!(value(text.as_bytes()).unwrap(), expected);
+        assert_eq!(Value::Object(object(text.as_bytes()).unwrap()), expected);
+        let private = br#"{"$serde_json::private::RawValue":"[1]"}"#;
+        assert!(object(private).unwrap().values().all(Value::is_string));
+    }
+
+    #[test]
+    fn what_is_not_one_object_is_refused() {
+        let deep = "[".repeat(5000);
+        for text in ["", "[]", "1", "{}x", "{\"a\":}", "\"x\"", &deep] {
+            assert!(object(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_member_that_it_is_about() {
+        let path = |json: &str| {
+            from_slice_located::<Outer>(json.as_bytes())
+                .unwrap_err()
+                .path
+        };
+
+        assert_eq!(
+            path(r#"{"list":[{"kind":"This","number":-7}]}"#),
+            "list[0].number"
+        );
+        assert_eq!(path(r#"{"list":[],"one":{"number":7,"number":7}}"#), "one");
+        assert_eq!(path(r#"{"list":[]}x"#), "");
     }
 }

@@ -6,7 +6,11 @@
 pub(crate) mod attestation;
 pub(crate) mod bundle;
 pub(crate) mod bytes;
+pub(crate) mod cursor;
+pub(crate) mod der;
 pub(crate) mod entry;
+pub(crate) mod evidence;
+pub(crate) mod hash;
 pub(crate) mod identity;
 pub(crate) mod json;
 pub(crate) mod keys;

@@ -1,16 +1,16 @@
-//! Object identifiers that strangers wrote, in DER and as text (X.690 §8.19).
+//! Object identifiers in untrusted input, in DER and as text (X.690 §8.19).
 //!
-//! const-oid's own readers are for identifiers that a program names itself: they take a number in
-//! more than one form, cut off the high bits of one that is too large, and panic on some texts.
+//! const-oid's own readers are for identifiers in a program's source: they accept a number in more than
+//! one form, drop the high bits of a number that is too large, and panic on some texts.
 
 use const_oid::ObjectIdentifier;
 
-/// The longest number, in bytes of seven bits. const-oid has 32 bits for a number, but takes only
-/// some of those that have more than 28.
+/// Maximum length of a number, in bytes of seven bits. const-oid has 32 bits for a number, but accepts only
+/// some numbers of more than 28.
 const MAX_NUMBER_LENGTH: usize = 4;
 
-/// Reads the content of a DER OBJECT IDENTIFIER; none unless each number has its shortest form and
-/// at most 28 bits.
+/// Reads the content of a DER OBJECT IDENTIFIER. Each number must be in its shortest form and have at most
+/// 28 bits.
 pub(super) fn parse_content(content: &[u8]) -> Option<ObjectIdentifier> {
     let is_number = |bytes: &[u8]| bytes.len() <= MAX_NUMBER_LENGTH && bytes.first() != Some(&0x80);
     // X.690 §8.19.2: the last byte of each number is the one without the highest bit.
@@ -20,12 +20,12 @@ pub(super) fn parse_content(content: &[u8]) -> Option<ObjectIdentifier> {
         .then(|| ObjectIdentifier::from_bytes(content).ok())?
 }
 
-/// Reads `1.3.6.1.4.1`: numbers without signs or leading zeros, of at most 28 bits, that take three
-/// bytes at least in DER.
+/// Reads `1.3.6.1.4.1`: numbers without signs or leading zeros, of at most 28 bits, with at least three
+/// bytes in DER.
 pub(super) fn parse_text(text: &str) -> Option<ObjectIdentifier> {
     let mut numbers = text.split('.').map(parse_number);
     let (first, second) = (numbers.next()??, numbers.next()??);
-    // X.690 §8.19.4 puts both into one byte; the joint root's larger numbers are not supported.
+    // X.690 §8.19.4: both are in one byte. Larger numbers under the joint root are not supported.
     if first > 2 || second > 39 {
         return None;
     }
@@ -60,12 +60,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_and_content_name_the_same_identifier() {
+    fn text_and_content_are_the_same_identifier() {
         for (text, content) in [
             ("1.3.6.1.4.1.57264.2", "2b0601040183bf3002"),
             ("1.2.840.113549.1.7.2", "2a864886f70d010702"),
             ("2.39.0.0", "770000"),
-            // const-oid 0.9.6 writes these numbers wrong.
+            // const-oid 0.9.6 writes these numbers wrongly.
             ("1.3.128", "2b8100"),
             ("1.3.16384", "2b818000"),
             ("1.3.268435455", "2bffffff7f"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_in_another_form_or_of_more_bits_are_refused() {
+    fn numbers_in_another_form_or_with_more_bits_are_refused() {
         for content in [
             "",
             "80",
@@ -88,7 +88,7 @@ mod tests {
             "2b8001",
             "2b81",
             "2b8180808000",
-            // 2³⁵ + 10, of which const-oid keeps the 10.
+            // 2³⁵ + 10, which const-oid reads as 10.
             "2b81808080800a",
         ] {
             assert_eq!(

@@ -1,29 +1,29 @@
-//! What a server is called: scheme, host and perhaps a port (RFC 6454 §4), and nothing after it.
+//! The origin of a server: scheme, host and optional port (RFC 6454 §4).
 //!
-//! Clients append paths of their own to it and compare it byte for byte, so it has one spelling.
+//! Clients append paths to it and compare it byte for byte, so it has one canonical form.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// `http` or `https`, a host in lower case, and a port unless it is the scheme's own. No path, no
-/// slash at the end, no user name.
+/// `http` or `https`, a lower-case host, and a port unless it is the scheme's default. No path, no
+/// trailing slash, no user name.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Origin {
+pub(crate) struct Origin {
     text: String,
     host: String,
     loopback: bool,
 }
 
 impl Origin {
-    /// Takes an origin as it is written; nothing is normalised. None for anything else, a default
-    /// port or an upper-case letter among it.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Parses an origin in its canonical form; none for any other text, such as one with a default port
+    /// or an upper-case letter.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::of(text).filter(|origin| origin.text == text)
     }
 
-    /// The origin of any URL with a host: path, query and user name are left out.
-    pub fn of(url: &str) -> Option<Self> {
+    /// The origin of a URL with a host; none for other text.
+    pub(crate) fn of(url: &str) -> Option<Self> {
         let url = Url::parse(url).ok()?;
         let host = url.host()?;
         matches!(url.scheme(), "http" | "https").then(|| Self {
@@ -33,28 +33,27 @@ impl Origin {
         })
     }
 
-    /// The origin, without a slash at the end.
-    pub fn as_str(&self) -> &str {
+    /// The origin without a trailing slash.
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The host alone, without port; an IPv6 address has its brackets.
-    pub fn host(&self) -> &str {
+    /// The host without port; an IPv6 address has brackets.
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    /// The URL of an absolute path below it.
-    pub fn join(&self, path: &str) -> String {
+    /// The URL of an absolute path on this server.
+    pub(crate) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.text)
     }
 
-    /// Whether clients speak TLS to it.
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.text.starts_with("https://")
     }
 
-    /// Whether the host is whichever machine asks.
-    pub const fn is_loopback(&self) -> bool {
+    /// Whether the host is the client's own machine.
+    pub(crate) const fn is_loopback(&self) -> bool {
         self.loopback
     }
 }
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_has_one_spelling() {
+    fn only_the_canonical_form_of_an_origin_is_parsed() {
         for (text, host) in [
             ("https://sign.example", "sign.example"),
             ("https://sign.example:8443", "sign.example"),
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_origin_of_a_url_is_what_stands_before_its_path() {
+    fn the_origin_of_a_url_has_no_path_user_or_default_port() {
         for url in [
             "https://Sign.example:443",
             "https://u:p@sign.example/a?b#c",
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_known_by_each_of_its_names() {
+    fn loopback_hosts_are_recognized_in_each_form() {
         let loopback = |text: &str| Origin::parse(text).unwrap().is_loopback();
 
         assert!(loopback("http://localhost:1"));

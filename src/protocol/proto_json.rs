@@ -1,5 +1,5 @@
-//! The parts of proto3 JSON that typed structs need: integers as text, base64 in either alphabet,
-//! lists with a limit that is kept while reading, and `null` for what is absent.
+//! The parts of proto3 JSON that typed structs need: integers as text, base64 in either alphabet, lists
+//! whose limit is enforced while reading, and `null` for what is absent.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::protocol::bytes::{ProtoBytes, to_base64};
 
-/// A non-negative 64-bit integer: written as decimal text, read as text or number.
+/// An integer from 0 to 2⁶³ - 1: written as decimal text, read as text or number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Decimal(pub u64);
 
 impl Decimal {
-    /// Whether it is 0, which proto3 JSON leaves out.
+    /// Proto3 JSON omits zeros.
     pub(crate) const fn is_zero(&self) -> bool {
         self.0 == 0
     }
@@ -64,7 +64,7 @@ impl Visitor<'_> for DecimalVisitor {
     }
 }
 
-/// Bytes as base64 text: written in the standard form, read as proto3 JSON readers must.
+/// [`ProtoBytes`] that are empty where they are `null`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// Reads a list of at most `N` elements and stops at the first one too many; `null` is empty.
+/// Reads a list of at most `N` elements, stopping at the first one in excess; `null` is empty.
 pub(crate) fn at_most<'de, D, T, const N: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

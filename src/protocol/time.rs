@@ -1,12 +1,17 @@
-//! Moments, windows, and the clock that services are given. Nothing here reads a clock.
+//! Moments, windows of time, and the clock that services are given. Nothing here reads a clock.
 
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A moment: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+/// A moment: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted. In JSON and TOML it
+/// is an RFC 3339 text.
+///
+/// Arithmetic saturates: moments come from tokens and log entries that anybody can write, are only
+/// compared, and the first or last moment compares as the true result would.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
 
@@ -28,7 +33,7 @@ impl UnixTime {
 
     /// Whole seconds since the epoch, rounded down.
     pub const fn seconds(self) -> u64 {
-        self.0.wrapping_div(1000)
+        self.0 / 1000
     }
 
     /// This moment without its fraction of a second.
@@ -36,23 +41,17 @@ impl UnixTime {
         Self::from_seconds(self.seconds())
     }
 
-    /// The moment `duration` later; stays at the last moment there is.
+    /// The moment `duration` later, at most the last one that can be represented.
     pub fn after(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// The moment `duration` earlier; stays at the epoch.
+    /// The moment `duration` earlier, at least the epoch.
     pub fn before(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_sub(millis(duration)))
     }
 
-    /// Reads an RFC 3339 time; moments before the epoch are refused.
+    /// Reads an RFC 3339 time; none for any other text and for moments before the epoch.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         u64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000))
@@ -62,28 +61,28 @@ impl UnixTime {
 
     /// RFC 3339 in UTC to the second, `2026-01-31T09:30:00Z`.
     pub fn to_rfc3339(self) -> String {
-        self.to_offset_date_time()
-            .replace_nanosecond(0)
-            .ok()
-            .and_then(|moment| moment.format(&Rfc3339).ok())
-            .unwrap_or_else(|| format!("@{}", self.seconds()))
+        self.floor_to_second()
+            .to_offset_date_time()
+            .format(&Rfc3339)
+            .expect("RFC 3339 has the years 1970 to 9999")
     }
 
-    /// The same moment in the `time` crate's type, held within the years it can write.
+    /// The same moment in the `time` crate's type, at most 9999-12-31T23:59:59Z: later moments
+    /// can be written neither in RFC 3339 nor in X.509.
     pub fn to_offset_date_time(self) -> OffsetDateTime {
-        // 9999-12-31T23:59:59Z, the last second that RFC 3339 and X.509 can write.
-        const LAST_SECOND: u64 = 253_402_300_799;
-        let seconds = i64::try_from(self.seconds().min(LAST_SECOND)).unwrap_or(0);
-        let moment =
-            OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let milli = u16::try_from(self.0.wrapping_rem(1000)).unwrap_or(0);
-        moment.replace_millisecond(milli).unwrap_or(moment)
+        const LAST_MILLI: u64 = 253_402_300_799_000;
+        let nanos = i128::from(self.0.min(LAST_MILLI)) * 1_000_000;
+        OffsetDateTime::from_unix_timestamp_nanos(nanos).expect("the year is 1970 to 9999")
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.to_rfc3339())
+        f.write_str(&self.to_rfc3339())
     }
 }
 
@@ -93,23 +92,69 @@ impl fmt::Display for UnixTime {
     }
 }
 
-/// A window of time; both ends belong to it, and a missing end is open.
+impl Serialize for UnixTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UnixTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // Without an offset, a time of day is a different moment in every time zone.
+        Self::from_rfc3339(&text).ok_or_else(|| {
+            de::Error::custom("must be a time with its offset, as in 2026-11-20T12:00:00Z")
+        })
+    }
+}
+
+/// A window of time. Both ends belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// The first moment within.
+    /// The first moment.
     pub start: UnixTime,
-    /// The last moment within; none where the window is still open.
+    /// The last moment; none if the window is open.
     pub end: Option<UnixTime>,
 }
 
 impl Validity {
-    /// Whether the moment lies within, ends included.
+    /// From the epoch on, without end.
+    pub const ALWAYS: Self = Self {
+        start: UnixTime::from_millis(0),
+        end: None,
+    };
+
+    /// Whether the moment is in the window.
     pub fn contains(&self, moment: UnixTime) -> bool {
         self.start <= moment && self.end.is_none_or(|end| moment <= end)
     }
+
+    /// Whether the window contains no moment.
+    pub fn is_empty(&self) -> bool {
+        self.end.is_some_and(|end| end < self.start)
+    }
+
+    /// The moments that are in both windows; possibly none.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        Self {
+            start: self.start.max(other.start),
+            end: [self.end, other.end].into_iter().flatten().min(),
+        }
+    }
 }
 
-/// Where services get the time from. The one real implementation is `adapters::system`.
+impl fmt::Display for Validity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {}", self.start)?;
+        match self.end {
+            Some(end) => write!(f, " to {end}"),
+            None => f.write_str(" on"),
+        }
+    }
+}
+
+/// The port through which services read the time. `adapters::system` implements it.
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> UnixTime;
@@ -119,17 +164,31 @@ pub trait Clock: Send + Sync {
 mod tests {
     use super::*;
 
+    fn window(start: u64, end: Option<u64>) -> Validity {
+        Validity {
+            start: UnixTime::from_seconds(start),
+            end: end.map(UnixTime::from_seconds),
+        }
+    }
+
     #[test]
     fn a_window_includes_both_of_its_ends() {
-        let window = Validity {
-            start: UnixTime::from_seconds(10),
-            end: Some(UnixTime::from_seconds(20)),
-        };
+        let window = window(10, Some(20));
 
         assert!(window.contains(UnixTime::from_seconds(10)));
         assert!(window.contains(UnixTime::from_seconds(20)));
         assert!(!window.contains(UnixTime::from_millis(20_001)));
         assert!(!window.contains(UnixTime::from_millis(9_999)));
+    }
+
+    #[test]
+    fn windows_intersect_from_the_later_start_to_the_earlier_end() {
+        let common = window(10, Some(20)).intersection(window(15, None));
+
+        assert_eq!(common, window(15, Some(20)));
+        assert!(!common.is_empty());
+        assert!(common.intersection(window(21, None)).is_empty());
+        assert_eq!(Validity::ALWAYS.intersection(common), common);
     }
 
     #[test]
@@ -139,9 +198,9 @@ mod tests {
         assert_eq!(moment.millis() % 1000, 250);
         assert_eq!(moment.to_rfc3339(), "2026-01-31T09:30:00Z");
         assert_eq!(UnixTime::from_rfc3339("1969-12-31T23:59:59Z"), None);
-        assert_eq!(
-            UnixTime::from_seconds(u64::MAX).to_rfc3339(),
-            "9999-12-31T23:59:59Z"
-        );
+        for seconds in [253_402_300_799, u64::MAX] {
+            let late = UnixTime::from_seconds(seconds);
+            assert_eq!(late.to_rfc3339(), "9999-12-31T23:59:59Z");
+        }
     }
 }

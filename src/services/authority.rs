@@ -1,4 +1,4 @@
-//! An authority's key and certificates, checked together before anything is signed with them.
+//! An authority's key and certificate chain, checked together before anything is signed.
 
 use zeroize::Zeroizing;
 
@@ -6,10 +6,12 @@ use super::roster::AuthorityRole;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey, SigningKeyError};
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::profile::{
-    AuthorityName, AuthorityNameError, AuthorityProfile, Issuer, Lifetime, ProfileError,
-    SerialNumber, authority_certificate, timestamping_certificate,
+    AuthorityName, AuthorityNameError, AuthorityProfile, CertificateIssuer, ProfileError,
+    SerialNumber, authority_certificate, authority_validity, timestamping_certificate,
 };
-use crate::protocol::x509::{Certificate, PathError, Purpose, extensions, verify_chain};
+use crate::protocol::x509::{
+    Certificate, PathError, Purpose, common_validity, extensions, verify_chain,
+};
 
 /// A key with the chain of its certificate: every check of [`Authority::new`] has passed.
 #[derive(Debug)]
@@ -52,7 +54,7 @@ pub enum AuthorityError {
 
 /// A new authority, to be stored.
 pub struct NewAuthority {
-    /// The root's key in PKCS#8, P-384. The server does not use it: it may be kept elsewhere
+    /// The root's key in PKCS#8, P-384. The server does not need it
     pub root_key: Zeroizing<Vec<u8>>,
     /// The signing key in PKCS#8, P-256
     pub key: Zeroizing<Vec<u8>>,
@@ -84,7 +86,7 @@ impl Authority {
             return Err(AuthorityError::KeyMismatch);
         }
         let validity = common_validity(&chain);
-        if validity.end.is_some_and(|end| end < validity.start) {
+        if validity.is_empty() {
             return Err(AuthorityError::NeverValid);
         }
         match role {
@@ -112,7 +114,7 @@ impl Authority {
         now: UnixTime,
         [root_serial, serial]: [SerialNumber; 2],
     ) -> Result<NewAuthority, AuthorityError> {
-        let lifetime = Lifetime::of_new_authority(now);
+        let validity = authority_validity(now);
         let (root_key, root_pkcs8) = SigningKey::generate(KeyAlgorithm::P384)?;
         let root = authority_certificate(&AuthorityProfile {
             subject: &AuthorityName::new(organisation, common_name)?,
@@ -125,11 +127,11 @@ impl Authority {
                 AuthorityRole::Timestamps => Some(0),
             },
             serial: root_serial,
-            lifetime,
+            validity,
         })?
         .sign_certificate(&root_key)?;
         let (key, pkcs8) = SigningKey::generate(KeyAlgorithm::P256)?;
-        let issuer = Issuer::of(&root)?;
+        let issuer = CertificateIssuer::of(&root)?;
         let unsigned = match role {
             AuthorityRole::Certificates => {
                 let name = format!("{common_name} intermediate");
@@ -140,12 +142,12 @@ impl Authority {
                     purpose: Some(Purpose::CodeSigning),
                     path_length: Some(0),
                     serial,
-                    lifetime,
+                    validity,
                 })?
             }
             AuthorityRole::Timestamps => {
                 let name = AuthorityName::new(organisation, "timestamp authority")?;
-                timestamping_certificate(&name, key.public_key(), &issuer, serial, lifetime)?
+                timestamping_certificate(&name, key.public_key(), &issuer, serial, validity)?
             }
         };
         Ok(NewAuthority {
@@ -173,22 +175,6 @@ impl Authority {
     pub(crate) fn into_parts(self) -> (Vec<Certificate>, SigningKey) {
         (self.chain, self.key)
     }
-}
-
-fn common_validity(chain: &[Certificate]) -> Validity {
-    let mut common = Validity {
-        start: UnixTime::from_millis(0),
-        end: None,
-    };
-    for certificate in chain {
-        let validity = certificate.validity();
-        common.start = common.start.max(validity.start);
-        common.end = match (common.end, validity.end) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-    }
-    common
 }
 
 /// Checks that each certificate is issued by the next, the root by itself, and that clients accept

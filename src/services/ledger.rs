@@ -87,45 +87,8 @@ pub trait Ledger: Send + Sync {
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
-    use std::collections::{BTreeMap, HashMap};
-    use std::sync::Mutex;
-
+mod tests {
     use super::*;
-
-    /// A ledger in memory, for tests.
-    #[derive(Debug, Default)]
-    pub(crate) struct MemoryLedger {
-        tables: Mutex<HashMap<Table, TableFacts>>,
-    }
-
-    type TableFacts = BTreeMap<Vec<u8>, Vec<u8>>;
-
-    impl Ledger for MemoryLedger {
-        fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
-            let mut tables = self.tables.lock().unwrap();
-            let facts = tables.entry(table).or_default();
-            facts.insert(key.to_vec(), value.to_vec());
-            Ok(())
-        }
-
-        fn remove(&self, table: Table, key: &[u8]) -> Result<(), LedgerError> {
-            let mut tables = self.tables.lock().unwrap();
-            tables.entry(table).or_default().remove(key);
-            Ok(())
-        }
-
-        fn load(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-            let mut tables = self.tables.lock().unwrap();
-            Ok(tables.entry(table).or_default().get(key).cloned())
-        }
-
-        fn scan(&self, table: Table) -> Result<Facts, LedgerError> {
-            let mut tables = self.tables.lock().unwrap();
-            let facts = tables.entry(table).or_default().clone();
-            Ok(facts.into_iter().collect())
-        }
-    }
 
     #[test]
     fn every_table_is_found_by_its_number_and_no_number_is_used_twice() {

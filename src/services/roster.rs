@@ -8,7 +8,8 @@ pub(crate) mod testing;
 
 use std::fmt;
 
-use crate::protocol::bytes::Sha256;
+use crate::log::LogId;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::origin::Origin;
 use crate::protocol::time::{UnixTime, Validity};
@@ -52,8 +53,7 @@ pub(crate) enum LogState {
 /// One log.
 #[derive(Clone, Debug)]
 pub(crate) struct LogDescription {
-    /// The name that people see everywhere, such as `rekor-v2`
-    pub name: &'static str,
+    pub id: LogId,
     pub role: LogRole,
     pub state: LogState,
     /// Base URL of its API

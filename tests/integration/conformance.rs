@@ -1,9 +1,8 @@
-//! The public suite's verification cases, in both forms of the artifact: its content, and its
-//! SHA-256 digest alone.
+//! The verification cases of the public conformance suite, with the artifact and with its SHA-256 digest.
 //!
-//! The cases are other people's data and not part of this repository: they are read from the
-//! folder that `SIGNET_CONFORMANCE` names, by default `../shared/conformance`. Where it is absent
-//! the tests say so and pass, unless the variable is set.
+//! The suite is not part of this repository. It is read from the folder that `SIGNET_CONFORMANCE` names,
+//! by default `../shared/conformance`. If that folder does not exist, the tests print so and pass, unless
+//! the variable is set.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,15 +16,15 @@ use signet::verify::verify;
 const DEFAULT_IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
 const DEFAULT_ISSUER: &str = "https://token.actions.githubusercontent.com";
 
-/// Who must have signed a case's bundle.
+/// The required signer of a case.
 pub enum Signer {
-    /// Someone whom a certificate names
+    /// The identity in a certificate
     Identity { issuer: String, subject: String },
-    /// The holder of a key, in PEM
+    /// A public key, in PEM
     Key(String),
 }
 
-/// One folder of the suite.
+/// One case: a folder of the suite.
 pub struct Case {
     pub name: String,
     folder: PathBuf,
@@ -62,7 +61,6 @@ impl Case {
             .unwrap_or_else(|| fs::read(self.suite.join("public-good.trusted_root.json")).unwrap())
     }
 
-    /// Who must have signed.
     pub fn signer(&self) -> Signer {
         if let Some(pem) = self.read("key.pub") {
             return Signer::Key(String::from_utf8(pem).unwrap());
@@ -85,7 +83,7 @@ impl Case {
         }
     }
 
-    /// The reason for a refusal, if it is refused.
+    /// Verifies a bundle; an error contains the reason.
     pub fn verdict(&self, bundle: &[u8], artifact: &Artifact) -> Result<Verified, String> {
         let bundle = Bundle::from_json(bundle).map_err(|error| format!("not a bundle: {error}"))?;
         verify(
@@ -99,14 +97,14 @@ impl Case {
     }
 }
 
-/// The suite's cases in order of name; none where it is absent.
+/// The cases, ordered by name; none if the suite is absent.
 pub fn cases() -> Vec<Case> {
     let named = std::env::var_os("SIGNET_CONFORMANCE").map(PathBuf::from);
     let suite = named
         .clone()
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"));
     let Ok(folders) = fs::read_dir(suite.join("bundle-verify")) else {
-        assert!(named.is_none(), "SIGNET_CONFORMANCE names no suite");
+        assert!(named.is_none(), "SIGNET_CONFORMANCE does not name a suite");
         println!("the conformance suite is absent: nothing was checked");
         return Vec::new();
     };
@@ -125,7 +123,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_public_case_gets_the_right_verdict_in_both_forms() {
+fn every_public_case_has_the_expected_verdict_by_artifact_and_by_digest() {
     let mut wrong = Vec::new();
     for case in cases() {
         let content = case.artifact();

@@ -1,46 +1,33 @@
-//! What a server says of itself is true: every address that it names is one of its own, in the
-//! document for machines, on the page for people, and in the commands that both show.
+//! The discovery document and the front page: every URL in them, and in the commands that they show, is
+//! served by the instance.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use signet::testing::{EphemeralKey, Sha256, from_base64, to_base64};
 
+use crate::support::account::EMAIL;
 use crate::support::http::Request;
 use crate::support::program::{Program, Server};
 use crate::support::server::{Plan, TestServer};
-use crate::support::signing::{entry_request, key_request, request_chain};
+use crate::support::signing::{entry_request, entry_v1_request, key_request, request_chain};
 
-const EMAIL: &str = "build@example.com";
 const DOCUMENT: &str = "/.well-known/signet.json";
 const V1: &str = "/api/v1/log/entries";
 const V2: &str = "/api/v2/log/entries";
 
-/// A signature by a fresh certificate, as each dialect submits it: path and body.
+/// An entry with a new certificate in each dialect: path and body.
 fn submissions(server: &TestServer, email: &str) -> [(&'static str, Value); 2] {
-    let token = server.token(&server.account(email));
+    let token = server.new_token(email);
     let key = EphemeralKey::generate().unwrap();
     let chain = request_chain(server, &key_request(&token, &key, email));
     let (content, leaf) = (b"discovered", chain.first().unwrap());
     let signature = key.sign(content).unwrap();
-    let v1 = json!({
-        "apiVersion": "0.0.1",
-        "kind": "hashedrekord",
-        "spec": {
-            "signature": {
-                "content": to_base64(&signature),
-                "publicKey": { "content": to_base64(leaf.to_pem().as_bytes()) },
-            },
-            "data": { "hash": {
-                "algorithm": "sha256",
-                "value": Sha256::of(content).to_hex(),
-            }},
-        },
-    });
+    let v1 = entry_v1_request(content, &signature, leaf);
     [(V1, v1), (V2, entry_request(content, &signature, leaf))]
 }
 
-/// Logs an entry in each dialect and gives the name of the one in the first.
+/// Logs an entry in each dialect and returns the ID of the one in v1.
 fn fill(server: &TestServer) -> String {
     let [(_, v1), (_, v2)] = submissions(server, "first@example.com");
     server.post_json(V2, &v2).success();
@@ -59,7 +46,7 @@ fn texts<'a>(of: &'a Value, list: &str, member: &'a str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Everything that stands in the document as a web address, in commands too.
+/// Every URL in the document, including those in commands.
 fn named_urls(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => found.extend(urls_in(text).map(str::to_owned)),
@@ -80,7 +67,7 @@ fn urls_in(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_endpoint_that_is_named_is_there_and_answers() {
+fn every_listed_endpoint_answers() {
     for toml in ["", "log.rekor_v1 = false", "log.rekor_v2 = false"] {
         let server = TestServer::start();
         let entry = fill(&server);
@@ -127,14 +114,14 @@ fn every_endpoint_that_is_named_is_there_and_answers() {
     }
 }
 
-/// The name under which a log serves the first certificate of the authority.
+/// The fingerprint by which a log serves the authority's first certificate.
 fn first_issuer(trusted_root: &Value) -> String {
     let chain = &trusted_root["certificateAuthorities"][0]["certChain"]["certificates"];
     let first = chain[0]["rawBytes"].as_str().unwrap();
     Sha256::of(&from_base64(first).unwrap()).to_hex()
 }
 
-/// SPEC RFC 6962 §2.1: the hash of a leaf, as `get-proof-by-hash` is asked with it.
+/// SPEC RFC 6962 §2.1: the hash of a leaf, in the form of `get-proof-by-hash`.
 fn leaf_hash(leaf_input: &Value) -> String {
     let leaf = from_base64(leaf_input.as_str().unwrap()).unwrap();
     let hash = Sha256::of_parts(&[&[0], &leaf]);
@@ -145,7 +132,7 @@ fn leaf_hash(leaf_input: &Value) -> String {
 }
 
 #[test]
-fn every_address_in_the_document_is_a_route_here_or_the_base_of_routes() {
+fn every_url_is_a_route_or_the_base_of_routes() {
     for toml in [
         "",
         "log.rekor_v1 = false",
@@ -162,21 +149,21 @@ fn every_address_in_the_document_is_a_route_here_or_the_base_of_routes() {
         assert!(named.len() > 40);
         for url in &named {
             let Some(path) = url.strip_prefix(server.url()) else {
-                // The one address elsewhere is a name: the predicate's type.
+                // The only other URL is a predicate type.
                 assert_eq!(url, "https://slsa.dev/provenance/v1");
                 continue;
             };
             let base = format!("{}/", url.trim_end_matches('/'));
             let is_base = endpoints.iter().any(|endpoint| endpoint.starts_with(&base));
             let is_endpoint = endpoints.contains(&url.as_str());
-            let is_there = || server.get(path).status == 200;
-            assert!(is_base || is_endpoint || is_there(), "{url}");
+            let answers = || server.get(path).status == 200;
+            assert!(is_base || is_endpoint || answers(), "{url}");
         }
     }
 }
 
 #[test]
-fn every_link_on_the_page_leads_somewhere_and_documents_have_the_digest_that_is_told() {
+fn every_link_on_the_page_works_and_documents_have_the_listed_digests() {
     let server = TestServer::start();
     let page = server.get("/").text();
 
@@ -216,11 +203,11 @@ fn the_page_and_the_document_show_the_same_commands() {
     let steps = clients
         .iter()
         .flat_map(|client| client["steps"].as_array().unwrap());
-    let told: Vec<_> = steps
+    let listed: Vec<_> = steps
         .map(|step| step["commands"].as_str().unwrap())
         .collect();
 
-    assert_eq!(shown, told);
+    assert_eq!(shown, listed);
     let root = Sha256::of(&server.get("/tuf/1.root.json").body).to_hex();
     assert_eq!(document["tuf"]["initialRootSha256"], root);
     assert!(page.contains(&root) && shown.iter().any(|commands| commands.contains(&root)));
@@ -249,7 +236,7 @@ fn unescape(html: &str) -> String {
 }
 
 #[test]
-fn a_dialect_that_is_switched_off_is_read_and_not_written() {
+fn the_v1_dialect_can_be_closed_and_stays_readable() {
     let both = TestServer::start();
     let entry = fill(&both);
     let trust = both.get("/trust/trusted_root.json").body;
@@ -276,11 +263,11 @@ fn a_dialect_that_is_switched_off_is_read_and_not_written() {
         texts(&discovery(&server), "logs", "admits"),
         ["authority", "nobody", "clients"]
     );
-    assert!(server.get("/").text().contains("none any more"));
+    assert!(server.get("/").text().contains("none (frozen)"));
 }
 
 #[test]
-fn the_second_dialect_can_be_switched_off_as_well() {
+fn the_v2_dialect_can_be_closed() {
     let server = Plan::new().toml("log.rekor_v2 = false").start();
 
     let [(_, v1), (_, v2)] = submissions(&server, EMAIL);
@@ -298,7 +285,7 @@ fn the_second_dialect_can_be_switched_off_as_well() {
 }
 
 #[test]
-fn a_server_without_a_name_of_its_own_says_so_where_it_is_seen() {
+fn a_reachable_server_without_a_public_url_warns_in_the_log_and_on_the_page() {
     let program = Program::new();
     let serve = |url: &[&str]| {
         let mut arguments = vec!["serve", "--listen", "0.0.0.0:0"];
@@ -311,14 +298,14 @@ fn a_server_without_a_name_of_its_own_says_so_where_it_is_seen() {
 
     let named = serve(&["--public-url", "http://localhost:8477"]);
     let page = Request::get("/").send(named.address()).text();
-    let (_, said) = named.stop();
-    assert!(!page.contains(warning) && !said.contains(warning), "{said}");
+    let (_, log) = named.stop();
+    assert!(!page.contains(warning) && !log.contains(warning), "{log}");
 
     let unnamed = serve(&[]);
     let page = Request::get("/").send(unnamed.address()).text();
     let document = Request::get(DOCUMENT).send(unnamed.address()).success();
-    let (_, said) = unnamed.stop();
+    let (_, log) = unnamed.stop();
     assert!(page.contains(warning));
     assert_eq!(document["warnings"].as_array().unwrap().len(), 1);
-    assert_eq!(said.matches(warning).count(), 1, "{said}");
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
 }

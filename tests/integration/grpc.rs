@@ -1,4 +1,4 @@
-//! gRPC over TLS, by a client whose messages are written out byte by byte.
+//! gRPC over TLS, with messages that are encoded by hand.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::tls::{ask, client_config, serving, token};
+use super::tls::{ask, client_config, new_token, serving};
+use crate::support::account::EMAIL;
 use crate::support::http::{PATIENCE, Reply, Request, peer_has_closed};
 use crate::support::program::{Program, Server};
 
 const CA: &str = "/dev.sigstore.fulcio.v2.CA";
-const EMAIL: &str = "build@example.com";
 
-/// A field of a Protobuf message that has a length: text, bytes or a message.
+/// A length-delimited field of a Protobuf message: text, bytes or a message.
 fn field(number: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
     let content = content.as_ref();
     let mut field = vec![number << 3 | 2];
@@ -38,7 +38,7 @@ fn field(number: u8, content: impl AsRef<[u8]>) -> Vec<u8> {
     field
 }
 
-/// The fields of a message, all of which have a length.
+/// The fields of a message, all of which must be length-delimited.
 fn fields(mut message: &[u8]) -> Vec<(u8, &[u8])> {
     let mut fields = Vec::new();
     while let [tag, rest @ ..] = message {
@@ -55,7 +55,7 @@ fn fields(mut message: &[u8]) -> Vec<(u8, &[u8])> {
     fields
 }
 
-/// What is in the one field of this number.
+/// The content of a message's only field.
 fn only(number: u8, message: &[u8]) -> &[u8] {
     match fields(message).as_slice() {
         [(found, content)] if *found == number => content,
@@ -70,7 +70,7 @@ fn framed(message: &[u8]) -> Vec<u8> {
 
 /// `CreateSigningCertificateRequest` with a key and a proof over this challenge.
 fn key_request(token: &str, key: &EphemeralKey, challenge: &str) -> Vec<u8> {
-    // Its first field is a number: ECDSA.
+    // The first field is an enum: ECDSA.
     let public_key = [&[1 << 3, 2][..], &field(2, key.public_key().to_pem())].concat();
     let proof = key.sign(challenge.as_bytes()).unwrap();
     let request = [field(1, public_key), field(2, proof)].concat();
@@ -108,13 +108,12 @@ async fn handshake(
     connector.connect(name, tcp).await.unwrap()
 }
 
-/// A connection that offered HTTP/2 alone.
+/// A connection that offered HTTP/2 only.
 struct Client {
     requests: SendRequest<Bytes>,
     connection: JoinHandle<Result<(), h2::Error>>,
 }
 
-/// What came back.
 struct Answer {
     status: u16,
     headers: HeaderMap,
@@ -133,12 +132,12 @@ impl Client {
         }
     }
 
-    /// Sends a request with this body; without one, it never ends.
+    /// Sends a request with a body; without one, the request never ends.
     async fn send(&self, request: HttpRequest<()>, body: Option<Vec<u8>>) -> Answer {
         let mut requests = self.requests.clone().ready().await.unwrap();
         let (response, mut stream) = requests.send_request(request, false).unwrap();
         if let Some(body) = body {
-            // A server that refuses early may close the stream before all is sent.
+            // A server that refuses early may close the stream before everything is sent.
             let _ = stream.send_data(Bytes::from(body), true);
         }
         let response = timeout(PATIENCE, response).await.unwrap().unwrap();
@@ -156,8 +155,8 @@ impl Client {
         }
     }
 
-    /// Waits until the server closes the connection, which must end in order but for this client's
-    /// own GOAWAY: that may meet a socket that the server has closed already.
+    /// Waits until the server closes the connection in order. This client's own GOAWAY may fail, because
+    /// the server may have closed the socket already.
     async fn closed_within(self, limit: Duration) {
         let Self {
             requests,
@@ -187,7 +186,7 @@ fn call_request(method: Method, path: &str, kind: &str) -> HttpRequest<()> {
 }
 
 impl Answer {
-    /// The message of a reply that is a success.
+    /// The message of a reply that must be a success.
     fn message(&self) -> &[u8] {
         let status = self.trailers.get("grpc-status");
         assert!(
@@ -202,7 +201,7 @@ impl Answer {
         message
     }
 
-    /// The status and the message of a refusal.
+    /// The status and the message of a reply that must be a refusal.
     fn refusal(&self) -> (&str, &str) {
         assert_eq!(self.status, 200);
         assert!(self.body.is_empty());
@@ -211,11 +210,48 @@ impl Answer {
     }
 }
 
+/// A server and a connection to it.
+struct Session {
+    program: Program,
+    server: Server,
+    client: Client,
+}
+
+impl Session {
+    async fn start() -> Self {
+        Self::with("").await
+    }
+
+    async fn with(toml: &str) -> Self {
+        let (program, server) = serving(toml);
+        let client = Client::connect(&program, &server).await;
+        Self {
+            program,
+            server,
+            client,
+        }
+    }
+
+    /// Sends a request by HTTP/1.1.
+    fn get(&self, path: &str) -> Reply {
+        ask(&self.program, &self.server, &Request::get(path))
+    }
+
+    fn new_token(&self) -> String {
+        new_token(&self.program, &self.server)
+    }
+
+    /// Checks that the server still answers calls on a new connection.
+    async fn check_alive(&self) {
+        let client = Client::connect(&self.program, &self.server).await;
+        client.call("GetTrustBundle", b"").await.message();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_is_issued_by_grpc_as_by_json_and_counted_alike() {
-    let (program, server) = serving("");
-    let token = token(&program, &server);
-    let client = Client::connect(&program, &server).await;
+async fn certificates_are_issued_and_counted_by_grpc_as_by_json() {
+    let session = Session::start().await;
+    let (client, token) = (&session.client, session.new_token());
     let key = EphemeralKey::generate().unwrap();
     let other = rcgen::KeyPair::generate().unwrap();
 
@@ -229,13 +265,7 @@ async fn a_certificate_is_issued_by_grpc_as_by_json_and_counted_alike() {
         .call("CreateSigningCertificate", &csr_request(&token, &other))
         .await;
 
-    let (_, bundle) = ask(
-        &program,
-        &server,
-        &TLS13,
-        &Request::get("/api/v2/trustBundle"),
-    );
-    let bundle = bundle.json();
+    let bundle = session.get("/api/v2/trustBundle").json();
     let above = bundle["chains"][0]["certificates"].as_array().unwrap();
     for (answer, raw) in [
         (&by_key, key.public_key().raw()),
@@ -247,8 +277,7 @@ async fn a_certificate_is_issued_by_grpc_as_by_json_and_counted_alike() {
         assert_eq!(leaf.subject_name().unwrap().as_str(), EMAIL);
         assert_eq!(&chain[1..], above);
     }
-    let (_, metrics) = ask(&program, &server, &TLS13, &Request::get("/metrics"));
-    let metrics = metrics.text();
+    let metrics = session.get("/metrics").text();
     for line in [
         "signet_certificates_issued_total 2",
         "signet_log_entries_appended_total{log=\"ct\"} 2",
@@ -259,13 +288,12 @@ async fn a_certificate_is_issued_by_grpc_as_by_json_and_counted_alike() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_trust_bundle_and_the_issuers_are_those_of_the_json_form() {
-    let (program, server) = serving("");
-    let client = Client::connect(&program, &server).await;
-    let json = |path| ask(&program, &server, &TLS13, &Request::get(path)).1.json();
+async fn the_trust_bundle_and_the_issuers_are_the_same_as_in_json() {
+    let session = Session::start().await;
+    let json = |path| session.get(path).json();
 
-    let bundle = client.call("GetTrustBundle", b"").await;
-    let configuration = client.call("GetConfiguration", b"").await;
+    let bundle = session.client.call("GetTrustBundle", b"").await;
+    let configuration = session.client.call("GetConfiguration", b"").await;
 
     let chain: Vec<_> = fields(only(1, bundle.message()))
         .into_iter()
@@ -289,10 +317,9 @@ async fn the_trust_bundle_and_the_issuers_are_those_of_the_json_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_have_the_status_of_the_contract_and_issue_nothing() {
-    let (program, server) = serving("");
-    let token = token(&program, &server);
-    let client = Client::connect(&program, &server).await;
+async fn refusals_have_fulcios_status_and_message_and_issue_nothing() {
+    let session = Session::start().await;
+    let (client, token) = (&session.client, session.new_token());
     let key = EphemeralKey::generate().unwrap();
     let good = key_request(&token, &key, EMAIL);
     let identity = "There was an error processing the identity token";
@@ -337,26 +364,25 @@ async fn refusals_have_the_status_of_the_contract_and_issue_nothing() {
     ] {
         let answer = client.call(method, &message).await;
 
-        let (found, said) = answer.refusal();
-        assert_eq!(found, status, "{said}");
-        assert!(said.starts_with(text), "{said}");
-        assert!(!said.contains(&token), "{said}");
+        let (found, message) = answer.refusal();
+        assert_eq!(found, status, "{message}");
+        assert!(message.starts_with(text), "{message}");
+        assert!(!message.contains(&token), "{message}");
     }
-    // The connection has survived all of it.
+    // The connection is still usable.
     let answer = client.call("CreateSigningCertificate", &good).await;
     assert_eq!(certificates(answer.message()).len(), 3);
-    let (_, metrics) = ask(&program, &server, &TLS13, &Request::get("/metrics"));
-    assert!(
-        metrics
-            .text()
-            .contains("signet_certificates_issued_total 1")
-    );
+    let metrics = session.get("/metrics").text();
+    assert!(metrics.contains("signet_certificates_issued_total 1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_grpc_is_told_to_come_over_http_1() {
-    let (program, server) = serving("");
-    let client = Client::connect(&program, &server).await;
+async fn requests_over_http_2_that_are_not_grpc_are_refused_as_problems() {
+    let Session {
+        client,
+        program: _program,
+        server: _server,
+    } = Session::start().await;
     let create = &format!("{CA}/CreateSigningCertificate");
     for (method, path, kind, status) in [
         (Method::GET, "/healthz", "", 415),
@@ -383,7 +409,7 @@ async fn what_is_not_grpc_is_told_to_come_over_http_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_can_speak_http_1_do() {
+async fn http_1_is_negotiated_with_clients_that_offer_it() {
     let (program, server) = serving("");
     for offered in [
         &[&b"h2"[..], b"http/1.1"][..],
@@ -406,9 +432,13 @@ async fn clients_that_can_speak_http_1_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t21_a_message_that_does_not_come_and_an_idle_connection_are_given_up() {
-    let (program, server) = serving("[server]\nbody_timeout_seconds = 1\nkeep_alive_seconds = 1\n");
-    let client = Client::connect(&program, &server).await;
+async fn a_message_that_does_not_arrive_is_refused_and_an_idle_connection_is_closed() {
+    let limits = "[server]\nbody_timeout_seconds = 1\nkeep_alive_seconds = 1\n";
+    let Session {
+        client,
+        program: _program,
+        server: _server,
+    } = Session::with(limits).await;
     let request = call_request(
         Method::POST,
         &format!("{CA}/GetTrustBundle"),
@@ -418,34 +448,36 @@ async fn t21_a_message_that_does_not_come_and_an_idle_connection_are_given_up() 
     let answer = client.send(request, None).await;
 
     assert_eq!(answer.refusal().0, "4");
-    client.closed_within(PATIENCE).await;
+    client.closed_within(Duration::from_secs(20)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stops_takes_leave_of_its_clients() {
-    let (program, server) = serving("");
-    let client = Client::connect(&program, &server).await;
+async fn a_server_that_stops_closes_its_connections_in_order() {
+    // Connections are cut after this time, so the close below cannot be a cut.
+    let Session {
+        client,
+        server,
+        program: _program,
+    } = Session::with("[server]\nshutdown_seconds = 10\n").await;
     client.call("GetTrustBundle", b"").await.message();
 
     server.signal("TERM");
 
-    // Before the limit of eight seconds, after which connections are cut.
     client.closed_within(Duration::from_secs(6)).await;
-    let (status, said) = tokio::task::spawn_blocking(|| server.wait()).await.unwrap();
-    assert_eq!(status, Some(0), "{said}");
+    let (status, log) = tokio::task::spawn_blocking(|| server.wait()).await.unwrap();
+    assert_eq!(status, Some(0), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_than_eight_calls_are_taken_at_one_time() {
-    let (program, server) = serving("");
-    let client = Client::connect(&program, &server).await;
-    // The server's settings have come with the first answer.
-    client.call("GetTrustBundle", b"").await.message();
+async fn at_most_eight_calls_are_accepted_at_the_same_time() {
+    let session = Session::start().await;
+    // The server's settings arrive before its first answer.
+    session.client.call("GetTrustBundle", b"").await.message();
 
-    assert_eq!(client.requests.current_max_send_streams(), 8);
+    assert_eq!(session.client.requests.current_max_send_streams(), 8);
 }
 
-/// Kilobytes of memory that a process has in use.
+/// Resident memory of a process, in kilobytes.
 fn memory(server: &Server) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
@@ -453,20 +485,19 @@ fn memory(server: &Server) -> usize {
     size.parse().unwrap()
 }
 
-/// Memory that a flood may leave behind, in kilobytes.
+/// Maximum growth of a server's memory by a flood of frames, in kilobytes.
 const ROOM: usize = 16 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t26_calls_that_are_reset_at_once_leave_nothing_behind() {
-    let (program, server) = serving("");
-    let client = Client::connect(&program, &server).await;
+async fn calls_that_are_reset_at_once_use_no_memory() {
+    let session = Session::start().await;
     let path = format!("{CA}/CreateSigningCertificate");
-    let before = memory(&server);
+    let before = memory(&session.server);
 
     let mut made = 0;
     for _ in 0..20_000 {
         let request = call_request(Method::POST, &path, "application/grpc");
-        let Ok(mut requests) = client.requests.clone().ready().await else {
+        let Ok(mut requests) = session.client.requests.clone().ready().await else {
             break;
         };
         let Ok((_, mut stream)) = requests.send_request(request, false) else {
@@ -477,14 +508,13 @@ async fn t26_calls_that_are_reset_at_once_leave_nothing_behind() {
     }
 
     assert!(made > 0);
-    let after = memory(&server);
+    let after = memory(&session.server);
     assert!(after < before + ROOM, "from {before} kB to {after} kB");
-    let other = Client::connect(&program, &server).await;
-    other.call("GetTrustBundle", b"").await.message();
+    session.check_alive().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t26_a_header_without_end_ends_the_connection() {
+async fn an_endless_header_ends_the_connection() {
     let (program, server) = serving("");
     let mut stream = handshake(&program, &server, &[b"h2"]).await;
     let before = memory(&server);
@@ -511,19 +541,18 @@ async fn t26_a_header_without_end_ends_the_connection() {
     };
     let refused = timeout(PATIENCE, flood).await.unwrap();
 
-    assert!(refused.is_err(), "75 MB of header were taken");
+    assert!(refused.is_err(), "75 MB of header were accepted");
     let after = memory(&server);
     assert!(after < before + ROOM, "from {before} kB to {after} kB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t26_a_message_of_empty_pieces_is_given_up() {
-    let (program, server) = serving("[server]\nbody_timeout_seconds = 1\n");
-    let client = Client::connect(&program, &server).await;
-    let before = memory(&server);
+async fn a_message_of_empty_pieces_is_refused() {
+    let session = Session::with("[server]\nbody_timeout_seconds = 1\n").await;
+    let before = memory(&session.server);
     let path = format!("{CA}/CreateSigningCertificate");
     let request = call_request(Method::POST, &path, "application/grpc");
-    let mut requests = client.requests.clone().ready().await.unwrap();
+    let mut requests = session.client.requests.clone().ready().await.unwrap();
 
     let (response, mut stream) = requests.send_request(request, false).unwrap();
     let flood = async {
@@ -541,6 +570,6 @@ async fn t26_a_message_of_empty_pieces_is_given_up() {
     if let Some(response) = ended.await.unwrap() {
         assert_eq!(response.headers()["grpc-status"], "4");
     }
-    let after = memory(&server);
+    let after = memory(&session.server);
     assert!(after < before + ROOM, "from {before} kB to {after} kB");
 }

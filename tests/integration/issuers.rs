@@ -1,14 +1,17 @@
-//! Issuers besides the embedded one, from their tokens to certificates, through a whole instance.
+//! External issuers, from their tokens to certificates, through an instance.
 
 use serde_json::{Value, json};
 use signet::testing::{Clock as _, EphemeralKey, SystemClock};
 
+use crate::support::account::EMAIL;
 use crate::support::fake_issuer::FakeIssuer;
 use crate::support::server::{Plan, TestServer};
 use crate::support::signing::{key_request, request_chain, sign};
 use crate::support::test_key::TestKey;
 
-/// An issuer behind a CA of its own, and an instance that trusts it.
+const ALICE: &str = "alice@example.com";
+
+/// An issuer with a private CA, and an instance that trusts it.
 struct World {
     issuer: FakeIssuer,
     key: TestKey,
@@ -36,34 +39,32 @@ impl World {
         let now = SystemClock.now().seconds();
         json!({
             "iss": self.issuer.url(), "aud": "sigstore", "sub": "42", "iat": now,
-            "exp": now + 300, "email": "alice@example.com", "email_verified": true,
+            "exp": now + 300, "email": ALICE, "email_verified": true,
         })
     }
 
-    /// The refusal of a certificate for a token with these claims.
-    fn refusal(&self, claims: &Value) -> (u16, Value) {
+    /// Requests a certificate for a token with these claims; returns the status and the body.
+    fn certify(&self, claims: &Value) -> (u16, Value) {
+        self.certify_token(&self.key.token(claims))
+    }
+
+    fn certify_token(&self, token: &str) -> (u16, Value) {
         let key = EphemeralKey::generate().unwrap();
-        let request = key_request(&self.key.token(claims), &key, "alice@example.com");
+        let request = key_request(token, &key, ALICE);
         let reply = self.server.post_json("/api/v2/signingCert", &request);
         (reply.status, reply.json())
     }
 }
 
 #[test]
-fn people_of_an_issuer_behind_a_private_ca_sign() {
+fn users_of_an_issuer_with_a_private_ca_sign() {
     let world = World::new("");
     let token = world.key.token(&world.claims());
     let key = EphemeralKey::generate().unwrap();
 
-    let chain = request_chain(
-        &world.server,
-        &key_request(&token, &key, "alice@example.com"),
-    );
+    let chain = request_chain(&world.server, &key_request(&token, &key, ALICE));
 
-    assert_eq!(
-        chain[0].subject_name().unwrap().as_str(),
-        "alice@example.com"
-    );
+    assert_eq!(chain[0].subject_name().unwrap().as_str(), ALICE);
     assert_eq!(chain[0].oidc_issuer(), Some(world.issuer.url()));
     sign(&world.server, &token, "42", b"proved over the subject");
     assert_eq!(world.issuer.key_requests(), 1);
@@ -74,7 +75,7 @@ fn people_of_an_issuer_behind_a_private_ca_sign() {
     assert_eq!(issuer["issuerType"], "email");
 }
 
-/// For each claim the values that a token of this issuer must not have.
+/// For each claim, values that are refused.
 fn wrong_claims(url: &str) -> Vec<(&'static str, Vec<Value>)> {
     let now = SystemClock.now().seconds();
     vec![
@@ -126,19 +127,19 @@ fn wrong_claims(url: &str) -> Vec<(&'static str, Vec<Value>)> {
 }
 
 #[test]
-fn t33_t34_t35_t39_tokens_that_do_not_fit_are_refused_in_the_apis_own_form() {
+fn tokens_with_wrong_claims_are_refused_in_the_error_format_of_the_api() {
     let world = World::new("");
     for (claim, values) in wrong_claims(world.issuer.url()) {
         for value in values {
             let mut claims = world.claims();
             claims[claim] = value.clone();
 
-            let (status, said) = world.refusal(&claims);
+            let (status, error) = world.certify(&claims);
 
-            assert_eq!(status, 400, "{claim} = {value}: {said}");
-            assert_eq!(said["code"], 3);
-            assert_eq!(said["details"], json!([]));
-            let message = said["message"].as_str().unwrap();
+            assert_eq!(status, 400, "{claim} = {value}: {error}");
+            assert_eq!(error["code"], 3);
+            assert_eq!(error["details"], json!([]));
+            let message = error["message"].as_str().unwrap();
             assert!(
                 message.starts_with("There was an error processing the identity token: "),
                 "{message}"
@@ -147,40 +148,33 @@ fn t33_t34_t35_t39_tokens_that_do_not_fit_are_refused_in_the_apis_own_form() {
         }
     }
     assert_eq!(
-        world.refusal(&world.claims()).0,
+        world.certify(&world.claims()).0,
         200,
-        "but for these it is accepted"
+        "the unchanged claims are accepted"
     );
 }
 
 #[test]
-fn a_forged_token_and_one_of_the_wrong_issuer_are_refused() {
+fn forged_and_malformed_tokens_are_refused() {
     let world = World::new("");
-    let stranger = TestKey::other_rsa("k");
-    let own = world
-        .server
-        .token(&world.server.account("build@example.com"));
+    let other = TestKey::other_rsa("k");
+    let own = world.server.new_token(EMAIL);
     for token in [
-        stranger.token(&world.claims()),
+        other.token(&world.claims()),
         world
             .key
             .token_with_header(&json!({"alg": "none", "kid": "k"}), &world.claims()),
         format!("{own}x"),
         own.replace('.', ".."),
     ] {
-        let request = key_request(
-            &token,
-            &EphemeralKey::generate().unwrap(),
-            "alice@example.com",
-        );
-        let reply = world.server.post_json("/api/v2/signingCert", &request);
-        assert_eq!(reply.status, 400, "{}", reply.text());
-        assert_eq!(reply.json()["code"], 3);
+        let (status, error) = world.certify_token(&token);
+        assert_eq!(status, 400, "{error}");
+        assert_eq!(error["code"], 3);
     }
 }
 
 #[test]
-fn machines_whose_names_are_uris_sign_and_only_under_their_own_domain() {
+fn machines_with_uri_subjects_sign_within_their_subject_domain_only() {
     let world = World::new("type = \"uri\"\nsubject_domain = \"https://localhost\"\n");
     let mut claims = world.claims();
     let job = "https://localhost/repo/.github/workflows/release.yml@refs/heads/main";
@@ -200,16 +194,16 @@ fn machines_whose_names_are_uris_sign_and_only_under_their_own_domain() {
         "",
     ] {
         claims["sub"] = json!(subject);
-        let (status, said) = world.refusal(&claims);
-        assert_eq!(status, 400, "{subject}: {said}");
+        let (status, error) = world.certify(&claims);
+        assert_eq!(status, 400, "{subject}: {error}");
     }
 }
 
 #[test]
-fn an_issuer_that_cannot_be_reached_is_503_and_the_others_go_on() {
+fn an_unreachable_issuer_is_503_and_the_others_still_work() {
     let key = TestKey::rsa("k");
     let (issuer, _) = FakeIssuer::start_tls(&[&key.jwk], "localhost");
-    // Its certificate leads to no root that is known here.
+    // The certificate chains to no root that the server trusts.
     let table = format!("[[issuers]]\nurl = {:?}\n", issuer.url());
     let world = World {
         server: Plan::new().toml(&table).start(),
@@ -217,18 +211,11 @@ fn an_issuer_that_cannot_be_reached_is_503_and_the_others_go_on() {
         key,
     };
 
-    let (status, said) = world.refusal(&world.claims());
+    let (status, error) = world.certify(&world.claims());
 
-    assert_eq!(status, 503, "{said}");
-    assert_eq!(said["code"], 14);
+    assert_eq!(status, 503, "{error}");
+    assert_eq!(error["code"], 14);
     assert!(world.issuer.requests().is_empty());
-    let own = world
-        .server
-        .token(&world.server.account("build@example.com"));
-    sign(
-        &world.server,
-        &own,
-        "build@example.com",
-        b"by the embedded issuer",
-    );
+    let own = world.server.new_token(EMAIL);
+    sign(&world.server, &own, EMAIL, b"by the embedded issuer");
 }

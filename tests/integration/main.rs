@@ -1,4 +1,4 @@
-//! Journeys through the library as a whole, over real sockets: one module each, one binary for all.
+//! Integration tests over real sockets, against instances in this process and against the program.
 #![cfg(test)]
 
 mod abuse;

@@ -1,39 +1,28 @@
-//! The counters of a whole instance, as `GET /metrics` shows them after a signature's life.
+//! The counters of an instance, as `GET /metrics` shows them.
 
-use reqwest::Client;
-use serde_json::{Value, json};
-use signet::testing::{Sha256, to_base64};
+use serde_json::json;
+use signet::testing::Sha256;
 
-use crate::support::instance::{IDENTITY, Instance};
+use crate::support::account::EMAIL;
+use crate::support::http::Request;
+use crate::support::server::TestServer;
+use crate::support::signing::{sign_json, verify};
 
-async fn verify(instance: &Instance, bundle: &Value, content: &[u8]) -> u16 {
-    let question = json!({
-        "bundle": bundle,
-        "artifact": { "base64": to_base64(content) },
-        "identities": [{ "issuer": instance.url(), "subject": IDENTITY }],
-    });
-    let request = Client::new()
-        .post(format!("{}/signet/v1/verify", instance.url()))
-        .body(question.to_string());
-    request.send().await.unwrap().status().as_u16()
-}
-
-#[tokio::test]
-async fn the_life_of_a_signature_is_counted_and_what_failed_is_not() {
-    let instance = Instance::start().await.unwrap();
+#[test]
+fn successes_are_counted_and_failures_are_not() {
+    let server = TestServer::start();
     let content = b"counted";
-    let bundle: Value = serde_json::from_slice(&instance.sign(content).await.unwrap()).unwrap();
-    assert_eq!(verify(&instance, &bundle, content).await, 200);
-    assert_eq!(verify(&instance, &bundle, b"another").await, 422);
-    assert_eq!(verify(&instance, &json!("no bundle"), content).await, 400);
+    let bundle = sign_json(&server, &server.new_token(EMAIL), EMAIL, content);
+    assert_eq!(verify(&server, &bundle, content, EMAIL).0, 200);
+    assert_eq!(verify(&server, &bundle, b"another", EMAIL).0, 422);
+    assert_eq!(verify(&server, &json!("no bundle"), content, EMAIL).0, 400);
     for path in ["signingCert", "log/entries"] {
-        let request = Client::new().post(format!("{}/api/v2/{path}", instance.url()));
-        let refused = request.body("{}").send().await.unwrap();
-        assert!(refused.status().is_client_error(), "{path}");
+        let path = format!("/api/v2/{path}");
+        let refused = server.send(&Request::json(&path, &json!({})));
+        assert!((400..500).contains(&refused.status), "{path}");
     }
 
-    let page = Client::new().get(format!("{}/metrics", instance.url()));
-    let page = page.send().await.unwrap().text().await.unwrap();
+    let page = server.get("/metrics").text();
 
     for line in [
         "signet_certificates_issued_total 1",
@@ -49,7 +38,7 @@ async fn the_life_of_a_signature_is_counted_and_what_failed_is_not() {
         assert!(page.lines().any(|shown| shown == line), "{line}\n{page}");
     }
     let digest = Sha256::of(content).to_hex();
-    for secret in [IDENTITY, &digest] {
+    for secret in [EMAIL, &digest] {
         assert!(!page.contains(secret), "{secret}");
     }
 }

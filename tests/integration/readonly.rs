@@ -1,5 +1,5 @@
-//! A journal that lacks what was once signed: reads go on, nothing new is signed, and the operator
-//! is told what is missing.
+//! A journal that lacks entries that were once signed: it is served read-only, and the operator learns what
+//! is missing.
 
 use std::fs;
 use std::path::Path;
@@ -9,14 +9,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use signet::testing::{Certificate, EphemeralKey, to_base64};
 
+use crate::support::account::{Account, EMAIL};
 use crate::support::clock::TestClock;
 use crate::support::http::Request;
-use crate::support::server::{Account, Plan, TestServer};
+use crate::support::server::{Plan, TestServer};
 use crate::support::signing::{
-    entry_request, entry_v1_request, key_request, request_chain, sign, verify,
+    entry_request, entry_v1_request, key_request, request_chain, sign, sign_json, verify,
 };
-
-const EMAIL: &str = "build@example.com";
 
 fn copy_files(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
     fs::create_dir_all(to).unwrap();
@@ -28,7 +27,7 @@ fn copy_files(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
     }
 }
 
-/// A server whose segments are those of its first day, while it remembers the heads of the second.
+/// A server whose segments are from a backup, while its head file is newer.
 struct Restored {
     server: TestServer,
     account: Account,
@@ -39,10 +38,10 @@ struct Restored {
 
 fn restored(lost: usize) -> Restored {
     let clock = Arc::new(TestClock::default());
-    let server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
+    let server = Plan::new().clock(&clock).start();
     let account = server.account(EMAIL);
     let token = server.token(&account);
-    let first = sign(&server, &token, EMAIL, b"first").to_json();
+    let first = sign_json(&server, &token, EMAIL, b"first");
     let key = EphemeralKey::generate().unwrap();
     let leaf = request_chain(&server, &key_request(&token, &key, EMAIL)).remove(0);
     let stopped = server.stop();
@@ -56,9 +55,8 @@ fn restored(lost: usize) -> Restored {
     }
     let stopped = server.stop();
     copy_files(&backup, &journal, |_| true);
-    // Timestamps for a second that is on record need nothing written.
+    // A timestamp within a second that was recorded would need no write.
     clock.advance(Duration::from_secs(1));
-    let first = serde_json::from_str(&first).unwrap();
     Restored {
         server: stopped.start(),
         account,
@@ -69,7 +67,7 @@ fn restored(lost: usize) -> Restored {
 }
 
 #[test]
-fn an_old_journal_is_read_and_never_written() {
+fn an_outdated_journal_is_readable_and_not_written() {
     let Restored {
         server,
         account,
@@ -84,7 +82,7 @@ fn an_old_journal_is_read_and_never_written() {
     assert_eq!(parts["rekor-v2"]["state"], "read-only");
     assert_eq!(
         parts["rekor-v2"]["reason"],
-        "12 entries that were once signed are missing"
+        "the journal lacks signed entries, 12 of this log"
     );
     assert_eq!(parts["ct"]["state"], "read-only");
     assert_eq!(server.get("/healthz").status, 200);
@@ -104,7 +102,7 @@ fn an_old_journal_is_read_and_never_written() {
     assert_eq!(verify(&server, &first, b"first", EMAIL).0, 200);
 
     let signature = key.sign(b"fourth").unwrap();
-    // The v1 log has lost nothing, and shares the journal.
+    // The v1 log has lost nothing, but shares the journal.
     for (dialect, code, missing, entry) in [
         ("v1", 503, 0, entry_v1_request(b"fourth", &signature, &leaf)),
         ("v2", 14, 12, entry_request(b"fourth", &signature, &leaf)),
@@ -112,8 +110,8 @@ fn an_old_journal_is_read_and_never_written() {
         let refused = server.post_json(&format!("/api/{dialect}/log/entries"), &entry);
         assert_eq!(refused.status, 503, "{}", refused.text());
         assert_eq!(refused.json()["code"], code);
-        let lost = format!("{missing} entries");
-        assert!(refused.text().contains(&lost), "{}", refused.text());
+        let missing = format!("the journal lacks signed entries, {missing} of this log");
+        assert!(refused.text().contains(&missing), "{}", refused.text());
     }
 
     let token = server.token(&account);
@@ -137,11 +135,10 @@ fn an_old_journal_is_read_and_never_written() {
 }
 
 #[test]
-fn a_torn_end_of_the_journal_is_mended_from_its_copy() {
+fn a_torn_end_of_the_journal_is_repaired_from_its_copy() {
     let server = TestServer::start();
     let account = server.account(EMAIL);
-    let bundle = sign(&server, &server.token(&account), EMAIL, b"first").to_json();
-    let bundle = serde_json::from_str(&bundle).unwrap();
+    let bundle = sign_json(&server, &server.token(&account), EMAIL, b"first");
     let stopped = server.stop();
     let segment = stopped.data_dir().join("journal/00000001.seg");
     let file = fs::OpenOptions::new().write(true).open(segment).unwrap();
@@ -157,11 +154,11 @@ fn a_torn_end_of_the_journal_is_mended_from_its_copy() {
 }
 
 #[test]
-fn a_state_that_is_gone_is_built_anew() {
+fn a_missing_state_is_rebuilt() {
     let server = TestServer::start();
     let account = server.account(EMAIL);
     let token = server.token(&account);
-    let bundles = [b"a", b"b", b"c"].map(|content| sign(&server, &token, EMAIL, content).to_json());
+    let bundles = [b"a", b"b", b"c"].map(|content| sign_json(&server, &token, EMAIL, content));
     let (checkpoint, sth) = (
         server.get("/checkpoint").body,
         server.get("/ct/ct/v1/get-sth").body,
@@ -174,11 +171,10 @@ fn a_state_that_is_gone_is_built_anew() {
     assert_eq!(server.get("/readyz").status, 200);
     assert_eq!(server.get("/checkpoint").body, checkpoint);
     assert_eq!(server.get("/ct/ct/v1/get-sth").body, sth);
-    // The account lives on in the journal, and the log knows its entries again.
+    // The account and the log's entries are in the journal.
     let token = server.token(&account);
     for (bundle, content) in bundles.iter().zip([b"a", b"b", b"c"]) {
-        let bundle = serde_json::from_str(bundle).unwrap();
-        assert_eq!(verify(&server, &bundle, content, EMAIL).0, 200);
+        assert_eq!(verify(&server, bundle, content, EMAIL).0, 200);
     }
     let later = sign(&server, &token, EMAIL, b"d");
     assert_eq!(later.entries()[0].index, 4);

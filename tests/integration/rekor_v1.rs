@@ -1,5 +1,5 @@
-//! The signature log in the Rekor v1 dialect: what signers post becomes bundles that verifiers take,
-//! is found again, and is still there after a restart.
+//! The signature log in the Rekor v1 dialect: entries become bundles that verify, can be searched, and
+//! survive a restart.
 
 use serde_json::{Value, json};
 use signet::testing::{
@@ -9,29 +9,30 @@ use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::Bundle;
 use sigstore_verify::{VerificationPolicy, Verifier};
 
+use crate::support::account::EMAIL;
 use crate::support::http::{Reply, Request};
 use crate::support::server::TestServer;
-use crate::support::signing::verify;
-use crate::support::signing::{entry_v1_in_bundle, entry_v1_request, key_request, request_chain};
+use crate::support::signing::{
+    entry_v1_in_bundle, entry_v1_request, key_request, request_chain, verify,
+};
 
-const EMAIL: &str = "build@example.com";
 const CONTENT: &[u8] = b"what is signed";
 const ENTRIES: &str = "/api/v1/log/entries";
 const RETRIEVE: &str = "/api/v1/log/entries/retrieve";
 const SEARCH: &str = "/api/v1/index/retrieve";
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 
-/// A server and somebody with a certificate of its authority.
-struct Stage {
+/// A server, and a signer with a certificate from it.
+struct World {
     server: TestServer,
     key: EphemeralKey,
     leaf: Certificate,
 }
 
-impl Stage {
+impl World {
     fn new() -> Self {
         let server = TestServer::start();
-        let token = server.token(&server.account(EMAIL));
+        let token = server.new_token(EMAIL);
         let key = EphemeralKey::generate().unwrap();
         let leaf = request_chain(&server, &key_request(&token, &key, EMAIL)).remove(0);
         Self { server, key, leaf }
@@ -45,7 +46,7 @@ impl Stage {
         self.server.post_json(ENTRIES, proposal)
     }
 
-    /// Logs an entry over some content and gives its ID.
+    /// Logs an entry over content and returns its ID.
     fn log(&self, content: &[u8]) -> String {
         let reply = self.post(&self.proposal(content));
         assert_eq!(reply.status, 201, "{}", reply.text());
@@ -62,7 +63,7 @@ impl Stage {
         to_base64(self.leaf.to_pem().as_bytes())
     }
 
-    /// An in-toto statement about the content in an envelope: pre-authentication encoding signed.
+    /// An envelope with an in-toto statement about the content.
     fn envelope(&self) -> Envelope {
         let digest = Sha256::of(CONTENT).to_hex();
         let statement = json!({
@@ -80,7 +81,7 @@ impl Stage {
         }
     }
 
-    /// A bundle around content and log entry, with the promise as its only time.
+    /// A bundle whose only time is the entry's promise.
     fn bundle(&self, reply: Reply, content: (&str, Value)) -> Value {
         let mut bundle = json!({
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
@@ -93,7 +94,7 @@ impl Stage {
         bundle
     }
 
-    /// This verifier and another one take the bundle, and neither takes it for other content.
+    /// This verifier and another one accept the bundle, and both refuse it for other content.
     fn assert_verifies(&self, bundle: &Value) {
         let (status, report) = verify(&self.server, bundle, CONTENT, EMAIL);
         assert_eq!(status, 200, "{report}");
@@ -126,7 +127,7 @@ impl Envelope {
     }
 }
 
-/// The one entry of a map, and its name.
+/// The name and the value of a map's only member.
 fn only(map: &Value) -> (&str, &Value) {
     let members = map.as_object().unwrap();
     assert_eq!(members.len(), 1);
@@ -135,19 +136,19 @@ fn only(map: &Value) -> (&str, &Value) {
 }
 
 #[test]
-fn a_signature_becomes_a_bundle_whose_time_is_the_log_s_promise() {
-    let stage = Stage::new();
-    let signature = stage.key.sign(CONTENT).unwrap();
-    let proposal = entry_v1_request(CONTENT, &signature, &stage.leaf);
+fn a_signature_becomes_a_bundle_whose_time_is_the_logs_promise() {
+    let world = World::new();
+    let signature = world.key.sign(CONTENT).unwrap();
+    let proposal = entry_v1_request(CONTENT, &signature, &world.leaf);
 
-    let reply = stage.post(&proposal);
+    let reply = world.post(&proposal);
 
     assert_eq!(reply.status, 201, "{}", reply.text());
     assert_eq!(reply.header("content-type"), Some("application/json"));
     let location = reply.header("location").unwrap();
     let id = reply.header("etag").unwrap();
     assert_eq!(location, format!("{ENTRIES}/{id}"));
-    let bundle = stage.bundle(
+    let bundle = world.bundle(
         reply,
         (
             "messageSignature",
@@ -160,9 +161,9 @@ fn a_signature_becomes_a_bundle_whose_time_is_the_log_s_promise() {
             }),
         ),
     );
-    stage.assert_verifies(&bundle);
+    world.assert_verifies(&bundle);
 
-    // Canonical JSON comes back byte for byte: some clients compare.
+    // The canonical body equals the proposal byte for byte: some clients compare the two.
     let body = &bundle["verificationMaterial"]["tlogEntries"][0]["canonicalizedBody"];
     let body = from_base64(body.as_str().unwrap()).unwrap();
     assert_eq!(String::from_utf8(body).unwrap(), proposal.to_string());
@@ -170,8 +171,8 @@ fn a_signature_becomes_a_bundle_whose_time_is_the_log_s_promise() {
 
 #[test]
 fn an_attestation_is_logged_as_dsse_and_as_intoto() {
-    let stage = Stage::new();
-    let envelope = stage.envelope();
+    let world = World::new();
+    let envelope = world.envelope();
     let dsse = json!({
         "apiVersion": "0.0.1",
         "kind": "dsse",
@@ -180,7 +181,7 @@ fn an_attestation_is_logged_as_dsse_and_as_intoto() {
             "envelopeHash": null, "payloadHash": null, "signatures": null,
             "proposedContent": {
                 "envelope": envelope.to_json().to_string(),
-                "verifiers": [stage.pem()],
+                "verifiers": [world.pem()],
             },
         },
     });
@@ -193,7 +194,7 @@ fn an_attestation_is_logged_as_dsse_and_as_intoto() {
             "envelope": {
                 "payload": twice(envelope.payload.as_bytes()),
                 "payloadType": IN_TOTO,
-                "signatures": [{ "sig": twice(&envelope.signature), "publicKey": stage.pem() }],
+                "signatures": [{ "sig": twice(&envelope.signature), "publicKey": world.pem() }],
             },
             "hash": { "algorithm": "sha256", "value": Sha256::of(b"the envelope").to_hex() },
             "payloadHash": { "algorithm": "sha256", "value": payload_hash },
@@ -201,10 +202,10 @@ fn an_attestation_is_logged_as_dsse_and_as_intoto() {
     });
     let mut ids = Vec::new();
     for proposal in [dsse, intoto] {
-        let reply = stage.post(&proposal);
+        let reply = world.post(&proposal);
         ids.push(reply.header("etag").unwrap_or_default().to_owned());
-        let bundle = stage.bundle(reply, ("dsseEnvelope", envelope.to_json()));
-        stage.assert_verifies(&bundle);
+        let bundle = world.bundle(reply, ("dsseEnvelope", envelope.to_json()));
+        world.assert_verifies(&bundle);
     }
 
     ids.reverse();
@@ -213,19 +214,19 @@ fn an_attestation_is_logged_as_dsse_and_as_intoto() {
         json!({ "hash": subject }),
         json!({ "hash": format!("sha256:{payload_hash}") }),
         json!({ "email": EMAIL }),
-        json!({ "publicKey": { "format": "x509", "content": stage.pem() } }),
+        json!({ "publicKey": { "format": "x509", "content": world.pem() } }),
     ] {
-        assert_eq!(stage.search(&query), ids, "{query}");
+        assert_eq!(world.search(&query), ids, "{query}");
     }
 }
 
 #[test]
-fn an_entry_that_is_there_already_is_named() {
-    let stage = Stage::new();
-    let proposal = stage.proposal(CONTENT);
-    let first = stage.post(&proposal);
+fn a_duplicate_is_409_with_the_first_entry() {
+    let world = World::new();
+    let proposal = world.proposal(CONTENT);
+    let first = world.post(&proposal);
 
-    let second = stage.post(&proposal);
+    let second = world.post(&proposal);
 
     assert_eq!(second.status, 409);
     assert_eq!(second.header("location"), first.header("location"));
@@ -236,17 +237,17 @@ fn an_entry_that_is_there_already_is_named() {
         message.ends_with(first.header("etag").unwrap()),
         "{message}"
     );
-    let there = stage.server.get(second.header("location").unwrap());
-    assert_eq!(only(&there.success()).0, first.header("etag").unwrap());
+    let existing = world.server.get(second.header("location").unwrap());
+    assert_eq!(only(&existing.success()).0, first.header("etag").unwrap());
 }
 
 #[test]
-fn entries_are_found_by_whatever_is_in_them() {
-    let stage = Stage::new();
-    let one = stage.log(b"one");
-    let two = stage.log(b"two");
+fn entries_are_found_by_hash_email_and_key() {
+    let world = World::new();
+    let one = world.log(b"one");
+    let two = world.log(b"two");
     let hash = Sha256::of(b"one").to_hex();
-    let key = json!({ "format": "x509", "content": stage.pem() });
+    let key = json!({ "format": "x509", "content": world.pem() });
     for (query, expected) in [
         (json!({ "hash": format!("sha256:{hash}") }), vec![&one]),
         (json!({ "hash": hash }), vec![&one]),
@@ -257,18 +258,18 @@ fn entries_are_found_by_whatever_is_in_them() {
             json!({ "publicKey": key, "hash": hash, "operator": "and" }),
             vec![&one],
         ),
-        (json!({ "email": "nobody@example.com" }), vec![]),
+        (json!({ "email": "unknown@example.com" }), vec![]),
         (
-            json!({ "email": "nobody@example.com", "hash": hash, "operator": "and" }),
+            json!({ "email": "unknown@example.com", "hash": hash, "operator": "and" }),
             vec![],
         ),
         (
-            json!({ "email": "nobody@example.com", "hash": hash, "operator": "or" }),
+            json!({ "email": "unknown@example.com", "hash": hash, "operator": "or" }),
             vec![&one],
         ),
     ] {
         assert_eq!(
-            stage.search(&query).iter().collect::<Vec<_>>(),
+            world.search(&query).iter().collect::<Vec<_>>(),
             expected,
             "{query}"
         );
@@ -276,20 +277,20 @@ fn entries_are_found_by_whatever_is_in_them() {
 }
 
 #[test]
-fn heads_are_proven_to_extend_each_other_as_the_log_grows() {
-    let stage = Stage::new();
+fn every_tree_head_is_consistent_with_the_later_ones() {
+    let world = World::new();
     let mut heads = Vec::new();
     for number in 0..7_u8 {
-        let id = stage.log(&[number]);
-        let info = stage.server.get("/api/v1/log/").success();
-        // The log's own first entry stands before them.
+        let id = world.log(&[number]);
+        let info = world.server.get("/api/v1/log/").success();
+        // The log's own first entry has index 0.
         let size = u64::from(number) + 2;
         assert_eq!(info["treeSize"], size);
         let root = Sha256::from_hex(info["rootHash"].as_str().unwrap()).unwrap();
         heads.push((TreeSize::new(size), root, info["treeID"].clone()));
-        // Every entry is proven to be in the newest tree.
+        // Every entry has an inclusion proof for the newest tree.
         for wanted in [&id, &id[16..]] {
-            let entry = stage.server.get(&format!("{ENTRIES}/{wanted}")).success();
+            let entry = world.server.get(&format!("{ENTRIES}/{wanted}")).success();
             let proof = &only(&entry).1["verification"]["inclusionProof"];
             assert_eq!(proof["rootHash"], info["rootHash"]);
             assert_eq!(proof["checkpoint"], info["signedTreeHead"]);
@@ -303,7 +304,7 @@ fn heads_are_proven_to_extend_each_other_as_the_log_grows() {
                 new.get(),
                 tree.as_str().unwrap()
             );
-            let proof = stage.server.get(&path).success();
+            let proof = world.server.get(&path).success();
             let hashes = proof["hashes"].as_array().unwrap().iter();
             let hashes: Vec<_> = hashes
                 .map(|hash| Sha256::from_hex(hash.as_str().unwrap()).unwrap())
@@ -314,54 +315,54 @@ fn heads_are_proven_to_extend_each_other_as_the_log_grows() {
 }
 
 #[test]
-fn a_restart_keeps_the_log_its_names_its_times_and_its_index() {
-    let stage = Stage::new();
-    let ids = [b"one", b"two", b"six"].map(|content| stage.log(content));
-    let info = stage.server.get("/api/v1/log").body;
-    let key = stage.server.get("/api/v1/log/publicKey").body;
+fn a_restart_keeps_the_log_its_ids_its_times_and_its_index() {
+    let world = World::new();
+    let ids = [b"one", b"two", b"six"].map(|content| world.log(content));
+    let info = world.server.get("/api/v1/log").body;
+    let key = world.server.get("/api/v1/log/publicKey").body;
     let entry = |server: &TestServer| {
         let entry = server.get("/api/v1/log/entries?logIndex=1").success();
         let mut entry = only(&entry).1.clone();
-        // A signature of its own each time.
+        // The log signs a new promise for each reply.
         entry["verification"]["signedEntryTimestamp"] = Value::Null;
         entry
     };
-    let before = entry(&stage.server);
+    let before = entry(&world.server);
 
-    let stage = Stage {
-        server: stage.server.restart(),
-        ..stage
+    let world = World {
+        server: world.server.restart(),
+        ..world
     };
 
-    assert_eq!(stage.server.get("/api/v1/log").body, info);
-    assert_eq!(stage.server.get("/api/v1/log/publicKey").body, key);
-    assert_eq!(entry(&stage.server), before);
+    assert_eq!(world.server.get("/api/v1/log").body, info);
+    assert_eq!(world.server.get("/api/v1/log/publicKey").body, key);
+    assert_eq!(entry(&world.server), before);
     let newest_first: Vec<_> = ids.iter().rev().cloned().collect();
-    assert_eq!(stage.search(&json!({ "email": EMAIL })), newest_first);
-    let again = stage.post(&stage.proposal(b"ten"));
+    assert_eq!(world.search(&json!({ "email": EMAIL })), newest_first);
+    let again = world.post(&world.proposal(b"ten"));
     assert_eq!(only(&again.success()).1["logIndex"], 4);
 }
 
 #[test]
-fn an_index_that_is_gone_is_built_anew_from_the_journal() {
-    let stage = Stage::new();
-    let ids = [b"one", b"two"].map(|content| stage.log(content));
-    let stopped = stage.server.stop();
+fn a_missing_index_is_rebuilt_from_the_journal() {
+    let world = World::new();
+    let ids = [b"one", b"two"].map(|content| world.log(content));
+    let stopped = world.server.stop();
     std::fs::remove_dir_all(stopped.data_dir().join("state")).unwrap();
 
-    let stage = Stage {
+    let world = World {
         server: stopped.start(),
-        ..stage
+        ..world
     };
 
     let newest_first: Vec<_> = ids.iter().rev().cloned().collect();
-    assert_eq!(stage.search(&json!({ "email": EMAIL })), newest_first);
+    assert_eq!(world.search(&json!({ "email": EMAIL })), newest_first);
 }
 
 #[test]
-fn what_clients_write_differently_is_understood() {
-    let stage = Stage::new();
-    let id = stage.log(CONTENT);
+fn variants_of_paths_and_headers_are_accepted() {
+    let world = World::new();
+    let id = world.log(CONTENT);
     let wanted = json!({ "entryUUIDs": [id], "logIndexes": null }).to_string();
     for (path, kind) in [
         (RETRIEVE.to_owned(), "application/json"),
@@ -369,17 +370,17 @@ fn what_clients_write_differently_is_understood() {
         (RETRIEVE.to_owned(), "text/plain"),
     ] {
         let request = Request::post(&path, kind, wanted.clone()).header("accept", "text/html");
-        let found = stage.server.send(&request).success();
+        let found = world.server.send(&request).success();
         assert_eq!(only(&found[0]).0, id, "{path}");
     }
-    let key = stage.server.get("/api/v1/log/publicKey");
+    let key = world.server.get("/api/v1/log/publicKey");
     assert_eq!(key.header("content-type"), Some("application/x-pem-file"));
-    assert_eq!(key.body, stage.server.get("/trust/rekor-v1.pem").body);
+    assert_eq!(key.body, world.server.get("/trust/rekor-v1.pem").body);
 }
 
 #[test]
-fn what_the_framework_refuses_is_refused_in_this_api_s_form() {
-    let stage = Stage::new();
+fn framework_errors_have_the_error_format_of_this_api() {
+    let world = World::new();
     for (request, status) in [
         (Request::new("DELETE", ENTRIES), 405),
         (Request::get("/api/v1/log/nothing"), 404),
@@ -389,19 +390,19 @@ fn what_the_framework_refuses_is_refused_in_this_api_s_form() {
             413,
         ),
     ] {
-        let reply = stage.server.send(&request);
+        let reply = world.server.send(&request);
         let refusal = reply.json();
         assert_eq!((reply.status, &refusal["code"]), (status, &json!(status)));
         assert_eq!(refusal.as_object().unwrap().len(), 2, "{refusal}");
     }
-    let missing = stage.server.get(&format!("{ENTRIES}/{}", "0".repeat(64)));
+    let missing = world.server.get(&format!("{ENTRIES}/{}", "0".repeat(64)));
     assert_eq!((missing.status, missing.body.len()), (404, 0));
 }
 
 #[test]
-fn what_strangers_send_is_refused_quickly_and_logs_nothing() {
-    let stage = Stage::new();
-    let good = stage.proposal(CONTENT);
+fn hostile_documents_are_refused_quickly_and_log_nothing() {
+    let world = World::new();
+    let good = world.proposal(CONTENT);
     let deep = format!("{{\"entries\":{}", "[".repeat(1_000_000));
     let mut wrong_hash = good.clone();
     wrong_hash["spec"]["data"]["hash"]["value"] = json!("0".repeat(64));
@@ -439,7 +440,7 @@ fn what_strangers_send_is_refused_quickly_and_logs_nothing() {
         ),
     ] {
         let begun = std::time::Instant::now();
-        let reply = stage
+        let reply = world
             .server
             .send(&Request::post(path, "application/json", body));
         assert!(
@@ -450,5 +451,5 @@ fn what_strangers_send_is_refused_quickly_and_logs_nothing() {
         assert!(reply.body.len() < 4096, "{path}");
         assert!(begun.elapsed().as_secs() < 5, "{path}");
     }
-    assert_eq!(stage.server.get("/api/v1/log").success()["treeSize"], 1);
+    assert_eq!(world.server.get("/api/v1/log").success()["treeSize"], 1);
 }

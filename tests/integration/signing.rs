@@ -1,33 +1,34 @@
-//! The life of a signature over a whole instance: certificate, timestamp, log entry, verdict.
+//! Signing through an instance: certificate, timestamp, log entry, verification.
 
 use serde_json::{Value, json};
 use signet::testing::{
-    Certificate, Clock as _, EphemeralKey, Sha256, SystemClock, TrustedRoot, from_base64,
-    to_base64, verify_path, verify_scts,
+    Certificate, Clock as _, EphemeralKey, HashAlgorithm, Sha256, SystemClock, TimestampRequest,
+    TrustedRoot, from_base64, to_base64, verify_path, verify_reply, verify_scts,
 };
 
+use crate::support::account::EMAIL;
 use crate::support::server::TestServer;
 use crate::support::signing::{
-    csr_request, entry_request, key_request, request_chain, request_timestamp, sign, verify,
+    csr_request, entry_request, key_request, request_chain, request_timestamp, sign, sign_json,
+    verify,
 };
 
-const EMAIL: &str = "build@example.com";
 const CONTENT: &[u8] = b"what is signed";
 
 fn trust_of(server: &TestServer) -> TrustedRoot {
     TrustedRoot::from_json(&server.get("/trust/trusted_root.json").body).unwrap()
 }
 
-/// Checks what every certificate of an instance must have, by its trust root alone.
+/// Checks a certificate chain against the instance's trusted root.
 fn check_chain(server: &TestServer, chain: &[Certificate]) {
     let trust = trust_of(server);
     let [authority] = trust.authorities.as_slice() else {
-        panic!("one authority");
+        panic!("there is not exactly one authority");
     };
     let (leaf, above) = chain.split_first().unwrap();
     assert_eq!(
         above, authority.chain,
-        "the chain is the trust root's, in its order"
+        "the chain differs from that of the trusted root"
     );
     let path = verify_path(leaf, authority, SystemClock.now()).unwrap();
     let scts = verify_scts(leaf, &path, &trust.ct_logs).unwrap();
@@ -38,7 +39,7 @@ fn check_chain(server: &TestServer, chain: &[Certificate]) {
 }
 
 #[test]
-fn a_key_proved_over_the_address_or_over_the_subject_is_certified() {
+fn possession_may_be_proved_over_the_address_or_the_subject() {
     let server = TestServer::start();
     let account = server.account(EMAIL);
     let token = server.token(&account);
@@ -53,9 +54,9 @@ fn a_key_proved_over_the_address_or_over_the_subject_is_certified() {
 }
 
 #[test]
-fn a_signing_request_is_certified() {
+fn a_pkcs10_request_is_certified() {
     let server = TestServer::start();
-    let token = server.token(&server.account(EMAIL));
+    let token = server.new_token(EMAIL);
     let key = rcgen::KeyPair::generate().unwrap();
 
     let chain = request_chain(&server, &csr_request(&token, &key));
@@ -67,7 +68,7 @@ fn a_signing_request_is_certified() {
 #[test]
 fn a_proof_over_another_name_or_by_another_key_is_refused() {
     let server = TestServer::start();
-    let token = server.token(&server.account(EMAIL));
+    let token = server.new_token(EMAIL);
     let (key, other) = (
         EphemeralKey::generate().unwrap(),
         EphemeralKey::generate().unwrap(),
@@ -79,21 +80,20 @@ fn a_proof_over_another_name_or_by_another_key_is_refused() {
         let reply = server.post_json("/api/v2/signingCert", &request);
 
         assert_eq!(reply.status, 400);
-        let said = reply.json();
-        assert_eq!(said["code"], 3);
+        let error = reply.json();
+        assert_eq!(error["code"], 3);
         assert_eq!(
-            said["message"],
+            error["message"],
             "The signature supplied in the request could not be verified"
         );
     }
 }
 
 #[test]
-fn a_bundle_is_verified_by_the_endpoint_and_nobody_elses_is() {
+fn the_endpoint_verifies_a_bundle_for_its_signer_and_artifact_only() {
     let server = TestServer::start();
-    let token = server.token(&server.account(EMAIL));
-    let bundle: Value =
-        serde_json::from_str(&sign(&server, &token, EMAIL, CONTENT).to_json()).unwrap();
+    let token = server.new_token(EMAIL);
+    let bundle = sign_json(&server, &token, EMAIL, CONTENT);
 
     let (status, verdict) = verify(&server, &bundle, CONTENT, EMAIL);
 
@@ -119,8 +119,8 @@ fn a_bundle_is_verified_by_the_endpoint_and_nobody_elses_is() {
     assert_eq!(problem["type"], "urn:signet:problem:not-a-bundle");
 }
 
-/// Flips a bit in a member in base64: in its middle or, where that holds certificates that nobody
-/// has to look at, near its end.
+/// Flips a bit in a base64 member: in its middle or, for a timestamp, near its end, because the middle may
+/// be in a certificate that the verifier does not use.
 fn flip(bundle: &Value, pointer: &str) -> Value {
     let mut bundle = bundle.clone();
     let member = bundle
@@ -138,15 +138,14 @@ fn flip(bundle: &Value, pointer: &str) -> Value {
 }
 
 #[test]
-fn a_bit_flipped_anywhere_that_counts_is_refused_with_a_stable_code() {
+fn a_flipped_bit_in_any_evidence_is_refused_with_a_code() {
     let server = TestServer::start();
-    let token = server.token(&server.account(EMAIL));
-    // Two entries before it, so that the inclusion proof has something in it.
+    let token = server.new_token(EMAIL);
+    // Two earlier entries make the inclusion proof non-empty.
     for content in [b"a", b"b"] {
         sign(&server, &token, EMAIL, content);
     }
-    let bundle = sign(&server, &token, EMAIL, CONTENT).to_json();
-    let bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let bundle = sign_json(&server, &token, EMAIL, CONTENT);
     assert_eq!(verify(&server, &bundle, CONTENT, EMAIL).0, 200);
     for pointer in [
         "/messageSignature/signature",
@@ -176,11 +175,10 @@ fn a_bit_flipped_anywhere_that_counts_is_refused_with_a_stable_code() {
 }
 
 #[test]
-fn t10_what_was_signed_before_a_restart_verifies_after_it_and_the_log_goes_on() {
+fn bundles_from_before_a_restart_verify_after_it_and_the_log_continues() {
     let server = TestServer::start();
     let account = server.account(EMAIL);
-    let bundle = sign(&server, &server.token(&account), EMAIL, CONTENT).to_json();
-    let bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let bundle = sign_json(&server, &server.token(&account), EMAIL, CONTENT);
     let (url, trust) = (
         server.url().to_owned(),
         server.get("/trust/trusted_root.json").body,
@@ -198,9 +196,9 @@ fn t10_what_was_signed_before_a_restart_verifies_after_it_and_the_log_goes_on() 
 }
 
 #[test]
-fn t05_submissions_of_one_entry_at_once_get_one_place() {
+fn concurrent_submissions_of_one_entry_create_one_entry() {
     let server = TestServer::start();
-    let token = server.token(&server.account(EMAIL));
+    let token = server.new_token(EMAIL);
     let key = EphemeralKey::generate().unwrap();
     let chain = request_chain(&server, &key_request(&token, &key, EMAIL));
     let request = entry_request(CONTENT, &key.sign(CONTENT).unwrap(), &chain[0]);
@@ -221,12 +219,12 @@ fn t05_submissions_of_one_entry_at_once_get_one_place() {
         assert_eq!(reply.header("x-log-index"), Some("1"));
     }
     let checkpoint = server.get("/checkpoint").text();
-    // The log's own first entry stands before it.
+    // The log's own first entry has index 0.
     assert_eq!(checkpoint.lines().nth(1), Some("2"));
 }
 
-/// The other signature that holds wherever this one does: (r, n − s) for (r, s).
-fn twin(signature: &[u8]) -> Vec<u8> {
+/// The other valid ECDSA signature over the same message: (r, n − s) for (r, s).
+fn malleated(signature: &[u8]) -> Vec<u8> {
     const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
     let integer = |at: usize| {
         let length = usize::from(signature[at + 1]);
@@ -257,15 +255,14 @@ fn twin(signature: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn t48_the_twin_of_a_signature_is_an_entry_of_its_own_and_does_not_fit_the_old_one() {
+fn a_malleated_signature_is_another_entry_and_does_not_match_the_bundle() {
     let server = TestServer::start();
-    let token = server.token(&server.account(EMAIL));
-    let bundle = sign(&server, &token, EMAIL, CONTENT).to_json();
-    let mut bundle: Value = serde_json::from_str(&bundle).unwrap();
+    let token = server.new_token(EMAIL);
+    let mut bundle = sign_json(&server, &token, EMAIL, CONTENT);
     let leaf = &bundle["verificationMaterial"]["certificate"]["rawBytes"];
     let leaf = Certificate::from_der(&from_base64(leaf.as_str().unwrap()).unwrap()).unwrap();
     let signature = bundle.pointer_mut("/messageSignature/signature").unwrap();
-    let other = twin(&from_base64(signature.as_str().unwrap()).unwrap());
+    let other = malleated(&from_base64(signature.as_str().unwrap()).unwrap());
     assert!(leaf.public_key().verify_message(CONTENT, &other).is_ok());
 
     let entry = server.post_json(
@@ -277,15 +274,12 @@ fn t48_the_twin_of_a_signature_is_an_entry_of_its_own_and_does_not_fit_the_old_o
 
     assert_eq!(entry.status, 201, "{}", entry.text());
     assert_eq!(status, 422, "{verdict}");
-    // Both the timestamp and the entry are for the other one.
+    // The timestamp and the entry are for the original signature.
     assert!(verdict["code"].is_string());
 }
 
 #[test]
-fn timestamps_verify_by_the_trust_root_and_no_two_are_alike() {
-    use signet::testing::HashAlgorithm;
-    use signet::testing::{TimestampRequest, verify_reply};
-
+fn timestamps_verify_with_the_trusted_root_and_are_unique() {
     let server = TestServer::start();
     let request = TimestampRequest::new(
         HashAlgorithm::Sha256.digest(b"a signature"),
@@ -300,7 +294,7 @@ fn timestamps_verify_by_the_trust_root_and_no_two_are_alike() {
     }
 }
 
-/// A bundle over an envelope as sigstore-js makes it, logged as dsse 0.0.2.
+/// A bundle with an envelope, logged as dsse 0.0.2, as sigstore-js creates it.
 fn attest(server: &TestServer, token: &str) -> Value {
     let key = EphemeralKey::generate().unwrap();
     let chain = request_chain(server, &key_request(token, &key, EMAIL));
@@ -312,7 +306,7 @@ fn attest(server: &TestServer, token: &str) -> Value {
         "predicate": {},
     });
     let (kind, payload) = ("application/vnd.in-toto+json", payload.to_string());
-    // DSSE protocol, PAE.
+    // DSSE protocol: pre-authentication encoding
     let encoding = format!("DSSEv1 {} {kind} {} {payload}", kind.len(), payload.len());
     let signature = key.sign(encoding.as_bytes()).unwrap();
     let envelope = json!({
@@ -344,9 +338,9 @@ fn attest(server: &TestServer, token: &str) -> Value {
 }
 
 #[test]
-fn an_envelope_that_is_logged_as_dsse_verifies_for_its_subject_alone() {
+fn an_envelope_logged_as_dsse_verifies_for_its_subject_only() {
     let server = TestServer::start();
-    let token = server.token(&server.account(EMAIL));
+    let token = server.new_token(EMAIL);
 
     let bundle = attest(&server, &token);
 

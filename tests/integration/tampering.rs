@@ -1,12 +1,12 @@
-//! Good public bundles, changed in one place at a time or spliced together: every change that
-//! touches what was signed, logged, certified or timed must be refused.
+//! Valid public bundles, changed in one place at a time or spliced together: every change of what was
+//! signed, logged, certified or timestamped must be refused.
 
 use serde_json::Value;
 
 use crate::conformance::{Case, cases};
 use signet::testing::{Artifact, Bundle, Verified, from_base64, to_base64};
 
-/// A change of the document, and what is to be said about it.
+/// A changed document, and a description of the change.
 struct Change {
     pointer: String,
     what: String,
@@ -43,7 +43,7 @@ fn positions(length: usize) -> impl Iterator<Item = usize> {
     (0..length).step_by((length / 24).max(1))
 }
 
-/// The same text with one thing changed, for every kind of text that a bundle has.
+/// The text with one change, in every way that suits its kind.
 fn changed_texts(text: &str) -> Vec<String> {
     if let Ok(number) = text.parse::<u64>() {
         return vec![
@@ -100,7 +100,7 @@ fn changes(document: &Value) -> Vec<Change> {
     changes
 }
 
-/// What a verdict says about the signature, apart from how it was found.
+/// What the verifier established.
 fn meaning(verified: &Verified) -> String {
     format!(
         "{:?} {:?} {:?}",
@@ -110,9 +110,9 @@ fn meaning(verified: &Verified) -> String {
     )
 }
 
-/// Members that nobody signed and that decide nothing: a hint, a key ID, the envelope of a token
-/// around its signed part, witnesses of a checkpoint whom this verifier does not know.
-fn may_change_without_meaning(pointer: &str) -> bool {
+/// Members that are not signed and decide nothing: a hint, a key ID, the unsigned part of a timestamp
+/// token, the signatures of unknown witnesses of a checkpoint.
+fn is_without_meaning(pointer: &str) -> bool {
     [
         "/keyid",
         "/hint",
@@ -123,8 +123,8 @@ fn may_change_without_meaning(pointer: &str) -> bool {
     .any(|end| pointer.ends_with(end))
 }
 
-/// Evidence that may be left away where there is enough without it.
-fn may_be_left_away(pointer: &str) -> bool {
+/// Evidence that may be missing if the rest suffices.
+fn is_optional(pointer: &str) -> bool {
     [
         "/keyid",
         "/hint",
@@ -141,7 +141,7 @@ fn may_be_left_away(pointer: &str) -> bool {
     .any(|end| pointer.ends_with(end))
 }
 
-/// Whether two documents are one bundle: proto3 JSON has several spellings for one value.
+/// Whether two documents are the same bundle: proto3 JSON has several spellings for one value.
 fn reads_the_same(one: &Value, other: &Value) -> bool {
     let read = |value: &Value| {
         Bundle::from_json(value.to_string().as_bytes()).map(|bundle| bundle.to_json())
@@ -166,7 +166,7 @@ fn good_cases() -> Vec<(Case, Value)> {
 }
 
 #[test]
-fn no_change_of_a_good_bundle_changes_what_is_believed() {
+fn no_change_of_a_valid_bundle_changes_the_result() {
     let mut tried = 0;
     let mut wrong = Vec::new();
     for (case, document) in good_cases() {
@@ -176,10 +176,9 @@ fn no_change_of_a_good_bundle_changes_what_is_believed() {
             let Ok(verified) = verdict(&case, &change.document) else {
                 continue;
             };
-            let harmless =
-                may_change_without_meaning(&change.pointer) && meaning(&verified) == good;
+            let harmless = is_without_meaning(&change.pointer) && meaning(&verified) == good;
             let same = reads_the_same(&document, &change.document);
-            let less = change.what == "is null" && may_be_left_away(&change.pointer);
+            let less = change.what == "is null" && is_optional(&change.pointer);
             if !harmless && !less && !same {
                 wrong.push(format!("{}: {} {}", case.name, change.pointer, change.what));
             }
@@ -190,7 +189,7 @@ fn no_change_of_a_good_bundle_changes_what_is_believed() {
 }
 
 #[test]
-fn parts_of_one_good_bundle_are_refused_in_another() {
+fn parts_of_one_valid_bundle_are_refused_in_another() {
     let cases = good_cases();
     let mut tried = 0;
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! Time that goes back, and time that has gone by.
+//! Clocks that go back, and authorities that have expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,21 +6,23 @@ use std::time::Duration;
 use serde_json::json;
 use signet::testing::{EphemeralKey, to_base64};
 
+use crate::support::account::EMAIL;
 use crate::support::clock::TestClock;
-use crate::support::server::Plan;
+use crate::support::http::Reply;
+use crate::support::server::{Plan, TestServer};
 use crate::support::signing::{key_request, request_chain};
 
-const EMAIL: &str = "build@example.com";
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
-fn timestamp_query() -> serde_json::Value {
-    json!({"artifactHash": to_base64(&[7; 32]), "hashAlgorithm": "sha256"})
+fn request_timestamp(server: &TestServer) -> Reply {
+    let query = json!({"artifactHash": to_base64(&[7; 32]), "hashAlgorithm": "sha256"});
+    server.post_json("/api/v1/timestamp", &query)
 }
 
 #[test]
-fn t45_authorities_that_have_ended_issue_nothing_and_say_so() {
+fn expired_authorities_issue_nothing_and_readiness_reports_them() {
     let clock = Arc::new(TestClock::default());
-    let server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
+    let server = Plan::new().clock(&clock).start();
     let account = server.account(EMAIL);
     let key = EphemeralKey::generate().unwrap();
     request_chain(&server, &key_request(&server.token(&account), &key, EMAIL));
@@ -45,28 +47,22 @@ fn t45_authorities_that_have_ended_issue_nothing_and_say_so() {
         refused.json()["message"],
         "error communicating with CA backend"
     );
-    let refused = server.post_json("/api/v1/timestamp", &timestamp_query());
+    let refused = request_timestamp(&server);
     assert_eq!(refused.status, 503, "{}", refused.text());
     assert_eq!(server.get("/checkpoint").status, 200);
 }
 
 #[test]
-fn timestamps_never_go_back_not_even_over_a_restart() {
+fn timestamps_do_not_go_back_even_across_a_restart() {
     let clock = Arc::new(TestClock::default());
-    let server = Plan::new().clock(Arc::<TestClock>::clone(&clock)).start();
+    let server = Plan::new().clock(&clock).start();
     clock.advance(Duration::from_secs(3600));
-    let ask = |server: &crate::support::server::TestServer| {
-        server.post_json("/api/v1/timestamp", &timestamp_query())
-    };
-    assert_eq!(ask(&server).status, 200);
+    assert_eq!(request_timestamp(&server).status, 200);
 
     let earlier = Arc::new(TestClock::default());
-    let server = server
-        .stop()
-        .clock(Arc::<TestClock>::clone(&earlier))
-        .start();
+    let server = server.stop().clock(&earlier).start();
 
-    let refused = ask(&server);
+    let refused = request_timestamp(&server);
     assert_eq!(refused.status, 503, "{}", refused.text());
     assert_eq!(refused.header("retry-after"), Some("1"));
     let ready = server.get("/readyz");
@@ -76,6 +72,6 @@ fn timestamps_never_go_back_not_even_over_a_restart() {
         "failed"
     );
     earlier.advance(Duration::from_secs(3600));
-    assert_eq!(ask(&server).status, 200);
+    assert_eq!(request_timestamp(&server).status, 200);
     assert_eq!(server.get("/readyz").status, 200);
 }

@@ -1,4 +1,4 @@
-//! An instance that speaks TLS itself.
+//! An instance that terminates TLS itself.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,12 +11,12 @@ use rustls::{
     ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned,
     SupportedProtocolVersion,
 };
-use serde_json::Value;
 
+use crate::support::account::{EMAIL, token_in};
 use crate::support::http::{Reply, Request, connect, exchange};
 use crate::support::program::{Program, Server};
 
-/// Writes a certificate for `localhost` and its key, under names of their own.
+/// Writes a self-signed certificate for `localhost` and its key.
 fn write_certificate(program: &Program, name: &str) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     program.write(&format!("{name}.crt"), made.cert.pem());
@@ -40,7 +40,7 @@ fn configure(program: &Program, lines: &str) {
 
 const TLS: &str = "[tls]\ncertificate_file = \"tls.crt\"\nkey_file = \"tls.key\"\n";
 
-/// A server that speaks TLS, with these lines before its table.
+/// A server with TLS, and with these lines of configuration.
 pub fn serving(lines: &str) -> (Program, Server) {
     let program = Program::new();
     write_certificate(&program, "tls");
@@ -49,7 +49,7 @@ pub fn serving(lines: &str) -> (Program, Server) {
     (program, server)
 }
 
-/// Trusts the server's certificate and nothing else, under these versions of TLS.
+/// A client that trusts the server's certificate only, with these versions of TLS.
 pub fn client_config(
     program: &Program,
     versions: &[&'static SupportedProtocolVersion],
@@ -67,23 +67,19 @@ pub fn client_config(
         .with_no_client_auth()
 }
 
-/// A machine account's identity token.
-pub fn token(program: &Program, server: &Server) -> String {
-    let added = program.run(&["account", "add", "build@example.com", "--service", "--json"]);
-    let made: Value = serde_json::from_str(&added.stdout).unwrap();
-    let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}",
-        made["client_id"].as_str().unwrap(),
-        made["client_secret"].as_str().unwrap(),
-    );
-    let kind = "application/x-www-form-urlencoded";
-    let request = Request::post("/oauth2/token", kind, form);
-    let (_, grant) = ask(program, server, &TLS13, &request);
-    grant.json()["id_token"].as_str().unwrap().to_owned()
+/// An identity token for a new machine account for [`EMAIL`].
+pub fn new_token(program: &Program, server: &Server) -> String {
+    let request = program.add_account(EMAIL).token_request();
+    token_in(ask(program, server, &request))
 }
 
-/// Asks under one version of TLS; gives the version that was spoken, and the reply.
-pub fn ask(
+/// Sends a request with TLS 1.3.
+pub fn ask(program: &Program, server: &Server, request: &Request) -> Reply {
+    ask_with(program, server, &TLS13, request).1
+}
+
+/// Sends a request with one version of TLS; returns the version that was negotiated, and the reply.
+fn ask_with(
     program: &Program,
     server: &Server,
     version: &'static SupportedProtocolVersion,
@@ -101,23 +97,19 @@ pub fn ask(
 }
 
 #[test]
-fn both_versions_of_tls_are_spoken_and_everything_is_called_https() {
+fn tls_1_2_and_1_3_are_accepted_and_urls_are_https() {
     let (program, server) = serving("");
-    for (version, spoken) in [
+    for (version, negotiated) in [
         (&TLS12, ProtocolVersion::TLSv1_2),
         (&TLS13, ProtocolVersion::TLSv1_3),
     ] {
-        let (version, reply) = ask(&program, &server, version, &Request::get("/readyz"));
+        let (version, reply) = ask_with(&program, &server, version, &Request::get("/readyz"));
 
-        assert_eq!(version, spoken);
+        assert_eq!(version, negotiated);
         assert_eq!(reply.status, 200);
     }
-    let (_, config) = ask(
-        &program,
-        &server,
-        &TLS13,
-        &Request::get("/trust/signing_config.v0.2.json"),
-    );
+    let request = Request::get("/trust/signing_config.v0.2.json");
+    let config = ask(&program, &server, &request);
     let url = format!("https://localhost:{}", server.address().port());
     assert_eq!(config.json()["caUrls"][0]["url"], url);
 }
@@ -135,7 +127,7 @@ fn plain_http_on_a_tls_port_gets_no_answer() {
 }
 
 #[test]
-fn t21_a_handshake_and_a_header_that_do_not_come_are_given_up() {
+fn a_connection_without_handshake_or_header_is_closed() {
     let (program, server) = serving("[server]\nheader_timeout_seconds = 1\n");
     let config = Arc::new(client_config(&program, &[&TLS13]));
     let name = ServerName::try_from("localhost").unwrap();
@@ -151,43 +143,24 @@ fn t21_a_handshake_and_a_header_that_do_not_come_are_given_up() {
 }
 
 #[test]
-fn sign_and_verify_trust_the_ca_file_and_nothing_without_it() {
+fn sign_and_verify_need_the_ca_file_of_a_private_ca() {
     let (program, server) = serving("");
     let url = format!("https://localhost:{}", server.address().port());
-    program.write("token", token(&program, &server));
+    let token = new_token(&program, &server);
     program.write("release", "what is released");
-    let sign = [
-        "sign",
-        "--url",
-        &url,
-        "--identity-token-file",
-        "token",
-        "release",
-    ];
+    let ca = ["--ca-file", "tls.crt"];
 
-    let without = program.run(&sign);
-    let with = program.run(&[&sign[..], &["--ca-file", "tls.crt"]].concat());
+    let without = program.sign_release(&url, &token, &[]);
+    let with = program.sign_release(&url, &token, &ca);
 
-    assert_eq!(without.status, Some(1), "{without:?}");
-    assert!(without.stderr.contains("cannot be reached"), "{without:?}");
-    assert_eq!(with.status, Some(0), "{with:?}");
-    let verified = program.run(&[
-        "verify",
-        "--url",
-        &url,
-        "--ca-file",
-        "tls.crt",
-        "--certificate-identity",
-        "build@example.com",
-        "--certificate-oidc-issuer",
-        &url,
-        "release",
-    ]);
-    assert_eq!(verified.status, Some(0), "{verified:?}");
+    without.check(1, "cannot be reached");
+    with.check(0, "signed release");
+    let online = [&["--url", &url, "release"][..], &ca].concat();
+    program.verify(&url, &online).check(0, "is verified");
 }
 
 #[test]
-fn files_that_cannot_serve_are_refused_at_the_start() {
+fn unusable_tls_files_are_refused_at_the_start() {
     let program = Program::new();
     write_certificate(&program, "tls");
     write_certificate(&program, "other");
@@ -195,7 +168,7 @@ fn files_that_cannot_serve_are_refused_at_the_start() {
     write_key(&program, "empty.key", "", 0o600);
     let open = fs::read_to_string(program.path("tls.key")).unwrap();
     write_key(&program, "open.key", &open, 0o644);
-    for (certificate, key, said) in [
+    for (certificate, key, message) in [
         (
             "tls.crt",
             "other.key",
@@ -224,27 +197,18 @@ fn files_that_cannot_serve_are_refused_at_the_start() {
             "signet.toml",
         ]);
 
-        assert_eq!(refused.status, Some(1), "{refused:?}");
-        assert!(
-            refused.stderr.contains(said),
-            "{said:?} is not in {refused:?}"
-        );
+        refused.check(1, message);
         assert!(!refused.stderr.contains("listening on"), "{refused:?}");
     }
 }
 
 #[test]
-fn plain_http_for_other_machines_is_served_only_when_it_is_asked_for() {
+fn plain_http_for_other_machines_requires_insecure_http() {
     let program = Program::new();
     let serve = ["serve", "--listen", "0.0.0.0:0"];
 
-    let refused = program.run(&serve);
+    program.run(&serve).check(3, "server.insecure_http");
 
-    assert_eq!(refused.status, Some(3), "{refused:?}");
-    assert!(
-        refused.stderr.contains("server.insecure_http"),
-        "{refused:?}"
-    );
     let mut allowed = program.command(&serve);
     allowed.env("SIGNET_SERVER__INSECURE_HTTP", "true");
     let server = Server::start(allowed);

@@ -1,4 +1,4 @@
-//! Instances that earlier releases made: each opens, verifies, and continues.
+//! Instances of earlier releases: each opens, verifies, and continues.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::support::account::{Account, token_in};
 use crate::support::http::Request;
 use crate::support::program::{Program, Server};
 
 const PUBLIC_URL: &str = "http://localhost:18477";
 
-/// Every instance under `migrations/instances`, by the release that made it.
+/// Every instance in `migrations/instances`, in a folder named by its release.
 fn instances() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/instances");
     let found: Vec<_> = fs::read_dir(folder)
@@ -23,7 +24,7 @@ fn instances() -> Vec<PathBuf> {
     found
 }
 
-/// Copies a folder with the modes that a data directory has, which git does not keep.
+/// Copies a folder with the modes of a data directory, which git does not store.
 fn copy_private(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     fs::set_permissions(to, fs::Permissions::from_mode(0o700)).unwrap();
@@ -45,7 +46,7 @@ fn serve(program: &Program) -> Server {
     program.serve(&["--public-url", PUBLIC_URL])
 }
 
-/// How many entries each log has, in the order of the discovery document.
+/// The size of each log, in the order of the discovery document.
 fn sizes(server: &Server) -> Vec<String> {
     ["/ct/checkpoint", "/checkpoint"]
         .map(|path| {
@@ -98,43 +99,20 @@ fn continues(program: &Program) {
     let trust = Request::get("/trust/trusted_root.json").send(server.address());
     program.write("trusted_root.json", trust.body);
     let verify = |artifact: &str, bundle: &str| {
-        let arguments = [
-            "verify",
-            "--trusted-root",
-            "trusted_root.json",
-            "--certificate-identity",
-            "build@example.com",
-            "--certificate-oidc-issuer",
-            PUBLIC_URL,
-            "--bundle",
-            bundle,
-            artifact,
-        ];
-        let ended = program.run(&arguments);
-        assert_eq!(ended.status, Some(0), "{ended:?}");
+        let trust = ["--trusted-root", "trusted_root.json"];
+        let more = [&trust[..], &["--bundle", bundle, artifact]].concat();
+        program.verify(PUBLIC_URL, &more).check(0, "is verified");
     };
     verify("instance/artifact.txt", "instance/artifact.bundle.json");
 
     let account = fs::read(program.path("instance/account.json")).unwrap();
-    let account: Value = serde_json::from_slice(&account).unwrap();
-    let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}",
-        account["client_id"].as_str().unwrap(),
-        account["client_secret"].as_str().unwrap(),
-    );
-    let kind = "application/x-www-form-urlencoded";
-    let grant = Request::post("/oauth2/token", kind, form).send(server.address());
-    program.write("token", grant.success()["id_token"].as_str().unwrap());
-    let ended = program.run(&[
-        "sign",
-        "--url",
-        &server.url(),
-        "--identity-token-file",
-        "token",
-        "trusted_root.json",
-    ]);
-    assert_eq!(ended.status, Some(0), "{ended:?}");
-    verify("trusted_root.json", "trusted_root.json.sigstore.json");
+    let account = Account::from_json(&serde_json::from_slice(&account).unwrap());
+    let token = token_in(account.token_request().send(server.address()));
+    program.write("release", "what is released");
+    program
+        .sign_release(&server.url(), &token, &[])
+        .check(0, "signed release");
+    verify("release", "release.sigstore.json");
 
     let logged = Request::post(
         "/api/v1/log/entries",
@@ -147,8 +125,7 @@ fn continues(program: &Program) {
     found.insert(0, json!(next));
     assert_eq!(search(&server, digest), json!(found));
 
-    let (status, said) = server.stop();
-    assert_eq!(status, Some(0), "{said}");
-    let audited = program.run(&["fsck"]);
-    assert_eq!(audited.status, Some(0), "{audited:?}");
+    let (status, log) = server.stop();
+    assert_eq!(status, Some(0), "{log}");
+    program.run(&["fsck"]).check(0, "");
 }

@@ -1,20 +1,20 @@
-//! The verification endpoint and the command line, as `docs/verification.md` tells of them.
+//! The verification endpoint and the command line, as `docs/verification.md` describes them.
 
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::http::{Reply, connect, read_to_end, send};
+use crate::support::account::EMAIL;
+use crate::support::http::{Reply, Request, connect, read_to_end, send};
 use crate::support::program::{Program, Server, run};
 use crate::support::server::{Plan, TestServer};
 use crate::support::signing::sign;
 
 const PAGE: &str = include_str!("../../docs/verification.md");
-const EMAIL: &str = "build@example.com";
 const CONTENT: &[u8] = b"what is released";
 const POLICY: &str = "identities = [{ issuer = \"ISSUER\", subject = \"build@example.com\" }]\n";
 
-/// The shell examples of a page: each with what is written behind ```sh.
+/// The shell examples of a page, each with the words after ```sh.
 fn examples(page: &str) -> Vec<(&str, &str)> {
     let fences = page.split("```sh").skip(1);
     fences
@@ -25,10 +25,10 @@ fn examples(page: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// A server that knows the policy, and a folder with everything that the page speaks of.
+/// A server with a named policy, and a folder with the files that the page mentions.
 fn stage() -> (TestServer, Program) {
     let program = Program::new();
-    // The issuer is the server's own URL, which has a port only once it was started.
+    // The issuer is the server's own URL, whose port is known after the first start.
     let first = TestServer::start();
     let policy = program.write("policy.toml", POLICY.replace("ISSUER", first.url()));
     let file = policy.display();
@@ -38,7 +38,7 @@ fn stage() -> (TestServer, Program) {
             "[[policies]]\nname = \"release\"\nfile = \"{file}\""
         ))
         .start();
-    let token = server.token(&server.account(EMAIL));
+    let token = server.new_token(EMAIL);
     let bundle = sign(&server, &token, EMAIL, CONTENT);
     program.write("release.tar.gz", CONTENT);
     program.write("release.tar.gz.sigstore.json", bundle.to_json());
@@ -63,7 +63,7 @@ fn shell(program: &Program, script: &str) -> Command {
 fn every_example_of_the_page_does_what_the_page_says() {
     let (server, program) = stage();
     let examples = examples(PAGE);
-    assert!(examples.len() > 10, "the page has lost its examples");
+    assert!(examples.len() > 10, "the page has too few examples");
     for (kind, script) in examples {
         let script = script.replace("https://signet.example.com", server.url());
         let ended = run(shell(&program, &script), "");
@@ -123,14 +123,10 @@ fn send_form(server: &TestServer, parts: &[(&str, &[u8])]) -> Reply {
     }
     body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
     let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-    server.send(&crate::support::http::Request::post(
-        "/signet/v1/verify",
-        &kind,
-        body,
-    ))
+    server.send(&Request::post("/signet/v1/verify", &kind, body))
 }
 
-/// The most memory that a process has had, in bytes.
+/// The peak memory of a process, in bytes.
 fn peak_memory(server: &Server) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = status
@@ -141,19 +137,19 @@ fn peak_memory(server: &Server) -> u64 {
     kilobytes.parse::<u64>().unwrap() * 1024
 }
 
-/// How large the large artifact is, in bytes: 256 MiB, or as many as `SIGNET_LARGE_MIB` says.
+/// The size of the large artifact, in bytes: 256 MiB, or the number of MiB in `SIGNET_LARGE_MIB`.
 fn large() -> usize {
     let mebibytes = std::env::var("SIGNET_LARGE_MIB").map_or(256, |text| text.parse().unwrap());
     mebibytes << 20
 }
 
 #[test]
-fn a_large_artifact_leaves_the_servers_memory_as_it_was() {
+fn a_large_artifact_does_not_grow_the_servers_memory() {
     const PIECE: usize = 1 << 20;
     let large = large();
     let program = Program::new();
     let server = program.serve(&[]);
-    let warm = crate::support::http::Request::get("/readyz").send(server.address());
+    let warm = Request::get("/readyz").send(server.address());
     assert_eq!(warm.status, 200);
     let before = peak_memory(&server);
 
@@ -174,7 +170,7 @@ fn a_large_artifact_leaves_the_servers_memory_as_it_was() {
     send(&mut stream, tail.as_bytes());
     let reply = Reply::parse(&read_to_end(stream)).unwrap();
 
-    // The artifact was hashed to its end before anything was said about the rest.
+    // The server reads the whole artifact before it checks the other parts.
     let problem: Value = reply.json();
     assert_eq!(
         problem["type"], "urn:signet:problem:no-identity",
@@ -186,7 +182,7 @@ fn a_large_artifact_leaves_the_servers_memory_as_it_was() {
 }
 
 #[test]
-fn a_server_does_not_start_with_a_policy_that_it_cannot_read() {
+fn a_server_does_not_start_with_an_invalid_policy() {
     let plan = Plan::new();
     let file = plan.folder().join("policy.toml");
     std::fs::write(&file, "identities = []\n").unwrap();
@@ -197,9 +193,9 @@ fn a_server_does_not_start_with_a_policy_that_it_cannot_read() {
 
     let error = plan.toml(&lines).try_start().map(drop).unwrap_err();
 
-    let told = error.to_string();
+    let error = error.to_string();
     assert!(
-        told.contains("policy release") && told.contains("policy.toml"),
-        "{told}"
+        error.contains("policy release") && error.contains("policy.toml"),
+        "{error}"
     );
 }

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is moved.
+//! A clock that the test moves.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,15 +15,9 @@ impl Default for TestClock {
 }
 
 impl TestClock {
-    /// Lets time pass.
     pub fn advance(&self, span: Duration) {
         let millis = u64::try_from(span.as_millis()).unwrap();
         self.0.fetch_add(millis, Ordering::SeqCst);
-    }
-
-    /// Whole seconds since the epoch.
-    pub fn seconds(&self) -> u64 {
-        self.now().seconds()
     }
 }
 

@@ -1,5 +1,4 @@
-//! An OpenID Connect issuer on a real port, which can be told to misbehave in the ways that issuers,
-//! and those who take their place, do.
+//! An OpenID Connect issuer on a real port that misbehaves on request, as broken issuers and attackers do.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 /// What the issuer does with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// Answers as it should
+    /// Answers correctly
     Good,
     /// Answers discovery with this status and location
     RedirectDiscovery(u16, String),
@@ -22,21 +21,23 @@ pub enum Behaviour {
     RedirectKeys(u16, String),
     /// Answers everything with this status
     Status(u16),
-    /// Takes the request and says nothing
+    /// Reads the request and never answers
     Silent,
-    /// Sends the head and half of a body, and no more
+    /// Sends the head and half of a body, then stops
     HalfBody,
-    /// Sends a body without end
+    /// Sends an endless body
     EndlessBody,
-    /// Puts this into the document as `issuer`
+    /// Uses this as `issuer` in the document
     OtherIssuer(String),
-    /// Puts this into the document as `jwks_uri`
+    /// Uses this as `jwks_uri` in the document
     KeysAt(String),
     /// Answers with a web page
     WebPage,
+    /// Sends the keys with this content type
+    KeysOfType(&'static str),
 }
 
-/// The issuer. It ends when this goes.
+/// The issuer. It stops on drop.
 pub struct FakeIssuer {
     url: String,
     address: SocketAddr,
@@ -48,7 +49,7 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
     keys: Mutex<Vec<Value>>,
     requests: Mutex<Vec<String>>,
-    ended: AtomicBool,
+    stopped: AtomicBool,
     tls: Option<Arc<ServerConfig>>,
 }
 
@@ -58,8 +59,8 @@ impl FakeIssuer {
         Self::start_with(keys, "http", "127.0.0.1", None)
     }
 
-    /// Starts on HTTPS with a certificate for `name`; gives the certificate as PEM. The issuer calls
-    /// itself `localhost`, whatever the certificate says.
+    /// Starts on HTTPS with a certificate for `name`, and returns the certificate as PEM. The issuer's URL
+    /// has the host `localhost`, whatever the certificate says.
     pub fn start_tls(keys: &[&Value], name: &str) -> (Self, Vec<u8>) {
         let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
@@ -91,7 +92,7 @@ impl FakeIssuer {
             behaviour: Mutex::new(Behaviour::Good),
             keys: Mutex::new(keys.iter().copied().cloned().collect()),
             requests: Mutex::new(Vec::new()),
-            ended: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             tls,
         });
         let accepting = Arc::clone(&shared);
@@ -108,12 +109,12 @@ impl FakeIssuer {
         &self.url
     }
 
-    /// Changes what it does from the next request on.
+    /// Sets the behaviour from the next request on.
     pub fn behave(&self, behaviour: Behaviour) {
         *self.shared.behaviour.lock().unwrap() = behaviour;
     }
 
-    /// Publishes these keys and no others.
+    /// Replaces the published keys.
     pub fn publish(&self, keys: &[&Value]) {
         *self.shared.keys.lock().unwrap() = keys.iter().copied().cloned().collect();
     }
@@ -123,7 +124,7 @@ impl FakeIssuer {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    /// How often its keys were asked for.
+    /// The number of requests for the keys.
     pub fn key_requests(&self) -> usize {
         let is_for_keys = |head: &&String| head.starts_with("GET /keys ");
         self.requests().iter().filter(is_for_keys).count()
@@ -132,8 +133,8 @@ impl FakeIssuer {
 
 impl Drop for FakeIssuer {
     fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread; if it is gone already, all is well too.
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread, if it still runs.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -141,12 +142,12 @@ impl Drop for FakeIssuer {
 impl Shared {
     fn accept(self: Arc<Self>, listener: &TcpListener) {
         for stream in listener.incoming() {
-            if self.ended.load(Ordering::SeqCst) {
+            if self.stopped.load(Ordering::SeqCst) {
                 return;
             }
             let shared = Arc::clone(&self);
             thread::spawn(move || {
-                // Clients that hang up are part of the game.
+                // Clients may hang up at any time.
                 let _ = stream.and_then(|stream| shared.serve(stream));
             });
         }
@@ -175,14 +176,14 @@ impl Shared {
         self.requests.lock().unwrap().push(head);
         let behaviour = self.behaviour.lock().unwrap().clone();
         let stream = reader.get_mut();
-        match behaviour {
+        match &behaviour {
             Behaviour::RedirectDiscovery(status, location) if !is_for_keys => {
-                redirect(stream, status, &location)
+                redirect(stream, *status, location)
             }
             Behaviour::RedirectKeys(status, location) if is_for_keys => {
-                redirect(stream, status, &location)
+                redirect(stream, *status, location)
             }
-            Behaviour::Status(status) => reply(stream, status, "", "{}"),
+            Behaviour::Status(status) => reply(stream, *status, "", "{}"),
             Behaviour::Silent => hold_open(stream),
             Behaviour::HalfBody => {
                 let head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"issuer\":";
@@ -191,7 +192,11 @@ impl Shared {
             }
             Behaviour::EndlessBody => endless(stream),
             Behaviour::WebPage => reply(stream, 200, "content-type: text/html\r\n", "<html>"),
-            other => reply(stream, 200, JSON, &self.document(is_for_keys, &other)),
+            Behaviour::KeysOfType(kind) if is_for_keys => {
+                let header = format!("content-type: {kind}\r\n");
+                reply(stream, 200, &header, &self.document(true, &behaviour))
+            }
+            other => reply(stream, 200, JSON, &self.document(is_for_keys, other)),
         }
     }
 
@@ -227,13 +232,13 @@ fn reply(stream: &mut impl Write, status: u16, headers: &str, body: &str) -> io:
     stream.flush()
 }
 
-/// Returns when the client has had enough.
+/// Returns when the client closes the connection.
 fn hold_open(stream: &mut (impl Read + Write)) -> io::Result<()> {
     stream.flush()?;
     io::copy(stream, &mut io::sink()).map(drop)
 }
 
-/// Returns when the client has had enough.
+/// Returns when the client closes the connection.
 fn endless(stream: &mut impl Write) -> io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
     loop {

@@ -1,4 +1,4 @@
-//! Requests as bytes and replies as they came, without a client's good manners in between.
+//! HTTP/1.1 requests and replies as bytes, without the checks and corrections of a client library.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long a reply may take before the test is over.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time for a reply before the test fails. It is generous, because a machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A request that is yet to be sent.
+/// A request that was not sent yet.
 pub struct Request {
     method: String,
     path: String,
@@ -53,7 +53,7 @@ impl Request {
         self
     }
 
-    /// What goes over the wire. The connection ends with the reply.
+    /// The request as it is sent. The connection closes after the reply.
     pub fn to_bytes(&self) -> Vec<u8> {
         let Self {
             method,
@@ -76,7 +76,7 @@ impl Request {
     }
 }
 
-/// A connection on which nothing is waited for without end.
+/// A connection with timeouts.
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -84,33 +84,33 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Writes to a server that may answer and close before it has read everything. Whether the last
-/// bytes still reached it is a race that no test may judge; its reply is what counts.
+/// Writes to a server that may answer and close the connection before it has read everything. Whether
+/// the last bytes reach it is a race, so a closed connection is not a failure here; tests check the reply.
 pub fn send(stream: &mut impl Write, bytes: &[u8]) {
     if let Err(error) = stream.write_all(bytes).and_then(|()| stream.flush()) {
         assert!(peer_has_closed(&error), "{error}");
     }
 }
 
-/// Whether an I/O error says that the other side has closed the connection.
+/// Whether an I/O error means that the peer closed the connection.
 pub fn peer_has_closed(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::BrokenPipe
             | ErrorKind::ConnectionReset
             | ErrorKind::NotConnected
-            // TLS: the close came in the middle of a handshake or a record.
+            // TLS: closed in the middle of a handshake or a record
             | ErrorKind::UnexpectedEof
     )
 }
 
-/// Sends bytes and reads until the other side closes.
+/// Sends bytes and reads until the peer closes.
 pub fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> Vec<u8> {
     send(&mut stream, bytes);
     read_to_end(stream)
 }
 
-/// Reads until the other side closes, which it must.
+/// Reads until the peer closes; fails if it does not.
 pub fn read_to_end(mut stream: impl Read) -> Vec<u8> {
     let mut reply = Vec::new();
     let mut piece = [0; 16 * 1024];
@@ -121,13 +121,13 @@ pub fn read_to_end(mut stream: impl Read) -> Vec<u8> {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 panic!("kept open: {}", String::from_utf8_lossy(&reply))
             }
-            // A reset after the reply, for the bytes that nobody read.
+            // A reset after the reply, because the server did not read everything.
             Err(_) => return reply,
         }
     }
 }
 
-/// What a server answered.
+/// A reply of a server.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -136,7 +136,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Reads one reply that ends with its connection; none if nothing came.
+    /// Parses one reply that ends with its connection; none if there is no complete head.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
@@ -149,7 +149,7 @@ impl Reply {
         assert_eq!(
             reply.header("transfer-encoding"),
             None,
-            "replies here are whole"
+            "the body is not decoded here"
         );
         Some(reply)
     }
@@ -170,7 +170,7 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
     }
 
-    /// The body of a reply that must be a success.
+    /// The JSON of a reply that must be a success.
     pub fn success(self) -> Value {
         assert!(
             matches!(self.status, 200 | 201),

@@ -1,10 +1,10 @@
-//! What journeys need: instances in this process and as programs, an issuer that can be told to
-//! misbehave, and a clock that can be set.
+//! What the integration tests share: instances in this process and as programs, clients, an issuer that
+//! misbehaves on request, and a clock that the test moves.
 
+pub mod account;
 pub mod clock;
 pub mod fake_issuer;
 pub mod http;
-pub mod instance;
 pub mod mutate;
 pub mod program;
 pub mod server;

@@ -1,20 +1,20 @@
-//! Changes a bundle in one place at a time: in its JSON, its base64, its DER, its notes, proofs, times
-//! and keys. The same seed gives the same changes.
+//! Changes a bundle in one place at a time: in its JSON, base64, DER, notes, proofs, times and keys. The
+//! same seed gives the same changes.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 use signet::testing::{from_base64, to_base64};
 
-/// A changed bundle, and what was changed where.
+/// A changed bundle, the place of the change, and its description.
 pub struct Mutation {
-    /// A JSON pointer; for what is inside encoded bytes, with a path behind `!`.
+    /// A JSON pointer; `!` and a path follow for a place inside encoded bytes.
     pub place: String,
     pub what: String,
     pub json: String,
 }
 
-/// A small generator (xorshift64*), so that a run can be repeated.
+/// A pseudorandom generator (xorshift64*), so that a run can be repeated.
 pub struct Random(u64);
 
 impl Random {
@@ -34,7 +34,7 @@ impl Random {
     }
 }
 
-/// A bundle under change, and a second good one to take parts from.
+/// A bundle to change, and another valid one to take parts from.
 pub struct Mutator<'a> {
     document: &'a Value,
     other: &'a Value,
@@ -54,7 +54,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Every change that this knows, each once.
+    /// Makes every change, each once.
     pub fn run(mut self) -> Vec<Mutation> {
         self.change_frame();
         for place in places(self.document) {
@@ -84,14 +84,14 @@ impl<'a> Mutator<'a> {
         self.push(&format!("{place}{inside}"), what, document.to_string());
     }
 
-    /// Around the document.
+    /// Changes around the document.
     fn change_frame(&mut self) {
         let text = self.document.to_string();
         for (what, json) in [
             ("a byte order mark before it", format!("\u{feff}{text}")),
-            ("a brace behind it", format!("{text}}}")),
-            ("a second document behind it", format!("{text}{text}")),
-            ("a NUL behind it", format!("{text}\0")),
+            ("a brace after it", format!("{text}}}")),
+            ("a second document after it", format!("{text}{text}")),
+            ("a NUL after it", format!("{text}\0")),
             ("cut short", text[..text.len() - 1].to_owned()),
             ("inside a list", format!("[{text}]")),
             ("white space around it", format!(" \r\n\t{text}\n")),
@@ -101,7 +101,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Members and elements that are gone, empty, twice, unknown or of another type.
+    /// Members and elements that are removed, empty, repeated, unknown or of another type.
     fn change_structure(&mut self, place: &str, value: &Value) {
         for (what, changed) in [
             ("null", Value::Null),
@@ -150,7 +150,7 @@ impl<'a> Mutator<'a> {
                 document.to_string(),
             );
         }
-        // A member twice cannot be said in a `Value`: it is set into the text.
+        // A `Value` cannot contain a member twice, so the second one is inserted into the text.
         let marker = format!("mark-{}", self.random.next());
         let mut document = self.document.clone();
         *document.pointer_mut(&place).unwrap() = marker.as_str().into();
@@ -235,8 +235,8 @@ impl<'a> Mutator<'a> {
         }
         for (what, changed) in [
             ("in upper case", text.to_uppercase()),
-            ("with a space behind", format!("{text} ")),
-            ("with a NUL behind", format!("{text}\0")),
+            ("with a space after it", format!("{text} ")),
+            ("with a NUL after it", format!("{text}\0")),
             (
                 "version 0.1",
                 text.replace("0.3", "0.1").replace("0.0.2", "0.0.1"),
@@ -282,7 +282,7 @@ impl<'a> Mutator<'a> {
         self.replace(place, "", "one more, as a number", (number + 1).into());
     }
 
-    /// Other spellings of the same bytes, and texts that are no base64.
+    /// Other spellings of the same bytes, and texts that are not base64.
     fn change_base64(&mut self, place: &str, text: &str, bytes: &[u8]) {
         let unpadded = text.trim_end_matches('=');
         let middle = text.len() / 2;
@@ -300,7 +300,7 @@ impl<'a> Mutator<'a> {
             ("with a foreign letter", format!("{head}*{tail}")),
             ("encoded twice", to_base64(text.as_bytes())),
             ("in hexadecimal", hexadecimal),
-            ("with bits behind the last byte", loose_bits(text)),
+            ("with bits after the last byte", loose_bits(text)),
         ] {
             self.replace(place, "", what, changed.into());
         }
@@ -317,8 +317,8 @@ impl<'a> Mutator<'a> {
         let zeros = vec![0; bytes.len()];
         let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
         for (what, changed) in [
-            ("a zero behind", [bytes, &[0]].concat()),
-            ("a zero before", [&[0], bytes].concat()),
+            ("a zero after it", [bytes, &[0]].concat()),
+            ("a zero before it", [&[0], bytes].concat()),
             ("without the last byte", bytes[..bytes.len() - 1].to_vec()),
             ("without the first byte", bytes[1..].to_vec()),
             ("the first half", bytes[..bytes.len() / 2].to_vec()),
@@ -344,8 +344,8 @@ impl<'a> Mutator<'a> {
     fn change_json_inside(&mut self, place: &str, inner: &Value) {
         let text = inner.to_string();
         let spaced = text.replacen("\":", "\": ", 1);
-        let behind = format!("{text} ");
-        for (what, changed) in [("another form of it", spaced), ("a space behind", behind)] {
+        let longer = format!("{text} ");
+        for (what, changed) in [("another form of it", spaced), ("a space after it", longer)] {
             self.replace(place, "!json", what, to_base64(changed.as_bytes()).into());
         }
         for pointer in places(inner) {
@@ -381,7 +381,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// A signed note: its lines, their order, and its signature lines.
+    /// The lines of a signed note, and its signature lines.
     fn change_note(&mut self, place: &str, note: &str) {
         let lines: Vec<&str> = note.split('\n').collect();
         for number in 0..lines.len() {
@@ -395,16 +395,16 @@ impl<'a> Mutator<'a> {
                     .map(|line| (*line).to_owned())
                     .collect::<Vec<_>>()
             };
-            let mut gone = owned();
-            gone.remove(number);
-            change("removed", gone);
+            let mut fewer = owned();
+            fewer.remove(number);
+            change("removed", fewer);
             let mut twice = owned();
             twice.insert(number, lines[number].to_owned());
             change("twice", twice);
             for (what, text) in [
-                ("with a space behind", format!("{} ", lines[number])),
+                ("with a space after it", format!("{} ", lines[number])),
                 ("with a carriage return", format!("{}\r", lines[number])),
-                ("with a letter behind", format!("{}x", lines[number])),
+                ("with a letter after it", format!("{}x", lines[number])),
                 ("with a digit before", format!("1{}", lines[number])),
                 ("with a zero before", format!("0{}", lines[number])),
                 (
@@ -426,17 +426,17 @@ impl<'a> Mutator<'a> {
             return;
         };
         let line = signatures.lines().next().unwrap_or_default();
-        let stranger = "\u{2014} witness.example AAAAAABo";
+        let unknown = "\u{2014} witness.example AAAAAABo";
         for (what, changed) in [
-            ("a stranger's line behind", format!("{note}{stranger}\n")),
+            ("an unknown key's line last", format!("{note}{unknown}\n")),
             (
-                "a stranger's line before",
-                format!("{text}\n\n{stranger}\n{signatures}"),
+                "an unknown key's line first",
+                format!("{text}\n\n{unknown}\n{signatures}"),
             ),
             ("no signature", format!("{text}\n\n")),
             (
-                "a stranger's signature alone",
-                format!("{text}\n\n{stranger}\n"),
+                "an unknown key's line alone",
+                format!("{text}\n\n{unknown}\n"),
             ),
             (
                 "an extension line",
@@ -444,8 +444,8 @@ impl<'a> Mutator<'a> {
             ),
             ("without the last newline", note.trim_end().to_owned()),
             (
-                "twenty strangers",
-                format!("{note}{}", format!("{stranger}\n").repeat(20)),
+                "twenty lines of unknown keys",
+                format!("{note}{}", format!("{unknown}\n").repeat(20)),
             ),
         ] {
             self.replace(place, "", what, changed.into());
@@ -465,7 +465,7 @@ impl<'a> Mutator<'a> {
     }
 }
 
-/// Every place in a document but the document itself, as JSON pointers.
+/// Every place in a document except the document itself, as JSON pointers.
 pub fn places(value: &Value) -> Vec<String> {
     fn walk(value: &Value, at: &str, found: &mut Vec<String>) {
         let mut visit = |name: &str, inner: &Value| {
@@ -500,7 +500,7 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-/// The same bytes with bits set behind the last one, where the padding leaves room for some.
+/// The same bytes with bits set after the last one, if the padding leaves room for some.
 fn loose_bits(text: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let unpadded = text.trim_end_matches('=');
@@ -521,7 +521,7 @@ struct Element {
     end: usize,
 }
 
-/// The elements of a DER document with those around each, outermost first.
+/// The elements of a DER document, each with its enclosing elements, outermost first.
 fn elements(der: &[u8]) -> Vec<(Element, Vec<Element>)> {
     fn walk(
         der: &[u8],
@@ -577,7 +577,7 @@ fn length_octets(length: usize) -> Vec<u8> {
     [&[0x80 | count], bytes.as_slice()].concat()
 }
 
-/// Puts other bytes in an element's place and mends the lengths of those around it.
+/// Replaces an element and corrects the lengths of its enclosing elements.
 fn rebuild(der: &[u8], element: Element, around: &[Element], replacement: &[u8]) -> Vec<u8> {
     let Some((outer, further)) = around.split_last() else {
         return [&der[..element.start], replacement, &der[element.end..]].concat();
@@ -597,7 +597,7 @@ fn rebuild(der: &[u8], element: Element, around: &[Element], replacement: &[u8])
     rebuild(der, *outer, further, &mended)
 }
 
-/// Changes of a spread of elements that keep the document readable as BER, most of them.
+/// Changes of some elements; most of them keep the document readable as BER.
 fn der_changes(der: &[u8], random: &mut Random) -> Vec<(String, Vec<u8>)> {
     let all = elements(der);
     let mut changes = Vec::new();
@@ -619,7 +619,7 @@ fn der_changes(der: &[u8], random: &mut Random) -> Vec<(String, Vec<u8>)> {
             ("with another tag", with(tag ^ 1, &length, content)),
             ("twice", [whole, whole].concat()),
             ("removed", Vec::new()),
-            ("with a NULL behind", [whole, &[5, 0]].concat()),
+            ("with a NULL after it", [whole, &[5, 0]].concat()),
             ("empty", vec![tag, 0]),
             (
                 "of indefinite length",

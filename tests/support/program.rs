@@ -1,5 +1,4 @@
-//! The program as people run it: a process with its own data directory, which never outlives the
-//! test.
+//! The program as users run it: a process with a data directory of its own, killed when the test ends.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -10,22 +9,43 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long a command may take, and a server to say a line.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::account::{Account, EMAIL, token_in};
 
-/// A folder to work in and the program to run there.
+/// Maximum time for a command to end, and for a server to print a line. It is generous, because a machine
+/// may be busy.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A working directory for the program.
 pub struct Program {
     folder: TempDir,
 }
 
-/// How a command ended and what it said.
+/// The exit status and the output of a command.
 #[derive(Debug)]
 pub struct Ended {
     pub status: Option<i32>,
     pub stdout: String,
     pub stderr: String,
+}
+
+impl Ended {
+    /// Checks the exit status, and that standard error contains a text.
+    pub fn check(&self, status: i32, stderr: &str) {
+        assert_eq!(self.status, Some(status), "{self:?}");
+        assert!(
+            self.stderr.contains(stderr),
+            "{stderr:?} is not in {self:?}"
+        );
+    }
+
+    /// The standard output of a command that must succeed, as JSON.
+    pub fn json(&self) -> Value {
+        self.check(0, "");
+        serde_json::from_str(&self.stdout).unwrap()
+    }
 }
 
 impl Program {
@@ -39,7 +59,7 @@ impl Program {
         self.folder.path()
     }
 
-    /// A file in the folder.
+    /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
@@ -51,12 +71,12 @@ impl Program {
         path
     }
 
-    /// Where a server keeps everything.
+    /// The default data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.path("signet-data")
     }
 
-    /// The program with these arguments, in the folder, with nothing of the tester's environment.
+    /// The program with these arguments, in the folder, without the tester's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.wrapped::<&str>(&[], arguments)
     }
@@ -87,12 +107,44 @@ impl Program {
         run(self.command(arguments), "")
     }
 
-    /// Runs a command to its end with this on its standard input.
+    /// Runs a command to its end with a standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ended {
         run(self.command(arguments), input)
     }
 
-    /// Starts a server on a free port and waits for its word that it listens.
+    /// Adds a machine account by the command line.
+    pub fn add_account(&self, email: &str) -> Account {
+        let added = self.run(&["account", "add", email, "--service", "--json"]);
+        Account::from_json(&added.json())
+    }
+
+    /// An identity token for a new machine account for [`EMAIL`], from a server without TLS.
+    pub fn new_token(&self, server: &Server) -> String {
+        let request = self.add_account(EMAIL).token_request();
+        token_in(request.send(server.address()))
+    }
+
+    /// Signs `release` by the command line, with the token on standard input.
+    pub fn sign_release(&self, url: &str, token: &str, more: &[&str]) -> Ended {
+        let sign = [
+            "sign",
+            "--url",
+            url,
+            "--identity-token-file",
+            "-",
+            "release",
+        ];
+        self.run_with_input(&[&sign[..], more].concat(), token)
+    }
+
+    /// Verifies by the command line that [`EMAIL`] signed, as the issuer at `url` says.
+    pub fn verify(&self, url: &str, more: &[&str]) -> Ended {
+        let verify = ["verify", "--certificate-identity", EMAIL];
+        let issuer = ["--certificate-oidc-issuer", url];
+        self.run(&[&verify[..], &issuer, more].concat())
+    }
+
+    /// Starts a server on a free port and waits until it listens.
     pub fn serve(&self, arguments: &[&str]) -> Server {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(arguments);
@@ -100,7 +152,7 @@ impl Program {
     }
 }
 
-/// Runs a command to its end with this on its standard input.
+/// Runs a command to its end with a standard input.
 pub fn run(mut command: Command, input: &str) -> Ended {
     command
         .stdin(Stdio::piped())
@@ -108,13 +160,16 @@ pub fn run(mut command: Command, input: &str) -> Ended {
         .stderr(Stdio::piped());
     let mut process = Process(command.spawn().unwrap());
     let mut stdin = process.0.stdin.take().unwrap();
-    // A command that does not read its input may be gone already.
+    // A command that does not read its input may have ended already.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     let stdout = collect(process.0.stdout.take().unwrap());
     let stderr = collect(process.0.stderr.take().unwrap());
-    let said = |pipe: Receiver<String>| pipe.recv_timeout(PATIENCE).expect("it does not end");
-    let (stdout, stderr) = (said(stdout), said(stderr));
+    let output = |pipe: Receiver<String>| {
+        pipe.recv_timeout(PATIENCE)
+            .expect("the command does not end")
+    };
+    let (stdout, stderr) = (output(stdout), output(stderr));
     Ended {
         status: process.0.wait().unwrap().code(),
         stdout,
@@ -122,40 +177,40 @@ pub fn run(mut command: Command, input: &str) -> Ended {
     }
 }
 
-/// Sends on what a pipe carried once it is closed.
+/// Reads a pipe until it is closed, and sends its content.
 fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
         pipe.read_to_end(&mut bytes).unwrap();
-        // Nobody listens any more when the test gave up.
+        // Fails if the test has given up.
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receiver
 }
 
-/// A process that is killed when this goes.
+/// A process that is killed on drop.
 struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A server as a process of its own.
+/// A running server.
 pub struct Server {
     process: Process,
     lines: Receiver<String>,
-    /// What it said before it listened, and since.
-    said: Vec<String>,
+    /// The lines of standard error that were read so far
+    log: Vec<String>,
     address: SocketAddr,
 }
 
 impl Server {
-    /// Starts a server and waits until it says that it listens.
+    /// Starts a server and waits until it listens.
     pub fn start(mut command: Command) -> Self {
         command
             .stdin(Stdio::null())
@@ -166,7 +221,7 @@ impl Server {
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                // The test may have enough; the pipe is emptied all the same.
+                // The pipe is read to its end even if the test has ended.
                 let _ = sender.send(line);
             }
         });
@@ -174,7 +229,7 @@ impl Server {
         let mut server = Self {
             process,
             lines,
-            said: Vec::new(),
+            log: Vec::new(),
             address: unknown,
         };
         let line = server.wait_for("listening on ");
@@ -182,23 +237,20 @@ impl Server {
         server
     }
 
-    /// Waits for a line with this in it.
+    /// Waits for a line on standard error that contains a text.
     pub fn wait_for(&mut self, text: &str) -> String {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                panic!(
-                    "the server never said {text:?}, but:\n{}",
-                    self.said.join("\n")
-                );
+                panic!("no line contains {text:?}:\n{}", self.log.join("\n"));
             };
-            self.said.push(line.clone());
+            self.log.push(line.clone());
             if line.contains(text) {
                 return line;
             }
         }
     }
 
-    /// The process's number.
+    /// The process ID.
     pub fn id(&self) -> u32 {
         self.process.0.id()
     }
@@ -207,35 +259,35 @@ impl Server {
         self.address
     }
 
-    /// What clients call it where nothing else is set.
+    /// The default public URL.
     pub fn url(&self) -> String {
         format!("http://localhost:{}", self.address.port())
     }
 
-    /// Sends a signal by its name, such as `TERM`.
+    /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let id = self.process.0.id().to_string();
-        // The shell's own `kill`, for a program of that name is not everywhere.
+        // The shell's built-in `kill`, because not every system has a program of that name.
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -{name} {id}")])
             .status();
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for the end; gives the exit status and all that was said on standard error.
+    /// Waits for the end; returns the exit status and standard error.
     pub fn wait(mut self) -> (Option<i32>, String) {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => self.said.push(line),
+                Ok(line) => self.log.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
             }
         }
         let status = self.process.0.wait().unwrap();
-        (status.code(), self.said.join("\n"))
+        (status.code(), self.log.join("\n"))
     }
 
-    /// Asks it to end and waits for that.
+    /// Stops the server and waits for its end.
     pub fn stop(self) -> (Option<i32>, String) {
         self.signal("TERM");
         self.wait()

@@ -1,5 +1,5 @@
-//! A whole instance in this process, on a port of its own, over a data directory that goes with the
-//! test. Everything is as in the program but the clock, which can be the test's.
+//! An instance in this process, with a port and a data directory of its own. It differs from the program
+//! only in its clock, which can be the test's.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,11 @@ use signet::testing::{
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use super::account::{Account, token_in};
+use super::clock::TestClock;
 use super::http::{Reply, Request};
 
-/// A machine account with its secret.
-#[derive(Clone, Debug)]
-pub struct Account {
-    pub client_id: String,
-    pub client_secret: String,
-}
-
-/// An instance that is yet to be started.
+/// An instance that is not running.
 pub struct Plan {
     folder: Arc<TempDir>,
     toml: String,
@@ -32,7 +27,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// An instance with an empty data directory on a free port, two workers and the system's clock.
+    /// An instance with an empty data directory, a free port, two workers and the system's clock.
     pub fn new() -> Self {
         Self {
             folder: Arc::new(TempDir::new().unwrap()),
@@ -51,27 +46,26 @@ impl Plan {
     }
 
     #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+    pub fn clock(mut self, clock: &Arc<TestClock>) -> Self {
+        self.clock = Arc::<TestClock>::clone(clock);
         self
     }
 
-    /// The folder that holds the data directory and the configuration file.
+    /// The folder of the data directory and the configuration file.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where the instance keeps everything.
     pub fn data_dir(&self) -> PathBuf {
         self.folder().join("data")
     }
 
-    /// Starts it; returns once it answers.
+    /// Starts the instance; returns when it answers.
     pub fn start(self) -> TestServer {
         self.try_start().unwrap()
     }
 
-    /// Starts it, or tells why it does not.
+    /// Starts the instance, or returns why it does not start.
     pub fn try_start(self) -> Result<TestServer, StartError> {
         let file = self.folder().join("signet.toml");
         std::fs::write(&file, &self.toml).unwrap();
@@ -88,7 +82,7 @@ impl Plan {
         let clock = Arc::clone(&self.clock);
         let (started, starting) = mpsc::channel();
         let (stop, stopping) = oneshot::channel();
-        // Not on a thread of the test's own runtime: tests may block while they wait for replies.
+        // On a thread of its own, because tests block their own thread while they wait for replies.
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -110,7 +104,7 @@ impl Plan {
     }
 }
 
-/// Says when the instance answers, or why it does not; ends when it has ended.
+/// Runs an instance until it is stopped. Sends when it answers, or why it does not start.
 async fn run(
     mut settings: Settings,
     clock: Arc<dyn Clock>,
@@ -138,7 +132,7 @@ async fn run(
     }
 }
 
-/// An instance that answers. It is stopped when this goes, without waiting for its end.
+/// A running instance. A drop stops it, without waiting for its end.
 pub struct TestServer {
     plan: Plan,
     address: SocketAddr,
@@ -149,7 +143,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// An instance with the defaults.
+    /// Starts an instance with the defaults.
     pub fn start() -> Self {
         Plan::new().start()
     }
@@ -158,17 +152,16 @@ impl TestServer {
         self.address
     }
 
-    /// The instance itself.
     pub const fn app(&self) -> &Arc<App> {
         &self.app
     }
 
-    /// What clients call it; the embedded issuer too.
+    /// The public URL, which is also the URL of the embedded issuer.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Drains and ends it. What it kept can be looked at, and started again under the same URL.
+    /// Stops the instance in order. It can be started again, with the same data and the same URL.
     pub fn stop(self) -> Plan {
         let Self {
             mut plan,
@@ -179,10 +172,10 @@ impl TestServer {
             ..
         } = self;
         drop(app);
-        // It may have ended by itself.
+        // It may have stopped already.
         let _ = stop.send(());
         assert_eq!(thread.join().unwrap(), Ending::Asked);
-        // The framework's threads end on their own; the last of them lets the store go.
+        // The framework's threads end later than `serve`, and the last one releases the store.
         std::fs::File::open(plan.data_dir().join("lock"))
             .unwrap()
             .lock()
@@ -191,40 +184,33 @@ impl TestServer {
         plan
     }
 
-    /// Stops it and starts it again on what it kept.
+    /// Stops the instance and starts it again.
     #[must_use]
     pub fn restart(self) -> Self {
         self.stop().start()
     }
 
-    /// Makes a machine account.
+    /// Adds a machine account.
     pub fn account(&self, email: &str) -> Account {
-        let made = self
+        let added = self
             .app
             .accounts()
             .add_service(EmailAddress::new(email).unwrap())
             .unwrap();
         Account {
-            client_secret: made.client_secret.reveal().to_owned(),
-            client_id: made.client_id,
+            client_secret: added.client_secret.reveal().to_owned(),
+            client_id: added.client_id,
         }
     }
 
-    /// An identity token of a machine account, as any client gets it.
+    /// An identity token for a machine account, by the token endpoint.
     pub fn token(&self, account: &Account) -> String {
-        let Account {
-            client_id,
-            client_secret,
-            ..
-        } = account;
-        let form = format!(
-            "grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}"
-        );
-        let kind = "application/x-www-form-urlencoded";
-        let grant = self
-            .send(&Request::post("/oauth2/token", kind, form))
-            .success();
-        grant["id_token"].as_str().unwrap().to_owned()
+        token_in(self.send(&account.token_request()))
+    }
+
+    /// An identity token for a new machine account.
+    pub fn new_token(&self, email: &str) -> String {
+        self.token(&self.account(email))
     }
 
     pub fn send(&self, request: &Request) -> Reply {

@@ -1,4 +1,4 @@
-//! A signer that is not the program's: every request is written out, as another client sends it.
+//! A signer that is independent of the program's: every request is written out, as other clients send it.
 
 use rcgen::CertificateParams;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use signet::testing::{
 use super::http::Request;
 use super::server::TestServer;
 
-/// The body of a request for a certificate by key, with a proof over this challenge.
+/// The body of a certificate request with a public key and a proof over the challenge.
 pub fn key_request(token: &str, key: &EphemeralKey, challenge: &str) -> Value {
     let proof = key.sign(challenge.as_bytes()).unwrap();
     json!({
@@ -22,7 +22,7 @@ pub fn key_request(token: &str, key: &EphemeralKey, challenge: &str) -> Value {
     })
 }
 
-/// The body of a request for a certificate by signing request.
+/// The body of a certificate request with a PKCS #10 request.
 pub fn csr_request(token: &str, key: &rcgen::KeyPair) -> Value {
     let request = CertificateParams::default().serialize_request(key).unwrap();
     json!({
@@ -31,7 +31,7 @@ pub fn csr_request(token: &str, key: &rcgen::KeyPair) -> Value {
     })
 }
 
-/// The body of a submission to the signature log.
+/// The body of an entry for the signature log in the v2 dialect.
 pub fn entry_request(content: &[u8], signature: &[u8], leaf: &Certificate) -> Value {
     json!({"hashedRekordRequestV002": {
         "digest": to_base64(Sha256::of(content).as_bytes()),
@@ -45,7 +45,7 @@ pub fn entry_request(content: &[u8], signature: &[u8], leaf: &Certificate) -> Va
     }})
 }
 
-/// The chain that a certificate request is answered with, the leaf first.
+/// Requests a certificate and returns its chain, the leaf first.
 pub fn request_chain(server: &TestServer, request: &Value) -> Vec<Certificate> {
     let reply = server.post_json("/api/v2/signingCert", request).success();
     let chain = &reply["signedCertificateEmbeddedSct"]["chain"]["certificates"];
@@ -53,7 +53,7 @@ pub fn request_chain(server: &TestServer, request: &Value) -> Vec<Certificate> {
     chain.as_array().unwrap().iter().map(pem).collect()
 }
 
-/// A timestamp over a signature, as the server sent it.
+/// Requests a timestamp over a signature and returns the response.
 pub fn request_timestamp(server: &TestServer, signature: &[u8]) -> Vec<u8> {
     let imprint = HashAlgorithm::Sha256.digest(signature);
     let query = TimestampRequest::new(imprint, Some(0x5157_7171), true).to_der();
@@ -67,7 +67,7 @@ pub fn request_timestamp(server: &TestServer, signature: &[u8]) -> Vec<u8> {
     reply.body
 }
 
-/// Signs some content as the bearer of the token and gives the bundle.
+/// Signs content as the token's subject and returns the bundle.
 pub fn sign(server: &TestServer, token: &str, challenge: &str, content: &[u8]) -> Bundle {
     let key = EphemeralKey::generate().unwrap();
     let chain = request_chain(server, &key_request(token, &key, challenge));
@@ -81,7 +81,13 @@ pub fn sign(server: &TestServer, token: &str, challenge: &str, content: &[u8]) -
     Bundle::for_message(leaf, digest, signature, &entry.body, timestamp).unwrap()
 }
 
-/// The verification endpoint's answer about a bundle.
+/// [`sign`], with the bundle as JSON.
+pub fn sign_json(server: &TestServer, token: &str, challenge: &str, content: &[u8]) -> Value {
+    let bundle = sign(server, token, challenge, content).to_json();
+    serde_json::from_str(&bundle).unwrap()
+}
+
+/// Asks the verification endpoint about a bundle; returns the status and the report.
 pub fn verify(server: &TestServer, bundle: &Value, content: &[u8], subject: &str) -> (u16, Value) {
     let question = json!({
         "bundle": bundle,
@@ -92,7 +98,7 @@ pub fn verify(server: &TestServer, bundle: &Value, content: &[u8], subject: &str
     (reply.status, reply.json())
 }
 
-/// The body of a submission to the signature log in the v1 dialect.
+/// The body of an entry for the signature log in the v1 dialect.
 pub fn entry_v1_request(content: &[u8], signature: &[u8], leaf: &Certificate) -> Value {
     json!({
         "apiVersion": "0.0.1",
@@ -107,8 +113,7 @@ pub fn entry_v1_request(content: &[u8], signature: &[u8], leaf: &Certificate) ->
     })
 }
 
-/// An entry in the v1 dialect as it stands in a bundle: from hexadecimal to base64, from numbers to
-/// text.
+/// Converts a v1 log's reply to the entry's form in a bundle: hexadecimal to base64, numbers to text.
 pub fn entry_v1_in_bundle(reply: &Value) -> Value {
     let entry = reply.as_object().unwrap().values().next().unwrap();
     let bytes = |hex: &Value| json!(to_base64(&hex::decode(hex.as_str().unwrap()).unwrap()));

@@ -1,4 +1,4 @@
-//! Keys that sign tokens, honest ones and forged ones.
+//! Keys that sign tokens, valid and forged.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use ring::signature::{
 use serde_json::{Value, json};
 use signet::testing::to_base64url;
 
-/// A private key with its id and its public half as a JSON web key.
+/// A private key, its ID, and the public key as a JWK.
 pub struct TestKey {
     pub kid: String,
     pub jwk: Value,
@@ -26,14 +26,14 @@ enum Pair {
 }
 
 impl TestKey {
-    /// RSA of 2048 bits. All of these are one key under different names: making one takes a while.
+    /// RSA of 2048 bits. All of these are the same key under different IDs, because generating one is slow.
     pub fn rsa(kid: &str) -> Self {
         static PKCS8: OnceLock<Vec<u8>> = OnceLock::new();
         let pkcs8 = PKCS8.get_or_init(|| signet::testing::generate_key().unwrap().to_vec());
         Self::rsa_from(kid, pkcs8)
     }
 
-    /// RSA of 2048 bits, and not the key of [`Self::rsa`].
+    /// RSA of 2048 bits, another key than that of [`Self::rsa`].
     pub fn other_rsa(kid: &str) -> Self {
         Self::rsa_from(kid, &signet::testing::generate_key().unwrap())
     }
@@ -86,7 +86,7 @@ impl TestKey {
         }
     }
 
-    /// The algorithm that the key is made for.
+    /// The value of `alg` for this key.
     pub fn algorithm(&self) -> &'static str {
         match (&self.pair, self.jwk["crv"].as_str()) {
             (Pair::Rsa(_), _) => "RS256",
@@ -96,7 +96,7 @@ impl TestKey {
         }
     }
 
-    /// A token with the header that goes with the key.
+    /// A token with the correct header.
     pub fn token(&self, claims: &Value) -> String {
         self.token_with_header(
             &json!({ "alg": self.algorithm(), "kid": self.kid, "typ": "JWT" }),
@@ -104,7 +104,8 @@ impl TestKey {
         )
     }
 
-    /// A token with any header; the signature is this key's, under the padding that `alg` names.
+    /// A token with any header. The signature is made with this key, and for RSA with the padding that
+    /// `alg` names.
     pub fn token_with_header(&self, header: &Value, claims: &Value) -> String {
         let signed = signing_input(header, claims);
         let signature = self.sign(header["alg"].as_str().unwrap_or(""), signed.as_bytes());

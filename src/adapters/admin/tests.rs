@@ -1,20 +1,63 @@
 use std::fs::{self, Permissions};
 
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::adapters::system::SystemClock;
-use crate::services::account::tests::{MemoryLedger, random};
+use crate::doubles::{MemoryLedger, SYSTEM_RNG};
 use crate::services::trust::testing::TestInstance;
 
-fn accounts() -> Arc<Accounts> {
-    let ledger = Arc::new(MemoryLedger::default());
-    Arc::new(Accounts::load(ledger, Arc::new(SystemClock), random).unwrap())
+/// A data directory whose services answer on its socket.
+struct TestServer {
+    dir: TempDir,
+    services: AdminServices,
+    task: JoinHandle<()>,
 }
 
-fn desk(accounts: &Arc<Accounts>) -> Desk {
-    Desk {
-        accounts: Arc::clone(accounts),
+impl TestServer {
+    fn start() -> Self {
+        let dir = data_dir();
+        let services = services();
+        let socket = AdminSocket::bind(dir.path()).unwrap();
+        let task = tokio::spawn(socket.serve(services.clone()));
+        Self {
+            dir,
+            services,
+            task,
+        }
+    }
+
+    async fn call<C>(&self, command: C) -> Result<C::Reply, AdminError>
+    where
+        C: AdminCommand + Send + 'static,
+        C::Reply: Send,
+    {
+        call(self.dir.path(), command).await
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn call<C>(dir: &Path, command: C) -> Result<C::Reply, AdminError>
+where
+    C: AdminCommand + Send + 'static,
+    C::Reply: Send,
+{
+    let client = AdminClient::connect(dir).unwrap().unwrap();
+    let call = tokio::task::spawn_blocking(move || client.call(command));
+    call.await.unwrap()
+}
+
+fn services() -> AdminServices {
+    let ledger = Arc::new(MemoryLedger::default());
+    let accounts = Accounts::load(ledger, Arc::new(SystemClock), SYSTEM_RNG).unwrap();
+    AdminServices {
+        accounts: Arc::new(accounts),
         trust: Arc::new(TestInstance::new().open()),
     }
 }
@@ -25,49 +68,34 @@ fn data_dir() -> TempDir {
     dir
 }
 
-async fn call(dir: &Path, request: AdminRequest) -> AdminReply {
-    let dir = dir.to_owned();
-    tokio::task::spawn_blocking(move || {
-        let client = AdminClient::connect(&dir).unwrap().unwrap();
-        client.call(&request).unwrap()
-    })
-    .await
-    .unwrap()
+fn refusal<T>(result: Result<T, AdminError>) -> String {
+    match result {
+        Err(AdminError::Refused(message)) => message,
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("the command was not refused"),
+    }
 }
 
 #[tokio::test]
-async fn accounts_are_made_listed_and_removed_over_the_socket() {
-    let dir = data_dir();
-    let accounts = accounts();
-    let socket = AdminSocket::bind(dir.path()).unwrap();
-    let server = tokio::spawn(socket.serve(desk(&accounts)));
-    let add = AdminRequest::AddServiceAccount {
+async fn accounts_are_added_listed_and_removed_over_the_socket() {
+    let server = TestServer::start();
+    let add = AddServiceAccount {
         email: "ci@example.com".to_owned(),
     };
 
-    let added = call(dir.path(), add.clone()).await;
-    let again = call(dir.path(), add).await;
-    let listed = call(dir.path(), AdminRequest::ListAccounts).await;
-    let removed = call(
-        dir.path(),
-        AdminRequest::RemoveAccount {
-            email: "ci@example.com".to_owned(),
-        },
-    )
-    .await;
-
-    let AdminReply::Added { client_id, .. } = added else {
-        panic!("the account was not added");
+    let added = server.call(add.clone()).await.unwrap();
+    let again = server.call(add).await;
+    let listed = server.call(ListAccounts {}).await.unwrap();
+    let remove = RemoveAccount {
+        email: "ci@example.com".to_owned(),
     };
-    assert!(matches!(again, AdminReply::Refused { message } if message.contains("already")));
-    assert!(matches!(
-        listed,
-        AdminReply::Accounts { accounts } if accounts.len() == 1
-            && accounts[0].client_id == client_id && accounts[0].kind == "service"
-    ));
-    assert!(matches!(removed, AdminReply::Removed));
-    assert!(accounts.list().is_empty());
-    server.abort();
+    server.call(remove).await.unwrap();
+
+    assert!(refusal(again).contains("already"));
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].client_id, added.client_id);
+    assert_eq!(listed[0].kind, "service");
+    assert!(server.services.accounts.list().is_empty());
 }
 
 #[tokio::test]
@@ -82,7 +110,7 @@ async fn only_the_owner_can_reach_the_socket() {
     fs::set_permissions(dir.path(), Permissions::from_mode(0o750)).unwrap();
     assert!(matches!(
         AdminSocket::bind(dir.path()),
-        Err(AdminError::OpenDirectory(_))
+        Err(AdminError::DirectoryNotPrivate(_))
     ));
 }
 
@@ -90,14 +118,14 @@ async fn only_the_owner_can_reach_the_socket() {
 async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let dir = data_dir();
     let path = dir.path().join(SOCKET_NAME);
-    // A listener of the standard library leaves its socket behind, as a killed server does.
+    // A listener of the standard library does not remove its socket, and neither does a killed server.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(AdminClient::connect(dir.path()).unwrap().is_none());
 
     let socket = AdminSocket::bind(dir.path()).unwrap();
     let second = AdminSocket::bind(dir.path());
 
-    assert!(matches!(second, Err(AdminError::AlreadyServed(_))));
+    assert!(matches!(second, Err(AdminError::AlreadyRunning(_))));
     assert!(path.exists());
     drop(socket);
     assert!(!path.exists());
@@ -105,23 +133,22 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     fs::write(&path, "precious").unwrap();
     assert!(matches!(
         AdminSocket::bind(dir.path()),
-        Err(AdminError::InTheWay(_))
+        Err(AdminError::NotASocket(_))
     ));
 }
 
 #[tokio::test]
-async fn what_is_not_a_request_is_refused_with_a_reason() {
-    let dir = data_dir();
-    let socket = AdminSocket::bind(dir.path()).unwrap();
-    let server = tokio::spawn(socket.serve(desk(&accounts())));
+async fn malformed_requests_and_arguments_are_refused_with_a_reason() {
+    let server = TestServer::start();
 
     for line in [
         "\n".to_owned(),
         "{}\n".to_owned(),
         "{\"command\":\"reboot\"}\n".to_owned(),
+        "{\"command\":\"list_accounts\",\"extra\":1}\n".to_owned(),
         "x".repeat(70_000),
     ] {
-        let mut stream = UnixStream::connect(dir.path().join(SOCKET_NAME))
+        let mut stream = UnixStream::connect(server.dir.path().join(SOCKET_NAME))
             .await
             .unwrap();
         // The server may stop reading an endless line before all of it is written.
@@ -131,103 +158,67 @@ async fn what_is_not_a_request_is_refused_with_a_reason() {
 
         if line.len() < 70_000 {
             read.unwrap();
-            let reply: AdminReply = serde_json::from_slice(&reply).unwrap();
-            assert!(matches!(reply, AdminReply::Refused { .. }));
+            let reply: AdminReply<()> = serde_json::from_slice(&reply).unwrap();
+            assert!(matches!(reply, AdminReply::Refused(_)), "{line}");
         }
     }
-    let refused = call(
-        dir.path(),
-        AdminRequest::AddServiceAccount {
-            email: "not an address".to_owned(),
-        },
-    )
-    .await;
-    assert!(matches!(
-        refused,
-        AdminReply::Refused { message } if message.contains("\" must ")
-    ));
-    server.abort();
+    let add = AddServiceAccount {
+        email: "not an address".to_owned(),
+    };
+    assert!(refusal(server.call(add).await).contains("\" must "));
 }
 
 #[tokio::test]
-async fn a_data_directory_may_have_a_longer_name_than_a_socket() {
+async fn a_data_directory_may_have_a_longer_path_than_a_socket() {
     let above = data_dir();
     let dir = above.path().join("d".repeat(150));
     fs::create_dir(&dir).unwrap();
     fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
     assert!(AdminClient::connect(&dir).unwrap().is_none());
     let socket = AdminSocket::bind(&dir).unwrap();
-    let server = tokio::spawn(socket.serve(desk(&accounts())));
+    let server = tokio::spawn(socket.serve(services()));
 
-    let listed = call(&dir, AdminRequest::ListAccounts).await;
+    let listed = call(&dir, ListAccounts {}).await.unwrap();
 
-    assert!(matches!(listed, AdminReply::Accounts { accounts } if accounts.is_empty()));
+    assert!(listed.is_empty());
     let second = AdminSocket::bind(&dir);
-    assert!(matches!(second, Err(AdminError::AlreadyServed(_))));
+    assert!(matches!(second, Err(AdminError::AlreadyRunning(_))));
     server.abort();
     let _ = server.await;
     assert!(!dir.join(SOCKET_NAME).exists());
 }
 
 #[tokio::test]
-async fn the_root_of_trust_is_shown_and_renewed_over_the_socket() {
-    let dir = data_dir();
-    let desk = desk(&accounts());
-    let trust = Arc::clone(&desk.trust);
-    let socket = AdminSocket::bind(dir.path()).unwrap();
-    let server = tokio::spawn(socket.serve(desk));
-    let ask = |request| call(dir.path(), AdminRequest::Trust { request });
+async fn the_root_of_trust_is_shown_renewed_and_proposed_over_the_socket() {
+    let server = TestServer::start();
+    let trust = &server.services.trust;
+    let propose = |keys, days| ProposeRoot {
+        keys,
+        threshold: None,
+        days,
+    };
 
-    let early = ask(TrustRequest::Show).await;
+    let early = server.call(ShowTrust {}).await;
     trust.renew().unwrap();
-    let renewed = ask(TrustRequest::RenewRoot).await;
-    let shown = ask(TrustRequest::Show).await;
-    let proposed = ask(TrustRequest::Propose {
-        keys: None,
-        threshold: None,
-        days: Some(30),
-    })
-    .await;
-    let no_key = ask(TrustRequest::Propose {
-        keys: Some(vec!["no key".to_owned()]),
-        threshold: None,
-        days: None,
-    })
-    .await;
-    let no_root = ask(TrustRequest::Install {
-        root: "{}".to_owned(),
-    })
-    .await;
+    let renewed = server.call(RenewRoot {}).await.unwrap();
+    let status = server.call(ShowTrust {}).await.unwrap();
+    let proposed = server.call(propose(None, Some(30))).await.unwrap();
+    let bad_key = server
+        .call(propose(Some(vec!["no key".to_owned()]), None))
+        .await;
+    let root = "{}".to_owned();
+    let bad_root = server.call(InstallRoot { root }).await;
 
-    assert!(
-        matches!(early, AdminReply::Refused { message } if message.contains("start the server"))
-    );
-    let AdminReply::Trust {
-        answer: TrustReply::Installed(root),
-    } = renewed
-    else {
-        panic!("the root was not renewed");
-    };
-    assert_eq!(root.version, 2);
-    let AdminReply::Trust {
-        answer: TrustReply::Status(status),
-    } = shown
-    else {
-        panic!("nothing was shown");
-    };
-    assert_eq!(status.root_sha256, root.sha256);
+    assert!(refusal(early).contains("start the server"));
+    assert_eq!(renewed.version, 2);
+    assert_eq!(status.root_sha256, renewed.sha256);
     assert_eq!(
         Some(status.initial_root_sha256),
         trust.initial_root_hash().map(|hash| hash.to_hex())
     );
     assert_eq!((status.root_threshold, status.root_keys.len()), (1, 1));
     assert!(status.renewable && status.roles.len() == 4);
-    assert!(matches!(
-        proposed,
-        AdminReply::Trust { answer: TrustReply::Proposed { request } }
-            if request.contains("signet-root-signing-request")
-    ));
-    assert!(matches!(no_key, AdminReply::Refused { message } if message.contains("keys[0]")));
-    assert!(matches!(no_root, AdminReply::Refused { .. }));
-    server.abort();
+    assert!(proposed.contains("signet-root-signing-request"));
+    assert!(refusal(bad_key).contains("keys[0]"));
+    refusal(bad_root);
 }

@@ -1,4 +1,4 @@
-//! Work that blocks, off the threads that serve connections.
+//! Runs blocking work outside the threads that serve connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::classify::ErrorClass;
 /// Runs work that reads storage or verifies signatures.
 ///
 /// # Errors
-/// The work's own error, or 503 when the server stops before it is done.
+/// The work's error, or 503 if the server stops before the work is done.
 pub(crate) async fn blocking<T, E>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Refusal>
@@ -27,11 +27,11 @@ where
     }
 }
 
-/// How long work waits for a permit before the client is asked to come back.
+/// How long work waits for a permit before the request is refused with 503.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Limits how many pieces of work run at a time. Work has a permit while it computes, never while it
-/// waits for a client, so that slow clients cannot exhaust the permits.
+/// Limits concurrent work. Work holds a permit while it computes and never while it waits for a client,
+/// so slow clients cannot exhaust the permits.
 pub(crate) struct WorkLimit {
     permits: Arc<Semaphore>,
     patience: Duration,
@@ -45,10 +45,10 @@ impl WorkLimit {
         }
     }
 
-    /// Runs work on a thread of its own once there is a permit.
+    /// Waits for a permit, then runs the work on a blocking thread.
     ///
     /// # Errors
-    /// 503 when no permit becomes free in time, 500 when the work panics: a panic is never a verdict.
+    /// 503 if no permit becomes free in time, 500 if the work panics.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -63,7 +63,7 @@ impl WorkLimit {
         };
         let work = move || {
             let result = work();
-            // The work goes on when its client has left, so it keeps its permit until it is done.
+            // The work continues after its client disconnects, so it keeps its permit until it is done.
             drop(permit);
             result
         };
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn work_without_a_permit_is_asked_to_come_back() {
+    async fn work_without_a_permit_is_refused_with_retry_after() {
         let mut limit = WorkLimit::new(1);
         limit.patience = Duration::ZERO;
         let taken = Arc::clone(&limit.permits).try_acquire_owned().unwrap();

@@ -1,4 +1,4 @@
-//! Request bodies, read whole and within their limits.
+//! Request bodies, read into memory within their limits.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::refusal::Refusal;
 use crate::classify::ErrorClass;
 
-/// Maximum body of a path, in bytes, where it is below the server's.
+/// Maximum body of a path, in bytes, if it is below the server's.
 #[derive(Clone, Copy)]
 struct PathLimit(usize);
 
@@ -20,17 +20,16 @@ struct PathLimit(usize);
 #[derive(Clone, Copy)]
 pub(crate) struct ServerLimit(pub usize);
 
-/// Gives a path a limit of its own.
+/// Limits the body of a path.
 pub(crate) fn with_limit(path: Resource, bytes: usize) -> Resource {
     path.app_data(web::PayloadConfig::new(bytes))
         .app_data(PathLimit(bytes))
 }
 
-/// A request's body. Its content type is ignored: clients disagree about it.
+/// A request's body. The content type is ignored, because clients send different ones.
 pub(crate) struct Body(web::Bytes);
 
 impl Body {
-    /// The bytes as they were received.
     pub(crate) const fn bytes(&self) -> &web::Bytes {
         &self.0
     }
@@ -38,7 +37,7 @@ impl Body {
     /// Reads the body as JSON.
     ///
     /// # Errors
-    /// 400 with the position and the reason.
+    /// 400 with position and reason.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         serde_json::from_slice(&self.0).map_err(|error| {
             Refusal::invalid(
@@ -65,10 +64,9 @@ impl FromRequest for Body {
     }
 }
 
-/// What a request's length is compared with.
 struct Limits {
     path: Option<PathLimit>,
-    /// Whether the announced length is within the server's limit
+    /// Whether `Content-Length` is within the server's limit
     fits_the_server: bool,
 }
 
@@ -92,8 +90,8 @@ impl Limits {
             let detail = format_args!("the body could not be read: {error}");
             return Refusal::invalid("unreadable-body", detail);
         }
-        // A body that the server would read, but that is longer than any request of this path, is
-        // not such a request: 400, as the reference servers answer.
+        // A body within the server's limit that is longer than any request of this path is a
+        // malformed request: 400, as the reference servers answer.
         let class = match self.path {
             Some(_) if self.fits_the_server => ErrorClass::Invalid,
             _ => ErrorClass::TooLarge,

@@ -95,7 +95,7 @@ pub(crate) struct Key {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogIdentity {
-    pub name: &'static str,
+    pub name: String,
     /// Base URL of its API
     pub url: String,
     /// First line of its checkpoints
@@ -251,7 +251,7 @@ fn keys(roster: &Roster) -> Vec<Key> {
     };
     let logs = roster.logs.iter();
     roots(AuthorityRole::Certificates)
-        .chain(logs.map(|log| key(format!("log {}", log.name), &log.key)))
+        .chain(logs.map(|log| key(format!("log {}", log.id), &log.key)))
         .chain(roots(AuthorityRole::Timestamps))
         .collect()
 }
@@ -259,7 +259,7 @@ fn keys(roster: &Roster) -> Vec<Key> {
 impl LogIdentity {
     fn of(log: &LogDescription) -> Self {
         Self {
-            name: log.name,
+            name: log.id.to_string(),
             url: log.url.clone(),
             origin: log.origin.clone(),
             log_id: log.log_id.to_hex(),

@@ -1,5 +1,5 @@
-//! Fulcio's API (`dev.sigstore.fulcio.v2`), as its clients speak it over HTTP. Its older form is in
-//! `v1`, its gRPC form in `grpc`; all three take one path to a certificate, in `certify`.
+//! Fulcio's API (`dev.sigstore.fulcio.v2`) over HTTP. `v1` has the previous version, `grpc` the gRPC
+//! service. All three call `certify`.
 
 mod certify;
 pub(crate) mod grpc;
@@ -43,7 +43,6 @@ pub(crate) const API: Api = Api {
 /// `GET /api/v2/configuration`: the issuers whose tokens are accepted.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FulcioConfiguration {
-    /// One for each trusted issuer.
     pub issuers: Vec<ConfiguredIssuer>,
 }
 
@@ -51,19 +50,19 @@ pub(crate) struct FulcioConfiguration {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfiguredIssuer {
-    /// `iss`, byte by byte.
+    /// `iss` of its tokens
     pub issuer_url: String,
-    /// `aud`, conventionally `sigstore`.
+    /// `aud` of its tokens, conventionally `sigstore`
     pub audience: String,
-    /// The claim that clients should sign as proof of possession: `email` or `sub`.
+    /// The claim to sign as proof of possession: `email` or `sub`
     pub challenge_claim: &'static str,
-    /// Empty: SPIFFE issuers are not offered.
+    /// Empty: SPIFFE issuers are not supported
     pub spiffe_trust_domain: String,
-    /// `email` or `uri`.
+    /// `email` or `uri`
     pub issuer_type: &'static str,
-    /// For `uri` issuers, the scheme and host of every subject.
+    /// Scheme and host of every subject, for `uri` issuers
     pub subject_domain: String,
-    /// Always false: an unverified address is never certified.
+    /// Always false: an unverified address is never certified
     pub skip_email_verification: bool,
 }
 
@@ -95,7 +94,7 @@ struct PublicKeyRequest {
 
 #[derive(Deserialize)]
 struct PublicKey {
-    /// The key says itself what it is; clients disagree about what to write here.
+    /// Ignored: the key itself contains the algorithm, and clients send different names
     #[serde(rename = "algorithm")]
     _algorithm: Option<IgnoredAny>,
     content: Option<String>,
@@ -154,7 +153,7 @@ async fn configuration(configuration: web::Data<FulcioConfiguration>) -> HttpRes
     HttpResponse::Ok().json(configuration.get_ref())
 }
 
-/// The token from the body, else from the header: clients use either, and the body wins.
+/// The token from the body, else from the header. The body takes precedence.
 fn token_of(wire: &mut CreateSigningCertificateRequest, request: &HttpRequest) -> String {
     let in_body = wire
         .credentials

@@ -1,5 +1,5 @@
-//! gRPC over HTTP/2: methods with one message in and one out, whose errors are those of the JSON
-//! APIs. What is not gRPC is told to come back over HTTP/1.1, where everything else is served.
+//! Unary gRPC methods over HTTP/2, with the errors of the JSON APIs. Other HTTP/2 requests are refused,
+//! because everything else is served over HTTP/1.1.
 //!
 //! ```text
 //! request   HEADERS  POST /<service>/<method>, content-type: application/grpc
@@ -33,25 +33,24 @@ use tracing::Instrument as _;
 use super::middleware::{InFlight, RequestContext, answered, panicked, request_id};
 use super::refusal::{GrpcCode, Refusal};
 
-/// The longest message that is read, in bytes: as long as the JSON form of the longest.
+/// Maximum length of a message, in bytes: that of the longest JSON request.
 const MAX_MESSAGE_LENGTH: usize = 64 * 1024;
 
-/// What stands before each message: whether it is compressed, and its length.
+/// Length of a message's prefix: the compressed flag and the message length, in bytes.
 const PREFIX_LENGTH: usize = 5;
 
 const GRPC: &str = "application/grpc";
 
-/// What a method answers.
 pub(crate) type Reply = BoxFuture<'static, Result<Vec<u8>, Refusal>>;
 
-/// A method: a message in, a message out, each as Protobuf.
+/// A unary method on encoded Protobuf messages.
 pub(crate) struct Method {
     path: &'static str,
     call: Box<dyn Fn(Bytes) -> Reply + Send + Sync>,
 }
 
 impl Method {
-    /// The method at a path, `/<package>.<service>/<method>`.
+    /// `path` is `/<package>.<service>/<method>`.
     pub(crate) fn new(
         path: &'static str,
         call: impl Fn(Bytes) -> Reply + Send + Sync + 'static,
@@ -61,29 +60,29 @@ impl Method {
     }
 }
 
-/// A message that is not the one of its method.
+/// The refusal of a message that cannot be decoded.
 pub(super) fn unreadable(error: &prost::DecodeError) -> Refusal {
     refused(format_args!("the message cannot be read: {error}"))
 }
 
-/// The methods that are served, and what is around each.
+/// The served methods, and the context of every request.
 pub(super) struct Grpc {
     methods: Vec<Method>,
     context: Arc<RequestContext>,
 }
 
-/// What a request's body is: the network's, or a test's.
+/// A request's body: of a connection, or of a test.
 trait RequestBody: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> {}
 
 impl<B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>> RequestBody for B {}
 
 type ReplyBody = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Why a call has no reply.
+/// A refused request.
 enum NoReply {
-    /// The request is not a gRPC call, and is answered as plain HTTP
+    /// The request is not a gRPC call: the HTTP status
     NotACall(Refusal),
-    /// The call is answered with this error
+    /// The gRPC error
     Refused(Refusal),
 }
 
@@ -98,8 +97,8 @@ impl Grpc {
         Self { methods, context }
     }
 
-    /// Answers one request, whatever it is: as around every handler there is an identifier, a net,
-    /// one event and a count.
+    /// Answers one request. As for every route, it has an identifier, panics are caught, and the answer
+    /// is logged and counted.
     async fn answer(&self, request: Request<impl RequestBody>) -> Response<ReplyBody> {
         let begun = Instant::now();
         let metrics = &self.context.metrics;
@@ -178,7 +177,7 @@ impl Grpc {
 }
 
 /// SPEC gRPC over HTTP/2, Requests: POST, and a content type that begins with `application/grpc`.
-/// Whatever else comes is answered with 415 or 405 of HTTP.
+/// Other requests are refused with 415 or 405.
 fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
     let kind = text(request.headers(), "content-type").unwrap_or_default();
     let codec = kind
@@ -202,7 +201,7 @@ fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The one message of a body.
+/// Reads the only message of a body.
 fn message_in(body: Bytes) -> Result<Bytes, Refusal> {
     let Some((&[compressed, a, b, c, d], message)) = body.split_first_chunk::<PREFIX_LENGTH>()
     else {
@@ -286,7 +285,7 @@ fn not_a_call(refusal: &Refusal) -> Response<ReplyBody> {
     response
 }
 
-/// SPEC gRPC over HTTP/2, Responses: what is not printable ASCII, and `%`, as `%` and two digits.
+/// SPEC gRPC over HTTP/2, Responses: percent-encodes `%` and all but printable ASCII.
 fn percent_encoded(message: &str) -> String {
     message.bytes().fold(String::new(), |mut encoded, byte| {
         if (b' '..=b'~').contains(&byte) && byte != b'%' {
@@ -329,7 +328,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_of_a_body_is_the_body_without_its_prefix(
+        fn a_message_is_its_body_without_the_prefix(
             body in prop::collection::vec(any::<u8>(), 0..64),
         ) {
             if let Ok(message) = message_in(Bytes::from(body.clone())) {
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_for_people_travels_in_printable_ascii() {
+    fn an_error_message_is_percent_encoded() {
         assert_eq!(
             percent_encoded("100 % of \"Zürich\"\n"),
             "100 %25 of \"Z%C3%BCrich\"%0A"

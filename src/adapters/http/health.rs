@@ -1,4 +1,4 @@
-//! `/healthz`, `/ping` and `/readyz`: is the process there, and can it do its work?
+//! `/healthz`, `/ping` and `/readyz`: liveness and readiness.
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, web};
@@ -7,53 +7,46 @@ use serde_json::{Map, Value, json};
 use super::refusal::ErrorFormat;
 use super::route::{Api, Route};
 
-/// What a part of the server says about itself.
+/// The state of a part of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PartState {
-    /// It does all of its work
     Ready,
-    /// It answers reads, and was told to take nothing new: all of the work that it has
+    /// The operator has frozen it; it answers reads
     Closed,
-    /// It does all of its work, and somebody must act before it no longer can
+    /// It works, and the operator must act to keep it working
     Warning {
-        /// Why, for the operator
         reason: String,
     },
     /// It answers reads and refuses writes
     ReadOnly {
-        /// Why, for the operator
         reason: String,
     },
-    /// It cannot do its work
     Failed {
-        /// Why, for the operator
         reason: String,
     },
 }
 
-/// Asks a part for its state. It must answer at once, from memory.
+/// Returns a part's state. It must not block.
 pub(crate) type PartProbe = Box<dyn Fn() -> PartState + Send + Sync>;
 
-/// The parts that make up readiness, by name.
+/// The named parts that make up readiness.
 #[derive(Default)]
 pub(crate) struct Readiness {
-    parts: Vec<(&'static str, PartProbe)>,
+    parts: Vec<(String, PartProbe)>,
 }
 
 impl Readiness {
-    /// No parts: always ready.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a part.
     #[must_use]
     pub(crate) fn part(
         mut self,
-        name: &'static str,
+        name: impl Into<String>,
         probe: impl Fn() -> PartState + Send + Sync + 'static,
     ) -> Self {
-        self.parts.push((name, Box::new(probe)));
+        self.parts.push((name.into(), Box::new(probe)));
         self
     }
 }
@@ -71,7 +64,7 @@ pub(crate) const API: Api = Api {
     ],
 };
 
-/// `GET /healthz`, `GET /ping`: the process answers.
+/// `GET /healthz`, `GET /ping`
 async fn alive() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, NO_STORE))
@@ -79,7 +72,7 @@ async fn alive() -> HttpResponse {
         .body("ok")
 }
 
-/// `GET /readyz`: 200 if every part is ready, else 503; each part's state in either case.
+/// `GET /readyz`: 200 if every part is ready, else 503, with the state of each part.
 async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
     let mut parts = Map::new();
     let mut all_ready = true;
@@ -89,7 +82,7 @@ async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
             state,
             PartState::Ready | PartState::Closed | PartState::Warning { .. }
         );
-        parts.insert((*name).to_owned(), describe(&state));
+        parts.insert(name.clone(), describe(&state));
     }
     let mut response = if all_ready {
         HttpResponse::Ok()
@@ -148,7 +141,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_part_that_was_closed_on_purpose_is_told_and_holds_nothing_up() {
+    async fn a_frozen_part_is_reported_and_does_not_affect_readiness() {
         let readiness = Readiness::new().part("rekor-v1", || PartState::Closed);
 
         let (status, body) = readyz(readiness).await;
@@ -159,7 +152,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_warning_is_told_and_takes_nothing_out_of_service() {
+    async fn a_warning_is_reported_and_does_not_affect_readiness() {
         let readiness = Readiness::new().part("trust", || PartState::Warning {
             reason: "soon".to_owned(),
         });
@@ -172,7 +165,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn one_part_that_is_not_ready_is_named_with_its_reason() {
+    async fn a_part_that_is_not_ready_is_reported_with_its_reason() {
         let readiness = Readiness::new()
             .part("ct", || PartState::Ready)
             .part("rekor", || PartState::ReadOnly {

@@ -1,6 +1,6 @@
 //! The embedded issuer over HTTP: discovery, keys, and the token endpoint (RFC 6749 §3.2).
 //!
-//! `client_credentials` is the one grant so far; others join the match in `token`.
+//! `client_credentials` is the only grant.
 
 use std::borrow::Cow;
 
@@ -74,8 +74,7 @@ async fn token(
     }
 }
 
-/// SPEC RFC 6749 §5.1. Clients differ in which of the two they take for the identity token, so both
-/// are the same JWT.
+/// SPEC RFC 6749 §5.1. Some clients use the access token as identity token, so both are the same JWT.
 fn token_reply(jwt: &str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -89,7 +88,7 @@ fn token_reply(jwt: &str) -> HttpResponse {
         }))
 }
 
-/// The fields of a token request that are read; others are ignored (RFC 6749 §3.2).
+/// The parameters of a token request; unknown ones are ignored (RFC 6749 §3.2).
 #[derive(Default)]
 struct TokenForm {
     grant_type: Option<String>,
@@ -127,7 +126,7 @@ fn set_once<T>(field: &mut Option<T>, value: T) -> Result<(), Refusal> {
     }
 }
 
-/// A client as it presents itself (RFC 6749 §2.3.1).
+/// The credentials of a client (RFC 6749 §2.3.1).
 struct Client {
     id: String,
     secret: ClientSecret,
@@ -173,7 +172,7 @@ fn parse_basic(value: &str) -> Option<(String, Zeroizing<String>)> {
 }
 
 fn form_decoded(text: &str) -> Option<String> {
-    // A form with one nameless value; `&` and `=` would be encoded if they were meant.
+    // Decodes one value with the form parser; `&` and `=` are encoded within a value.
     if text.contains(['&', '=']) {
         return None;
     }

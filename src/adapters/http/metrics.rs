@@ -1,4 +1,4 @@
-//! `GET /metrics`: counters for Prometheus. Labels have few values, and clients choose none of them.
+//! `GET /metrics` for Prometheus. Labels have few values, and clients cannot choose them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use prometheus::{
 use super::refusal::{ErrorFormat, Refusal};
 use super::route::{Api, Route};
 
-/// The counters of the HTTP server, and whatever else is registered.
+/// The metrics of the HTTP server, and those that are registered.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
@@ -24,15 +24,15 @@ pub(crate) struct Metrics {
     panics: IntCounter,
 }
 
-/// A number that is read when metrics are scraped.
+/// Reads a number at each scrape.
 pub(crate) type Reading = Box<dyn Fn() -> f64 + Send + Sync>;
 
-/// A counter or gauge whose values live in a service, which does not know of metrics.
+/// A counter or gauge whose values are read from a service.
 pub(crate) struct Observed {
     pub name: &'static str,
     pub help: &'static str,
     pub kind: ObservedKind,
-    /// The label's name; none where there is one value only
+    /// The label's name; none if there is one value
     pub label: Option<&'static str>,
     /// The label's values with their readings
     pub values: Vec<(String, Reading)>,
@@ -46,7 +46,7 @@ pub(crate) enum ObservedKind {
 
 impl Metrics {
     /// # Errors
-    /// Two metrics have one name, which a test excludes.
+    /// Two metrics have one name. A test excludes this.
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let requests = IntCounterVec::new(
@@ -82,7 +82,7 @@ impl Metrics {
         })
     }
 
-    /// Adds numbers that are read from services at each scrape.
+    /// Adds a metric that is read from services at each scrape.
     ///
     /// # Errors
     /// A metric of this name exists.
@@ -102,7 +102,7 @@ impl Metrics {
         self.in_flight.inc();
     }
 
-    /// A request was answered, or was dropped by its client.
+    /// The request was answered, or its client disconnected.
     pub(super) fn request_ended(&self) {
         self.in_flight.dec();
     }
@@ -128,10 +128,10 @@ impl Metrics {
         self.panics.inc();
     }
 
-    /// Everything in Prometheus' text format.
+    /// All metrics in Prometheus' text format.
     ///
     /// # Errors
-    /// A metric has no values, which a test excludes.
+    /// A metric has no values. A test excludes this.
     pub(super) fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -191,7 +191,7 @@ impl Collector for ObservedCollector {
     }
 }
 
-/// A method's name, or "other": clients may send methods of any length.
+/// A method's name, or `other`, because clients may send arbitrary methods.
 pub(super) fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -214,7 +214,7 @@ fn status_class(status: StatusCode) -> &'static str {
     }
 }
 
-/// Seconds; finest around the time of one durable write on fast and on ordinary disks.
+/// In seconds; finest around the time of a durable write, on fast and on slow disks.
 const LATENCY_BUCKETS: [f64; 12] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
 ];
@@ -238,13 +238,13 @@ async fn scrape(metrics: web::Data<Metrics>) -> Result<HttpResponse, Refusal> {
         .body(text))
 }
 
-/// For a counter in a service: the reading of an atomic number.
+/// Reads an atomic counter.
 pub(crate) fn reading(counter: &Arc<std::sync::atomic::AtomicU64>) -> Reading {
     let counter = Arc::clone(counter);
     Box::new(move || as_f64(counter.load(std::sync::atomic::Ordering::Relaxed)))
 }
 
-/// Prometheus' numbers are floating point: exact up to 2^53.
+/// Prometheus uses floating point, which is exact up to 2^53.
 #[expect(clippy::cast_precision_loss, reason = "a metric may be rounded")]
 pub(crate) const fn as_f64(number: u64) -> f64 {
     number as f64
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_choose_never_becomes_a_label() {
+    fn text_from_clients_never_becomes_a_label() {
         let metrics = Metrics::new().unwrap();
 
         for number in 0..100 {

@@ -1,5 +1,5 @@
-//! What happens to every request, whatever its route: an identifier, a time limit on its body, a catch
-//! for panics, one event when it is answered, and errors in the format of its API.
+//! The middleware of every route: it gives the request an identifier, limits the time of its body,
+//! catches panics, logs and counts the answer, and renders errors in the format of the API.
 
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -25,16 +25,16 @@ use super::route::UnmatchedFormats;
 use super::timed_body::{KeepsRequest, SharedBody};
 use crate::adapters::system::random_bytes;
 
-/// What the middleware needs; `web::Data` of each application.
+/// The configuration of the middleware; `web::Data` of each application.
 pub(crate) struct RequestContext {
     pub metrics: Arc<Metrics>,
-    /// Time limit of a body, which grows with what has arrived; see [`SharedBody`]
+    /// Time limit of a body, which grows with the bytes received; see [`SharedBody`]
     pub body_timeout: Duration,
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Maximum length of an identifier that a proxy sends, in bytes.
+/// Maximum length of an identifier from a proxy, in bytes.
 const MAX_REQUEST_ID: usize = 64;
 
 /// The middleware around every handler. Needs `web::Data<RequestContext>`.
@@ -95,7 +95,7 @@ pub(super) fn answered(
     metrics.request_answered(route, method, status, elapsed);
 }
 
-/// The identifier that a proxy sent, if it is harmless in a log, or a new one.
+/// The identifier from a proxy if it is safe to log, else a new one.
 pub(super) fn request_id(sent: Option<&str>) -> String {
     let is_harmless = |id: &&str| {
         (1..=MAX_REQUEST_ID).contains(&id.len())
@@ -105,7 +105,7 @@ pub(super) fn request_id(sent: Option<&str>) -> String {
     };
     match sent.filter(is_harmless) {
         Some(id) => id.to_owned(),
-        // Without randomness nothing is signed either, so an identifier that repeats does no harm.
+        // Without randomness nothing is signed, so a repeated identifier does no harm.
         None => random_bytes::<8>().map_or_else(|_| "none".to_owned(), hex::encode),
     }
 }
@@ -119,8 +119,8 @@ fn complete(head: &mut ResponseHead, sent: BoxBody, id: &str, received: Rc<Share
     if received.is_finished() {
         return sent;
     }
-    // The unread rest of the body must not be taken for the next request. The framework does not
-    // export the type of `Close`, but a response that is forced to close has a value of it.
+    // The unread rest of the body must not be read as the next request. The framework does not export
+    // the type of `Close`, but a response with `force_close` has a value of it.
     let close = HttpResponse::Ok().force_close().finish();
     head.set_connection_type(close.head().connection_type());
     BoxBody::new(KeepsRequest {
@@ -133,8 +133,8 @@ pub(super) fn panicked() -> Refusal {
     Refusal::internal("the server met an internal error; its log has the details")
 }
 
-/// Renders refusals, and errors of the framework, in the format of the request's API. `late` says that
-/// the request's body did not arrive in time, which is then the error.
+/// Renders refusals, and errors of the framework, in the format of the request's API. With `late`, the
+/// error is that the request's body did not arrive in time.
 pub(super) fn render_error(response: ServiceResponse, late: bool) -> ServiceResponse {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -211,7 +211,7 @@ fn framework_refusal(status: StatusCode) -> Refusal {
     Refusal::new(status, code, detail)
 }
 
-/// A request in flight, counted until it is dropped: clients that leave drop their handlers.
+/// A request in flight. It is counted until it is dropped, because a disconnect drops the handler.
 pub(super) struct InFlight(Arc<Metrics>);
 
 impl InFlight {

@@ -19,7 +19,7 @@ use crate::adapters::wire::rekor_v1::{
 use crate::protocol::entry::v1::ProposedEntry;
 use crate::services::rekor::v1::{EntryName, MAX_WANTED, Query, SignatureLogV1, V1Error, Wanted};
 
-/// Needs `web::Data<SignatureLogV1>`. Pages that search the log are served from elsewhere.
+/// Needs `web::Data<SignatureLogV1>`. CORS is for Rekor's search page, which other servers host.
 pub(crate) const API: Api = Api {
     name: "Rekor v1",
     errors: ErrorFormat::OpenApi,
@@ -48,7 +48,7 @@ async fn refuse_entry(request: HttpRequest) -> Result<HttpResponse, Refusal> {
 /// `POST /api/v1/log/entries`
 async fn create_entry(log: web::Data<SignatureLogV1>, body: Body) -> Result<HttpResponse, Refusal> {
     let json = body.bytes().clone();
-    let is_quick = json.len() <= QUICK_PROPOSAL;
+    let is_costly = ProposedEntry::is_costly(&json);
     let admit = move || {
         let proposed = ProposedEntry::parse(&json);
         let proposed = proposed.map_err(|error| errors::of_proposal(&error, &json))?;
@@ -57,25 +57,21 @@ async fn create_entry(log: web::Data<SignatureLogV1>, body: Body) -> Result<Http
             .map_err(V1Error::from)
             .map_err(Refusal::from)
     };
-    let admitted = if is_quick {
-        admit()?
-    } else {
+    let admitted = if is_costly {
         blocking(admit).await?
+    } else {
+        admit()?
     };
     let logged = log.append(admitted).await?;
     let id = logged.id.to_string();
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, entry_path(&id)))
-        // Without quotes, as clients expect it: they use it as a key.
+        // Without quotes: clients use the value as the entry's key.
         .insert_header((header::ETAG, id))
         .json(LogEntry(&logged)))
 }
 
-/// The longest proposal, in bytes, that is checked at once, which then costs less than changing
-/// threads: it holds few signatures and keys, and nothing that takes long to hash.
-const QUICK_PROPOSAL: usize = 8 * 1024;
-
-/// A path, not a URL: clients put their base before it.
+/// A path, not a URL, because clients prepend their base URL.
 fn entry_path(id: &str) -> String {
     format!("/api/v1/log/entries/{id}")
 }
@@ -131,7 +127,7 @@ async fn search(log: web::Data<SignatureLogV1>, body: Body) -> Result<HttpRespon
     Ok(fresh().json(names))
 }
 
-/// `GET /api/v1/log`. Every head that is published is stable, so `stable` chooses nothing.
+/// `GET /api/v1/log`. Every published head is stable, so `stable` has no effect.
 async fn log_info(log: web::Data<SignatureLogV1>) -> HttpResponse {
     fresh().json(LogInfo::new(log.tree_id(), &log.head()))
 }
@@ -161,14 +157,14 @@ async fn public_key(
         .body(log.public_key_pem()))
 }
 
-/// A success that the next leaf may outdate.
+/// A success that may be outdated by the next entry.
 fn fresh() -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
     response
 }
 
-/// Rekor answers 404 for an entry that does not exist without a body.
+/// Rekor answers 404 without a body for a missing entry.
 fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "not-found", "")
 }

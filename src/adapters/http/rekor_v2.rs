@@ -10,9 +10,10 @@ use super::body::Body;
 use super::refusal::{ErrorFormat, Refusal};
 use super::route::{Api, Route, frozen_log};
 use super::tiles::{self, TilePath, hash_tile, no_tile, refuse_tile};
-use crate::adapters::wire::rekor::{CreateEntryRequest, SubmissionError, TransparencyLogEntry};
+use crate::adapters::wire::rekor::TransparencyLogEntry;
 use crate::log::AppendError;
-use crate::protocol::entry::{Entry, UnverifiedEntry};
+use crate::protocol::entry::UnverifiedEntry;
+use crate::protocol::entry::v2::{CreateEntryRequest, SubmissionError, VerifiedEntry};
 use crate::services::rekor::{RekorError, SignatureLog};
 
 /// Needs `web::Data<SignatureLog>`.
@@ -40,16 +41,13 @@ async fn create_entry(log: web::Data<SignatureLog>, body: Body) -> Result<HttpRe
     Ok(HttpResponse::Created().json(TransparencyLogEntry::from(&logged)))
 }
 
-async fn verify(entry: UnverifiedEntry) -> Result<Entry, Refusal> {
-    match entry {
-        UnverifiedEntry::HashedRekord(entry) => {
-            Ok(entry.verify().map_err(RekorError::from)?.into())
-        }
-        // A payload is as long as a body may be, and is hashed with each key.
-        UnverifiedEntry::Dsse(entry) => {
-            let verify = move || entry.verify().map_err(RekorError::from);
-            Ok(blocking(verify).await?.into())
-        }
+async fn verify(entry: UnverifiedEntry) -> Result<VerifiedEntry, Refusal> {
+    let is_costly = entry.is_costly();
+    let verify = move || entry.verify().map_err(RekorError::from);
+    if is_costly {
+        blocking(verify).await
+    } else {
+        Ok(verify()?)
     }
 }
 

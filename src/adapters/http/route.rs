@@ -221,6 +221,16 @@ impl Mount {
             .default_service(web::to(refuse_method))
     }
 
+    /// The method and path of every route, without the patterns of path parameters.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn paths(&self) -> impl Iterator<Item = String> {
+        let path = |route: &Route| {
+            let (method, path) = (route.method.name(), route.path.replace(":.*}", "}"));
+            format!("{method} {}{path}", self.base)
+        };
+        self.api.routes.iter().map(path)
+    }
+
     /// What the discovery document lists. Routes that append to a frozen log are left out.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
         let is_served = |route: &&Route| !(self.is_frozen && route.frozen.is_some());

@@ -1,4 +1,4 @@
-//! The HTTP server: binds, serves, announces, drains. What is served is given to it.
+//! The HTTP server: it binds an address, serves, and drains.
 
 mod listener;
 
@@ -28,76 +28,59 @@ use crate::adapters::keystore::{KeyStoreError, read_secret_file};
 use crate::config::{LimitsSettings, ServerSettings, TlsSettings};
 use listener::Listener;
 
-/// Adds the data of handlers to an application; called once for each worker.
+/// Adds the handlers' data to an application; called once for each worker.
 pub(crate) type HandlerData = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
-/// What is served and how.
+/// The configuration of a server.
 pub(crate) struct Shell {
-    /// How patient the server is, and with how many
+    /// Timeouts and connection limits
     pub server: ServerSettings,
-    /// The largest bodies
+    /// Body limits
     pub limits: LimitsSettings,
-    /// TLS, if the server itself speaks it; see [`load_tls`]
+    /// None for plain HTTP; see [`load_tls`]
     pub tls: Option<ServerConfig>,
-    /// Where requests are counted
     pub metrics: Arc<Metrics>,
-    /// The APIs
     pub mounts: Vec<Mount>,
-    /// The data of their handlers
     pub data: HandlerData,
-    /// What is served as gRPC, where the server itself speaks TLS
+    /// gRPC methods, which are served over TLS only
     pub grpc: Vec<Method>,
 }
 
-/// Why the server cannot run.
+/// Error running the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The address is taken, or not this machine's
     #[error("cannot listen on {address}")]
     Bind {
-        /// The address that was asked for
         address: SocketAddr,
-        /// What the system said
         #[source]
         source: io::Error,
     },
-    /// The certificate file holds no certificate
     #[error("tls.certificate_file: {file} cannot be read as PEM certificates")]
-    Certificate {
-        /// The file that was named
-        file: String,
-    },
-    /// The key file cannot be read, or others may read it
+    Certificate { file: String },
     #[error("tls.key_file")]
     KeyFile(#[from] KeyStoreError),
-    /// The key file holds no private key
     #[error("tls.key_file: {file} is not a PEM private key")]
-    Key {
-        /// The file that was named
-        file: String,
-    },
-    /// Key and certificate do not belong together, or rustls refuses them
+    Key { file: String },
     #[error("tls: the certificate and the key cannot be used together")]
     Tls(#[from] rustls::Error),
-    /// The server ended before it answered anything
-    #[error("the server ended before it could answer")]
+    #[error("the server ended before it answered a request")]
     EndedEarly,
-    /// The system refused what a server needs
-    #[error("the server could not run")]
+    /// Threads, sockets or signals
+    #[error("the server cannot run")]
     Io(#[from] io::Error),
 }
 
-/// A listening socket that nobody serves yet; clients that connect wait in its queue.
+/// A listening socket. Clients that connect before the server starts wait in its queue.
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Bound {
-    /// Takes the address. Port 0 lets the system choose; [`Self::address`] tells which.
+    /// Listens on an address. With port 0 the system chooses one; see [`Self::address`].
     ///
     /// # Errors
-    /// The address is taken, or not this machine's.
+    /// The address is in use or not available.
     pub fn bind(address: SocketAddr) -> Result<Self, ServerError> {
         let refused = |source| ServerError::Bind { address, source };
         let listener = TcpListener::bind(address).map_err(refused)?;
@@ -105,7 +88,6 @@ impl Bound {
         Ok(Self { listener, address })
     }
 
-    /// The address with the real port.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -114,7 +96,7 @@ impl Bound {
 /// Reads the server's certificate and key, for TLS 1.2 and 1.3.
 ///
 /// # Errors
-/// Unreadable or mismatched files, or a key that others may read.
+/// The files cannot be read or do not match, or other users may read the key.
 pub(crate) fn load_tls(settings: &TlsSettings) -> Result<ServerConfig, ServerError> {
     let file = settings.certificate_file.display().to_string();
     let unreadable = || ServerError::Certificate { file: file.clone() };
@@ -137,17 +119,17 @@ pub(crate) fn load_tls(settings: &TlsSettings) -> Result<ServerConfig, ServerErr
     Ok(config)
 }
 
-/// A server that answers requests.
+/// A running server.
 pub(crate) struct Running {
     address: SocketAddr,
     handle: ServerHandle,
     task: JoinHandle<io::Result<()>>,
 }
 
-/// Starts serving and returns once requests are answered. Call it within a tokio runtime.
+/// Starts serving and returns once requests are answered. Must be called within a tokio runtime.
 ///
 /// # Errors
-/// The system refuses threads or sockets.
+/// Threads or sockets are not available.
 pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerError> {
     let (address, settings) = (bound.address, shell.server);
     let workers = settings.workers.unwrap_or_else(processors);
@@ -161,7 +143,7 @@ pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerE
     let unmatched = UnmatchedFormats::of(&shell.mounts);
     let (mounts, data, body_bytes) = (shell.mounts, shell.data, shell.limits.body_bytes);
     let application = move || {
-        ready.tell();
+        ready.signal();
         App::new()
             .app_data(context.clone())
             .app_data(unmatched.clone())
@@ -175,7 +157,7 @@ pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerE
     };
     let builder = Server::build()
         .workers(workers)
-        // The framework's limit is for each worker.
+        // The framework limits the connections of each worker.
         .max_concurrent_connections(settings.max_connections.div_ceil(workers))
         .shutdown_timeout(settings.shutdown.as_secs())
         .disable_signals();
@@ -211,7 +193,7 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, NonZero::get)
 }
 
-/// Told once, by the first worker that can answer.
+/// Signalled once, by the first worker that can answer.
 #[derive(Clone)]
 struct Ready(Arc<Mutex<Option<oneshot::Sender<()>>>>);
 
@@ -221,32 +203,31 @@ impl Ready {
         (Self(Arc::new(Mutex::new(Some(sender)))), receiver)
     }
 
-    fn tell(&self) {
+    fn signal(&self) {
         let mut sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = sender.take() {
-            // Nobody waits any more when the start was given up.
+            // The receiver is gone if the start has failed.
             let _ = sender.send(());
         }
     }
 }
 
 impl Running {
-    /// Where the server listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes no more requests, lets those in flight end within `server.shutdown_seconds`, and
-    /// returns when all is done.
+    /// Stops accepting requests and returns when those in flight have ended, at the latest after
+    /// `server.shutdown_seconds`.
     ///
     /// # Errors
-    /// The server had failed.
+    /// The server had failed before.
     pub(crate) async fn stop(self) -> Result<(), ServerError> {
         self.handle.stop(true).await;
         Ok(self.task.await.map_err(io::Error::from)??)
     }
 
-    /// Serves until `stopping` is ready, then drains. Ends early if the server itself fails.
+    /// Serves until `stopping` is ready or the server fails, then drains.
     ///
     /// # Errors
     /// The server failed.
@@ -264,9 +245,9 @@ impl Running {
 /// Waits for SIGTERM or SIGINT.
 ///
 /// # Errors
-/// The system gives no signals.
+/// Signals are not available.
 pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    // Registered here and not at the first poll, so that no signal is missed before it.
+    // Registered here, not at the first poll, so that an early signal is not missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

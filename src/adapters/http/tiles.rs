@@ -8,10 +8,10 @@ use crate::log::{ReadError, SignedHead};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{TILE_WIDTH, TileId, TilePathError, TileSpan};
 
-/// For what never changes.
+/// `Cache-Control` of files that never change.
 pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// A tile as its path names it.
+/// A tile, as named by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TilePath {
     /// `tile/<level>/<index>[.p/<width>]`
@@ -21,7 +21,7 @@ pub(super) enum TilePath {
 }
 
 impl TilePath {
-    /// Reads the path as it was sent: an escape is not another way to write a tile. `data_row` is the
+    /// Reads the path as sent, without decoding escapes, so that a tile has one path. `data_row` is the
     /// log type's name for the row of leaves.
     pub(super) fn parse(path: &str, data_row: &str) -> Result<Self, TilePathError> {
         let (_, path) = path.split_once("/tile/").ok_or(TilePathError)?;
@@ -33,7 +33,6 @@ impl TilePath {
         }
     }
 
-    /// The tile as a response.
     pub(super) fn respond(self, bytes: Vec<u8>) -> HttpResponse {
         let span = match self {
             Self::Hashes(tile) => tile.span(),
@@ -52,7 +51,7 @@ impl TilePath {
     }
 }
 
-/// A tile of hashes in bytes.
+/// Encodes a tile of hashes.
 pub(super) fn hash_tile(hashes: &[Sha256]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()
 }
@@ -62,7 +61,7 @@ pub(super) fn no_tile() -> Refusal {
     Refusal::new(status, "unknown-tile", "the log has no such tile")
 }
 
-/// The refusal of a tile that could not be read.
+/// The refusal of a tile that is missing or cannot be read.
 pub(super) fn refuse_tile(error: ReadError) -> Refusal {
     match error {
         ReadError::OutOfRange { .. } => no_tile(),
@@ -70,7 +69,6 @@ pub(super) fn refuse_tile(error: ReadError) -> Refusal {
     }
 }
 
-/// The newest checkpoint as a response.
 pub(super) fn checkpoint(head: &SignedHead) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::plaintext())

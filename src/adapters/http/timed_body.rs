@@ -1,4 +1,4 @@
-//! A request's body with a time limit, which the middleware keeps after the handler has dropped it.
+//! Request bodies with a time limit. The middleware keeps a body after the handler has dropped it.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -14,15 +14,14 @@ use actix_web::web::Bytes;
 use futures_util::Stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Bytes a second that a body must average once its time limit is used up. A large artifact may take
-/// hours at this rate; a client that trickles gains nothing by it.
+/// Minimum average rate after the time limit, in bytes per second. A large artifact may take hours at
+/// this rate.
 const MINIMUM_RATE: u64 = 64 << 10;
 
 /// A request's body, shared between the handler that reads it and the middleware.
 ///
-/// The framework reads a chunked body to its end even after its reader was dropped, however long that
-/// takes. A body that the middleware still holds when the response is sent closes the connection
-/// instead.
+/// The framework reads a chunked body to its end after its reader is dropped, however long that takes.
+/// If the middleware still holds the body when the response is sent, the connection is closed instead.
 pub(super) struct SharedBody {
     payload: RefCell<Payload>,
     state: Cell<BodyState>,
@@ -30,9 +29,7 @@ pub(super) struct SharedBody {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BodyState {
-    /// There may be more
     Open,
-    /// It was read to its end
     Finished,
     /// It did not arrive in time
     Late,
@@ -78,7 +75,7 @@ impl SharedBody {
     }
 }
 
-/// A response's body that keeps the unread rest of the request's until it was sent.
+/// A response's body that keeps the request's body until it is sent.
 pub(super) struct KeepsRequest {
     pub(super) sent: BoxBody,
     pub(super) _received: Rc<SharedBody>,
@@ -99,20 +96,20 @@ impl MessageBody for KeepsRequest {
     }
 }
 
-/// Fails when nothing arrives for the length of its limit, or when the body is not complete after its
-/// limit and the time that its size has earned.
+/// A body that fails when no data arrives for its limit, or when it is not complete after its limit and
+/// one second for each [`MINIMUM_RATE`] bytes received.
 struct TimedBody {
     body: Rc<SharedBody>,
     limit: Duration,
-    /// Bytes so far
+    /// Bytes received
     received: u64,
-    // Set at the first wait: most bodies have arrived before anything reads them.
+    // Set at the first wait, because most bodies have arrived before they are read.
     alarm: Option<Alarm>,
 }
 
 struct Alarm {
     begun: Instant,
-    /// When the last piece arrived
+    /// When data last arrived
     last: Instant,
     sleep: Pin<Box<Sleep>>,
 }
@@ -127,7 +124,7 @@ impl Alarm {
         }
     }
 
-    /// Ready at the deadline, which moves as pieces arrive.
+    /// Ready at the deadline, which moves as data arrives.
     fn poll(&mut self, limit: Duration, received: u64, cx: &mut Context<'_>) -> Poll<()> {
         let earned = Duration::from_secs(received / MINIMUM_RATE);
         let deadline = (self.begun + limit + earned).min(self.last + limit);
@@ -185,7 +182,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(10);
 
-    /// A body whose pieces arrive after these pauses, the last of which never ends if it is `None`.
+    /// A body whose pieces arrive after pauses, in seconds. `None` is a pause that never ends.
     fn body(pieces: Vec<(Option<u64>, usize)>) -> TimedBody {
         let pieces = stream::iter(pieces).then(|(pause, bytes)| async move {
             match pause {
@@ -219,14 +216,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_trickles_is_cut_off_at_the_limit() {
+    async fn a_slow_body_is_cut_off_at_the_limit() {
         let taken = read(body(vec![(Some(4), 100); 5])).await;
 
         assert_eq!(taken, Err(LIMIT));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_large_body_that_stops_is_cut_off_whatever_time_it_has_earned() {
+    async fn a_large_body_that_stops_is_cut_off_after_the_limit() {
         let taken = read(body(vec![(Some(1), 64 << 20), (None, 0)])).await;
 
         assert_eq!(taken, Err(LIMIT + Duration::from_secs(1)));

@@ -1,4 +1,4 @@
-//! The timestamp authority: `POST /api/v1/timestamp` in DER and in JSON, and its certificates.
+//! The timestamp authority: `POST /api/v1/timestamp` in DER and in JSON, and its certificate chain.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
@@ -22,7 +22,7 @@ pub(crate) const API: Api = Api {
     cors: false,
     routes: &[
         Route::post("/api/v1/timestamp", || web::to(stamp)).max_body(MAX_REQUEST),
-        // Some clients append the path to a URL that has it already.
+        // Some clients append the path to a URL that already contains it.
         Route::post("/api/v1/timestamp/api/v1/timestamp", || web::to(stamp))
             .max_body(MAX_REQUEST)
             .listed_as(&[]),
@@ -102,8 +102,8 @@ impl Form {
     }
 }
 
-/// Whether the client accepts RFC 3161's replies by name, as openssl's `tsget` does. It then gets its
-/// refusals in that form.
+/// Whether the client accepts RFC 3161 replies, as OpenSSL's `tsget` does. Refusals are then in that
+/// format.
 fn wants_reply(headers: &HeaderMap) -> bool {
     headers
         .get(header::ACCEPT)

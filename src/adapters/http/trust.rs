@@ -10,7 +10,7 @@ use super::route::{Api, Route};
 use crate::services::trust::TrustDocuments;
 use crate::services::trust::documents::Document;
 
-/// Needs `web::Data<TrustDocuments>`. The discovery document lists every file by itself.
+/// Needs `web::Data<TrustDocuments>`. The discovery document lists the files themselves.
 pub(crate) const API: Api = Api {
     name: "Signet",
     errors: ErrorFormat::Problem,
@@ -40,7 +40,7 @@ async fn document(
     Ok(respond(content, published.content_type, request.headers()))
 }
 
-/// Answers 304 to a client that has the document (RFC 9110 §13.1.2).
+/// 304 if the client has the document (RFC 9110 §13.1.2).
 fn respond(document: &Document, content_type: &'static str, headers: &HeaderMap) -> HttpResponse {
     let tag = format!("\"{}\"", document.tag);
     let known = is_known(headers, &tag);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn each_document_has_its_address_and_type() {
+    async fn each_document_has_its_path_and_type() {
         let documents = documents();
         let data = Data::new(documents.clone());
         let app = serve(vec![Mount::new(&API)], |cfg| {

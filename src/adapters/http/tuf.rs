@@ -29,7 +29,7 @@ async fn file(
 ) -> Result<HttpResponse, Refusal> {
     let bytes = repository.file(&path).ok_or_else(|| {
         let detail = "there is no such file in this repository";
-        // The next root must be seen as soon as it exists.
+        // Clients must get the next root as soon as it exists.
         Refusal::new(StatusCode::NOT_FOUND, "not-found", detail).header(CACHE_CONTROL, NO_STORE)
     })?;
     Ok(HttpResponse::Ok()
@@ -70,7 +70,7 @@ mod tests {
     use crate::services::trust::testing::TestInstance;
 
     #[actix_web::test]
-    async fn everything_has_its_address_and_type() {
+    async fn each_file_has_its_path_and_type() {
         let repository = TestInstance::new().open();
         repository.renew().unwrap();
         let paths = repository.paths();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_root_that_is_yet_to_come_is_a_plain_404() {
+    async fn the_next_root_is_a_plain_404() {
         let repository = TestInstance::new().open();
         repository.renew().unwrap();
         let data = Data::new(repository);

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::blocking::WorkLimit;
 use super::refusal::{ErrorFormat, Refusal};
 use super::route::{Api, Route};
-use crate::services::verify::{Report, Verifier};
+use crate::services::verify::{Report, VerificationService};
 use form::FormError;
 use question::{RawQuestion, RequestError};
 
@@ -94,7 +94,7 @@ impl Intake {
 }
 
 async fn verify(
-    verifier: Data<Verifier>,
+    verifier: Data<VerificationService>,
     intake: Data<Intake>,
     request: HttpRequest,
     body: Payload,
@@ -111,7 +111,7 @@ async fn verify(
 }
 
 async fn answer(
-    verifier: Data<Verifier>,
+    verifier: Data<VerificationService>,
     intake: &Intake,
     request: &HttpRequest,
     body: Payload,
@@ -124,13 +124,14 @@ async fn answer(
     if is_form {
         let form = Multipart::new(request.headers(), body);
         let question = form::read(form, &intake.work, intake.limits).await?;
-        let work = move || Ok::<_, RequestError>(verifier.answer(&question.read(&verifier)?));
+        let work =
+            move || Ok::<_, RequestError>(verifier.verify(&question.read(verifier.policies())?));
         return Ok(intake.work.run(work).await??);
     }
     let body = intake.collect(request, body).await?;
     let work = move || {
-        let question = RawQuestion::from_json(&body)?.read(&verifier)?;
-        Ok::<_, RequestError>(verifier.answer(&question))
+        let question = RawQuestion::from_json(&body)?.read(verifier.policies())?;
+        Ok::<_, RequestError>(verifier.verify(&question))
     };
     Ok(intake.work.run(work).await??)
 }
@@ -160,8 +161,8 @@ fn one_line(report: &Report) -> String {
     line.replace(|character: char| character.is_control(), "\u{fffd}")
 }
 
-async fn list_policies(verifier: Data<Verifier>) -> HttpResponse {
-    let names: Vec<_> = verifier.policy_names().collect();
+async fn list_policies(verifier: Data<VerificationService>) -> HttpResponse {
+    let names: Vec<_> = verifier.policies().keys().collect();
     HttpResponse::Ok().json(json!({ "policies": names }))
 }
 

@@ -1,4 +1,4 @@
-//! Reading private keys from files: ours, and those that an organisation brings.
+//! Private keys in files: the server's own, and those that the operator supplies.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,20 +12,19 @@ use super::durable::{self, Existing, Mode};
 use super::{KeyStoreError, MAX_SECRET_BYTES};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 
-/// Reads a private key that an organisation brings: PKCS#8 as PEM, readable by its owner only.
+/// Reads a private key from the operator's file: PKCS#8 as PEM, readable by its owner only.
 ///
 /// # Errors
-/// Another form (the message has the command that converts it), a key of an unknown kind, or a
-/// file that others may read.
+/// Another format (the message contains the command that converts it), an unsupported kind of key, or a
+/// file that other users may read.
 pub(crate) fn load_key_file(path: &Path) -> Result<SigningKey, KeyStoreError> {
     parse_key(path, &read_secret_file(path)?)
 }
 
-/// Makes a private key of its own file (PKCS#8 as PEM, 0600). A file that is there stays, and is an
-/// error. Durable on return.
+/// Generates a private key and writes it to a new file (PKCS#8 as PEM, 0600). Durable on return.
 ///
 /// # Errors
-/// There was no randomness, or the file cannot be made.
+/// The file exists or cannot be created, or there is no randomness.
 pub(crate) fn create_key_file(
     path: &Path,
     algorithm: KeyAlgorithm,
@@ -40,14 +39,14 @@ pub(crate) fn create_key_file(
         path: path.to_owned(),
     })?;
     durable::write(folder, name, &to_pem(&pkcs8), Mode::Secret, Existing::Keep)
-        .map_err(KeyStoreError::io(path, "cannot be made"))?;
+        .map_err(KeyStoreError::io(path, "cannot be created"))?;
     Ok(key)
 }
 
 /// Reads a file that only its owner may read.
 ///
 /// # Errors
-/// It cannot be read, is no regular file or too large, or others may read it.
+/// It cannot be read, is not a regular file, is too large, or other users may read it.
 pub(crate) fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
     let mut file = File::open(path).map_err(KeyStoreError::io(path, "cannot be opened"))?;
     let metadata = file
@@ -66,14 +65,14 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeySto
     }
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & forbidden_bits(path, credentials_directory().as_deref()) != 0 {
-        return Err(KeyStoreError::FileOpen {
+        return Err(KeyStoreError::FileNotPrivate {
             path: path.to_owned(),
             mode,
         });
     }
-    // Room for all at once: growing would leave copies of the secret behind.
-    let room = usize::try_from(metadata.len()).unwrap_or_default();
-    let mut secret = Zeroizing::new(Vec::with_capacity(room.saturating_add(1)));
+    // Allocated at once: a buffer that grows leaves copies of the secret in freed memory.
+    let size = usize::try_from(metadata.len()).unwrap_or_default();
+    let mut secret = Zeroizing::new(Vec::with_capacity(size + 1));
     file.by_ref()
         .take(MAX_SECRET_BYTES)
         .read_to_end(&mut secret)
@@ -81,8 +80,8 @@ pub(crate) fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeySto
     Ok(secret)
 }
 
-/// systemd hands credentials over through an access list, and the list's mask stands where the
-/// group's bits are; the directory itself is the service's alone.
+/// The directory of systemd's credentials. systemd grants access to them by an access control list,
+/// whose mask shows in the group's permission bits; the directory itself belongs to the service alone.
 fn credentials_directory() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
@@ -94,14 +93,13 @@ pub(super) fn forbidden_bits(path: &Path, credentials: Option<&Path>) -> u32 {
     }
 }
 
-/// PEM of a PKCS#8 document.
 pub(super) fn to_pem(pkcs8: &[u8]) -> Zeroizing<Vec<u8>> {
     let block = Pem::new("PRIVATE KEY", pkcs8);
     let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
     Zeroizing::new(pem::encode_config(&block, config).into_bytes())
 }
 
-/// Reads the private key in a PEM text.
+/// `path` is for messages.
 pub(super) fn parse_key(path: &Path, text: &[u8]) -> Result<SigningKey, KeyStoreError> {
     let not_pem = || KeyStoreError::NotPem {
         path: path.to_owned(),
@@ -112,7 +110,7 @@ pub(super) fn parse_key(path: &Path, text: &[u8]) -> Result<SigningKey, KeyStore
         .into_iter()
         .find(|block| block.tag().ends_with("PRIVATE KEY"))
         .ok_or_else(not_pem)?;
-    if let Some(error) = other_form(path, &block) {
+    if let Some(error) = other_format(path, &block) {
         return Err(error);
     }
     let pkcs8 = Zeroizing::new(block.into_contents());
@@ -122,23 +120,23 @@ pub(super) fn parse_key(path: &Path, text: &[u8]) -> Result<SigningKey, KeyStore
     })
 }
 
-fn other_form(path: &Path, block: &Pem) -> Option<KeyStoreError> {
+fn other_format(path: &Path, block: &Pem) -> Option<KeyStoreError> {
     let encrypted = block
         .headers()
         .get("Proc-Type")
         .is_some_and(|kind| kind.contains("ENCRYPTED"));
-    let (form, conversion) = match block.tag() {
+    let (format, conversion) = match block.tag() {
         "PRIVATE KEY" => return None,
         "ENCRYPTED PRIVATE KEY" => ("an encrypted PKCS#8 key", "openssl pkcs8"),
         _ if encrypted => ("an encrypted key", "openssl pkcs8 -topk8 -nocrypt"),
         "EC PRIVATE KEY" => ("a SEC1 key", "openssl pkcs8 -topk8 -nocrypt"),
         "RSA PRIVATE KEY" => ("a PKCS#1 key", "openssl pkcs8 -topk8 -nocrypt"),
-        _ => ("a key in a form of its own", "openssl pkey"),
+        _ => ("a key in another format", "openssl pkey"),
     };
     let file = path.display();
-    Some(KeyStoreError::OtherForm {
+    Some(KeyStoreError::OtherFormat {
         path: path.to_owned(),
-        form,
+        format,
         command: format!("(umask 077; {conversion} -in {file} -out {file}.pkcs8)"),
     })
 }

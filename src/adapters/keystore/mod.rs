@@ -1,6 +1,6 @@
-//! Private keys and what belongs to them, as files that only their owner can read.
+//! Private keys, their certificates and other secrets, as files that only their owner can read.
 //!
-//! Nothing here prints or logs what a secret file holds.
+//! The content of a secret file is never printed or logged.
 
 mod durable;
 mod key_file;
@@ -17,86 +17,50 @@ pub(crate) use key_file::{create_key_file, load_key_file, read_secret_file};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey, SigningKeyError};
 use durable::{Existing, Mode};
 
-/// The largest secret file that is read, in bytes.
+/// Maximum size of a secret file, in bytes.
 const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 /// Why a key or its directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyStoreError {
-    /// A file or directory cannot be read or written
     #[error("{}: {action}", .path.display())]
     Io {
-        /// Which
         path: PathBuf,
-        /// What was tried
+        /// What failed, such as "cannot be read"
         action: &'static str,
-        /// What the system said
         #[source]
         source: io::Error,
     },
-    /// Others could read the secret
     #[error(
         "{}: other users may read this secret (mode {mode:04o}); run: chmod 600 {}",
         .path.display(), .path.display()
     )]
-    FileOpen {
-        /// Which
-        path: PathBuf,
-        /// Its permission bits
-        mode: u32,
-    },
-    /// Others could look into the directory
+    FileNotPrivate { path: PathBuf, mode: u32 },
     #[error(
         "{}: other users may enter this directory (mode {mode:04o}); if it is the data directory, \
          run: chmod 700 {}",
         .path.display(), .path.display()
     )]
-    DirectoryOpen {
-        /// Which
-        path: PathBuf,
-        /// Its permission bits
-        mode: u32,
-    },
-    /// There is something of this name, but it is no regular file
+    DirectoryNotPrivate { path: PathBuf, mode: u32 },
     #[error("{}: is not a regular file", .path.display())]
-    NotAFile {
-        /// Which
+    NotAFile { path: PathBuf },
+    #[error("{}: exceeds {limit} bytes; not a key file", .path.display())]
+    TooLarge { path: PathBuf, limit: u64 },
+    /// A key in a format that must be converted first
+    #[error("{}: is {format}; convert it with: {command}", .path.display())]
+    OtherFormat {
         path: PathBuf,
-    },
-    /// Far larger than any key
-    #[error("{}: is larger than {limit} bytes, so it is no key", .path.display())]
-    TooLarge {
-        /// Which
-        path: PathBuf,
-        /// The largest accepted size
-        limit: u64,
-    },
-    /// The key is in a form that is not taken, but can be converted
-    #[error("{}: is {form}; convert it with: {command}", .path.display())]
-    OtherForm {
-        /// Which
-        path: PathBuf,
-        /// What it is
-        form: &'static str,
-        /// What makes a key of the accepted form
+        format: &'static str,
         command: String,
     },
-    /// No PEM block of a private key
-    #[error("{}: holds no PEM block \"PRIVATE KEY\"", .path.display())]
-    NotPem {
-        /// Which
-        path: PathBuf,
-    },
-    /// The key itself is not taken
+    #[error("{}: contains no PEM block \"PRIVATE KEY\"", .path.display())]
+    NotPem { path: PathBuf },
     #[error("{}: the private key is not accepted", .path.display())]
     Key {
-        /// Which
         path: PathBuf,
-        /// Why
         source: SigningKeyError,
     },
-    /// A new key could not be made
-    #[error("a new key could not be made")]
+    #[error("cannot generate a key")]
     Generation(#[source] SigningKeyError),
 }
 
@@ -111,19 +75,18 @@ impl KeyStoreError {
     }
 }
 
-/// The directory `keys` in the data directory. File names are constants of the program, never
-/// anything that a client sent.
+/// The directory `keys` in the data directory. File names are constants of the program and never come
+/// from a client.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyStore {
     directory: PathBuf,
 }
 
 impl KeyStore {
-    /// Opens the store, and makes the data directory and the store in it (0700) where they are
-    /// missing.
+    /// Opens the store. Creates the data directory and the store in it (0700) if they are missing.
     ///
     /// # Errors
-    /// The directories cannot be made, or others may enter them.
+    /// The directories cannot be created, or other users may enter them.
     pub(crate) fn open(data_dir: &Path) -> Result<Self, KeyStoreError> {
         make_private_directory(data_dir)?;
         let directory = data_dir.join("keys");
@@ -131,17 +94,17 @@ impl KeyStore {
         Ok(Self { directory })
     }
 
-    /// Removes what killed processes have left unfinished. Whoever calls holds the data directory:
-    /// what another process has not finished looks the same.
+    /// Removes files that killed processes left unfinished. The caller must hold the lock on the data
+    /// directory, because a file that another process is still writing looks the same.
     ///
     /// # Errors
-    /// The directory cannot be read, or a file not removed.
+    /// The directory cannot be read, or a file cannot be removed.
     pub(crate) fn remove_leftovers(&self) -> Result<(), KeyStoreError> {
         durable::remove_leftovers(&self.directory)
             .map_err(KeyStoreError::io(&self.directory, "cannot be cleaned"))
     }
 
-    /// Whether there is a file of this name.
+    /// Whether the file exists.
     ///
     /// # Errors
     /// The directory cannot be read.
@@ -151,12 +114,11 @@ impl KeyStore {
             .map_err(KeyStoreError::io(&path, "cannot be read"))
     }
 
-    /// Where a file of the store is.
     pub(crate) fn path(&self, name: &'static str) -> PathBuf {
         self.directory.join(name)
     }
 
-    /// The private key of this name (PKCS#8, PEM), made and kept for ever if there is none yet.
+    /// Loads a private key (PKCS#8, PEM), or generates and stores it if the file does not exist.
     ///
     /// # Errors
     /// See [`KeyStoreError`].
@@ -172,40 +134,40 @@ impl KeyStore {
         })
     }
 
-    /// As [`Self::load_or_create_key`], with a PKCS#8 document (DER) of the caller's making.
+    /// Like [`Self::load_or_create_key`], with a PKCS#8 document (DER) from the caller.
     ///
     /// # Errors
-    /// See [`KeyStoreError`], or what `make` fails with.
+    /// See [`KeyStoreError`], and the errors of `generate`.
     pub(crate) fn load_or_create_key_with<E: From<KeyStoreError>>(
         &self,
         name: &'static str,
-        make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, E>,
+        generate: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, E>,
     ) -> Result<SigningKey, E> {
-        let pem = self.load_or_create(name, || Ok::<_, E>(key_file::to_pem(&make()?)))?;
+        let pem = self.load_or_create(name, || Ok::<_, E>(key_file::to_pem(&generate()?)))?;
         Ok(key_file::parse_key(&self.path(name), &pem)?)
     }
 
-    /// The secret of this name, made and kept for ever if there is none yet. Durable on return.
+    /// Loads a secret, or generates and stores it if the file does not exist. Durable on return.
     ///
     /// # Errors
-    /// See [`KeyStoreError`], or what `make` fails with.
+    /// See [`KeyStoreError`], and the errors of `generate`.
     pub(crate) fn load_or_create<E: From<KeyStoreError>>(
         &self,
         name: &'static str,
-        make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, E>,
+        generate: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, E>,
     ) -> Result<Zeroizing<Vec<u8>>, E> {
         if let Some(secret) = self.load(name)? {
             return Ok(secret);
         }
-        let secret = make()?;
+        let secret = generate()?;
         self.write(name, &secret, Mode::Secret, Existing::Keep)?;
         Ok(secret)
     }
 
-    /// The secret of this name, if there is one.
+    /// Loads a secret; none if the file does not exist.
     ///
     /// # Errors
-    /// It cannot be read, or others may read it.
+    /// It cannot be read, or other users may read it.
     pub(crate) fn load(
         &self,
         name: &'static str,
@@ -219,10 +181,10 @@ impl KeyStore {
         }
     }
 
-    /// What [`Self::write_public`] has set, or none where nothing was.
+    /// Loads a public file; none if it does not exist.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// It cannot be read.
     pub(crate) fn load_public(&self, name: &'static str) -> Result<Option<Vec<u8>>, KeyStoreError> {
         let path = self.path(name);
         match fs::read(&path) {
@@ -232,7 +194,7 @@ impl KeyStore {
         }
     }
 
-    /// Sets a private key in PKCS#8 as PEM (0600). Durable on return.
+    /// Stores a private key, a PKCS#8 document, as PEM (0600). Durable on return.
     ///
     /// # Errors
     /// It cannot be written.
@@ -240,17 +202,17 @@ impl KeyStore {
         self.write_secret(name, &key_file::to_pem(pkcs8))
     }
 
-    /// The private key under a name, or none where there is none.
+    /// Loads a private key; none if the file does not exist.
     ///
     /// # Errors
-    /// It is there and is no key, or others may read it.
+    /// It is not a key, or other users may read it.
     pub(crate) fn load_key(&self, name: &'static str) -> Result<Option<SigningKey>, KeyStoreError> {
         let pem = self.load(name)?;
         pem.map(|pem| key_file::parse_key(&self.path(name), &pem))
             .transpose()
     }
 
-    /// Sets a secret (0600), whole or not at all. Durable on return.
+    /// Replaces a secret (0600), whole or not at all. Durable on return.
     ///
     /// # Errors
     /// It cannot be written.
@@ -262,7 +224,7 @@ impl KeyStore {
         self.write(name, bytes, Mode::Secret, Existing::Replace)
     }
 
-    /// Sets something public (0644), whole or not at all. Durable on return.
+    /// Replaces a public file (0644), whole or not at all. Durable on return.
     ///
     /// # Errors
     /// It cannot be written.
@@ -286,11 +248,11 @@ impl KeyStore {
     }
 }
 
-/// Makes a directory that only its owner may enter. One that is there already must be so, unless it
-/// is still empty: then somebody made it for us, and it is closed.
+/// Creates a directory that only its owner may enter. An existing one must be private already, unless it
+/// is empty: then it was created for us, and its mode is changed.
 fn make_private_directory(path: &Path) -> Result<(), KeyStoreError> {
     if !path.is_dir() {
-        durable::make_directory(path).map_err(KeyStoreError::io(path, "cannot be made"))?;
+        durable::create_directory(path).map_err(KeyStoreError::io(path, "cannot be created"))?;
     }
     let metadata = fs::metadata(path).map_err(KeyStoreError::io(path, "cannot be read"))?;
     let mode = metadata.permissions().mode() & 0o7777;
@@ -299,13 +261,13 @@ fn make_private_directory(path: &Path) -> Result<(), KeyStoreError> {
     }
     let mut entries = fs::read_dir(path).map_err(KeyStoreError::io(path, "cannot be read"))?;
     if entries.next().is_some() {
-        return Err(KeyStoreError::DirectoryOpen {
+        return Err(KeyStoreError::DirectoryNotPrivate {
             path: path.to_owned(),
             mode,
         });
     }
     fs::set_permissions(path, Permissions::from_mode(0o700))
-        .map_err(KeyStoreError::io(path, "cannot be closed to others"))
+        .map_err(KeyStoreError::io(path, "cannot be made private"))
 }
 
 #[cfg(test)]

@@ -19,23 +19,23 @@ fn key_file(label: &str, pkcs8: &[u8]) -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn a_key_is_made_once_and_found_again() {
+fn a_key_is_generated_once_and_loaded_afterwards() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
 
     let store = KeyStore::open(&data_dir).unwrap();
-    let made = store.load_or_create_key(KEY, KeyAlgorithm::P256).unwrap();
+    let generated = store.load_or_create_key(KEY, KeyAlgorithm::P256).unwrap();
     let store = KeyStore::open(&data_dir).unwrap();
-    let found = store.load_or_create_key(KEY, KeyAlgorithm::P256).unwrap();
+    let loaded = store.load_or_create_key(KEY, KeyAlgorithm::P256).unwrap();
 
     assert_eq!(
-        made.public_key().fingerprint(),
-        found.public_key().fingerprint()
+        generated.public_key().fingerprint(),
+        loaded.public_key().fingerprint()
     );
 }
 
 #[test]
-fn t63_directories_are_0700_and_secrets_0600() {
+fn directories_are_0700_and_secrets_0600() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("new/data");
 
@@ -50,7 +50,7 @@ fn t63_directories_are_0700_and_secrets_0600() {
 }
 
 #[test]
-fn a_key_that_others_may_read_is_refused_with_the_remedy() {
+fn a_key_that_other_users_may_read_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let store = KeyStore::open(&folder.path().join("data")).unwrap();
     let _ = store.load_or_create_key(KEY, KeyAlgorithm::P256).unwrap();
@@ -65,7 +65,7 @@ fn a_key_that_others_may_read_is_refused_with_the_remedy() {
 }
 
 #[test]
-fn a_directory_that_others_may_enter_is_refused_unless_it_is_empty() {
+fn a_directory_that_other_users_may_enter_is_refused_unless_it_is_empty() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
     fs::create_dir(&data_dir).unwrap();
@@ -80,7 +80,7 @@ fn a_directory_that_others_may_enter_is_refused_unless_it_is_empty() {
 }
 
 #[test]
-fn a_damaged_key_is_an_error_and_never_replaced() {
+fn a_damaged_key_is_an_error_and_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let store = KeyStore::open(&folder.path().join("data")).unwrap();
     store.write_secret(KEY, b"noise").unwrap();
@@ -91,7 +91,7 @@ fn a_damaged_key_is_an_error_and_never_replaced() {
 }
 
 #[test]
-fn what_a_killed_process_left_behind_is_removed() {
+fn unfinished_files_of_killed_processes_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
     let store = KeyStore::open(&data_dir).unwrap();
@@ -101,7 +101,7 @@ fn what_a_killed_process_left_behind_is_removed() {
     let store = KeyStore::open(&data_dir).unwrap();
     assert!(
         data_dir.join("keys/.unfinished-x").exists(),
-        "another process may be at it"
+        "another process may still write it"
     );
     store.remove_leftovers().unwrap();
 
@@ -114,10 +114,10 @@ fn what_a_killed_process_left_behind_is_removed() {
 }
 
 #[test]
-fn a_secret_of_ones_own_is_made_once() {
+fn a_secret_is_generated_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = KeyStore::open(&folder.path().join("data")).unwrap();
-    let make = |bytes: &'static [u8]| {
+    let load = |bytes: &'static [u8]| {
         store
             .load_or_create("pepper", || {
                 Ok::<_, KeyStoreError>(Zeroizing::new(bytes.to_vec()))
@@ -125,12 +125,12 @@ fn a_secret_of_ones_own_is_made_once() {
             .unwrap()
     };
 
-    assert_eq!(**make(b"first"), *b"first");
-    assert_eq!(**make(b"second"), *b"first");
+    assert_eq!(**load(b"first"), *b"first");
+    assert_eq!(**load(b"second"), *b"first");
 }
 
 #[test]
-fn an_organisations_pkcs8_key_is_taken() {
+fn an_operators_pkcs8_key_is_accepted() {
     for algorithm in [
         KeyAlgorithm::P256,
         KeyAlgorithm::P384,
@@ -149,23 +149,26 @@ fn an_organisations_pkcs8_key_is_taken() {
 }
 
 #[test]
-fn other_forms_of_key_are_refused_with_the_command_that_converts_them() {
-    for (label, form) in [
+fn other_formats_are_refused_with_the_command_that_converts_them() {
+    for (label, format) in [
         ("EC PRIVATE KEY", "SEC1"),
         ("RSA PRIVATE KEY", "PKCS#1"),
         ("ENCRYPTED PRIVATE KEY", "encrypted"),
-        ("OPENSSH PRIVATE KEY", "form of its own"),
+        ("OPENSSH PRIVATE KEY", "another format"),
     ] {
         let (_folder, file) = key_file(label, b"anything");
 
-        let told = load_key_file(&file).unwrap_err().to_string();
+        let error = load_key_file(&file).unwrap_err().to_string();
 
-        assert!(told.contains(form) && told.contains("openssl"), "{told}");
+        assert!(
+            error.contains(format) && error.contains("openssl"),
+            "{error}"
+        );
     }
 }
 
 #[test]
-fn files_that_are_no_keys_are_refused() {
+fn files_that_are_not_keys_are_refused() {
     let (_folder, certificate) = key_file("CERTIFICATE", b"anything");
     assert!(matches!(
         load_key_file(&certificate),
@@ -192,7 +195,7 @@ fn files_that_are_no_keys_are_refused() {
 }
 
 #[test]
-fn errors_show_nothing_of_a_secret() {
+fn errors_do_not_show_secrets() {
     let (_folder, file) = key_file("PRIVATE KEY", b"very secret material");
 
     let error = load_key_file(&file).unwrap_err();
@@ -205,7 +208,7 @@ fn errors_show_nothing_of_a_secret() {
 }
 
 #[test]
-fn systemds_credentials_may_carry_an_access_list() {
+fn systemd_credentials_may_have_an_access_control_list() {
     let credentials = Some(Path::new("/run/credentials/signet.service"));
     let bits = |path: &str| key_file::forbidden_bits(Path::new(path), credentials);
 

@@ -1,6 +1,6 @@
-//! The client of a Signet server: what `signet sign` and `signet verify --url` ask of it.
+//! The client of a Signet server, for `signet sign`, `signet demo` and `signet verify --url`.
 //!
-//! No redirects, every answer bounded in time and size, and a token never becomes part of an error.
+//! It follows no redirects, bounds every reply in time and size, and never puts a token into an error.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,38 +8,39 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::protocol::bytes::to_base64;
+use crate::protocol::entry::UnverifiedHashedRekord;
+use crate::protocol::entry::v2::CreateEntryRequest;
+use crate::protocol::keys::PublicKey;
 use crate::services::issuer::TOKEN_PATH;
+use crate::services::oidc::RawToken;
+use crate::services::sign::SigningServer;
 
-/// How long one request may take.
+/// Maximum time for one request and its reply.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The largest answer that is read, in bytes.
-const MAX_ANSWER_BYTES: usize = 16 << 20;
+/// Maximum size of a reply, in bytes.
+const MAX_REPLY_BYTES: usize = 16 << 20;
 
-/// How much of a server's message is shown, in characters.
+/// Maximum length of a server's message in an error, in characters.
 const MAX_MESSAGE: usize = 500;
 
-/// Why a server did not give what it was asked for.
+/// Why a request to a server fails.
 #[derive(Debug, thiserror::Error)]
-pub enum InstanceError {
-    /// Not a URL that a server can have
-    #[error("{url:?} is not the URL of a server: http:// or https:// and a host")]
-    Url {
-        /// What was given
-        url: String,
-    },
-    /// The CA file holds no certificates
-    #[error("the CA file holds no PEM certificates")]
+pub(crate) enum InstanceError {
+    #[error(
+        "{url:?} is not the URL of a server: expected http:// or https://, a host, and no path"
+    )]
+    Url { url: String },
+    #[error("the CA file contains no PEM certificates")]
     CaFile,
-    /// The client could not be set up
-    #[error("the HTTP client could not be set up: {0}")]
+    #[error("the HTTP client cannot be set up: {0}")]
     Setup(String),
-    /// No answer: no connection, no trust in its certificate, or no time left
+    /// No connection, an untrusted certificate, or a timeout
     #[error("{server} cannot be reached: {cause}")]
     Unreachable {
         /// Scheme, host and port
@@ -47,71 +48,44 @@ pub enum InstanceError {
         /// The innermost cause
         cause: String,
     },
-    /// An answer that says no
     #[error("{server} refused {what} ({status}): {message}")]
     Refused {
         /// Scheme, host and port
         server: String,
-        /// What was asked for
+        /// The object of the request, such as "a certificate"
         what: &'static str,
         /// The HTTP status
         status: u16,
-        /// What the server says
+        /// The server's message
         message: String,
     },
-    /// An answer that is too long
-    #[error("the answer to {what} is longer than {MAX_ANSWER_BYTES} bytes")]
-    TooLarge {
-        /// What was asked for
-        what: &'static str,
-    },
-    /// An answer that cannot be read
-    #[error("the answer to {what} cannot be read: {cause}")]
+    #[error("the reply to the request for {what} is larger than {MAX_REPLY_BYTES} bytes")]
+    TooLarge { what: &'static str },
+    #[error("the reply to the request for {what} cannot be parsed: {cause}")]
     Malformed {
-        /// What was asked for
         what: &'static str,
-        /// Where and why
         cause: serde_json::Error,
     },
 }
 
-/// A public key for which a certificate is requested.
-pub struct CertificateRequest<'a> {
-    /// PEM, `PUBLIC KEY`
-    pub pem: &'a str,
-    /// The private half's signature over the token's subject
-    pub proof: &'a [u8],
-}
-
-impl CertificateRequest<'_> {
-    fn body(&self) -> Value {
-        json!({
-            "publicKeyRequest": {
-                "publicKey": { "content": self.pem },
-                "proofOfPossession": to_base64(self.proof),
-            }
-        })
-    }
-}
-
 /// A client of one server.
 #[derive(Clone)]
-pub struct InstanceClient {
+pub(crate) struct InstanceClient {
     http: Client,
     base: Url,
 }
 
 impl InstanceClient {
-    /// A client of the server at `url`. Its TLS certificate must lead to a root of the system's, or
-    /// to one in `ca_pem`.
+    /// A client of the server at `url`. The server's TLS certificate must chain to one of the system's
+    /// roots or to one in `ca_pem`.
     ///
     /// # Errors
-    /// The URL is none, or the CA file holds no certificate.
-    pub fn new(url: &str, ca_pem: Option<&[u8]>) -> Result<Self, InstanceError> {
+    /// See [`InstanceError`].
+    pub(crate) fn new(url: &str, ca_pem: Option<&[u8]>) -> Result<Self, InstanceError> {
         let base = parse_base(url).ok_or_else(|| InstanceError::Url {
             url: url.to_owned(),
         })?;
-        // Another part of the process may have installed it already, which is as well.
+        // Fails if another part of the process has installed it, which is just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
@@ -134,68 +108,16 @@ impl InstanceClient {
     ///
     /// # Errors
     /// See [`InstanceError`].
-    pub async fn fetch_trusted_root(&self) -> Result<Vec<u8>, InstanceError> {
-        self.fetch_document("/trust/trusted_root.json", "the trusted root")
-            .await
-    }
-
-    async fn fetch_document(
-        &self,
-        path: &str,
-        what: &'static str,
-    ) -> Result<Vec<u8>, InstanceError> {
-        self.send(self.http.get(self.at(path)), what).await
-    }
-
-    /// A certificate for the bearer of `token`: PEM, the leaf first and the root last.
-    ///
-    /// # Errors
-    /// See [`InstanceError`].
-    pub async fn request_certificate(
-        &self,
-        token: &str,
-        request: &CertificateRequest<'_>,
-    ) -> Result<Vec<String>, InstanceError> {
-        let what = "a certificate";
-        let mut body = request.body();
-        if let Some(body) = body.as_object_mut() {
-            let credentials = json!({ "oidcIdentityToken": token });
-            body.insert("credentials".to_owned(), credentials);
-        }
-        let answer = self.post_json("/api/v2/signingCert", &body, what).await?;
-        let reply: SigningCertReply = parse(&answer, what)?;
-        Ok(reply.signed_certificate_embedded_sct.chain.certificates)
-    }
-
-    /// A timestamp: DER `TimeStampReq` in, DER `TimeStampResp` out.
-    ///
-    /// # Errors
-    /// See [`InstanceError`].
-    pub async fn request_timestamp(&self, request: Vec<u8>) -> Result<Vec<u8>, InstanceError> {
-        let kind = HeaderValue::from_static("application/timestamp-query");
-        let request = self
-            .http
-            .post(self.at("/api/v1/timestamp"))
-            .header(CONTENT_TYPE, kind)
-            .body(request);
-        self.send(request, "a timestamp").await
-    }
-
-    /// An entry in the signature log: a `CreateEntryRequest` in, a `TransparencyLogEntry` out, both
-    /// as JSON.
-    ///
-    /// # Errors
-    /// See [`InstanceError`].
-    pub async fn append_entry(&self, entry: &impl Serialize) -> Result<Vec<u8>, InstanceError> {
-        self.post_json("/api/v2/log/entries", entry, "a log entry")
-            .await
+    pub(crate) async fn fetch_trusted_root(&self) -> Result<Vec<u8>, InstanceError> {
+        let request = self.http.get(self.at("/trust/trusted_root.json"));
+        self.send(request, "the trusted root").await
     }
 
     /// A token for a machine account of the server's own issuer (RFC 6749 §4.4).
     ///
     /// # Errors
     /// See [`InstanceError`].
-    pub async fn request_token(
+    pub(crate) async fn request_token(
         &self,
         client_id: &str,
         client_secret: &str,
@@ -214,8 +136,8 @@ impl InstanceClient {
                 HeaderValue::from_static("application/x-www-form-urlencoded"),
             )
             .body("grant_type=client_credentials");
-        let answer = Zeroizing::new(self.send(request, what).await?);
-        Ok(parse::<Grant>(&answer, what)?.id_token)
+        let reply = Zeroizing::new(self.send(request, what).await?);
+        Ok(parse::<Grant>(&reply, what)?.id_token)
     }
 
     async fn post_json(
@@ -260,7 +182,7 @@ impl InstanceClient {
     ) -> Result<Vec<u8>, InstanceError> {
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|e| self.unreachable(&e))? {
-            if body.len().saturating_add(piece.len()) > MAX_ANSWER_BYTES {
+            if body.len() + piece.len() > MAX_REPLY_BYTES {
                 return Err(InstanceError::TooLarge { what });
             }
             body.extend_from_slice(&piece);
@@ -286,6 +208,45 @@ impl InstanceClient {
     }
 }
 
+impl SigningServer for InstanceClient {
+    type Error = InstanceError;
+
+    async fn request_certificate(
+        &self,
+        token: &RawToken,
+        key: &PublicKey,
+        proof: &[u8],
+    ) -> Result<Vec<String>, InstanceError> {
+        let what = "a certificate";
+        let body = json!({
+            "credentials": { "oidcIdentityToken": token.expose() },
+            "publicKeyRequest": {
+                "publicKey": { "content": key.to_pem() },
+                "proofOfPossession": to_base64(proof),
+            },
+        });
+        let reply = self.post_json("/api/v2/signingCert", &body, what).await?;
+        let reply: SigningCertificateReply = parse(&reply, what)?;
+        Ok(reply.signed_certificate_embedded_sct.chain.certificates)
+    }
+
+    async fn request_timestamp(&self, request: Vec<u8>) -> Result<Vec<u8>, InstanceError> {
+        let kind = HeaderValue::from_static("application/timestamp-query");
+        let request = self
+            .http
+            .post(self.at("/api/v1/timestamp"))
+            .header(CONTENT_TYPE, kind)
+            .body(request);
+        self.send(request, "a timestamp").await
+    }
+
+    async fn append_entry(&self, entry: &UnverifiedHashedRekord) -> Result<Vec<u8>, InstanceError> {
+        let body = CreateEntryRequest::from(entry);
+        self.post_json("/api/v2/log/entries", &body, "a log entry")
+            .await
+    }
+}
+
 impl fmt::Display for InstanceClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.base.as_str().trim_end_matches('/'))
@@ -304,7 +265,7 @@ fn parse_base(text: &str) -> Option<Url> {
     plain.then_some(url)
 }
 
-/// The cause that people can act on: the HTTP client wraps it several times.
+/// The innermost cause, which names what is wrong: reqwest wraps it several times.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
@@ -313,10 +274,10 @@ fn innermost(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// What the server says, whichever of its forms it says it in.
+/// The message in an error body, in whichever of the server's formats it is.
 fn message_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
-    struct Form {
+    struct ErrorBody {
         // grpc-gateway
         message: Option<String>,
         // RFC 9457
@@ -324,12 +285,12 @@ fn message_of(body: &[u8]) -> String {
         // RFC 6749 §5.2
         error_description: Option<String>,
     }
-    let said = serde_json::from_slice::<Form>(body)
+    let message = serde_json::from_slice::<ErrorBody>(body)
         .ok()
-        .and_then(|form| form.message.or(form.detail).or(form.error_description));
-    match said {
+        .and_then(|body| body.message.or(body.detail).or(body.error_description));
+    match message {
         Some(message) => message.chars().take(MAX_MESSAGE).collect(),
-        None => "it gave no reason".to_owned(),
+        None => "no reason given".to_owned(),
     }
 }
 
@@ -339,7 +300,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SigningCertReply {
+struct SigningCertificateReply {
     signed_certificate_embedded_sct: CertificateWithChain,
 }
 

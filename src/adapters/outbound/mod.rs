@@ -1,4 +1,4 @@
-//! Calls to other servers: each bounded in time and size, none follows redirects.
+//! Requests to other servers: bounded in time and size, without redirects.
 
 pub(crate) mod instance;
 pub(crate) mod oidc;

@@ -1,16 +1,15 @@
-//! Fetches the keys of trusted issuers: discovery document, then key set (OpenID Connect Discovery).
+//! Fetches the keys of trusted issuers: the discovery document, then the key set (OpenID Connect
+//! Discovery).
 //!
-//! Only configured issuers are ever spoken to, and they cannot send us elsewhere: redirects end the
-//! fetch, and `jwks_uri` stays on the issuer's own host unless the operator lists another.
+//! Only configured issuers are asked, and they cannot redirect us: redirects fail the fetch, and
+//! `jwks_uri` must be on the issuer's own host unless the operator lists another.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use openidconnect::core::CoreJsonWebKeySet;
-use openidconnect::http::Response;
-use openidconnect::{AsyncHttpClient, DiscoveryError, HttpRequest, HttpResponse, JsonWebKeySetUrl};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -24,38 +23,34 @@ use crate::services::oidc::{FetchError, IssuerKeys, KeySetError, KeySource};
 /// How one issuer is reached.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointSettings {
-    /// PEM certificates that replace the system's roots for this issuer.
+    /// PEM certificates that replace the system's roots for this issuer
     pub ca_pem: Option<Vec<u8>>,
-    /// Hosts besides the issuer's own that may serve its keys: `host`, or `host:port`.
+    /// Hosts that may serve the issuer's keys in addition to its own: `host`, or `host:port`
     pub key_hosts: Vec<String>,
 }
 
 /// Why an issuer cannot be reached as it is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// Credentials, a query or a fragment, or no URL at all
-    #[error("the issuer must be an http or https URL without user, query or fragment")]
+    #[error("the URL must be http or https, without user name, query or fragment")]
     Url,
-    /// Keys over plain HTTP can be replaced by anyone on the way
-    #[error("the issuer is on plain http, which is for this machine only: use https")]
+    /// Anyone on the way can replace keys that are fetched over plain HTTP
+    #[error("plain http is allowed for localhost only; use https")]
     PlainHttp,
-    /// The file has no certificate, or one that cannot be read
-    #[error("ca_file must hold one or more PEM certificates")]
+    #[error("ca_file must contain one or more PEM certificates")]
     CaFile,
-    /// No system roots
-    #[error("the system has no root certificates: install them, or set ca_file for the issuer")]
+    #[error("the system has no root certificates; install them, or set ca_file for this issuer")]
     NoRoots,
-    /// The HTTP client could not be made
-    #[error("the HTTP client could not be set up")]
+    #[error("the HTTP client cannot be set up")]
     Client,
 }
 
-/// What a fetch may take.
+/// Limits of one fetch.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchLimits {
-    /// For both requests together.
+    /// Maximum time for both requests together
     pub total_time: Duration,
-    /// For each answer's body, in bytes.
+    /// Maximum size of each response body, in bytes
     pub body: usize,
 }
 
@@ -68,7 +63,7 @@ impl Default for FetchLimits {
     }
 }
 
-/// Fetches the keys of the issuers that were added to it, each over a client of its own.
+/// Fetches the keys of the issuers that were added to it, each with an HTTP client of its own.
 #[derive(Default)]
 pub struct HttpKeySource {
     limits: FetchLimits,
@@ -76,7 +71,7 @@ pub struct HttpKeySource {
 }
 
 impl HttpKeySource {
-    /// A source that knows no issuer yet.
+    /// A source without issuers.
     pub fn new(limits: FetchLimits) -> Self {
         Self {
             limits,
@@ -84,7 +79,8 @@ impl HttpKeySource {
         }
     }
 
-    /// Adds an issuer. Reads the system's roots if it has no own; does not touch the network.
+    /// Adds an issuer. Reads the system's roots unless the settings replace them; does not use the
+    /// network.
     ///
     /// # Errors
     /// See [`EndpointError`].
@@ -120,12 +116,18 @@ struct Endpoint {
     client: Client,
 }
 
-/// What we need of a discovery document. Issuers of workload tokens leave out most of what the
-/// standard requires, `authorization_endpoint` above all.
+/// The members of a discovery document that we need. Issuers of workload tokens omit most of what the
+/// standard requires, above all `authorization_endpoint`, so openidconnect's own type refuses them.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
     jwks_uri: String,
+}
+
+struct Document {
+    /// `Content-Type`, without parameters and in lower case; none if the header is absent
+    media_type: Option<String>,
+    body: Vec<u8>,
 }
 
 impl Endpoint {
@@ -140,7 +142,7 @@ impl Endpoint {
         let roots = match settings.ca_pem {
             Some(pem) => roots_from_pem(&pem)?,
             None if url.scheme() == "https" => system_roots()?,
-            // A key address may be https all the same; then it needs a ca_file.
+            // The key address may still be https; that requires a ca_file.
             None => RootCertStore::empty(),
         };
         Ok(Self {
@@ -155,14 +157,14 @@ impl Endpoint {
         issuer: &IssuerUrl,
         body_limit: usize,
     ) -> Result<IssuerKeys, FetchError> {
-        // SPEC OpenID Connect Discovery §4.1: a terminating slash goes before the path is appended.
+        // SPEC OpenID Connect Discovery §4.1: a trailing slash is removed before the path is appended.
         let base = issuer.as_str();
         let base = base.strip_suffix('/').unwrap_or(base);
         let address = format!("{base}/.well-known/openid-configuration");
         let document = self.get(&address, body_limit).await?;
         let metadata: Metadata =
-            serde_json::from_slice(document.body()).map_err(|_| FetchError::BadDiscovery)?;
-        // SPEC OpenID Connect Discovery §4.3: the issuer must be the one that was asked for.
+            serde_json::from_slice(&document.body).map_err(|_| FetchError::BadDiscovery)?;
+        // SPEC OpenID Connect Discovery §4.3: `issuer` must be identical to the URL that was asked.
         if metadata.issuer != issuer.as_str() {
             return Err(FetchError::IssuerMismatch);
         }
@@ -170,38 +172,43 @@ impl Endpoint {
         if !self.may_serve_keys(&address) {
             return Err(FetchError::ForeignKeyAddress);
         }
-        let http = BoundedHttp {
-            endpoint: self,
-            body_limit,
-        };
-        let set = CoreJsonWebKeySet::fetch_async(&JsonWebKeySetUrl::from_url(address), &http)
-            .await
-            .map_err(|error| match error {
-                DiscoveryError::Request(error) => error,
-                _ => FetchError::Keys(KeySetError::Malformed),
-            })?;
-        Ok(IssuerKeys::new(&set)?)
+        let keys = self.get(address.as_str(), body_limit).await?;
+        // SPEC RFC 7517 §8.5.2. Many issuers send plain JSON, and some no type at all.
+        if !matches!(
+            keys.media_type.as_deref(),
+            None | Some("application/json" | "application/jwk-set+json")
+        ) {
+            return Err(KeySetError::Malformed.into());
+        }
+        Ok(IssuerKeys::parse(&keys.body)?)
     }
 
-    async fn get(&self, address: &str, body_limit: usize) -> Result<HttpResponse, FetchError> {
+    async fn get(&self, address: &str, body_limit: usize) -> Result<Document, FetchError> {
         let request = self
             .client
             .get(address)
             .header("accept", "application/json");
-        let mut answer = request.send().await.map_err(|_| FetchError::Unreachable)?;
-        if answer.status() != StatusCode::OK {
-            return Err(FetchError::Status(answer.status().as_u16()));
+        let mut response = request.send().await.map_err(|_| FetchError::Unreachable)?;
+        if response.status() != StatusCode::OK {
+            return Err(FetchError::Status(response.status().as_u16()));
         }
+        let media_type = response.headers().get(CONTENT_TYPE).map(|value| {
+            let text = value.to_str().unwrap_or_default();
+            let essence = text.split(';').next().unwrap_or_default();
+            essence.to_ascii_lowercase()
+        });
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|_| FetchError::Unreachable)? {
-            if body.len().saturating_add(chunk.len()) > body_limit {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|_| FetchError::Unreachable)?
+        {
+            if body.len() + chunk.len() > body_limit {
                 return Err(FetchError::TooLarge(body_limit));
             }
             body.extend_from_slice(&chunk);
         }
-        let mut response = Response::new(body);
-        *response.headers_mut() = answer.headers().clone();
-        Ok(response)
+        Ok(Document { media_type, body })
     }
 
     fn may_serve_keys(&self, address: &Url) -> bool {
@@ -222,24 +229,6 @@ impl Endpoint {
         let with_port = address.port().map(|port| format!("{host}:{port}"));
         let name = with_port.as_deref().unwrap_or(host);
         self.key_hosts.iter().any(|listed| listed == name)
-    }
-}
-
-/// The endpoint's client as openidconnect wants it.
-struct BoundedHttp<'a> {
-    endpoint: &'a Endpoint,
-    body_limit: usize,
-}
-
-impl<'c> AsyncHttpClient<'c> for BoundedHttp<'_> {
-    type Error = FetchError;
-    type Future = BoxFuture<'c, Result<HttpResponse, FetchError>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move {
-            let address = request.uri().to_string();
-            self.endpoint.get(&address, self.body_limit).await
-        })
     }
 }
 
@@ -270,7 +259,7 @@ fn roots_from_pem(pem: &[u8]) -> Result<RootCertStore, EndpointError> {
 
 fn system_roots() -> Result<RootCertStore, EndpointError> {
     let mut roots = RootCertStore::empty();
-    // Systems carry the odd certificate that cannot be read; the others still count.
+    // Systems contain the odd certificate that cannot be parsed; the others are still usable.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(EndpointError::NoRoots);
@@ -289,7 +278,8 @@ fn client(roots: RootCertStore) -> Result<Client, EndpointError> {
         .tls_backend_preconfigured(tls)
         .redirect(redirect::Policy::none())
         .no_proxy()
-        // Fetches are minutes apart, and come from whichever worker needs the keys.
+        // Fetches are minutes apart and come from whichever worker needs the keys, so a pooled
+        // connection would be stale or belong to another runtime.
         .pool_max_idle_per_host(0)
         .user_agent(concat!("signet/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -313,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_this_machine() {
+    fn plain_http_is_accepted_for_localhost_only() {
         for issuer in ["http://localhost:1", "http://127.0.0.1", "http://[::1]:8"] {
             assert!(endpoint(issuer, EndpointSettings::default()).is_ok());
         }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::*;
+use crate::doubles::MemoryLedger;
 use crate::log::memory::{MemoryJournal, MemoryState};
 use crate::log::port::{
     Batch, CommitError, Committed, Journal, JournalCursor, Position, SearchIndex, State,
@@ -14,7 +15,6 @@ use crate::protocol::bytes::Sha256;
 use crate::protocol::merkle::{Frontier, LeafIndex, leaf_hash};
 use crate::protocol::time::UnixTime;
 use crate::services::ledger::Table;
-use crate::services::ledger::testing::MemoryLedger;
 
 fn leaves(from: u64, to: u64) -> Vec<Leaf> {
     (from..to)

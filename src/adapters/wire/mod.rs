@@ -1,4 +1,4 @@
-//! Requests and replies as they travel, shared by the HTTP handlers and the clients of others.
+//! The JSON of requests and replies.
 
 pub(crate) mod rekor;
 pub(crate) mod rekor_v1;

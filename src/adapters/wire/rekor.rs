@@ -1,207 +1,12 @@
-//! Rekor v2's messages in proto3 JSON (`dev.sigstore.rekor.v2`, `dev.sigstore.rekor.v1`).
+//! Rekor v2's reply in proto3 JSON (`dev.sigstore.rekor.v1`). The request is `protocol::entry`'s.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Serialize;
 
-use crate::protocol::attestation::dsse::{Envelope, EnvelopeSignature};
-use crate::protocol::bytes::{ProtoBytes, to_base64};
-use crate::protocol::entry::{
-    DsseVerifier, EntryError, RawVerifier, UnverifiedDsse, UnverifiedEntry, UnverifiedHashedRekord,
-};
-use crate::protocol::keys::KeyDetails;
+use crate::protocol::bytes::to_base64;
 use crate::services::rekor::LoggedEntry;
 
-/// `CreateEntryRequest`: exactly one of its members is there. Unknown members are refused.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct CreateEntryRequest {
-    /// A hashedrekord 0.0.2
-    #[serde(
-        rename = "hashedRekordRequestV002",
-        alias = "hashed_rekord_request_v002",
-        skip_serializing_if = "Option::is_none"
-    )]
-    hashed_rekord: Option<HashedRekordRequest>,
-    /// A dsse 0.0.2, which our own client does not send
-    #[serde(
-        rename = "dsseRequestV002",
-        alias = "dsse_request_v002",
-        skip_serializing
-    )]
-    dsse: Option<DsseRequest>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DsseRequest {
-    envelope: DsseEnvelope,
-    verifiers: Vec<Verifier>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DsseEnvelope {
-    payload: ProtoBytes,
-    #[serde(rename = "payloadType", alias = "payload_type")]
-    payload_type: String,
-    signatures: Vec<DsseSignature>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DsseSignature {
-    sig: ProtoBytes,
-    keyid: Option<String>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct HashedRekordRequest {
-    #[serde(serialize_with = "as_base64")]
-    digest: ProtoBytes,
-    signature: Signature,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Signature {
-    #[serde(serialize_with = "as_base64")]
-    content: ProtoBytes,
-    verifier: Verifier,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Verifier {
-    #[serde(alias = "public_key", skip_serializing_if = "Option::is_none")]
-    public_key: Option<RawBytes>,
-    #[serde(alias = "x509_certificate", skip_serializing_if = "Option::is_none")]
-    x509_certificate: Option<RawBytes>,
-    #[serde(alias = "key_details")]
-    key_details: KeyDetails,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawBytes {
-    #[serde(alias = "raw_bytes", serialize_with = "as_base64")]
-    raw_bytes: ProtoBytes,
-}
-
-fn as_base64<S: Serializer>(bytes: &ProtoBytes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&to_base64(&bytes.0))
-}
-
-impl From<&UnverifiedHashedRekord> for CreateEntryRequest {
-    /// The request that a client sends for this entry.
-    fn from(entry: &UnverifiedHashedRekord) -> Self {
-        let raw = |bytes: &[u8]| {
-            Some(RawBytes {
-                raw_bytes: ProtoBytes(bytes.to_vec()),
-            })
-        };
-        let (x509_certificate, public_key) = match &entry.verifier {
-            RawVerifier::Certificate(der) => (raw(der), None),
-            RawVerifier::PublicKey(spki) => (None, raw(spki)),
-        };
-        Self {
-            hashed_rekord: Some(HashedRekordRequest {
-                digest: ProtoBytes(entry.digest.as_bytes().to_vec()),
-                signature: Signature {
-                    content: ProtoBytes(entry.signature.clone()),
-                    verifier: Verifier {
-                        public_key,
-                        x509_certificate,
-                        key_details: entry.key_details,
-                    },
-                },
-            }),
-            dsse: None,
-        }
-    }
-}
-
-/// Why a request names no entry.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SubmissionError {
-    /// Neither kind, or both
-    #[error("the request must have one member, hashedRekordRequestV002 or dsseRequestV002")]
-    NoEntry,
-    /// Neither a certificate nor a key, or both
-    #[error("every verifier must have one of x509Certificate and publicKey")]
-    Verifier,
-    /// An entry whose parts do not fit
-    #[error(transparent)]
-    Entry(#[from] EntryError),
-}
-
-impl TryFrom<CreateEntryRequest> for UnverifiedEntry {
-    type Error = SubmissionError;
-
-    fn try_from(request: CreateEntryRequest) -> Result<Self, SubmissionError> {
-        match (request.hashed_rekord, request.dsse) {
-            (Some(entry), None) => Ok(Self::HashedRekord(entry.try_into()?)),
-            (None, Some(entry)) => Ok(Self::Dsse(entry.try_into()?)),
-            (None, None) | (Some(_), Some(_)) => Err(SubmissionError::NoEntry),
-        }
-    }
-}
-
-impl TryFrom<HashedRekordRequest> for UnverifiedHashedRekord {
-    type Error = SubmissionError;
-
-    fn try_from(entry: HashedRekordRequest) -> Result<Self, SubmissionError> {
-        let key_details = entry.signature.verifier.key_details;
-        Ok(Self::new(
-            entry.digest.0,
-            entry.signature.content.0,
-            entry.signature.verifier.raw()?,
-            key_details,
-        )?)
-    }
-}
-
-impl TryFrom<DsseRequest> for UnverifiedDsse {
-    type Error = SubmissionError;
-
-    fn try_from(entry: DsseRequest) -> Result<Self, SubmissionError> {
-        let signature = |one: DsseSignature| EnvelopeSignature {
-            signature: one.sig.0,
-            key_id: one.keyid,
-        };
-        let verifier = |one: Verifier| {
-            let key_details = one.key_details;
-            let raw = one.raw()?;
-            Ok(DsseVerifier { raw, key_details })
-        };
-        let envelope = entry.envelope;
-        Ok(Self {
-            envelope: Envelope {
-                payload: envelope.payload.0,
-                payload_type: envelope.payload_type,
-                signatures: envelope.signatures.into_iter().map(signature).collect(),
-            },
-            verifiers: entry
-                .verifiers
-                .into_iter()
-                .map(verifier)
-                .collect::<Result<_, SubmissionError>>()?,
-        })
-    }
-}
-
-impl Verifier {
-    /// Exactly one of the two.
-    fn raw(self) -> Result<RawVerifier, SubmissionError> {
-        match (self.x509_certificate, self.public_key) {
-            (Some(certificate), None) => Ok(RawVerifier::Certificate(certificate.raw_bytes.0)),
-            (None, Some(key)) => Ok(RawVerifier::PublicKey(key.raw_bytes.0)),
-            (None, None) | (Some(_), Some(_)) => Err(SubmissionError::Verifier),
-        }
-    }
-}
-
-/// `TransparencyLogEntry`, every member written: 64-bit numbers are strings, and what a v2 log does
-/// not have is written as its zero.
+/// `TransparencyLogEntry`. Every member is written: 64-bit numbers as strings, and what a v2 log does not
+/// have as its zero value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TransparencyLogEntry {
@@ -274,4 +79,44 @@ impl From<&LoggedEntry> for TransparencyLogEntry {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::log::{PublishedHead, SignedHead};
+    use crate::protocol::hash::Sha256;
+    use crate::protocol::merkle::{LeafIndex, TreeSize};
+    use crate::protocol::time::UnixTime;
+
+    #[test]
+    fn a_reply_has_every_member_and_its_numbers_are_strings() {
+        let entry = LoggedEntry {
+            index: LeafIndex::new(0),
+            log_key_id: Sha256::from_bytes([1; 32]),
+            kind: "hashedrekord",
+            body: b"{}".to_vec(),
+            proof: Vec::new(),
+            head: PublishedHead::for_test(SignedHead {
+                size: TreeSize::new(1),
+                root: Sha256::from_bytes([2; 32]),
+                time: UnixTime::from_seconds(3),
+                note: "rekor.example\n1\n".to_owned(),
+            }),
+        };
+
+        let reply = serde_json::to_string(&TransparencyLogEntry::from(&entry)).unwrap();
+
+        assert_eq!(
+            reply,
+            concat!(
+                r#"{"logIndex":"0","#,
+                r#""logId":{"keyId":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="},"#,
+                r#""kindVersion":{"kind":"hashedrekord","version":"0.0.2"},"#,
+                r#""integratedTime":"0","inclusionPromise":null,"#,
+                r#""inclusionProof":{"logIndex":"0","#,
+                r#""rootHash":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=","#,
+                r#""treeSize":"1","hashes":[],"#,
+                r#""checkpoint":{"envelope":"rekor.example\n1\n"}},"#,
+                r#""canonicalizedBody":"e30="}"#,
+            )
+        );
+    }
+}

@@ -1,7 +1,7 @@
-//! Rekor v1's messages in JSON, as its OpenAPI document has them: numbers are numbers, hashes are
-//! hexadecimal, and only bodies and signatures are base64.
+//! Rekor v1's messages as its OpenAPI document defines them: integers are numbers, hashes are hexadecimal,
+//! and only bodies and signatures are base64.
 
-use serde::de::IgnoredAny;
+use serde::de::{self, IgnoredAny, IntoDeserializer as _};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 use crate::log::SignedHead;
 use crate::protocol::bytes::{ProtoBytes, to_base64};
 use crate::protocol::entry::v1::{PkiError, PkiFormat, ProposalError, ProposedEntry};
-use crate::protocol::entry::{NoHash, SearchTerm};
+use crate::protocol::entry::{NotADigestQuery, SearchTerm};
 use crate::services::rekor::v1::{
     Consistency, EntryName, LoggedEntry, NotAnEntryName, Operator, Query, TreeId, Wanted,
 };
 
-/// `LogEntry`: an object whose one member is named by the entry's ID.
+/// `LogEntry`: an object whose only member is named by the entry's ID.
 pub(crate) struct LogEntry<'a>(pub &'a LoggedEntry);
 
 #[derive(Serialize)]
@@ -55,7 +55,7 @@ impl Serialize for LogEntry<'_> {
 
 impl From<&LoggedEntry> for Anonymous {
     fn from(entry: &LoggedEntry) -> Self {
-        // There is one tree, so an entry's position in it is its position in the log.
+        // There are no shards, so the index in the tree is the index in the log.
         let log_index = entry.index.get();
         Self {
             body: to_base64(&entry.body),
@@ -76,7 +76,7 @@ impl From<&LoggedEntry> for Anonymous {
     }
 }
 
-/// `LogInfo`: the newest head. No tree was ever retired.
+/// `LogInfo`: the newest head.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogInfo {
@@ -89,7 +89,6 @@ pub(crate) struct LogInfo {
 }
 
 impl LogInfo {
-    /// The log with this number and this newest head.
     pub(crate) fn new(tree_id: TreeId, head: &SignedHead) -> Self {
         Self {
             inactive_shards: [],
@@ -101,8 +100,8 @@ impl LogInfo {
     }
 }
 
-/// `ConsistencyProof`. Its root is that of the newer tree; Rekor gives the newest tree's, with which
-/// a proof between two older ones could not be checked.
+/// `ConsistencyProof`. The root is that of the newer tree. Rekor gives the newest tree's root, which cannot
+/// verify a proof between two older trees.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConsistencyProof {
@@ -119,7 +118,7 @@ impl From<Consistency> for ConsistencyProof {
     }
 }
 
-/// `SearchLogQuery`: the entries that are wanted, each by one of its names.
+/// `SearchLogQuery`: entries by name, proposal or index.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchLogQuery {
@@ -130,7 +129,7 @@ pub struct SearchLogQuery {
     log_indexes: Option<Vec<u64>>,
 }
 
-/// `SearchIndex`: what the entries that are searched for have.
+/// `SearchIndex`: terms of the entries to find.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SearchIndex {
@@ -146,56 +145,52 @@ pub(crate) struct SearchIndex {
 struct QueriedKey {
     format: String,
     content: Option<ProtoBytes>,
-    /// Nothing is fetched
+    // Never fetched.
     #[serde(rename = "url")]
     _url: Option<IgnoredAny>,
 }
 
 impl QueriedKey {
     fn term(self) -> Result<SearchTerm, RequestError> {
-        let format = match self.format.as_str() {
-            "x509" => PkiFormat::X509,
-            "pgp" => PkiFormat::Pgp,
-            "minisign" => PkiFormat::Minisign,
-            "ssh" => PkiFormat::Ssh,
-            _ => return Err(RequestError::KeyFormat),
-        };
+        let format = self.format.as_str().into_deserializer();
+        let format = PkiFormat::deserialize(format)
+            .map_err(|_: de::value::Error| RequestError::KeyFormat)?;
         let content = self.content.ok_or(RequestError::NoKey)?;
         Ok(SearchTerm::from_key_query(format, &content.0)?)
     }
 }
 
-/// The longest subject that is searched for, in characters.
+/// Maximum length of an e-mail address or subject, in characters.
 const MAX_SUBJECT: usize = 512;
 
-/// Why a request cannot be understood; the message begins with the member that is meant.
+/// Error reading a request. The message begins with the member.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// Not a proposed entry
+    /// An element of `entries` is not a proposed entry
     #[error(transparent)]
     Proposal(#[from] ProposalError),
-    /// Not a name of an entry
+    /// An element of `entryUUIDs` is not an entry's name
     #[error("entryUUIDs: {0}")]
     Name(#[from] NotAnEntryName),
-    /// Not a digest
+    /// `hash` is not a digest
     #[error(transparent)]
-    Hash(#[from] NoHash),
-    /// Not an e-mail address
+    Hash(#[from] NotADigestQuery),
+    /// `email` is not an e-mail address
     #[error("email must be an e-mail address of at most {MAX_SUBJECT} characters")]
     Email,
-    /// More than a subject has
+    /// `subject` is too long
     #[error("subject has more than {MAX_SUBJECT} characters")]
     Subject,
-    /// An operator that is not there
+    /// `operator` is unknown
     #[error("operator must be \"and\" or \"or\"")]
     Operator,
-    /// Keys of this format are not indexed
+    /// `publicKey.format` is unknown
     #[error("publicKey.format must be x509, pgp, minisign or ssh")]
     KeyFormat,
-    /// A key without the key
-    #[error("publicKey.content is required: the key itself in base64; nothing is fetched by URL")]
+    /// `publicKey.content` is missing
+    #[error("publicKey.content is required: the key itself in base64; URLs are not fetched")]
     NoKey,
-    /// Not a key of that format
+    /// `publicKey.content` is not a key of the format
     #[error("publicKey.content: {0}")]
     Key(#[from] PkiError),
 }
@@ -219,19 +214,18 @@ impl TryFrom<SearchLogQuery> for Vec<Wanted> {
 }
 
 impl SearchLogQuery {
-    /// How many entries are asked for.
+    /// The number of requested entries.
     pub fn count(&self) -> usize {
-        let length = |list: Option<usize>| list.unwrap_or_default();
-        length(self.entry_uuids.as_ref().map(Vec::len))
-            .saturating_add(length(self.entries.as_ref().map(Vec::len)))
-            .saturating_add(length(self.log_indexes.as_ref().map(Vec::len)))
+        self.entry_uuids.as_ref().map_or(0, Vec::len)
+            + self.entries.as_ref().map_or(0, Vec::len)
+            + self.log_indexes.as_ref().map_or(0, Vec::len)
     }
 }
 
 impl TryFrom<SearchIndex> for Query {
     type Error = RequestError;
 
-    /// What is empty is not searched for: clients write members that they do not use.
+    /// Empty members are ignored: some clients send members that they do not use.
     fn try_from(index: SearchIndex) -> Result<Self, RequestError> {
         let mut terms = Vec::new();
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());

@@ -1,90 +1,88 @@
-//! The steps of the root ceremony. `key` and `sign` touch files alone, so they work where there is no
-//! network and no server.
+//! The steps of the root ceremony. `key` and `sign` use files only, so they work without a network and
+//! without a server.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::{CeremonyCommand, read, tell_installed, unexpected};
-use crate::adapters::admin::trust::{TrustReply, TrustRequest};
+use super::{CeremonyCommand, ask};
+use crate::adapters::admin::trust::{InstallRoot, InstalledRoot, ProposeRoot};
 use crate::adapters::keystore::{create_key_file, load_key_file};
+use crate::cli::files::{append, read, read_text};
 use crate::cli::output::{Failure, Output};
-use crate::protocol::bytes::Sha256;
+use crate::cli::store::StoreArgs;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::tuf::{KeyId, Metadata, Role, Root, Signed};
 use crate::services::trust::ceremony::RootSigningRequest;
 
-pub(super) fn run(
-    command: &CeremonyCommand,
-    ask: impl FnOnce(TrustRequest) -> Result<TrustReply, Failure>,
-) -> Result<(), Failure> {
+pub(super) fn run(command: &CeremonyCommand, store: &StoreArgs) -> Result<(), Failure> {
     match command {
-        CeremonyCommand::Key { out } => Ok(make_key(out)?),
+        CeremonyCommand::Key { out } => Ok(generate_key(out)?),
         CeremonyCommand::Propose {
             keys,
             threshold,
             days,
             out,
         } => {
-            let keys = read_keys(keys)?;
-            let request = TrustRequest::Propose {
+            let keys: Vec<_> = keys
+                .iter()
+                .map(|file| read_text(file))
+                .collect::<Result<_, _>>()?;
+            let proposal = ProposeRoot {
                 keys: (!keys.is_empty()).then_some(keys),
                 threshold: *threshold,
                 days: *days,
             };
-            match ask(request)? {
-                TrustReply::Proposed { request } => Ok(write_proposal(out, &request)?),
-                _ => Err(unexpected().into()),
-            }
+            Ok(write_proposal(out, &ask(store, proposal)?)?)
         }
         CeremonyCommand::Sign { key, yes, request } => sign(key, *yes, request),
         CeremonyCommand::Finish { requests } => {
             let root = merge(requests)?;
             let root = String::from_utf8_lossy(root.bytes()).into_owned();
-            match ask(TrustRequest::Install { root })? {
-                TrustReply::Installed(root) => {
-                    tell_installed(&root);
-                    Ok(())
-                }
-                _ => Err(unexpected().into()),
-            }
+            print_installed(&ask(store, InstallRoot { root })?);
+            Ok(())
         }
     }
 }
 
-fn make_key(out: &Path) -> anyhow::Result<()> {
-    let public = beside(out, ".pub");
+pub(super) fn print_installed(root: &InstalledRoot) {
+    let mut output = Output::stderr();
+    output.success(format_args!(
+        "root version {} is now in effect; it expires {}",
+        root.version, root.expires
+    ));
+    output.field("SHA-256", &root.sha256);
+}
+
+fn generate_key(out: &Path) -> anyhow::Result<()> {
+    let public = append(out, ".pub");
     if public.exists() {
-        bail!("{} is there already", public.display());
+        bail!("{} already exists", public.display());
     }
     let key = create_key_file(out, KeyAlgorithm::P256)?;
     std::fs::write(&public, key.public_key().to_pem())
         .with_context(|| format!("{} cannot be written", public.display()))?;
     let mut output = Output::stderr();
-    output.success(format_args!("made the key {}", id_of(&key)?));
+    output.success(format_args!("generated the key {}", id_of(&key)?));
     output.field("private", out.display());
     output.field("public", public.display());
-    output.line("Keep the private file to yourself; give the public one to who proposes the root.");
+    output.line(
+        "Keep the private file secret; send the public one to the person who drafts the root.",
+    );
     Ok(())
-}
-
-fn read_keys(files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
-    let read_key = |file: &PathBuf| {
-        let text = read(file)?;
-        String::from_utf8(text).with_context(|| format!("{} is no PEM file", file.display()))
-    };
-    files.iter().map(read_key).collect()
 }
 
 fn write_proposal(out: &Path, request: &str) -> anyhow::Result<()> {
     let parsed = RootSigningRequest::parse(request.as_bytes())?;
-    write_whole(out, request.as_bytes())?;
+    write_atomically(out, request.as_bytes())?;
     let mut output = Output::stderr();
     describe(&mut output, &parsed);
     output.success(format_args!("wrote the signing request {}", out.display()));
-    output
-        .line("Give a copy to each owner of a key: signet trust root-ceremony sign --key KEY COPY");
+    output.line(
+        "Send a copy to each key holder, to run: signet trust root-ceremony sign --key KEY COPY",
+    );
     Ok(())
 }
 
@@ -93,28 +91,28 @@ fn sign(key: &Path, yes: bool, file: &Path) -> Result<(), Failure> {
     let mut request = load(file)?;
     let mut output = Output::stderr();
     describe(&mut output, &request);
-    // Refused before anybody is asked.
+    // Signed on a copy first, so that a key that may not sign is refused before the question.
     let id = request
         .clone()
         .sign(&key)
         .map_err(|error| Failure::failed(error.into()))?;
     output.field("your key", id);
-    if !yes && !agreed(&mut output)? {
-        return Err(Failure::failed(anyhow!("nothing was signed")));
+    if !yes && !confirmed(&mut output)? {
+        return Err(Failure::failed(anyhow!("declined; nothing was signed")));
     }
     request
         .sign(&key)
         .map_err(|error| Failure::failed(error.into()))?;
     let text = request.to_json().map_err(anyhow::Error::from)?;
-    write_whole(file, text.as_bytes())?;
+    write_atomically(file, text.as_bytes())?;
     output.success(format_args!("signed {}", file.display()));
     if request.check_complete().is_ok() {
-        output.line("It has all signatures: signet trust root-ceremony finish");
+        output.line("All signatures are present; run: signet trust root-ceremony finish");
     }
     Ok(())
 }
 
-fn agreed(output: &mut Output<io::Stderr>) -> anyhow::Result<bool> {
+fn confirmed(output: &mut Output<io::Stderr>) -> anyhow::Result<bool> {
     output.line("Sign this? Type yes:");
     io::stderr().flush()?;
     let mut answer = String::new();
@@ -124,19 +122,19 @@ fn agreed(output: &mut Output<io::Stderr>) -> anyhow::Result<bool> {
 
 fn merge(files: &[PathBuf]) -> Result<Signed<Root>, Failure> {
     let mut requests = files.iter().map(|file| load(file));
-    let mut whole = requests
+    let mut merged = requests
         .next()
-        .ok_or_else(|| Failure::usage(anyhow!("no signing request")))??;
+        .ok_or_else(|| Failure::usage(anyhow!("no signing request was given")))??;
     for request in requests {
-        whole
+        merged
             .merge(&request?)
             .map_err(|error| Failure::failed(error.into()))?;
     }
-    describe(&mut Output::stderr(), &whole);
-    whole
+    describe(&mut Output::stderr(), &merged);
+    merged
         .check_complete()
         .map_err(|error| Failure::failed(error.into()))?;
-    Ok(whole.next().clone())
+    Ok(merged.next().clone())
 }
 
 fn load(file: &Path) -> Result<RootSigningRequest, Failure> {
@@ -146,16 +144,16 @@ fn load(file: &Path) -> Result<RootSigningRequest, Failure> {
     })
 }
 
-/// In words, all that a signature would mean.
+/// Prints everything that a signature would approve.
 fn describe<W: io::Write>(output: &mut Output<W>, request: &RootSigningRequest) {
-    let (present, next) = (request.current(), request.next());
+    let (current, next) = (request.current(), request.next());
     output.heading("A new root of trust");
     output.field(
-        "present",
+        "current",
         format_args!(
             "version {}, sha256:{}",
-            present.body().version(),
-            Sha256::of(present.bytes()).to_hex()
+            current.body().version(),
+            Sha256::of(current.bytes()).to_hex()
         ),
     );
     output.field(
@@ -166,17 +164,17 @@ fn describe<W: io::Write>(output: &mut Output<W>, request: &RootSigningRequest) 
             Sha256::of(next.payload()).to_hex()
         ),
     );
-    output.line("  What changes:");
+    output.line("  Changes:");
     for change in request.changes() {
         output.line(format_args!("    - {change}"));
     }
-    for (name, root) in [("by present", present), ("by next", next)] {
+    for (name, root) in [("current keys", current), ("next keys", next)] {
         let keys = root.body().role(Role::Root);
         let signed = signers(root.body(), next);
         output.field(
             name,
             format_args!(
-                "{signed} signed, {} of {} keys needed",
+                "{signed} signed, {} of {} required",
                 keys.threshold,
                 keys.keyids.len()
             ),
@@ -184,28 +182,23 @@ fn describe<W: io::Write>(output: &mut Output<W>, request: &RootSigningRequest) 
     }
 }
 
-/// How many keys of a root have signed a document, their signatures verified.
+/// The number of a root's keys that have signed a document; the signatures are verified.
 fn signers(root: &Root, document: &Signed<Root>) -> usize {
     let ids = &root.role(Role::Root).keyids;
-    let holds = |(id, signature): &(&KeyId, &[u8])| {
+    let verifies = |(id, signature): &(&KeyId, &[u8])| {
         let key = root.key(id).filter(|_| ids.contains(id));
         key.is_some_and(|key| key.verify_message(document.payload(), signature).is_ok())
     };
-    document.signatures().filter(holds).count()
+    document.signatures().filter(verifies).count()
 }
 
 fn id_of(key: &SigningKey) -> anyhow::Result<KeyId> {
-    KeyId::of(key.public_key()).context("the key is of another kind")
+    KeyId::of(key.public_key()).context("this kind of key cannot sign a root")
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-/// A file whole or not at all: a signing request has signatures that nobody wants to gather twice.
-fn write_whole(file: &Path, content: &[u8]) -> anyhow::Result<()> {
+/// Replaces a file whole or not at all: a signing request contains signatures that are laborious to
+/// collect again.
+fn write_atomically(file: &Path, content: &[u8]) -> anyhow::Result<()> {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

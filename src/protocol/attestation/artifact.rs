@@ -1,35 +1,31 @@
-//! What was signed, known by its digests.
+//! The signed artifact, known by its digests.
 
 use std::str::FromStr;
 
-use crate::protocol::bytes::{Digest, HashAlgorithm};
+use crate::protocol::hash::{Digest, HashAlgorithm};
 
-const ALL: [HashAlgorithm; 3] = [
-    HashAlgorithm::Sha256,
-    HashAlgorithm::Sha384,
-    HashAlgorithm::Sha512,
-];
-
-/// An artifact, known by one digest or more; at most one of each function.
+/// An artifact, known by at least one digest and at most one under each function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
     digests: Vec<Digest>,
 }
 
 impl Artifact {
-    /// The artifact with this content, under every function.
+    /// Hashes the content under every function.
     pub fn from_bytes(content: &[u8]) -> Self {
         Self {
-            digests: ALL.map(|algorithm| algorithm.digest(content)).to_vec(),
+            digests: HashAlgorithm::ALL
+                .map(|algorithm| algorithm.digest(content))
+                .to_vec(),
         }
     }
 
-    /// Its digests, each under a function of its own.
+    /// The digests, each under another function.
     pub fn digests(&self) -> &[Digest] {
         &self.digests
     }
 
-    /// Its digest under a function, where it is known.
+    /// The digest under a function, if it is known.
     pub fn digest(&self, algorithm: HashAlgorithm) -> Option<&Digest> {
         self.digests
             .iter()
@@ -37,7 +33,7 @@ impl Artifact {
     }
 }
 
-/// Text that is no digest of an artifact.
+/// The text is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is written sha256:, sha384: or sha512: and its bytes in hexadecimal")]
 pub struct NotADigest;
@@ -45,38 +41,14 @@ pub struct NotADigest;
 impl FromStr for Artifact {
     type Err = NotADigest;
 
-    /// Reads a digest in the form `sha256:<hex>`, in place of the artifact itself.
+    /// Reads `sha256:<hex>`.
     fn from_str(text: &str) -> Result<Self, NotADigest> {
         let (name, value) = text.split_once(':').ok_or(NotADigest)?;
-        let algorithm = algorithm_named(name).ok_or(NotADigest)?;
+        let algorithm = HashAlgorithm::from_name(name).ok_or(NotADigest)?;
         let bytes = hex::decode(value).map_err(|_| NotADigest)?;
         Digest::new(algorithm, bytes)
             .map(Self::from)
             .map_err(|_| NotADigest)
-    }
-}
-
-/// A digest as people write it, `sha256:<hex>`.
-pub(crate) fn digest_text(digest: &Digest) -> String {
-    format!(
-        "{}:{}",
-        short_name(digest.algorithm()),
-        hex::encode(digest.as_bytes())
-    )
-}
-
-/// The function with this name, if it is known.
-pub(crate) fn algorithm_named(name: &str) -> Option<HashAlgorithm> {
-    ALL.into_iter()
-        .find(|algorithm| short_name(*algorithm) == name)
-}
-
-/// The function's name as in-toto and the command line write it.
-pub(crate) const fn short_name(algorithm: HashAlgorithm) -> &'static str {
-    match algorithm {
-        HashAlgorithm::Sha256 => "sha256",
-        HashAlgorithm::Sha384 => "sha384",
-        HashAlgorithm::Sha512 => "sha512",
     }
 }
 
@@ -88,18 +60,18 @@ impl From<Digest> for Artifact {
     }
 }
 
-/// Hashes an artifact as a stream, under the functions that its bundle calls for.
+/// Hashes an artifact as a stream, under the functions that its bundle needs.
 pub struct ArtifactHasher {
     contexts: Vec<(HashAlgorithm, ring::digest::Context)>,
 }
 
 impl ArtifactHasher {
-    /// An empty stream, hashed under each of the functions once.
+    /// Starts a stream; repeated functions are hashed once.
     pub fn new(algorithms: impl IntoIterator<Item = HashAlgorithm>) -> Self {
         let mut contexts: Vec<(HashAlgorithm, ring::digest::Context)> = Vec::new();
         for algorithm in algorithms {
             if contexts.iter().all(|(present, _)| *present != algorithm) {
-                contexts.push((algorithm, ring::digest::Context::new(function(algorithm))));
+                contexts.push((algorithm, ring::digest::Context::new(algorithm.function())));
             }
         }
         Self { contexts }
@@ -112,23 +84,15 @@ impl ArtifactHasher {
         }
     }
 
-    /// The artifact that was streamed.
+    /// Ends the stream.
     pub fn finish(self) -> Artifact {
         let digests = self.contexts.into_iter().map(|(algorithm, context)| {
             Digest::new(algorithm, context.finish().as_ref().to_vec())
-                .expect("a hash function yields digests of its own length")
+                .expect("the digest is of this function")
         });
         Artifact {
             digests: digests.collect(),
         }
-    }
-}
-
-const fn function(algorithm: HashAlgorithm) -> &'static ring::digest::Algorithm {
-    match algorithm {
-        HashAlgorithm::Sha256 => &ring::digest::SHA256,
-        HashAlgorithm::Sha384 => &ring::digest::SHA384,
-        HashAlgorithm::Sha512 => &ring::digest::SHA512,
     }
 }
 
@@ -137,10 +101,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_in_text_stands_for_the_artifact() {
+    fn a_digest_in_text_is_read_as_an_artifact() {
         let digest = HashAlgorithm::Sha384.digest(b"artifact");
 
-        let artifact: Artifact = digest_text(&digest).parse().unwrap();
+        let artifact: Artifact = digest.to_string().parse().unwrap();
 
         assert_eq!(artifact, Artifact::from(digest));
         for text in [
@@ -156,8 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn streaming_gives_the_same_artifact_as_hashing_at_once() {
-        let mut hasher = ArtifactHasher::new(ALL.into_iter().chain([HashAlgorithm::Sha256]));
+    fn a_streamed_artifact_equals_one_that_is_hashed_at_once() {
+        let mut hasher = ArtifactHasher::new(
+            HashAlgorithm::ALL
+                .into_iter()
+                .chain([HashAlgorithm::Sha256]),
+        );
         hasher.update(b"art");
         hasher.update(b"ifact");
 

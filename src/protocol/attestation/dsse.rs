@@ -1,13 +1,13 @@
 //! DSSE envelopes (<https://github.com/secure-systems-lab/dsse>, protocol v1).
 
-/// An envelope as it was read. Nothing about it was verified.
+/// An envelope. Nothing in it was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// What was signed, with its type.
+    /// The signed bytes, without their type.
     pub payload: Vec<u8>,
-    /// The type of the payload, part of what was signed.
+    /// The payload's type, which is also signed.
     pub payload_type: String,
-    /// The signatures; one is expected, the rule is kept by the verifier.
+    /// Any number of signatures; the verifier demands one.
     pub signatures: Vec<EnvelopeSignature>,
 }
 
@@ -16,7 +16,7 @@ pub struct Envelope {
 pub struct EnvelopeSignature {
     /// The signature's bytes.
     pub signature: Vec<u8>,
-    /// A hint that nobody authenticates.
+    /// A hint, which is not authenticated.
     pub key_id: Option<String>,
 }
 
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_encoding_is_the_one_of_the_protocols_example() {
+    fn the_encoding_is_the_protocols_example() {
         // DSSE protocol.md: payload type "http://example.com/HelloWorld", payload "hello world".
         let encoded = pre_authentication_encoding("http://example.com/HelloWorld", b"hello world");
 

@@ -1,5 +1,5 @@
-//! What a signature is about: an artifact by its digests, the DSSE envelope around a statement, and
-//! the in-toto statement itself.
+//! What a signature is about: an artifact by its digests, the DSSE envelope of a statement, and the in-toto
+//! statement itself.
 
 pub(crate) mod artifact;
 pub(crate) mod dsse;

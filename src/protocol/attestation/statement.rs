@@ -1,31 +1,29 @@
-//! In-toto statements: what an attestation says it is about (in-toto attestation framework v1).
+//! In-toto statements: the subjects of an attestation (in-toto attestation framework v1).
 //!
-//! Only the frame is read here. The predicate is checked to be JSON without repeated members, so
-//! that no two readers can see different statements in the same signed bytes, and then left alone.
+//! The predicate is only checked to be JSON without repeated members, so that no two readers see different
+//! statements in the same signed bytes.
 
-use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::artifact::{algorithm_named, short_name};
-use crate::protocol::bytes::{Digest, HashAlgorithm};
+use crate::protocol::hash::{Digest, HashAlgorithm};
 use crate::protocol::json;
 use crate::protocol::proto_json::at_most;
 
 /// The payload type of statements in DSSE envelopes.
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-/// How many subjects a statement may have.
+/// Maximum number of subjects of a statement.
 pub const MAX_SUBJECTS: usize = 1024;
-/// How many digests a subject may have.
+/// Maximum number of digests of a subject.
 pub(crate) const MAX_DIGESTS: usize = 32;
 
 const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
 const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
 
-/// A statement whose frame was read.
+/// A statement with its subjects.
 #[derive(Clone, Debug)]
 pub struct Statement {
     predicate_type: String,
@@ -33,26 +31,25 @@ pub struct Statement {
     subjects: Vec<Subject>,
 }
 
-/// One thing that a statement is about.
 #[derive(Clone, Debug)]
 struct Subject {
     digests: Vec<Digest>,
 }
 
-/// Why a payload is no statement.
+/// Error reading a statement.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
-    /// Not JSON, with a member twice, or not of the form
+    /// Not JSON, with a repeated member, or without a statement's members
     #[error("the payload is not an in-toto statement: {0}")]
     Json(#[source] serde_json::Error),
-    /// A `_type` that is not known
+    /// `_type` is unknown
     #[error("the statement's _type is neither Statement/v1 nor Statement/v0.1")]
     Type,
-    /// No subject at all
+    /// There is no subject
     #[error("the statement has no subject")]
     NoSubject,
-    /// A digest whose value does not fit its algorithm
-    #[error("a subject's {} digest is not {} bytes in hexadecimal", short_name(*.0), .0.size())]
+    /// A digest has another length than its function's
+    #[error("a subject's {} digest is not {} bytes in hexadecimal", .0.name(), .0.size())]
     Digest(HashAlgorithm),
 }
 
@@ -79,7 +76,8 @@ impl Statement {
     /// # Errors
     /// See [`StatementError`].
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        serde_json::from_slice::<UniqueMembers>(payload).map_err(StatementError::Json)?;
+        // The second reading does not look into the predicate.
+        json::from_slice::<IgnoredAny>(payload).map_err(StatementError::Json)?;
         let wire: WireStatement = json::from_slice(payload).map_err(StatementError::Json)?;
         if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {
             return Err(StatementError::Type);
@@ -99,25 +97,25 @@ impl Statement {
         })
     }
 
-    /// What kind of predicate the statement carries.
+    /// The type of the predicate.
     pub fn predicate_type(&self) -> &str {
         &self.predicate_type
     }
 
-    /// The predicate's JSON as it was signed, if there is one.
+    /// The predicate's JSON, byte for byte.
     pub fn predicate(&self) -> Option<&str> {
         self.predicate.as_deref().map(RawValue::get)
     }
 
-    /// The hash functions that subjects use and that are known here.
+    /// The supported hash functions of the subjects.
     pub fn hash_algorithms(&self) -> impl Iterator<Item = HashAlgorithm> + '_ {
         self.subjects
             .iter()
             .flat_map(|subject| subject.digests.iter().map(Digest::algorithm))
     }
 
-    /// The digest by which a subject names the artifact: at least one of the subject's digests is
-    /// the artifact's, and none contradicts it.
+    /// The digest by which a subject names the artifact: at least one of the subject's digests is the
+    /// artifact's, and none contradicts it.
     pub fn names(&self, artifact: &super::artifact::Artifact) -> Option<&Digest> {
         self.subjects.iter().find_map(|subject| {
             let mut comparable = subject
@@ -139,7 +137,7 @@ impl TryFrom<WireSubject> for Subject {
     fn try_from(wire: WireSubject) -> Result<Self, StatementError> {
         let mut digests = Vec::new();
         for (name, value) in wire.digest.0 {
-            let Some(algorithm) = algorithm_named(&name) else {
+            let Some(algorithm) = HashAlgorithm::from_name(&name) else {
                 continue;
             };
             let digest = hex::decode(&value)
@@ -152,7 +150,7 @@ impl TryFrom<WireSubject> for Subject {
     }
 }
 
-/// The digests of a subject, bounded while reading.
+/// The digests of a subject; the limit is enforced while reading.
 #[derive(Default)]
 struct DigestSet(Vec<(String, String)>);
 
@@ -180,74 +178,6 @@ impl<'de> Deserialize<'de> for DigestSet {
             }
         }
         deserializer.deserialize_map(SetVisitor)
-    }
-}
-
-/// JSON in which no object has a member twice. serde_json bounds the depth.
-struct UniqueMembers;
-
-impl<'de> Deserialize<'de> for UniqueMembers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueMembersVisitor)?;
-        Ok(Self)
-    }
-}
-
-struct UniqueMembersVisitor;
-
-impl<'de> DeserializeSeed<'de> for UniqueMembersVisitor {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for UniqueMembersVisitor {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without repeated members")
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            map.next_value_seed(Self)?;
-            if !names.insert(name) {
-                return Err(de::Error::custom("an object has the same member twice"));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -286,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_without_a_comparable_digest_names_nothing() {
+    fn a_subject_without_a_comparable_digest_names_no_artifact() {
         assert!(!names_artifact(r#"{"name":"x","digest":{}}"#));
         assert!(!names_artifact(
             r#"{"name":"x","digest":{"sha1":"00","gitCommit":"00"}}"#
@@ -304,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_members_are_refused_at_any_depth_and_in_any_spelling() {
+    fn repeated_members_are_refused_at_every_depth_and_in_every_spelling() {
         let subject = subject(HashAlgorithm::Sha256, "sha256", ARTIFACT);
         for text in [
             statement(&subject)
@@ -326,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_on_subjects_and_digests_hold() {
+    fn the_numbers_of_subjects_and_digests_are_limited() {
         let one = r#"{"digest":{}}"#;
         let many = vec![one; MAX_SUBJECTS + 1].join(",");
         let digests: Vec<String> = (0..=MAX_DIGESTS)
@@ -344,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_foreign_statement_is_refused() {
+    fn a_statement_without_subjects_or_of_another_type_is_refused() {
         assert!(matches!(
             Statement::parse(statement("").as_bytes()),
             Err(StatementError::NoSubject)

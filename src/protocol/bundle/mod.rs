@@ -1,13 +1,11 @@
 //! Sigstore bundles (`dev.sigstore.bundle.v1`), the trust root they are verified against, and the
 //! verifier. Pure: no I/O, no clock.
 //!
-//! A [`Bundle`] was read and no more; [`authenticate`] alone makes an [`Authentic`] of it, and only
-//! one whose signer the caller accepts becomes a [`Verified`].
+//! A [`Bundle`] was only read. [`authenticate`] turns it into an [`Authentic`], and only an [`Authentic`]
+//! whose signer the caller accepts becomes a [`Verified`].
 
-mod from_wire;
 #[cfg(test)]
 mod tests;
-mod to_wire;
 pub(crate) mod trusted_root;
 pub mod verify;
 mod wire;
@@ -19,6 +17,9 @@ pub use verify::{
     authenticate, verify,
 };
 
+use serde::{Serialize, Serializer};
+use wire::{BundleJson, LogEntryJson};
+
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::attestation::statement::Statement;
 use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256, WrongDigestLength};
@@ -26,10 +27,10 @@ use crate::protocol::json;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::x509::Certificate;
 
-/// The largest bundle that is read, in bytes.
+/// Maximum size of a bundle in bytes.
 pub(crate) const MAX_BUNDLE_LENGTH: usize = 16 * 1024 * 1024;
 
-/// A bundle that was read. Nothing about it was verified.
+/// A bundle. Nothing in it was verified.
 #[derive(Clone, Debug)]
 pub struct Bundle {
     version: BundleVersion,
@@ -39,7 +40,7 @@ pub struct Bundle {
     content: Content,
 }
 
-/// The bundle format's version, each with rules of its own.
+/// The version of the bundle format. The versions have different rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BundleVersion {
     /// 0.1: log entries carry inclusion promises
@@ -55,46 +56,46 @@ pub enum BundleVersion {
 pub enum SigningMaterial {
     /// The signing certificate, DER
     Certificate(Vec<u8>),
-    /// The signing certificate and issuers of it that nobody vouches for, DER
+    /// The signing certificate and issuers of it that are not trusted, DER
     Chain(Vec<Vec<u8>>),
-    /// A key that the verifier must know already
+    /// A key that the verifier must already have
     PublicKey {
-        /// How the key might be found; not authenticated.
+        /// How to find the key; not authenticated.
         hint: String,
     },
 }
 
-/// A transparency log's entry, as the bundle claims it.
+/// A transparency log entry that the bundle claims.
 #[derive(Clone, Debug)]
 pub struct LogEntry {
-    /// Its position: for a Rekor v1 log with shards, over all of them.
+    /// The position in the log. A Rekor v1 log with shards counts over all of them.
     pub index: u64,
-    /// The log's ID: the hash of its key.
+    /// The hash of the log's key.
     pub log_id: Vec<u8>,
-    /// The kind of entry, `hashedrekord` and so on.
+    /// `hashedrekord` and so on.
     pub kind: String,
     /// The version of the kind.
     pub version: String,
-    /// Seconds since 1970 at which a Rekor v1 log says it took the entry; zero where it says none.
+    /// When a Rekor v1 log says it accepted the entry, in seconds since 1970; otherwise zero.
     pub integrated_time: u64,
-    /// The signed entry timestamp, a Rekor v1 log's promise of inclusion.
+    /// A Rekor v1 log's signed entry timestamp, which promises inclusion.
     pub promise: Option<Vec<u8>>,
     /// The proof of inclusion.
     pub proof: Option<InclusionProof>,
-    /// The entry's leaf, byte for byte.
+    /// The leaf's bytes.
     pub body: Vec<u8>,
 }
 
-/// A claim that an entry is in a tree, with the tree's checkpoint.
+/// A claimed proof that an entry is in a tree, with the tree's checkpoint.
 #[derive(Clone, Debug)]
 pub struct InclusionProof {
     /// The leaf's position in the tree.
     pub index: u64,
-    /// How many leaves the tree has.
+    /// The number of leaves in the tree.
     pub tree_size: u64,
     /// The tree's root hash.
     pub root: Sha256,
-    /// The hashes from leaf to root.
+    /// From leaf to root.
     pub hashes: Vec<Sha256>,
     /// The signed note that states size and root.
     pub checkpoint: Option<String>,
@@ -105,7 +106,7 @@ pub struct InclusionProof {
 pub enum Content {
     /// The artifact itself
     Message {
-        /// A hint at the artifact's digest; not authenticated, but it must be right.
+        /// The artifact's digest; not authenticated, but it must be right.
         digest: Option<Digest>,
         /// The signature over the artifact.
         signature: Vec<u8>,
@@ -114,22 +115,22 @@ pub enum Content {
     Envelope(Envelope),
 }
 
-/// Why bytes are no bundle.
+/// Error reading a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// Over [`MAX_BUNDLE_LENGTH`]
+    /// The bundle is too large
     #[error("the bundle has {0} bytes; the limit is {MAX_BUNDLE_LENGTH}")]
     TooLarge(usize),
-    /// Not JSON of the form
+    /// Not JSON, or with other members than a bundle's
     #[error("this is not a Sigstore bundle: {0}")]
     Json(#[source] serde_json::Error),
-    /// What cosign wrote before there were bundles
+    /// The format that cosign wrote before bundles existed
     #[error(
         "this is cosign's older detached format, not a Sigstore bundle: \
          sign again with a bundle (cosign sign-blob --new-bundle-format --bundle FILE)"
     )]
     CosignDetached,
-    /// A media type that is not known
+    /// The media type is unknown
     #[error("mediaType is not a Sigstore bundle of version 0.1, 0.2 or 0.3")]
     MediaType,
     /// Not exactly one of the three
@@ -140,10 +141,10 @@ pub enum BundleError {
     /// Not exactly one of the two
     #[error("a bundle must have exactly one of messageSignature and dsseEnvelope")]
     ContentChoice,
-    /// A digest that does not fit its algorithm
+    /// The digest has another length than its function's
     #[error("messageDigest: {0}")]
     MessageDigest(#[source] WrongDigestLength),
-    /// A proof's hash that is no SHA-256
+    /// A hash of a proof is not a SHA-256
     #[error("inclusionProof.{0} must have 32 bytes")]
     ProofHash(&'static str),
 }
@@ -157,7 +158,7 @@ impl Bundle {
         if json.len() > MAX_BUNDLE_LENGTH {
             return Err(BundleError::TooLarge(json.len()));
         }
-        let wire: wire::Bundle = json::from_slice(json).map_err(|error| {
+        let wire: BundleJson = json::from_slice(json).map_err(|error| {
             if is_cosign_detached(json) {
                 BundleError::CosignDetached
             } else {
@@ -167,10 +168,8 @@ impl Bundle {
         Self::try_from(wire)
     }
 
-    /// Puts together a bundle of version 0.3 over a message: what signing has brought home.
-    ///
-    /// `entry` is the log's reply, a `TransparencyLogEntry` in proto3 JSON; `timestamp` is a DER
-    /// TimeStampResp.
+    /// Builds a bundle of version 0.3 over a message. `entry` is the log's reply, a `TransparencyLogEntry`
+    /// in proto3 JSON; `timestamp` is a DER TimeStampResp.
     ///
     /// # Errors
     /// The log's reply is not an entry.
@@ -181,8 +180,7 @@ impl Bundle {
         entry: &[u8],
         timestamp: Vec<u8>,
     ) -> Result<Self, BundleError> {
-        let entry: wire::TransparencyLogEntry =
-            json::from_slice(entry).map_err(BundleError::Json)?;
+        let entry: LogEntryJson = json::from_slice(entry).map_err(BundleError::Json)?;
         Ok(Self {
             version: BundleVersion::V0_3,
             material: SigningMaterial::Certificate(certificate.der().to_vec()),
@@ -195,9 +193,9 @@ impl Bundle {
         })
     }
 
-    /// The bundle in JSON, without members that have nothing to say.
+    /// The bundle in JSON, without empty members.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(&wire::Bundle::from(self))
+        serde_json::to_string(&BundleJson::from(self))
             .expect("a bundle's JSON has text keys and no floats")
     }
 
@@ -211,12 +209,12 @@ impl Bundle {
         &self.material
     }
 
-    /// The log entries that it claims.
+    /// The claimed log entries.
     pub fn entries(&self) -> &[LogEntry] {
         &self.entries
     }
 
-    /// The DER timestamp responses that it carries.
+    /// DER TimeStampResps.
     pub fn timestamps(&self) -> &[Vec<u8>] {
         &self.timestamps
     }
@@ -226,8 +224,8 @@ impl Bundle {
         &self.content
     }
 
-    /// The functions under which the artifact must be hashed for this bundle to be verified;
-    /// `key` is the key that the caller brings for a bundle that names none.
+    /// The functions under which the artifact must be hashed to verify this bundle. `key` is the caller's
+    /// key for a bundle without a certificate.
     pub fn hash_algorithms(&self, key: Option<&PublicKey>) -> Vec<HashAlgorithm> {
         match &self.content {
             Content::Message { digest, .. } => {
@@ -247,6 +245,12 @@ impl Bundle {
     }
 }
 
+impl Serialize for BundleVersion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 impl SigningMaterial {
     /// The signing certificate's DER, if there is one.
     pub fn certificate(&self) -> Option<&[u8]> {
@@ -259,6 +263,15 @@ impl SigningMaterial {
 }
 
 impl BundleVersion {
+    /// The version's number, `0.3` and so on.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V0_1 => "0.1",
+            Self::V0_2 => "0.2",
+            Self::V0_3 => "0.3",
+        }
+    }
+
     const fn media_type(self) -> &'static str {
         match self {
             Self::V0_1 => "application/vnd.dev.sigstore.bundle+json;version=0.1",

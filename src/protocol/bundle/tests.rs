@@ -1,7 +1,7 @@
 use super::*;
 use crate::protocol::bytes::to_base64;
 
-/// A bundle in form; nothing in it would verify.
+/// A well-formed bundle; nothing in it verifies.
 fn sample() -> serde_json::Value {
     serde_json::json!({
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
@@ -70,7 +70,7 @@ fn messages_written_as_lists_and_names_written_as_objects_are_refused() {
 }
 
 #[test]
-fn each_media_type_is_known_by_its_spelling() {
+fn every_spelling_of_the_media_types_is_read() {
     for (media_type, version) in [
         (
             "application/vnd.dev.sigstore.bundle+json;version=0.1",
@@ -109,11 +109,12 @@ fn each_media_type_is_known_by_its_spelling() {
 
 #[test]
 fn a_logs_reply_makes_a_bundle_without_empty_members() {
-    // Rekor v2 replies with every member, the empty ones included (contract §4.3).
+    // Rekor v2 replies with every member, empty ones included (rekor-tiles, proto3 JSON with
+    // EmitUnpopulated).
     let mut entry = sample()["verificationMaterial"]["tlogEntries"][0].clone();
     entry["integratedTime"] = "0".into();
     entry["inclusionPromise"] = serde_json::Value::Null;
-    let entry: wire::TransparencyLogEntry = serde_json::from_value(entry).unwrap();
+    let entry: wire::LogEntryJson = serde_json::from_value(entry).unwrap();
     let written = serde_json::to_value(&entry).unwrap();
 
     assert_eq!(written, sample()["verificationMaterial"]["tlogEntries"][0]);
@@ -137,7 +138,7 @@ fn proto3_spellings_and_defaults_are_read() {
 }
 
 #[test]
-fn members_that_are_unknown_or_there_twice_are_refused() {
+fn unknown_and_repeated_members_are_refused() {
     let text = sample().to_string();
     for text in [
         text.replacen('{', r#"{"extra":1,"#, 1),
@@ -179,7 +180,7 @@ fn exactly_one_kind_of_material_and_of_content_is_accepted() {
 }
 
 #[test]
-fn the_limits_hold_at_the_first_element_too_many() {
+fn lists_and_bundles_over_their_limits_are_refused() {
     let many = |pointer: &str, count: usize| {
         let element = sample().pointer(pointer).unwrap()[0].clone();
         read(&with(pointer, vec![element; count].into()))
@@ -199,7 +200,7 @@ fn the_limits_hold_at_the_first_element_too_many() {
 }
 
 #[test]
-fn digests_and_hashes_have_their_length() {
+fn digests_and_hashes_of_the_wrong_length_are_refused() {
     let short = to_base64(&[1; 31]);
     let proof = "/verificationMaterial/tlogEntries/0/inclusionProof";
 
@@ -222,7 +223,7 @@ fn digests_and_hashes_have_their_length() {
 }
 
 #[test]
-fn cosigns_detached_format_is_named() {
+fn the_error_names_cosigns_detached_format() {
     let detached = br#"{"base64Signature":"AQ==","cert":"x","rekorBundle":{}}"#;
 
     let error = Bundle::from_json(detached).unwrap_err();

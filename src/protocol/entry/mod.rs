@@ -1,68 +1,108 @@
-//! Entries of the signature log: from a submission to the canonical bytes that are hashed and
-//! served (RFC 8785), in the dialects of Rekor v2 and, under [`v1`], of Rekor v1. Pure: no I/O, no
-//! clock.
+//! Entries of the signature logs, in the kinds of Rekor v1 and v2. Pure: no I/O, no clock.
+//!
+//! A kind in one version is one file. It owns what clients propose, which signatures are verified, the
+//! canonical body that is logged (RFC 8785), and what a logged body binds when a bundle is verified.
+//! [`KINDS`] is the only list of them.
 
-mod dsse;
-pub(crate) mod hashedrekord;
-pub(crate) mod search;
+mod binding;
+mod search;
 pub(crate) mod v1;
+pub(crate) mod v2;
 mod verifier;
 
-pub(crate) use dsse::Dsse;
-pub(crate) use dsse::DsseError;
-pub(crate) use dsse::DsseVerifier;
-pub(crate) use dsse::UnverifiedDsse;
-pub(crate) use hashedrekord::EntryError;
-pub(crate) use hashedrekord::HashedRekord;
-pub use hashedrekord::UnverifiedHashedRekord;
-pub(crate) use search::NoHash;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::json::{self, LocatedError};
+
+pub(crate) use binding::{BindingError, ClaimedContent, EntryBinding, EntryClaim};
+#[cfg(feature = "testing")]
+pub use search::MAX_TERMS;
+pub(crate) use search::NotADigestQuery;
 pub use search::SearchTerm;
+pub use v2::{UnverifiedEntry, UnverifiedHashedRekord};
 pub use verifier::RawVerifier;
 
-/// An entry in the v2 dialect, whose signatures were not checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UnverifiedEntry {
-    /// hashedrekord 0.0.2
-    HashedRekord(UnverifiedHashedRekord),
-    /// dsse 0.0.2
-    Dsse(UnverifiedDsse),
+/// Maximum size of a canonical body in bytes: entry bundles carry a 16-bit length (C2SP tlog-tiles).
+pub const MAX_BODY: usize = 65_535;
+
+/// A kind of entry in one version.
+pub(crate) struct EntryKind {
+    /// `kind` in the body.
+    pub(crate) name: &'static str,
+    /// `apiVersion` in the body.
+    pub(crate) version: &'static str,
+    /// Reads the `spec` of a proposed entry. None for the kinds of Rekor v2, each of which is a member
+    /// of [`v2::CreateEntryRequest`].
+    parse_proposal: Option<ParseProposal>,
+    /// Reads a logged body. None for kinds of which no bundle can consist.
+    parse_logged: Option<ParseLogged>,
 }
 
-/// An entry in the v2 dialect, whose every signature was verified.
-#[derive(Clone, Debug)]
-pub(crate) enum Entry {
-    /// hashedrekord 0.0.2
-    HashedRekord(HashedRekord),
-    /// dsse 0.0.2
-    Dsse(Dsse),
+type ParseProposal = fn(&[u8]) -> Result<Arc<dyn v1::Proposal>, LocatedError>;
+type ParseLogged = fn(&[u8]) -> Option<EntryBinding>;
+
+pub(crate) static KINDS: [EntryKind; 8] = [
+    v1::hashedrekord::KIND,
+    v1::dsse::KIND,
+    v1::intoto_v001::KIND,
+    v1::intoto_v002::KIND,
+    v1::rekord::KIND,
+    v1::rfc3161::KIND,
+    v2::hashedrekord::KIND,
+    v2::dsse::KIND,
+];
+
+impl EntryKind {
+    pub(crate) fn find(name: &str, version: &str) -> Option<&'static Self> {
+        KINDS
+            .iter()
+            .find(|kind| kind.name == name && kind.version == version)
+    }
+
+    /// The kinds that a client can propose to a Rekor v1 log.
+    fn proposed() -> impl Iterator<Item = &'static Self> {
+        KINDS.iter().filter(|kind| kind.parse_proposal.is_some())
+    }
+
+    /// Whether entries of this kind are in a Rekor v2 log, which has no shards.
+    pub(crate) const fn is_v2(&self) -> bool {
+        self.parse_proposal.is_none()
+    }
 }
 
-impl Entry {
-    /// The kind as the log names it; its version is always 0.0.2.
-    pub(crate) const fn kind(&self) -> &'static str {
-        match self {
-            Self::HashedRekord(_) => "hashedrekord",
-            Self::Dsse(_) => "dsse",
-        }
-    }
-
-    /// The canonical body: what is hashed, kept and served.
-    pub(crate) fn into_body(self) -> Vec<u8> {
-        match self {
-            Self::HashedRekord(entry) => entry.into_body(),
-            Self::Dsse(entry) => entry.into_body(),
-        }
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
     }
 }
 
-impl From<HashedRekord> for Entry {
-    fn from(entry: HashedRekord) -> Self {
-        Self::HashedRekord(entry)
-    }
+/// Reads the body of a log entry whose kind and version are known from elsewhere.
+///
+/// # Errors
+/// [`BindingError::Kind`] or [`BindingError::Malformed`]
+pub(crate) fn parse_logged(
+    name: &str,
+    version: &str,
+    body: &[u8],
+) -> Result<EntryBinding, BindingError> {
+    let kind = EntryKind::find(name, version).ok_or(BindingError::Kind)?;
+    let parse = kind.parse_logged.ok_or(BindingError::Kind)?;
+    parse(body).ok_or(BindingError::Malformed)
 }
 
-impl From<Dsse> for Entry {
-    fn from(entry: Dsse) -> Self {
-        Self::Dsse(entry)
+/// Reads the spec of a logged body, which must name the kind itself.
+fn logged_spec<T: DeserializeOwned>(kind: &EntryKind, body: &[u8]) -> Option<T> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Body<T> {
+        api_version: String,
+        kind: String,
+        spec: T,
     }
+    let body: Body<T> = json::from_slice(body).ok()?;
+    (body.kind == kind.name && body.api_version == kind.version).then_some(body.spec)
 }

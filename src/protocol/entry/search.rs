@@ -1,44 +1,44 @@
-//! What the search index knows an entry by, and what a query asks for (Rekor v1
-//! `/api/v1/index/retrieve`): both sides make the same terms.
+//! The terms that an entry is found by. Entries and queries (Rekor v1 `/api/v1/index/retrieve`) build the
+//! same ones.
 
 use std::collections::BTreeSet;
 
-use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256};
+use crate::protocol::hash::{Digest, HashAlgorithm, Sha256};
 
-/// The most terms that one entry may have.
+/// Maximum number of terms of an entry.
 pub const MAX_TERMS: usize = 8_192;
 
-/// What an entry can be found by.
+/// What an entry is found by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SearchTerm {
     /// The digest of an artifact, a payload, an envelope, or a subject of a statement
     Digest {
-        /// The function's name in lower case, `sha256` and so on; statements name others too.
+        /// In lower case. Statements name functions that Signet does not support.
         algorithm: String,
-        /// The digest in lower-case hexadecimal.
+        /// Lower-case hexadecimal.
         hex: String,
     },
     /// SHA-256 of the canonical form of the key or certificate that verifies the signature
     PublicKey(Sha256),
-    /// A name of the signer, in lower case: an e-mail address, a URI, a user name, a host
+    /// A name of the signer in lower case: an e-mail address, a URI, a user name, a host
     Name(String),
 }
 
-/// Why a text asks for no digest.
+/// The text of a query is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "hash must be hexadecimal: 40, 64, 96 or 128 characters, or those behind \
+    "hash must be hexadecimal: 40, 64, 96 or 128 characters, alone or after \
      sha1:, sha256:, sha384: or sha512:"
 )]
-pub struct NoHash;
+pub struct NotADigestQuery;
 
-/// More terms than one entry may have.
+/// The entry would have more terms than the index holds for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the entry has more than {MAX_TERMS} digests and names to be found by, which is the limit")]
 pub struct TooManyTerms;
 
 impl SearchTerm {
-    /// A digest under any function's name.
+    /// A digest under a function that need not be supported.
     pub fn named_digest(algorithm: &str, hex: &str) -> Self {
         Self::Digest {
             algorithm: algorithm.to_lowercase(),
@@ -49,7 +49,7 @@ impl SearchTerm {
     /// A SHA-256 digest.
     pub fn sha256(digest: &Sha256) -> Self {
         Self::Digest {
-            algorithm: SHA256.to_owned(),
+            algorithm: HashAlgorithm::Sha256.name().to_owned(),
             hex: digest.to_hex(),
         }
     }
@@ -64,33 +64,33 @@ impl SearchTerm {
         Self::PublicKey(Sha256::of(canonical))
     }
 
-    /// Reads a query's `hash`: `sha256:<hex>` and the like, or the hexadecimal alone, whose length
-    /// then tells the function.
+    /// Reads a query's `hash`: `sha256:<hex>` and the like, or only the hexadecimal, whose length then
+    /// determines the function.
     ///
     /// # Errors
-    /// Anything else.
-    pub fn from_hash_query(text: &str) -> Result<Self, NoHash> {
+    /// The text is neither.
+    pub fn from_hash_query(text: &str) -> Result<Self, NotADigestQuery> {
         let (named, hex) = match text.split_once(':') {
             Some((name, hex)) => (Some(name), hex),
             None => (None, text),
         };
-        let by_length = match hex.len() {
-            40 => "sha1",
-            64 => SHA256,
-            96 => "sha384",
-            128 => "sha512",
-            _ => return Err(NoHash),
-        };
-        let name_fits = named.is_none_or(|name| name.eq_ignore_ascii_case(by_length));
+        // Statements name SHA-1 digests too, although nothing is signed or verified with SHA-1.
+        let supported = HashAlgorithm::ALL.map(|one| (one.name(), one.size()));
+        let (algorithm, _) = [("sha1", 20)]
+            .into_iter()
+            .chain(supported)
+            .find(|(_, size)| size * 2 == hex.len())
+            .ok_or(NotADigestQuery)?;
+        let name_fits = named.is_none_or(|name| name.eq_ignore_ascii_case(algorithm));
         if name_fits && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            Ok(Self::named_digest(by_length, hex))
+            Ok(Self::named_digest(algorithm, hex))
         } else {
-            Err(NoHash)
+            Err(NotADigestQuery)
         }
     }
 
-    /// The key under which the index holds the term: SHA-256 over its normal form, each part with
-    /// its length before it, so that no two terms share one.
+    /// The index's key for the term: SHA-256 over its parts, each preceded by its length, so that no two
+    /// terms share a key.
     pub fn key(&self) -> Sha256 {
         let (kind, first, second): (&[u8], &[u8], &[u8]) = match self {
             Self::Digest { algorithm, hex } => (b"digest", algorithm.as_bytes(), hex.as_bytes()),
@@ -105,26 +105,15 @@ impl SearchTerm {
 
 impl From<&Digest> for SearchTerm {
     fn from(digest: &Digest) -> Self {
-        let algorithm = match digest.algorithm() {
-            HashAlgorithm::Sha256 => SHA256,
-            HashAlgorithm::Sha384 => "sha384",
-            HashAlgorithm::Sha512 => "sha512",
-        };
-        Self::named_digest(algorithm, &hex::encode(digest.as_bytes()))
+        Self::named_digest(digest.algorithm().name(), &digest.to_hex())
     }
 }
 
-const SHA256: &str = "sha256";
-
-/// Terms as they are gathered: each once, and no more than the limit.
+/// Collects terms without repetitions, up to the limit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SearchTerms(BTreeSet<SearchTerm>);
 
 impl SearchTerms {
-    /// Adds a term.
-    ///
-    /// # Errors
-    /// It would be one too many.
     pub(super) fn add(&mut self, term: SearchTerm) -> Result<(), TooManyTerms> {
         self.0.insert(term);
         if self.0.len() > MAX_TERMS {
@@ -133,10 +122,6 @@ impl SearchTerms {
         Ok(())
     }
 
-    /// Adds all of them.
-    ///
-    /// # Errors
-    /// They would be too many.
     pub(super) fn extend(
         &mut self,
         terms: impl IntoIterator<Item = SearchTerm>,
@@ -155,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_and_an_entry_name_a_digest_alike() {
+    fn a_query_and_an_entry_build_the_same_term_for_a_digest() {
         let digest = HashAlgorithm::Sha256.digest(b"abc");
         let hex = hex::encode(digest.as_bytes());
         let term = SearchTerm::from(&digest);
@@ -177,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_digest_is_refused() {
+    fn a_text_that_is_not_a_digest_is_refused() {
         for text in [
             String::new(),
             "sha256:".to_owned(),
@@ -188,7 +173,11 @@ mod tests {
             format!("md5:{}", "0a".repeat(32)),
             format!("sha256:sha256:{}", "0a".repeat(32)),
         ] {
-            assert_eq!(SearchTerm::from_hash_query(&text), Err(NoHash), "{text}");
+            assert_eq!(
+                SearchTerm::from_hash_query(&text),
+                Err(NotADigestQuery),
+                "{text}"
+            );
         }
     }
 
@@ -210,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_kept_once_and_up_to_their_limit() {
+    fn terms_are_collected_once_and_up_to_their_limit() {
         let mut terms = SearchTerms::default();
         for _ in 0..2 {
             let names = (0..MAX_TERMS).map(|n| SearchTerm::name(&n.to_string()));

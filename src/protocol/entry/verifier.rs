@@ -1,10 +1,10 @@
-//! What came along to verify a signature with, and the key in it.
+//! The certificate or key that was sent with a signature to verify it.
 
 use crate::protocol::bytes::to_base64;
 use crate::protocol::keys::{KeyAlgorithm, KeyDetails, KeyError, PublicKey};
 use crate::protocol::x509::{Certificate, CertificateError};
 
-/// What verifies a signature, as it was sent.
+/// A certificate or key as it was sent. Nothing in it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RawVerifier {
     /// A DER certificate
@@ -13,44 +13,65 @@ pub enum RawVerifier {
     PublicKey(Vec<u8>),
 }
 
-/// Why a verifier is not accepted.
+/// Error accepting a certificate or key for an entry of Rekor v2.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerifierError {
-    /// Not a certificate that can be read
+pub enum RawVerifierError {
+    /// The certificate cannot be read
     #[error("x509Certificate.rawBytes: {0}")]
     Certificate(#[from] CertificateError),
     /// An authority's certificate signs certificates, not artifacts
     #[error("x509Certificate.rawBytes: a certificate authority's certificate")]
     NotALeaf,
-    /// Not a key that is accepted
+    /// The key cannot be read or is too weak
     #[error("publicKey.rawBytes: {0}")]
     Key(#[from] KeyError),
-    /// Details of another key than the one that was sent
+    /// The details are of another kind of key
     #[error("keyDetails is {declared}, and the key is {}; use {expected}", .key.name())]
     KeyDetails {
-        /// What was sent.
+        /// The details that were sent.
         declared: KeyDetails,
-        /// What kind of key there is.
+        /// The kind of the key that was sent.
         key: KeyAlgorithm,
-        /// What goes with it.
+        /// The details of such a key.
         expected: KeyDetails,
     },
 }
 
 impl RawVerifier {
-    /// The key inside, which must be what the details say. `loggable` gives the one form of
-    /// details under which a key of each kind is logged: clients rebuild the body from the key
-    /// alone, so there can be only one.
+    /// Exactly one of the two, as every format demands that has a member for each.
+    pub(super) fn one_of(
+        certificate: Option<Vec<u8>>,
+        public_key: Option<Vec<u8>>,
+    ) -> Option<Self> {
+        match (certificate, public_key) {
+            (Some(der), None) => Some(Self::Certificate(der)),
+            (None, Some(spki)) => Some(Self::PublicKey(spki)),
+            (None, None) | (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// The one block of a PEM text.
+    pub(super) fn from_pem(text: &[u8]) -> Option<Self> {
+        let [block] = <[pem::Pem; 1]>::try_from(pem::parse_many(text).ok()?).ok()?;
+        match block.tag() {
+            "CERTIFICATE" => Some(Self::Certificate(block.into_contents())),
+            "PUBLIC KEY" => Some(Self::PublicKey(block.into_contents())),
+            _ => None,
+        }
+    }
+
+    /// Reads the key, which must be of the declared details. `loggable` gives the only details under
+    /// which a key of each kind is logged: clients rebuild the body from the key alone.
     pub(super) fn key(
         &self,
         declared: KeyDetails,
         loggable: fn(KeyAlgorithm) -> KeyDetails,
-    ) -> Result<PublicKey, VerifierError> {
+    ) -> Result<PublicKey, RawVerifierError> {
         let key = match self {
             Self::Certificate(der) => {
                 let certificate = Certificate::from_der(der)?;
                 if certificate.extensions().is_ca() {
-                    return Err(VerifierError::NotALeaf);
+                    return Err(RawVerifierError::NotALeaf);
                 }
                 certificate.public_key().clone()
             }
@@ -58,7 +79,7 @@ impl RawVerifier {
         };
         let expected = loggable(key.algorithm());
         if declared != expected {
-            return Err(VerifierError::KeyDetails {
+            return Err(RawVerifierError::KeyDetails {
                 declared,
                 key: key.algorithm(),
                 expected,
@@ -67,20 +88,20 @@ impl RawVerifier {
         Ok(key)
     }
 
-    /// A signature and its verifier in canonical form: `{"content":…,"verifier":{…}}`.
+    /// A signature in the canonical body of a Rekor v2 entry: `{"content":…,"verifier":{…}}`.
     pub(super) fn canonical_signature(&self, details: KeyDetails, signature: &[u8]) -> String {
-        let (kind, raw) = match self {
+        let (member, raw) = match self {
             Self::Certificate(der) => ("x509Certificate", der),
             Self::PublicKey(spki) => ("publicKey", spki),
         };
-        // Keys in ascending order: keyDetails, publicKey, x509Certificate.
+        // RFC 8785 sorts the members: keyDetails, publicKey, x509Certificate.
         [
             r#"{"content":""#,
             &to_base64(signature),
             r#"","verifier":{"keyDetails":""#,
             details.registry_name(),
             r#"",""#,
-            kind,
+            member,
             r#"":{"rawBytes":""#,
             &to_base64(raw),
             r#""}}}"#,

@@ -1,7 +1,5 @@
-//! Signature checks for which the caller has only a digest, and the curve that ring lacks.
-//!
-//! ring has no call that verifies over a digest and no P-521, so this one file uses aws-lc-rs for
-//! both, and ed25519-dalek for Ed25519ph. Everything else in the house stays on ring.
+//! Verification over a digest, and the P-521 curve. ring has neither, so this file uses aws-lc-rs for
+//! both, and ed25519-dalek for Ed25519ph (docs/adr/0003). Everything else verifies with ring.
 
 use aws_lc_rs::digest as lc_digest;
 use aws_lc_rs::signature::{
@@ -17,7 +15,7 @@ use digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Update};
 use super::KeyAlgorithm;
 use crate::protocol::bytes::{Digest, HashAlgorithm};
 
-/// A key that parsing has checked: its point lies on its curve and is not a weak one.
+/// A key whose point is on its curve and not of small order.
 #[derive(Clone, Debug)]
 pub(super) enum CheckedKey {
     /// ECDSA and RSA keys
@@ -26,7 +24,7 @@ pub(super) enum CheckedKey {
     Ed25519(ed25519_dalek::VerifyingKey),
 }
 
-/// Checks the key's own numbers; none where they are no good key.
+/// Checks a key's numbers; none if the key is malformed or weak.
 pub(super) fn check_key(algorithm: KeyAlgorithm, key: &[u8]) -> Option<CheckedKey> {
     let Some(lc_algorithm) = lc_algorithm(algorithm, algorithm.hash()) else {
         let key = ed25519_dalek::VerifyingKey::from_bytes(key.try_into().ok()?).ok()?;
@@ -37,7 +35,7 @@ pub(super) fn check_key(algorithm: KeyAlgorithm, key: &[u8]) -> Option<CheckedKe
         .map(CheckedKey::Lc)
 }
 
-/// What verifies with this kind of key over a digest of this hash; none for Ed25519.
+/// The algorithm of this kind of key over a digest under this hash; none for Ed25519.
 fn lc_algorithm(
     algorithm: KeyAlgorithm,
     hash: HashAlgorithm,
@@ -64,7 +62,7 @@ fn lc_algorithm(
     }
 }
 
-/// Whether `signature` is one over `digest`; for Ed25519 that is Ed25519ph with an empty context.
+/// Whether the signature verifies over the digest; for Ed25519 that is Ed25519ph with an empty context.
 pub(super) fn digest_signature_holds(key: &CheckedKey, digest: &Digest, signature: &[u8]) -> bool {
     match key {
         CheckedKey::Lc(key) => lc_digest(digest)
@@ -73,8 +71,8 @@ pub(super) fn digest_signature_holds(key: &CheckedKey, digest: &Digest, signatur
     }
 }
 
-/// Whether `signature` is one over `digest` whichever of the three hashes made it, as certificates
-/// may name one that is not their key's own. Never for Ed25519, which signs no digests.
+/// Whether the signature verifies over a digest under any of the three hashes: certificates may name
+/// one that their key does not imply. Never for Ed25519, which does not sign digests.
 pub(super) fn prehashed_signature_holds(
     algorithm: KeyAlgorithm,
     key: &CheckedKey,
@@ -95,14 +93,14 @@ pub(super) fn prehashed_signature_holds(
         .is_ok()
 }
 
-/// RSA PSS with a salt as long as the hash (RFC 8017 §9.1 note 4), and with the longest salt that
-/// fits the key, which is what Go's library signs with unless it is told otherwise.
+/// RSA PSS with a salt as long as the hash (RFC 8017 §9.1 note 4), and with the longest salt that fits
+/// the key, which is the default of Go's library.
 static PSS: [RsaParameters; 2] = [
     RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Digest),
     RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Max),
 ];
 
-/// Whether `signature` is RSA PSS over a SHA-256 digest.
+/// Whether the signature verifies as RSA PSS over a SHA-256 digest.
 pub(super) fn pss_signature_holds(key: &CheckedKey, digest: &Digest, signature: &[u8]) -> bool {
     let (CheckedKey::Lc(key), HashAlgorithm::Sha256) = (key, digest.algorithm()) else {
         return false;
@@ -126,7 +124,7 @@ fn lc_digest(digest: &Digest) -> Option<lc_digest::Digest> {
     lc_digest::Digest::import_less_safe(digest.as_bytes(), algorithm).ok()
 }
 
-/// Whether `signature` is one over `message`, for the curve that ring does not know.
+/// Whether the signature verifies over the message, for P-521, which ring lacks.
 pub(super) fn p521_signature_holds(key: &CheckedKey, message: &[u8], signature: &[u8]) -> bool {
     match key {
         CheckedKey::Lc(key) => key.verify_sig(message, signature).is_ok(),
@@ -145,7 +143,7 @@ fn ed25519ph_holds(key: &ed25519_dalek::VerifyingKey, digest: &Digest, signature
         .is_ok()
 }
 
-/// A SHA-512 whose message has already been read; dalek asks for a hash state, we have its end.
+/// A SHA-512 state whose digest is known: dalek takes a state and only finalizes it.
 #[derive(Clone)]
 struct FinishedSha512([u8; 64]);
 
@@ -163,7 +161,7 @@ impl OutputSizeUser for FinishedSha512 {
 
 impl Update for FinishedSha512 {
     fn update(&mut self, _: &[u8]) {
-        unreachable!("verify_prehashed only finishes the hash that it is given")
+        unreachable!("verify_prehashed_strict only finalizes the state")
     }
 }
 

@@ -1,6 +1,6 @@
-//! A signer's throw-away key: it lives in memory for one signing session and signs digests, so
-//! that files of any size can be streamed. ring signs whole messages only, hence aws-lc-rs, which
-//! also overwrites the key's memory when it is dropped.
+//! A signer's ephemeral key: generated in memory for one signing session. It signs digests, so that
+//! files of any size can be streamed. ring signs whole messages only; aws-lc-rs signs digests too, and
+//! overwrites the key's memory when the key is dropped.
 
 use std::fmt;
 
@@ -8,25 +8,25 @@ use aws_lc_rs::digest as lc_digest;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 
-use super::{PublicKey, SigningFailed, signing};
+use super::{KeyAlgorithm, PublicKey, SigningFailed};
 use crate::protocol::bytes::Sha256;
 
-/// A P-256 private key that was never written anywhere.
+/// A P-256 private key that is never written anywhere.
 pub struct EphemeralKey {
     pair: EcdsaKeyPair,
     public: PublicKey,
 }
 
 impl EphemeralKey {
-    /// Makes a new key.
+    /// Generates a key.
     ///
     /// # Errors
-    /// There was no randomness.
+    /// The random number generator failed.
     pub fn generate() -> Result<Self, SigningFailed> {
         let pair =
             EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map_err(|_| SigningFailed)?;
-        let spki = signing::p256_spki(pair.public_key().as_ref()).ok_or(SigningFailed)?;
-        let public = PublicKey::from_spki_der(&spki).map_err(|_| SigningFailed)?;
+        let public = PublicKey::from_point(KeyAlgorithm::P256, pair.public_key().as_ref())
+            .map_err(|_| SigningFailed)?;
         Ok(Self { pair, public })
     }
 
@@ -38,7 +38,7 @@ impl EphemeralKey {
     /// Signs a message: ECDSA over its SHA-256 digest, in DER.
     ///
     /// # Errors
-    /// There was no randomness.
+    /// The random number generator failed.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
         let signature = self
             .pair
@@ -47,10 +47,10 @@ impl EphemeralKey {
         Ok(signature.as_ref().to_vec())
     }
 
-    /// Signs the message that has this digest.
+    /// Signs the message with this digest.
     ///
     /// # Errors
-    /// There was no randomness.
+    /// The random number generator failed.
     pub fn sign_digest(&self, digest: &Sha256) -> Result<Vec<u8>, SigningFailed> {
         let digest = lc_digest::Digest::import_less_safe(digest.as_bytes(), &lc_digest::SHA256)
             .map_err(|_| SigningFailed)?;
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_over_the_digest_is_one_over_the_message() {
+    fn a_signature_over_the_digest_verifies_over_the_message() {
         let key = EphemeralKey::generate().unwrap();
 
         let signature = key.sign_digest(&Sha256::of(b"message")).unwrap();

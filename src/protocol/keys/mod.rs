@@ -1,8 +1,7 @@
 //! Public keys, signatures and the algorithms that bind them.
 //!
-//! A [`PublicKey`] is a checked key: parsing it refuses weak, malformed and unknown keys, so whoever
-//! holds one need not ask again. A signature check answers with [`SignatureValid`], a value that
-//! nothing else can make.
+//! A [`PublicKey`] is a checked key: weak, malformed and unknown keys are refused when they are parsed.
+//! Only a signature check constructs a [`SignatureValid`].
 
 mod algorithm;
 mod digest_signature;
@@ -16,10 +15,7 @@ mod wycheproof;
 pub use algorithm::{KeyAlgorithm, KeyDetails};
 pub use ephemeral::EphemeralKey;
 pub(crate) use parts::ecdsa_signature;
-pub(crate) use public::KeyError;
 pub use public::PublicKey;
-pub(crate) use public::SignatureInvalid;
-pub(crate) use public::SignatureValid;
-pub(crate) use signing::SigningFailed;
+pub(crate) use public::{KeyError, SignatureInvalid, SignatureValid};
 pub use signing::SigningKey;
-pub(crate) use signing::SigningKeyError;
+pub(crate) use signing::{SigningFailed, SigningKeyError};

@@ -1,5 +1,5 @@
-//! Public keys and signatures put together from their numbers, for formats that write them apart:
-//! OpenSSH, minisign, OpenPGP.
+//! Public keys and signatures assembled from their numbers, for formats that do not use
+//! SubjectPublicKeyInfo: PKCS#8 key pairs, PKCS#1, OpenSSH, minisign, OpenPGP.
 
 use const_oid::db::{rfc5912, rfc8410};
 use der::asn1::{Any, BitString, UintRef};
@@ -8,7 +8,7 @@ use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 use super::{KeyAlgorithm, KeyError, PublicKey};
 
-/// RSAPublicKey (RFC 8017 §A.1.1), and by its form ECDSA-Sig-Value too (RFC 3279 §2.2.3).
+/// RSAPublicKey (RFC 8017 §A.1.1) and ECDSA-Sig-Value (RFC 3279 §2.2.3), which have the same fields.
 #[derive(Sequence)]
 struct TwoNumbers<'a> {
     first: UintRef<'a>,
@@ -19,7 +19,7 @@ impl PublicKey {
     /// The Ed25519 key with these 32 bytes (RFC 8032 §5.1.5).
     ///
     /// # Errors
-    /// Another length, or a weak point.
+    /// Another length, or a point of small order.
     pub fn from_ed25519(key: &[u8]) -> Result<Self, KeyError> {
         assemble(rfc8410::ID_ED_25519, None, key)
     }
@@ -27,7 +27,7 @@ impl PublicKey {
     /// The ECDSA key with this uncompressed point (SEC 1 §2.3.3).
     ///
     /// # Errors
-    /// Another form, a point off the curve, or a kind of key that has no points.
+    /// Another form, a point off the curve, or a kind of key without points.
     pub fn from_point(algorithm: KeyAlgorithm, point: &[u8]) -> Result<Self, KeyError> {
         let curve = match algorithm {
             KeyAlgorithm::P256 => rfc5912::SECP_256_R_1,
@@ -44,12 +44,19 @@ impl PublicKey {
     /// # Errors
     /// A size or exponent that is not accepted.
     pub fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
-        let key = two_numbers(modulus, exponent).ok_or(KeyError::Malformed)?;
-        assemble(rfc5912::RSA_ENCRYPTION, Some(Any::null()), &key)
+        Self::from_pkcs1(&two_numbers(modulus, exponent).ok_or(KeyError::Malformed)?)
+    }
+
+    /// The RSA key in a DER RSAPublicKey (RFC 8017 §A.1.1).
+    ///
+    /// # Errors
+    /// Malformed DER, or a size or exponent that is not accepted.
+    pub fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
+        assemble(rfc5912::RSA_ENCRYPTION, Some(Any::null()), der)
     }
 }
 
-/// ECDSA-Sig-Value of two big-endian numbers (RFC 3279 §2.2.3); none if they are too long.
+/// The DER ECDSA-Sig-Value of two big-endian numbers (RFC 3279 §2.2.3); none if they are too long.
 pub(crate) fn ecdsa_signature(r: &[u8], s: &[u8]) -> Option<Vec<u8>> {
     two_numbers(r, s)
 }
@@ -80,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_comes_back_from_its_parts() {
+    fn a_key_is_assembled_from_its_parts() {
         for algorithm in [KeyAlgorithm::P256, KeyAlgorithm::P384] {
             let (key, _) = SigningKey::generate(algorithm).unwrap();
             let key = key.public_key();
@@ -95,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn weak_and_malformed_parts_are_refused_as_whole_keys_are() {
-        // The point of order one, and lengths that are no key's.
+    fn weak_and_malformed_parts_are_refused() {
+        // The point of order one, and lengths that no key has.
         let mut neutral = [0; 32];
         neutral[0] = 1;
         assert_eq!(PublicKey::from_ed25519(&neutral), Err(KeyError::Weak));

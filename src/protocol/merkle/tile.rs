@@ -1,40 +1,38 @@
-//! Tiles: the rows of a tree cut into pieces that never change once full (C2SP tlog-tiles).
+//! Tiles: pieces of the rows of a tree that do not change once they are full (C2SP tlog-tiles).
 
 use std::fmt;
 
 use super::{TreeSize, node_hash};
 use crate::protocol::bytes::Sha256;
 
-/// How many hashes, or entries, a full tile holds.
+/// The number of hashes or entries in a full tile.
 pub const TILE_WIDTH: u16 = 256;
 
-/// How many levels of the tree one level of tiles spans.
+/// The number of tree levels that one level of tiles spans.
 pub(crate) const TILE_HEIGHT: u8 = 8;
 
-/// A piece of one row of the tree or of the entries: its number, and how many items it has.
+/// A piece of one row of the tree or of the entries, 1 to 256 items wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TileSpan {
     index: u64,
     width: u16,
 }
 
-/// A tile of hashes. Level `L` holds the tree's nodes of level `8·L`.
+/// A tile of hashes. Level `L` contains the tree's nodes of level `8·L`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TileId {
     level: u8,
     span: TileSpan,
 }
 
-/// Not the one form in which a tile's path is written.
+/// Not the canonical form of a tile's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a tile path: level 0 to 63, index in groups of three digits, width 1 to 255")]
 pub struct TilePathError;
 
 impl TileSpan {
-    /// A span of 1 to 256 items.
-    ///
     /// # Errors
-    /// Another width, or an index whose items would have no 64-bit number.
+    /// A width other than 1 to 256, or an index whose items have no 64-bit number.
     pub fn new(index: u64, width: u16) -> Result<Self, TilePathError> {
         let fits = index.checked_mul(256).and_then(|i| i.checked_add(256));
         if width == 0 || width > TILE_WIDTH || fits.is_none() {
@@ -43,7 +41,7 @@ impl TileSpan {
         Ok(Self { index, width })
     }
 
-    /// Reads `x001/x234/067` or `x001/x234/067.p/8`, and nothing but the one way to write each.
+    /// Parses `x001/x234/067` or `x001/x234/067.p/8` in its canonical form.
     ///
     /// # Errors
     /// Any other text.
@@ -55,19 +53,19 @@ impl TileSpan {
         Self::new(parse_index(index)?, width)
     }
 
-    /// How many items it has, 1 to 256.
+    /// The number of items, 1 to 256.
     pub const fn width(self) -> u16 {
         self.width
     }
 
-    /// The numbers of its items within the row.
+    /// The positions of its items in the row.
     pub fn range(self) -> std::ops::Range<u64> {
-        let start = self.index.saturating_mul(u64::from(TILE_WIDTH));
-        start..start.saturating_add(u64::from(self.width))
+        let start = self.index * u64::from(TILE_WIDTH);
+        start..start + u64::from(self.width)
     }
 }
 
-/// Reads a decimal number that has no sign and no leading zero.
+/// Parses a decimal number without sign and leading zero.
 fn parse_plain(text: &str) -> Result<u64, TilePathError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || (text.len() > 1 && text.starts_with('0')) {
@@ -93,7 +91,7 @@ fn parse_index(text: &str) -> Result<u64, TilePathError> {
     digits.reverse();
     digits.push(last);
     let three_digits = |group: &&str| group.len() == 3 && group.bytes().all(|b| b.is_ascii_digit());
-    // A first group of zeros would be a second way to write the number.
+    // A first group of zeros would be a second form of the number.
     let padded = digits.len() > 1 && digits.first() == Some(&"000");
     if padded || digits.len() > 7 || !digits.iter().all(three_digits) {
         return Err(TilePathError);
@@ -102,13 +100,13 @@ fn parse_index(text: &str) -> Result<u64, TilePathError> {
 }
 
 impl fmt::Display for TileSpan {
-    /// The path of a tile behind its level.
+    /// The part of a tile's path after its level.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut groups = Vec::new();
         let mut rest = self.index;
         loop {
-            groups.push(rest.wrapping_rem(1000));
-            rest = rest.wrapping_div(1000);
+            groups.push(rest % 1000);
+            rest /= 1000;
             if rest == 0 {
                 break;
             }
@@ -128,8 +126,6 @@ impl fmt::Display for TileSpan {
 }
 
 impl TileId {
-    /// A tile of hashes; the level is 0 to 63.
-    ///
     /// # Errors
     /// A level above 63.
     pub const fn new(level: u8, span: TileSpan) -> Result<Self, TilePathError> {
@@ -139,29 +135,30 @@ impl TileId {
         Ok(Self { level, span })
     }
 
-    /// Reads the two parts of `tile/<level>/<index and width>`.
+    /// Parses the two parts of `tile/<level>/<index and width>`.
     ///
     /// # Errors
-    /// Any text that is not the one way to write a tile.
+    /// Text that is not in the canonical form.
     pub fn parse(level: &str, span: &str) -> Result<Self, TilePathError> {
         let level = u8::try_from(parse_plain(level)?).map_err(|_| TilePathError)?;
         Self::new(level, TileSpan::parse(span)?)
     }
 
-    /// The tile's level, 0 to 63.
+    /// The level, 0 to 63.
     pub const fn level(self) -> u8 {
         self.level
     }
 
-    /// Its place in the row.
+    /// The part of the row.
     pub const fn span(self) -> TileSpan {
         self.span
     }
 
-    /// Whether a tree of this size has all the tile's hashes.
+    /// Whether a tree of this size contains all hashes of the tile.
     pub fn is_within(self, size: TreeSize) -> bool {
-        let below = u32::from(self.level).saturating_mul(u32::from(TILE_HEIGHT));
-        let row = size.get().checked_shr(below).unwrap_or(0);
+        let level = u32::from(self.level) * u32::from(TILE_HEIGHT);
+        // No tree has nodes of level 64 or above.
+        let row = size.get().checked_shr(level).unwrap_or(0);
         self.span.range().end <= row
     }
 }
@@ -172,8 +169,8 @@ impl fmt::Display for TileId {
     }
 }
 
-/// The root of a complete subtree from the hashes of one row of it, a power of two of them; none
-/// where their number is another.
+/// The root of a complete subtree from the hashes of one of its rows; none unless their number is a
+/// power of two.
 pub(crate) fn tile_root(row: &[Sha256]) -> Option<Sha256> {
     if !row.len().is_power_of_two() {
         return None;
@@ -198,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_paths_of_the_specification_are_written_and_read() {
+    fn the_paths_of_the_specification_are_formatted_and_parsed() {
         for (index, width, path) in [
             (0, 256, "000"),
             (999, 256, "999"),
@@ -215,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_way_to_write_a_tile_is_refused() {
+    fn paths_that_are_not_canonical_are_refused() {
         for path in [
             "",
             "0",
@@ -271,13 +268,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(index in 0_u64..(1 << 55), width in 1_u16..=256) {
+        fn formatted_paths_are_parsed(index in 0_u64..(1 << 55), width in 1_u16..=256) {
             let span = TileSpan::new(index, width).unwrap();
             prop_assert_eq!(TileSpan::parse(&span.to_string()), Ok(span));
         }
 
         #[test]
-        fn what_is_read_is_the_one_way_to_write_it(path in "[x0-9/.p]{0,20}") {
+        fn parsed_paths_are_canonical(path in "[x0-9/.p]{0,20}") {
             if let Ok(span) = TileSpan::parse(&path) {
                 prop_assert_eq!(span.to_string(), path);
             }

@@ -1,32 +1,36 @@
-//! Checkpoints: a log's origin, size and root as the text of a note (C2SP tlog-checkpoint).
+//! Checkpoints: notes whose text is a log's origin, size and root (C2SP tlog-checkpoint).
 
-use super::{KeyId, NoteError, NoteKey, UnverifiedNote, signed};
+use super::{NoteError, NoteKey, NoteKeyId, UnverifiedNote, signed};
 use crate::protocol::bytes::{Sha256, from_base64, to_base64};
 use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 
-/// A log's statement of its size and root. It exists only if a signature on it was verified.
+/// A log's statement of its size and root, whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The log's name, the first line.
+    /// The first line: the log's name.
     pub origin: String,
-    /// How many leaves the tree has.
+    /// The number of leaves.
     pub size: TreeSize,
     /// The tree's root hash.
     pub root: Sha256,
 }
 
 impl Checkpoint {
-    /// Opens a note with the log's key, found by the key ID alone: the origin need not be the
-    /// name under which we know the log, nor its signature the first.
+    /// Verifies a note with the log's key. The signature is found by the key ID alone: the origin and
+    /// the name in the signature line may be any, and the signature need not be the first.
     ///
     /// # Errors
-    /// No signature by this key, a wrong one, or text that is no checkpoint.
-    pub fn open(note: &UnverifiedNote, key_id: KeyId, key: &PublicKey) -> Result<Self, NoteError> {
+    /// No signature by this key, a wrong one, or text that is not a checkpoint.
+    pub fn open(
+        note: &UnverifiedNote,
+        key_id: NoteKeyId,
+        key: &PublicKey,
+    ) -> Result<Self, NoteError> {
         Self::parse_text(note.verified_text(key_id, key)?)
     }
 
-    /// Reads origin, size and root; further lines are extensions and are not read.
+    /// Parses origin, size and root. Further lines are extensions and are ignored.
     pub(super) fn parse_text(text: &str) -> Result<Self, NoteError> {
         let mut lines = text.split('\n');
         let mut line = || lines.next().ok_or(NoteError::NotACheckpoint);
@@ -57,15 +61,11 @@ fn parse_size(text: &str) -> Result<TreeSize, NoteError> {
         .map_err(|_| NoteError::NotACheckpoint)
 }
 
-/// A checkpoint's text, its last newline included.
+/// A checkpoint's text, with its last newline.
 pub(super) fn text(origin: &str, size: TreeSize, root: &Sha256) -> String {
     format!("{origin}\n{}\n{}\n", size.get(), to_base64(root.as_bytes()))
 }
 
-/// Signs the checkpoint `origin, size, root` with an Ed25519 or ECDSA key; returns the whole note.
-///
-/// # Errors
-/// There was no randomness.
 #[cfg(test)]
 pub(crate) fn sign_checkpoint(
     key: &SigningKey,
@@ -76,10 +76,11 @@ pub(crate) fn sign_checkpoint(
     sign_checkpoint_of(note_key.name(), key, note_key, size, root)
 }
 
-/// Signs a checkpoint whose origin is not the key's name: Rekor v1 puts a tree ID behind it.
+/// Signs a checkpoint and returns the whole note. The origin may differ from the key's name: Rekor v1
+/// appends a tree ID to it.
 ///
 /// # Errors
-/// There was no randomness.
+/// The random number generator failed.
 pub(crate) fn sign_checkpoint_of(
     origin: &str,
     key: &SigningKey,
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
     use crate::protocol::keys::KeyAlgorithm;
     use crate::protocol::merkle::leaf_hash;
-    use crate::protocol::note::key::tests::appendix_key;
+    use crate::protocol::note::key::tests::sample_key;
 
     fn root() -> Sha256 {
         leaf_hash(br#"{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{}}"#)
@@ -112,15 +113,15 @@ mod tests {
         Checkpoint::open(&UnverifiedNote::parse(note)?, key.id(), key.key())
     }
 
-    fn appendix_note_key() -> NoteKey {
-        NoteKey::new("rekor.example", appendix_key().public_key().clone()).unwrap()
+    fn sample_note_key() -> NoteKey {
+        NoteKey::new("rekor.example", sample_key().public_key().clone()).unwrap()
     }
 
     #[test]
-    fn the_checkpoint_of_the_wire_contract_is_met() {
-        let key = appendix_note_key();
+    fn a_checkpoint_is_signed_and_opened_byte_for_byte() {
+        let key = sample_note_key();
 
-        let note = sign_checkpoint(&appendix_key(), &key, TreeSize::new(1), &root()).unwrap();
+        let note = sign_checkpoint(&sample_key(), &key, TreeSize::new(1), &root()).unwrap();
 
         assert_eq!(
             note,
@@ -136,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_changed_text_or_signature_is_refused() {
-        let key = appendix_note_key();
-        let note = sign_checkpoint(&appendix_key(), &key, TreeSize::new(1), &root()).unwrap();
+        let key = sample_note_key();
+        let note = sign_checkpoint(&sample_key(), &key, TreeSize::new(1), &root()).unwrap();
 
         let other_size = note.replacen("\n1\n", "\n2\n", 1);
         let other_signature = note.replace("WAU=", "WAQ=");
@@ -147,33 +148,33 @@ mod tests {
     }
 
     #[test]
-    fn signatures_by_unknown_keys_are_passed_over_wherever_they_stand() {
-        let key = appendix_note_key();
-        let note = sign_checkpoint(&appendix_key(), &key, TreeSize::new(1), &root()).unwrap();
+    fn signatures_by_unknown_keys_are_ignored_in_any_position() {
+        let key = sample_note_key();
+        let note = sign_checkpoint(&sample_key(), &key, TreeSize::new(1), &root()).unwrap();
         let (text, line) = note.split_once("\n\n").unwrap();
-        let stranger = "\u{2014} rekor.example AQIDBAU=\n";
+        let unknown = "\u{2014} rekor.example AQIDBAU=\n";
 
-        for lines in [format!("{stranger}{line}"), format!("{line}{stranger}")] {
+        for lines in [format!("{unknown}{line}"), format!("{line}{unknown}")] {
             open(&format!("{text}\n\n{lines}"), &key).unwrap();
         }
         assert_eq!(
-            open(&format!("{text}\n\n{stranger}"), &key),
+            open(&format!("{text}\n\n{unknown}"), &key),
             Err(NoteError::NotSigned)
         );
     }
 
     #[test]
-    fn one_bad_signature_under_a_known_key_id_spoils_the_note() {
-        let key = appendix_note_key();
-        let note = sign_checkpoint(&appendix_key(), &key, TreeSize::new(1), &root()).unwrap();
+    fn one_bad_signature_under_a_known_key_id_makes_the_note_invalid() {
+        let key = sample_note_key();
+        let note = sign_checkpoint(&sample_key(), &key, TreeSize::new(1), &root()).unwrap();
 
-        let spoiled = format!("{note}\u{2014} rekor.example vm9/YAAA\n");
+        let invalid = format!("{note}\u{2014} rekor.example vm9/YAAA\n");
 
-        assert_eq!(open(&spoiled, &key), Err(NoteError::Signature));
+        assert_eq!(open(&invalid, &key), Err(NoteError::Signature));
     }
 
     #[test]
-    fn only_the_plain_form_of_a_checkpoint_is_read() {
+    fn only_the_canonical_form_of_a_checkpoint_is_parsed() {
         let root = to_base64(root().as_bytes());
         for (text, good) in [
             (format!("origin\n0\n{root}\n"), true),
@@ -218,11 +219,11 @@ mod tests {
     ];
 
     #[test]
-    fn checkpoints_of_a_public_log_open_whatever_stands_beside_its_signature() {
+    fn checkpoints_of_a_public_log_open_whatever_other_signatures_they_have() {
         let spki = "MCowBQYDK2VwAyEAPn+AREHoBaZ7wgS1zBqpxmLSGnyhxXj4lFxSdWVB8o8=";
         let key = PublicKey::from_spki_der(&from_base64(spki).unwrap()).unwrap();
         let key = NoteKey::new("log2025-alpha1.rekor.sigstage.dev", key).unwrap();
-        assert_eq!(key.id(), KeyId([0xf3, 0x0d, 0x5a, 0x99]));
+        assert_eq!(key.id(), NoteKeyId([0xf3, 0x0d, 0x5a, 0x99]));
         let [text, witness, log, second] = PUBLIC;
 
         let alone = open(&format!("{text}{log}"), &key).unwrap();

@@ -1,4 +1,4 @@
-//! How keys are named in signature lines (C2SP signed-note, and Sigstore's habits beside it).
+//! The names and IDs of keys in signature lines (C2SP signed-note, and Rekor's ID for RSA keys).
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use super::NoteError;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey};
 
-/// The first four bytes of a key's hash, which signature lines carry (C2SP signed-note).
+/// The ID of a key in signature lines: the first four bytes of its hash (C2SP signed-note).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyId(pub [u8; 4]);
+pub struct NoteKeyId(pub [u8; 4]);
 
-impl KeyId {
+impl NoteKeyId {
     pub(super) const fn of(hash: &Sha256) -> Self {
         let [a, b, c, d, ..] = *hash.as_bytes();
         Self([a, b, c, d])
     }
 }
 
-impl fmt::Debug for KeyId {
+impl fmt::Debug for NoteKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))
     }
 }
 
-/// A log's public key and the name under which it signs.
+/// A log's public key and the name under which the log signs.
 #[derive(Clone, Debug)]
 pub(crate) struct NoteKey {
     name: String,
@@ -32,10 +32,8 @@ pub(crate) struct NoteKey {
 }
 
 impl NoteKey {
-    /// A key under a name. The name has no whitespace and no `+`.
-    ///
     /// # Errors
-    /// A name that the format cannot carry.
+    /// A name that signature lines cannot contain: empty, or with whitespace or `+`.
     pub(crate) fn new(name: &str, key: PublicKey) -> Result<Self, NoteError> {
         check_name(name)?;
         Ok(Self {
@@ -45,28 +43,26 @@ impl NoteKey {
         })
     }
 
-    /// The name in the signature line and the checkpoint's origin.
+    /// The name in signature lines.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The whole key hash: `logId.keyId` of the trust documents.
+    /// The whole key hash: `logId.keyId` of trust roots.
     pub(crate) const fn hash(&self) -> &Sha256 {
         &self.hash
     }
 
-    /// Its first four bytes.
-    pub(crate) fn id(&self) -> KeyId {
-        KeyId::of(&self.hash)
+    pub(crate) fn id(&self) -> NoteKeyId {
+        NoteKeyId::of(&self.hash)
     }
 
-    /// The key itself.
     pub(crate) const fn key(&self) -> &PublicKey {
         &self.key
     }
 }
 
-/// Whether a signature line can carry the name.
+/// Refuses a name that signature lines cannot contain.
 pub(super) fn check_name(name: &str) -> Result<(), NoteError> {
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || c == '+';
     if name.is_empty() || name.contains(forbidden) {
@@ -79,9 +75,9 @@ fn key_hash(name: &str, key: &PublicKey) -> Sha256 {
     match key.algorithm() {
         // C2SP signed-note, signature type 0x01.
         KeyAlgorithm::Ed25519 => Sha256::of_parts(&[name.as_bytes(), b"\n\x01", key.raw()]),
-        // Type 0x02 is defined as the hash of the key alone, as RFC 6962 logs are named.
+        // Signature type 0x02: the hash of the key alone, as in RFC 6962.
         KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::P521 => key.fingerprint(),
-        // Type 0xff with a name of its own: what Rekor made of it for RSA keys.
+        // Signature type 0xff with a name: Rekor's choice for RSA keys (sigstore/rekor pkg/util).
         KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
             Sha256::of_parts(&[
                 name.as_bytes(),
@@ -98,16 +94,16 @@ pub(super) mod tests {
     use crate::protocol::bytes::to_base64;
     use crate::protocol::keys::SigningKey;
 
-    /// The key of the wire contract's appendix: Ed25519 from the seed 00 01 … 1f.
-    pub(crate) fn appendix_key() -> SigningKey {
+    /// Ed25519 from the seed 00 01 … 1f.
+    pub(crate) fn sample_key() -> SigningKey {
         let mut pkcs8 = hex::decode("302e020100300506032b657004220420").unwrap();
         pkcs8.extend(0..32_u8);
         SigningKey::from_pkcs8(&pkcs8).unwrap()
     }
 
     #[test]
-    fn the_ed25519_key_hash_of_the_wire_contract_is_met() {
-        let key = appendix_key().public_key().clone();
+    fn an_ed25519_key_is_identified_by_the_hash_of_name_type_and_key() {
+        let key = sample_key().public_key().clone();
         assert_eq!(
             hex::encode(key.raw()),
             "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
@@ -119,11 +115,11 @@ pub(super) mod tests {
             to_base64(key.hash().as_bytes()),
             "vm9/YJwncku/EwKIvJSquOG9c8AmOKQmkYi0h8n7jtE="
         );
-        assert_eq!(key.id(), KeyId([0xbe, 0x6f, 0x7f, 0x60]));
+        assert_eq!(key.id(), NoteKeyId([0xbe, 0x6f, 0x7f, 0x60]));
     }
 
     #[test]
-    fn an_ecdsa_key_is_named_by_the_hash_of_its_spki() {
+    fn an_ecdsa_key_is_identified_by_the_hash_of_its_spki() {
         let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
         let key = key.public_key().clone();
 
@@ -133,8 +129,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn names_that_a_signature_line_cannot_carry_are_refused() {
-        let key = appendix_key().public_key().clone();
+    fn names_that_signature_lines_cannot_contain_are_refused() {
+        let key = sample_key().public_key().clone();
         for name in ["", "a b", "a+b", "a\n", "\u{2003}", "a\tb", "\0"] {
             assert_eq!(
                 NoteKey::new(name, key.clone()).unwrap_err(),

@@ -1,17 +1,16 @@
-//! What a log in the Rekor v1 dialect promises of an entry, and signs beside its checkpoints.
+//! The inclusion promise of a Rekor v1 log: the signed entry timestamp (SET).
 
 use crate::protocol::bytes::{Sha256, to_base64};
 use crate::protocol::keys::{
     PublicKey, SignatureInvalid, SignatureValid, SigningFailed, SigningKey,
 };
 
-/// The promise that an entry is in the log, where, and since when. Its signature is the signed entry
-/// timestamp (SET).
+/// The content of a promise that an entry is in the log. Its signature is the SET.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EntryPromise<'a> {
-    /// The canonical body.
+    /// The entry's canonical body.
     pub body: &'a [u8],
-    /// When the log took the entry, in seconds since 1970.
+    /// When the log accepted the entry, in seconds since 1970.
     pub integrated_time: u64,
     /// The log's ID: SHA-256 of its key's SubjectPublicKeyInfo.
     pub log_id: &'a Sha256,
@@ -20,28 +19,23 @@ pub(crate) struct EntryPromise<'a> {
 }
 
 impl EntryPromise<'_> {
-    /// Signs it.
-    ///
     /// # Errors
-    /// There was no randomness.
+    /// The random number generator failed.
     pub(crate) fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, SigningFailed> {
         key.sign(self.to_be_signed().as_bytes())
     }
 
-    /// Verifies a signed entry timestamp.
-    ///
     /// # Errors
-    /// The key did not make this signature over this promise.
-    pub(crate) fn verify(
+    /// The SET does not verify over this promise with this key.
+    pub(crate) fn verify_set(
         &self,
         key: &PublicKey,
-        signature: &[u8],
+        set: &[u8],
     ) -> Result<SignatureValid, SignatureInvalid> {
-        key.verify_message(self.to_be_signed().as_bytes(), signature)
+        key.verify_message(self.to_be_signed().as_bytes(), set)
     }
 
-    /// The canonical JSON (RFC 8785) that is signed; base64 and hexadecimal have no character that
-    /// JSON would escape.
+    /// The canonical JSON (RFC 8785) that is signed. Base64 and hexadecimal need no escapes.
     fn to_be_signed(self) -> String {
         format!(
             r#"{{"body":"{}","integratedTime":{},"logID":"{}","logIndex":{}}}"#,
@@ -70,7 +64,6 @@ mod tests {
 
         let signed = promise.to_be_signed();
 
-        // The form of the wire contract's appendix, with a log ID of full length.
         let expected = format!(
             r#"{{"body":"e30=","integratedTime":1700000000,"logID":"{}","logIndex":7}}"#,
             "ab".repeat(32)
@@ -92,7 +85,7 @@ mod tests {
             log_index: 2,
         };
         let set = promise.sign(&key).unwrap();
-        let holds = |promise: EntryPromise<'_>| promise.verify(key.public_key(), &set).is_ok();
+        let holds = |promise: EntryPromise<'_>| promise.verify_set(key.public_key(), &set).is_ok();
 
         assert!(holds(promise));
         for changed in [

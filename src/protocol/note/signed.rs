@@ -1,17 +1,17 @@
-//! The form of a note: text, a blank line, signature lines (C2SP signed-note).
+//! The format of notes: text, a blank line, signature lines (C2SP signed-note).
 
 use super::key::check_name;
-use super::{KeyId, NoteError};
+use super::{NoteError, NoteKeyId};
 use crate::protocol::bytes::{from_base64, to_base64};
 use crate::protocol::keys::PublicKey;
 
-/// Longer notes are refused before they are looked into.
+/// Maximum length of a note, in bytes.
 pub const MAX_NOTE_BYTES: usize = 64 << 10;
 
-/// More signature lines than this are refused.
+/// Maximum number of signature lines.
 pub const MAX_SIGNATURES: usize = 16;
 
-/// A note whose form was read and whose signatures were not checked.
+/// A note that was parsed. Its signatures were not verified.
 #[derive(Clone, Debug)]
 pub struct UnverifiedNote {
     text: String,
@@ -20,15 +20,15 @@ pub struct UnverifiedNote {
 
 #[derive(Clone, Debug)]
 struct SignatureLine {
-    id: KeyId,
+    id: NoteKeyId,
     signature: Vec<u8>,
 }
 
 impl UnverifiedNote {
-    /// Reads a note: text, a blank line, one signature line or more.
+    /// Parses a note: text, a blank line, one or more signature lines.
     ///
     /// # Errors
-    /// Any departure from the format.
+    /// [`NoteError::Malformed`]
     pub fn parse(note: &str) -> Result<Self, NoteError> {
         if note.len() > MAX_NOTE_BYTES || note.contains(|c: char| c.is_control() && c != '\n') {
             return Err(NoteError::Malformed);
@@ -48,17 +48,17 @@ impl UnverifiedNote {
         })
     }
 
-    /// The text that is signed, its last newline included. Nothing vouches for it yet.
+    /// The text that is signed, with its last newline. No signature over it was verified.
     pub fn unverified_text(&self) -> &str {
         &self.text
     }
 
-    /// The text, if a signature by this key holds. Lines with other key IDs are passed over.
+    /// The text, if a signature by this key verifies. Lines with other key IDs are ignored.
     ///
     /// # Errors
-    /// No line carries the key's ID, or one does whose signature does not hold: the format asks
-    /// that a known key's bad signature makes the whole note bad.
-    pub(super) fn verified_text(&self, id: KeyId, key: &PublicKey) -> Result<&str, NoteError> {
+    /// No line has the key's ID, or the signature of one that has does not verify: the format requires
+    /// that a bad signature by a known key makes the whole note invalid.
+    pub(super) fn verified_text(&self, id: NoteKeyId, key: &PublicKey) -> Result<&str, NoteError> {
         let mut signatures = self.signatures_by(id).peekable();
         if signatures.peek().is_none() {
             return Err(NoteError::NotSigned);
@@ -71,7 +71,7 @@ impl UnverifiedNote {
         Ok(&self.text)
     }
 
-    pub(super) fn signatures_by(&self, id: KeyId) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn signatures_by(&self, id: NoteKeyId) -> impl Iterator<Item = &[u8]> {
         self.signatures
             .iter()
             .filter(move |line| line.id == id)
@@ -91,14 +91,14 @@ impl SignatureLine {
             return Err(NoteError::Malformed);
         }
         Ok(Self {
-            id: KeyId(*id),
+            id: NoteKeyId(*id),
             signature: signature.to_vec(),
         })
     }
 }
 
-/// Writes a note with one signature.
-pub(super) fn compose(text: &str, name: &str, id: KeyId, signature: &[u8]) -> String {
+/// Formats a note with one signature.
+pub(super) fn compose(text: &str, name: &str, id: NoteKeyId, signature: &[u8]) -> String {
     let blob = to_base64(&[&id.0, signature].concat());
     format!("{text}\n\u{2014} {name} {blob}\n")
 }
@@ -110,16 +110,16 @@ mod tests {
     const NOTE: &str = "text\n\n\u{2014} name AAAAAAA=\n";
 
     #[test]
-    fn text_and_signature_lines_are_read() {
+    fn text_and_signature_lines_are_parsed() {
         let note = UnverifiedNote::parse(NOTE).unwrap();
 
         assert_eq!(note.unverified_text(), "text\n");
         assert_eq!(note.signatures.len(), 1);
-        assert_eq!(note.signatures[0].id, KeyId([0; 4]));
+        assert_eq!(note.signatures[0].id, NoteKeyId([0; 4]));
     }
 
     #[test]
-    fn every_departure_from_the_format_is_refused() {
+    fn malformed_notes_are_refused() {
         for note in [
             "",
             "\n\n",
@@ -150,7 +150,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_read_or_refused_without_panic(
+        fn any_text_is_parsed_or_refused_without_panic(
             text in "[a-z\n]{0,9}", lines in "(\u{2014} ?[a+]{0,2} [A-Z=]{0,9}\n?){0,3}",
         ) {
             let note = format!("{text}\n{lines}");

@@ -1,7 +1,9 @@
-//! The signature that certificate-transparency logs put on a tree head (RFC 6962 §3.5), alone and
-//! inside a note (static-ct-api): one signature serves both forms.
+//! Signed tree heads of certificate-transparency logs (RFC 6962 §3.5), alone and in a note
+//! (static-ct-api). One signature serves both forms.
 
-use super::{Checkpoint, KeyId, NoteError, UnverifiedNote, checkpoint, key::check_name, signed};
+use super::{
+    Checkpoint, NoteError, NoteKeyId, UnverifiedNote, checkpoint, key::check_name, signed,
+};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
@@ -30,10 +32,8 @@ pub struct SignedTreeHead {
 }
 
 impl TreeHeadKey {
-    /// An ECDSA P-256 key under an origin, which has no whitespace and no `+`.
-    ///
     /// # Errors
-    /// A name that the format cannot carry, or another kind of key.
+    /// An origin that signature lines cannot contain, or a key other than ECDSA P-256.
     pub fn new(origin: &str, key: PublicKey) -> Result<Self, NoteError> {
         check_name(origin)?;
         if key.algorithm() != KeyAlgorithm::P256 {
@@ -51,7 +51,7 @@ impl TreeHeadKey {
         &self.key
     }
 
-    /// The first line of the log's checkpoints and the name of its signature lines.
+    /// The first line of the log's checkpoints and the name in its signature lines.
     pub fn origin(&self) -> &str {
         &self.origin
     }
@@ -63,8 +63,8 @@ impl TreeHeadKey {
     }
 
     /// The key ID of its signature lines: signature type 0x05 (C2SP signed-note).
-    pub fn id(&self) -> KeyId {
-        KeyId::of(&Sha256::of_parts(&[
+    pub fn id(&self) -> NoteKeyId {
+        NoteKeyId::of(&Sha256::of_parts(&[
             self.origin.as_bytes(),
             b"\n\x05",
             self.log_id.as_bytes(),
@@ -74,7 +74,7 @@ impl TreeHeadKey {
     /// Signs a head and returns the whole note.
     ///
     /// # Errors
-    /// There was no randomness.
+    /// The random number generator failed.
     pub fn sign(
         &self,
         key: &SigningKey,
@@ -96,15 +96,15 @@ impl TreeHeadKey {
         Ok(signed::compose(&text, &self.origin, self.id(), &blob))
     }
 
-    /// Opens a note that this log signed.
+    /// Verifies a note that this log signed.
     ///
     /// # Errors
-    /// No signature by this key, a wrong one, another origin, or text that is no checkpoint.
+    /// No signature by this key, a wrong one, another origin, or text that is not a checkpoint.
     pub fn open(&self, note: &UnverifiedNote) -> Result<SignedTreeHead, NoteError> {
         let checkpoint = Checkpoint::parse_text(note.unverified_text())?;
         let mut head = None;
         for blob in note.signatures_by(self.id()) {
-            head = Some(self.verify(&checkpoint, blob)?);
+            head = Some(self.verify_head(&checkpoint, blob)?);
         }
         let (time, digitally_signed) = head.ok_or(NoteError::NotSigned)?;
         if checkpoint.origin != self.origin {
@@ -117,8 +117,8 @@ impl TreeHeadKey {
         })
     }
 
-    /// Reads `u64 timestamp || DigitallySigned` and verifies it.
-    fn verify(
+    /// Parses `u64 timestamp || DigitallySigned` and verifies it.
+    fn verify_head(
         &self,
         checkpoint: &Checkpoint,
         blob: &[u8],
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_id_binds_origin_type_and_log_id() {
+    fn the_key_id_covers_origin_type_and_log_id() {
         let (_, key) = log();
         let expected =
             Sha256::of(&[b"log.example/ct\n\x05", &key.log_id().as_bytes()[..]].concat());
@@ -197,7 +197,7 @@ mod tests {
         let note = key
             .sign(&signer, TreeSize::new(7), &leaf_hash(b"root"), time)
             .unwrap();
-        let (_, stranger) = log();
+        let (_, other) = log();
 
         let resized = note.replacen("\n7\n", "\n8\n", 1);
         let renamed = note.replacen("log.example/ct\n", "log.example/cu\n", 1);
@@ -205,7 +205,7 @@ mod tests {
         let open = |key: &TreeHeadKey, note: &str| key.open(&UnverifiedNote::parse(note).unwrap());
         assert_eq!(open(&key, &resized), Err(NoteError::Signature));
         assert_eq!(open(&key, &renamed), Err(NoteError::NotACheckpoint));
-        assert_eq!(open(&stranger, &note), Err(NoteError::NotSigned));
+        assert_eq!(open(&other, &note), Err(NoteError::NotSigned));
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Whether signers suffice for several thresholds at once, where each serves for one only.
+//! Bipartite matching: whether there are enough signers for several thresholds at once, each signer
+//! for one threshold only.
 
-/// Whether every threshold can have as many signers as it needs, no signer twice. `needs` holds the
-/// number for each threshold; `fits` holds, for each signer, which thresholds it could serve.
+/// Whether every threshold can have as many signers as it needs, no signer twice. `needs` has the
+/// number for each threshold; `fits` has, for each signer, the thresholds that it could serve.
 pub(super) fn can_assign(needs: &[usize], fits: &[Vec<bool>]) -> bool {
     let mut serving: Vec<Option<usize>> = vec![None; fits.len()];
     needs.iter().enumerate().all(|(threshold, needed)| {
@@ -12,8 +13,8 @@ pub(super) fn can_assign(needs: &[usize], fits: &[Vec<bool>]) -> bool {
     })
 }
 
-/// Finds one more signer for a threshold, moving others on where that helps (an augmenting path).
-/// It goes no deeper than there are signers.
+/// Finds one more signer for a threshold, reassigning others if necessary (an augmenting path). The
+/// recursion is at most as deep as there are signers.
 fn find_place(
     threshold: usize,
     fits: &[Vec<bool>],
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn it_agrees_with_trying_everything() {
+    fn the_answer_is_that_of_trying_every_assignment() {
         // Three thresholds, four signers: every pattern of fitness, against every assignment.
         for pattern in 0_u32..1 << 12 {
             let fits: Vec<Vec<bool>> = (0..4)

@@ -1,6 +1,6 @@
-//! Conditions: expressions in CEL, the Common Expression Language, over what was proved.
+//! Conditions: expressions in CEL, the Common Expression Language, over the evidence.
 //!
-//! The one home of the language here. An expression is pure, and its cost is bounded before it runs:
+//! Only this module knows the language. An expression is pure, and its cost is bounded before it runs:
 //! by its length and depth, by what it may build, and by an estimate over the data at hand.
 
 mod cost;
@@ -15,30 +15,29 @@ use cel::parser::{Expression, Parser};
 use cel::{Context, Env, ExecutionError, Value};
 use regex::Regex;
 
-use super::Evidence;
-use super::pattern::PatternError;
+use super::matcher::PatternError;
+use crate::protocol::evidence::Evidence;
 use cost::Cost;
 
-/// The longest expression, in bytes.
-pub(crate) const MAX_CONDITION_LENGTH: usize = 4096;
+/// Maximum length of an expression, in bytes.
+pub(super) const MAX_CONDITION_LENGTH: usize = 4096;
 
-/// How deep the parser may go; a parenthesis or an operator costs one or two.
+/// Maximum depth of the parser; a parenthesis or an operator takes one or two levels.
 const MAX_PARSER_DEPTH: u16 = 48;
 
-/// The most parts an expression may have after its macros are expanded.
+/// Maximum number of parts of an expression after its macros are expanded.
 const MAX_PARTS: u64 = 1024;
 
-/// The most steps that one evaluation may take by the estimate, and all those of one decision.
+/// Maximum estimate of the steps of one evaluation, and of all evaluations of one decision.
 const MAX_STEPS: u64 = 2_000_000;
 const MAX_STEPS_OF_A_DECISION: u64 = 4 * MAX_STEPS;
 
-/// How many steps are left to the conditions of one decision.
+/// The steps that are left for the conditions of one decision.
 #[derive(Debug)]
-pub(crate) struct Steps(u64);
+pub(super) struct Steps(u64);
 
 impl Steps {
-    /// As many as one decision has, over all its bundles.
-    pub(crate) const fn of_a_decision() -> Self {
+    pub(super) const fn of_a_decision() -> Self {
         Self(MAX_STEPS_OF_A_DECISION)
     }
 
@@ -49,8 +48,7 @@ impl Steps {
     }
 }
 
-/// The variables of every condition.
-pub(crate) const VARIABLES: [&str; 9] = [
+pub(super) const VARIABLES: [&str; 9] = [
     "identity",
     "certificate",
     "claims",
@@ -62,60 +60,48 @@ pub(crate) const VARIABLES: [&str; 9] = [
     "predicate",
 ];
 
-/// A condition that is known to be well formed and bounded.
+/// An expression that is well-formed and whose cost is bounded.
 #[derive(Clone, Debug)]
-pub(crate) struct Condition {
+pub(super) struct Condition {
     source: String,
     expression: Arc<Expression>,
     patterns: Arc<BTreeMap<String, Regex>>,
     cost: Cost,
 }
 
-/// Why an expression is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConditionError {
-    /// Empty, or over its limit
+pub(super) enum ConditionError {
     #[error("a condition must have 1 to {MAX_CONDITION_LENGTH} bytes")]
     Length,
-    /// No CEL
-    #[error("no CEL expression: {0}")]
+    #[error("not a CEL expression: {0}")]
     Syntax(String),
-    /// Too many parts
     #[error("a condition must have at most {MAX_PARTS} parts")]
     Parts,
-    /// A variable that conditions do not have
     #[error("there is no variable {0}; the variables are {list}", list = VARIABLES.join(", "))]
     Variable(String),
-    /// A function that conditions do not have
-    #[error("there is no function {0}; the functions are {list}", list = cost::function_list())]
+    #[error("there is no function {0}; the functions are {list}", list = cost::FUNCTIONS.join(", "))]
     Function(String),
-    /// A pattern that is not written out
-    #[error("the pattern of matches() must be written out as a text")]
+    #[error("the pattern of matches() must be a literal text")]
     DynamicPattern,
-    /// A pattern that cannot be used
     #[error("{0}")]
     Pattern(#[source] PatternError),
-    /// Something whose size could not be bounded
+    /// A result whose size cannot be bounded
     #[error("a condition must not build lists, maps or longer texts for each element of a list")]
     Growth,
-    /// A condition that looks at nothing and is not true
+    /// A condition without variables that is not true
     #[error("can never be met: the condition is {0} whatever was signed")]
     Constant(String),
 }
 
-/// Why a condition did not hold.
+/// Why a condition does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionFailure {
-    /// It is false
     #[error("the condition does not hold")]
     False,
-    /// It is neither true nor false
     #[error("the condition gives {0}, not true or false")]
     NotBoolean(String),
-    /// It asks for what is not there, or for what cannot be done
     #[error("the condition cannot be evaluated: {0}")]
     Failed(String),
-    /// Too much data for this expression
     #[error("the condition would take too long on a statement of this size")]
     TooExpensive,
 }
@@ -123,11 +109,8 @@ pub enum ConditionFailure {
 static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 impl Condition {
-    /// Reads an expression.
-    ///
-    /// # Errors
-    /// Anything but CEL over [`VARIABLES`] whose cost can be bounded.
-    pub(crate) fn new(source: &str) -> Result<Self, ConditionError> {
+    /// Parses an expression over [`VARIABLES`] and bounds its cost.
+    pub(super) fn new(source: &str) -> Result<Self, ConditionError> {
         if source.trim().is_empty() || source.len() > MAX_CONDITION_LENGTH {
             return Err(ConditionError::Length);
         }
@@ -151,23 +134,20 @@ impl Condition {
         }
     }
 
-    /// The expression as it was written.
-    pub(crate) fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.source
     }
 
-    /// Whether the condition holds for one bundle.
-    ///
-    /// # Errors
-    /// It does not, or there is no telling: an error is never a yes.
-    pub(crate) fn check(
+    /// Whether the condition holds for one bundle. An error of the evaluation means that it does not.
+    pub(super) fn check(
         &self,
         evidence: &Evidence,
         steps: &mut Steps,
     ) -> Result<(), ConditionFailure> {
-        steps.take(self.cost.steps(variables::size(evidence)))?;
+        let predicate = variables::predicate(evidence);
+        steps.take(self.cost.steps(variables::size(evidence, &predicate)))?;
         let mut context = Context::with_env(Arc::clone(&STANDARD));
-        for (name, value) in variables::values(evidence) {
+        for (name, value) in variables::values(evidence, &predicate) {
             context.add_variable_from_value(name, value);
         }
         self.evaluate(context)
@@ -184,8 +164,8 @@ impl Condition {
         context
             .add_function("matches", matches)
             .map_err(|error| ConditionFailure::Failed(error.to_string()))?;
-        // The limits are what bounds an evaluation; this keeps a fault of the interpreter from
-        // becoming anything but a no.
+        // The limits bound an evaluation. This is for a fault of the interpreter, which must count as
+        // a condition that does not hold.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             Value::resolve(&self.expression, &context)
         }));
@@ -195,7 +175,7 @@ impl Condition {
             Ok(Ok(other)) => Err(ConditionFailure::NotBoolean(other.type_of().to_string())),
             Ok(Err(error)) => Err(ConditionFailure::Failed(describe(&error))),
             Err(_) => Err(ConditionFailure::Failed(
-                "the interpreter gave up".to_owned(),
+                "the interpreter failed".to_owned(),
             )),
         }
     }
@@ -223,24 +203,24 @@ fn parse(source: &str) -> Result<Expression, ConditionError> {
         Err(_) => None,
     };
     Err(ConditionError::Syntax(
-        failure.unwrap_or_else(|| "the parser gave up".to_owned()),
+        failure.unwrap_or_else(|| "the parser failed".to_owned()),
     ))
 }
 
-/// One sentence without the values: they may be large, and they are not ours to print.
+/// One sentence without the values: they may be large, and come from the signed statement.
 fn describe(error: &ExecutionError) -> String {
     match error {
         ExecutionError::NoSuchKey(key) => format!("there is no {key}"),
         ExecutionError::NoSuchOverload(overload) => overload.to_string(),
         ExecutionError::UndeclaredReference(name) => format!("there is no {name}"),
         ExecutionError::FunctionError { function, .. } => {
-            format!("{function}() was given what it cannot use")
+            format!("{function}() was given a value that it cannot use")
         }
         ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
             "division by zero".to_owned()
         }
         ExecutionError::Overflow(..) => "a number is too large".to_owned(),
-        ExecutionError::IndexOutOfBounds(_) => "an index lies outside its list".to_owned(),
+        ExecutionError::IndexOutOfBounds(_) => "an index is outside its list".to_owned(),
         _ => "an operation does not fit its operands".to_owned(),
     }
 }

@@ -1,63 +1,68 @@
-//! The answer of a policy over all bundles of one artifact.
+//! The decision of a policy about all bundles of one artifact.
 //!
-//! Each bundle by itself counts or does not. Those that count are put together where they have a
-//! signer, a key or a log entry in common, and what is put together counts once. Then the thresholds
-//! are filled, and nobody fills two places.
+//! First each bundle is examined by itself. Then the bundles that are counted and have a signer, a key
+//! or a log entry in common are grouped, and each group counts as one signer. Then the thresholds are
+//! filled, and no group fills two places.
 
 mod outcome;
 
 use super::assign::can_assign;
 use super::condition::Steps;
 use super::deny::DenyRule;
-use super::identity::Identity;
-use super::{Evidence, MAX_BUNDLES, Member, Policy, Threshold, Who};
+use super::{MAX_BUNDLES, Member, Policy, Threshold, Who};
+use crate::protocol::attestation::artifact::Artifact;
+use crate::protocol::evidence::{Evidence, SignerIdentity};
 pub(crate) use outcome::{
-    Accepted, BundleOutcome, Denial, DenialReason, NotCounted, Signer, ThresholdOutcome,
+    Accepted, BundleOutcome, Denial, DenialReason, NotCounted, ThresholdOutcome,
 };
 
 impl Policy {
-    /// Decides about one artifact from everything that was proved about its bundles.
+    /// Decides about one artifact from the evidence of its verified bundles.
     ///
     /// # Errors
-    /// What is missing: silence means denial.
-    pub fn decide(&self, evidence: &[Evidence]) -> Result<Accepted, Box<Denial>> {
-        let refuse = |reason, thresholds, bundles| {
+    /// The artifact is denied; the error says what is missing.
+    pub fn decide<'a>(
+        &self,
+        evidence: impl IntoIterator<Item = &'a Evidence>,
+    ) -> Result<Accepted, Box<Denial>> {
+        let evidence: Vec<_> = evidence.into_iter().collect();
+        let deny = |reason, thresholds, bundles| {
             Err(Box::new(Denial {
                 reason,
                 thresholds,
                 bundles,
             }))
         };
-        if let Err(reason) = self.check_artifact(evidence) {
-            return refuse(reason, Vec::new(), Vec::new());
+        if let Err(reason) = self.check_artifact(&evidence) {
+            return deny(reason, Vec::new(), Vec::new());
         }
         let mut steps = Steps::of_a_decision();
         let mut examined: Vec<_> = evidence
             .iter()
             .map(|one| self.examine(one, &mut steps))
             .collect();
-        let units = unite(evidence, &mut examined);
-        let outcomes: Vec<_> = (1..)
+        let groups = group(&evidence, &mut examined);
+        let alternatives: Vec<_> = (1..)
             .zip(&self.alternatives)
-            .map(|(number, thresholds)| self.fill(number, thresholds, &units))
+            .map(|(number, thresholds)| self.fill(number, thresholds, &groups))
             .collect();
         let bundles: Vec<_> = examined.into_iter().map(|one| one.outcome).collect();
-        let met = outcomes.iter().any(|alternative| alternative.is_met);
-        let nearest = outcomes
+        let is_met = alternatives.iter().any(|alternative| alternative.is_met);
+        let nearest = alternatives
             .iter()
             .min_by_key(|alternative| alternative.shortfall());
         let reason = nearest.and_then(|nearest| nearest.reason(&bundles));
-        let thresholds = outcomes.iter().flat_map(|one| one.thresholds.clone());
+        let thresholds = alternatives.into_iter().flat_map(|one| one.thresholds);
         let thresholds = thresholds.collect();
-        match reason {
-            _ if met => Ok(Accepted::new(thresholds, bundles)),
-            Some(reason) => refuse(reason, thresholds, bundles),
-            None => refuse(DenialReason::SharedSigners, thresholds, bundles),
+        if is_met {
+            return Ok(Accepted::new(thresholds, bundles));
         }
+        let reason = reason.unwrap_or(DenialReason::SharedSigners);
+        deny(reason, thresholds, bundles)
     }
 
-    /// What is asked of the bundles as a whole, before any of them is looked at.
-    fn check_artifact(&self, evidence: &[Evidence]) -> Result<(), DenialReason> {
+    /// Checks the bundles as a whole.
+    fn check_artifact(&self, evidence: &[&Evidence]) -> Result<(), DenialReason> {
         let Some(first) = evidence.first() else {
             return Err(DenialReason::NoBundle);
         };
@@ -65,42 +70,49 @@ impl Policy {
             return Err(DenialReason::TooManyBundles(evidence.len()));
         }
         for (number, one) in (1..).zip(evidence) {
-            if !is_same_artifact(first, one) {
+            if !is_same_artifact(&first.artifact, &one.artifact) {
                 return Err(DenialReason::OtherArtifact { number });
             }
             if one.times.is_empty() {
                 return Err(DenialReason::NoTime { number });
             }
         }
-        let asks = |rule: &&DenyRule| evidence.iter().any(|one| rule.asks_for_digest(one));
-        match self.deny.iter().find(asks) {
+        let lacks_digest = |rule: &&DenyRule| evidence.iter().any(|one| rule.lacks_digest(one));
+        match self.deny.iter().find(lacks_digest) {
             Some(rule) => Err(DenialReason::DigestNeeded(rule.to_string())),
             None => Ok(()),
         }
     }
 
-    /// Whether one bundle counts by itself, and as whose.
+    /// Whether one bundle is counted by itself, and for which members.
     fn examine(&self, evidence: &Evidence, steps: &mut Steps) -> Examined {
-        let signer = Signer::of(evidence);
+        let signer = evidence.signer().canonical();
         let mut reasons = Vec::new();
-        let named: Vec<_> = self.members_named(evidence).collect();
+        let named: Vec<_> = self
+            .members
+            .iter()
+            .enumerate()
+            .filter(|(_, member)| member.names(evidence))
+            .map(|(index, member)| (index, member, member.missing_claim(evidence)))
+            .collect();
         let members: Vec<_> = named
             .iter()
-            .filter(|(_, member)| member.missing_claim(evidence).is_none())
-            .map(|(index, _)| *index)
+            .filter(|(_, _, missing_claim)| missing_claim.is_none())
+            .map(|(index, ..)| *index)
             .collect();
         if named.is_empty() {
             reasons.push(NotCounted::NotNamed(signer.clone()));
         } else if members.is_empty() {
             let claim = named
                 .iter()
-                .find_map(|(_, one)| one.missing_claim(evidence));
+                .find_map(|(_, _, missing_claim)| *missing_claim);
             reasons.extend(claim.map(NotCounted::Claim));
         }
         reasons.extend(self.require.examine(evidence));
-        let hits = self.deny.iter().filter(|rule| rule.hits(evidence));
+        let hits = self.deny.iter().filter(|rule| rule.denies(evidence));
         reasons.extend(hits.map(|rule| NotCounted::Denied(rule.to_string())));
-        // Last and only where all else is well: it is the one check that strangers could make dear.
+        // Last, and only if all else holds: the condition is the only check whose cost an
+        // unauthenticated client can raise.
         if reasons.is_empty() {
             reasons.extend(self.require.failed_condition(evidence, steps));
         }
@@ -116,83 +128,66 @@ impl Policy {
         }
     }
 
-    fn members_named(&self, evidence: &Evidence) -> impl Iterator<Item = (usize, &Member)> {
-        self.members.iter().enumerate().filter(|(_, member)| {
-            match (&member.who, &evidence.certificate) {
-                (Who::Identity(matcher), Some(certificate)) => {
-                    matcher.matches(&certificate.identity)
-                }
-                (Who::Key(key), None) => *key == evidence.key.fingerprint,
-                _ => false,
-            }
-        })
-    }
-
-    /// Fills one set of thresholds from those who count.
-    fn fill(&self, number: usize, thresholds: &[Threshold], units: &[Unit]) -> Filled {
+    /// Fills one set of thresholds with the groups that fit.
+    fn fill(&self, number: usize, thresholds: &[Threshold], groups: &[Group]) -> Alternative {
         let outcomes: Vec<_> = thresholds
             .iter()
             .map(|threshold| ThresholdOutcome {
                 alternative: (self.alternatives.len() > 1).then_some(number),
                 group: threshold.group.clone(),
                 needed: threshold.needed,
-                counted: units
+                counted: groups
                     .iter()
-                    .filter(|unit| unit.fits(threshold))
-                    .map(|unit| unit.signer.clone())
+                    .filter(|group| group.fits(threshold))
+                    .map(|group| group.signer.clone())
                     .collect(),
-                missing: self.missing(threshold, units),
+                missing: self.missing(threshold, groups),
             })
             .collect();
         let needs: Vec<_> = thresholds
             .iter()
             .map(|threshold| threshold.needed)
             .collect();
-        let fits: Vec<Vec<bool>> = units
+        let fits: Vec<Vec<bool>> = groups
             .iter()
-            .map(|unit| thresholds.iter().map(|one| unit.fits(one)).collect())
+            .map(|group| thresholds.iter().map(|one| group.fits(one)).collect())
             .collect();
-        Filled {
-            // A set of nothing would be met by nobody.
+        Alternative {
+            // An empty set of thresholds would be met without a signer.
             is_met: !needs.is_empty() && can_assign(&needs, &fits),
             thresholds: outcomes,
         }
     }
 
-    fn missing(&self, threshold: &Threshold, units: &[Unit]) -> Vec<String> {
-        let came = |index: &usize| units.iter().any(|unit| unit.members.contains(index));
+    /// The members of a threshold's group that did not sign, by name.
+    fn missing(&self, threshold: &Threshold, groups: &[Group]) -> Vec<String> {
+        let signed = |index: &usize| groups.iter().any(|group| group.members.contains(index));
         threshold
             .members
             .iter()
-            .filter(|index| !came(index))
+            .filter(|index| !signed(index))
             .filter_map(|index| self.members.get(*index))
             .map(Member::label)
             .collect()
     }
 }
 
-/// One bundle, looked at by itself.
+/// One bundle, examined by itself.
 struct Examined {
     outcome: BundleOutcome,
     members: Vec<usize>,
-    /// The member under whom all its signers count as one.
+    /// The member all of whose signers count as one.
     counts_as: Option<usize>,
 }
 
-/// Bundles that count as one, with all that their signers are members of.
-struct Unit {
-    signer: Signer,
+/// Bundles that count as one signer, and the members that their signers belong to.
+struct Group {
+    signer: SignerIdentity,
     members: Vec<usize>,
     bundles: Vec<usize>,
 }
 
-/// One set of thresholds, as far as it could be filled.
-struct Filled {
-    is_met: bool,
-    thresholds: Vec<ThresholdOutcome>,
-}
-
-impl Unit {
+impl Group {
     fn fits(&self, threshold: &Threshold) -> bool {
         self.members
             .iter()
@@ -200,15 +195,23 @@ impl Unit {
     }
 }
 
-impl Filled {
+/// One set of thresholds, filled as far as possible.
+struct Alternative {
+    is_met: bool,
+    thresholds: Vec<ThresholdOutcome>,
+}
+
+impl Alternative {
+    /// How many signers are missing.
     fn shortfall(&self) -> usize {
         self.thresholds
             .iter()
+            // A threshold with more signers than it needs does not make up for another.
             .map(|one| one.needed.saturating_sub(one.counted.len()))
-            .fold(0, usize::saturating_add)
+            .sum()
     }
 
-    /// The reason for people: that of the one bundle, if there is but one, else who is missing.
+    /// The reason for people: that of the only bundle, if there is one, else who is missing.
     fn reason(&self, bundles: &[BundleOutcome]) -> Option<DenialReason> {
         let unmet = self.thresholds.iter().find(|one| !one.is_met())?;
         let by_bundle = match bundles {
@@ -222,90 +225,89 @@ impl Filled {
     }
 }
 
-/// Puts together the bundles that count and share a signer, a key or a log entry. The first of them
-/// stays; the others are marked as repetitions.
-fn unite(evidence: &[Evidence], examined: &mut [Examined]) -> Vec<Unit> {
-    let mut units: Vec<Unit> = Vec::new();
+/// Groups the bundles that are counted and share a signer, a key or a log entry. The first bundle of
+/// a group stays counted; the others are marked as repetitions.
+fn group(evidence: &[&Evidence], examined: &mut [Examined]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     for (index, (one, bundle)) in evidence.iter().zip(examined.iter_mut()).enumerate() {
         if !bundle.outcome.reasons.is_empty() {
             continue;
         }
-        let mut unit = Unit {
+        let mut group = Group {
             signer: bundle.outcome.signer.clone(),
             members: bundle.members.clone(),
             bundles: vec![index],
         };
-        let (alike, others): (Vec<_>, Vec<_>) = units.into_iter().partition(|earlier| {
-            earlier
-                .members
-                .iter()
-                .any(|member| bundle.counts_as == Some(*member))
-                || earlier.bundles.iter().any(|other| {
-                    evidence
-                        .get(*other)
-                        .is_some_and(|other| common(one, other).is_some())
-                })
+        let common = |other: &usize| shared(one, evidence.get(*other)?);
+        let (alike, others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|earlier| {
+            let counts_as_same = |member: &usize| bundle.counts_as == Some(*member);
+            earlier.members.iter().any(counts_as_same)
+                || earlier.bundles.iter().any(|other| common(other).is_some())
         });
-        units = others;
-        if let Some((with, what)) = link(evidence, one, &alike) {
+        groups = others;
+        let earlier = alike.iter().flat_map(|group| group.bundles.iter().copied());
+        let linked = earlier
+            .clone()
+            .filter_map(|other| Some((other, common(&other)?)))
+            .min()
+            .or_else(|| earlier.min().map(|other| (other, "accepted identity")));
+        if let Some((with, what)) = linked {
             let first = alike.iter().find(|earlier| earlier.bundles.contains(&with));
-            unit.signer = first.map_or(unit.signer, |first| first.signer.clone());
-            let number = with.saturating_add(1);
+            group.signer = first.map_or(group.signer, |first| first.signer.clone());
+            let number = with + 1;
             let reason = NotCounted::Repeated { what, number };
             bundle.outcome.reasons.push(reason);
         }
         for earlier in alike {
-            unit.members.extend(earlier.members);
-            unit.bundles.extend(earlier.bundles);
+            group.members.extend(earlier.members);
+            group.bundles.extend(earlier.bundles);
         }
-        units.push(unit);
+        groups.push(group);
     }
-    units
+    groups
 }
 
-/// The first of the earlier bundles with which one counts once, and why.
-fn link(evidence: &[Evidence], one: &Evidence, alike: &[Unit]) -> Option<(usize, &'static str)> {
-    let earlier = alike.iter().flat_map(|unit| unit.bundles.iter().copied());
-    let direct = earlier
-        .clone()
-        .filter_map(|other| Some((other, common(one, evidence.get(other)?)?)))
-        .min();
-    direct.or_else(|| earlier.min().map(|other| (other, "accepted identity")))
-}
-
-/// What two bundles have in common that may count only once.
-fn common(one: &Evidence, other: &Evidence) -> Option<&'static str> {
-    let same_entry = one.entries.iter().any(|entry| {
+/// What two bundles have in common that may be counted only once.
+fn shared(one: &Evidence, other: &Evidence) -> Option<&'static str> {
+    if one.signer().canonical() == other.signer().canonical() {
+        return Some("signer");
+    }
+    if one.key.fingerprint == other.key.fingerprint {
+        return Some("key");
+    }
+    let has_same_entry = one.entries.iter().any(|entry| {
         other
             .entries
             .iter()
             .any(|theirs| theirs.log_id == entry.log_id && theirs.index == entry.index)
     });
-    if Signer::of(one) == Signer::of(other) {
-        Some("signer")
-    } else if one.key.fingerprint == other.key.fingerprint {
-        Some("key")
-    } else {
-        same_entry.then_some("log entry")
-    }
+    has_same_entry.then_some("log entry")
 }
 
-/// Two bundles are about one artifact if a digest under one function says so, and none otherwise.
-fn is_same_artifact(one: &Evidence, other: &Evidence) -> bool {
-    let mut shared = one.artifact.iter().filter_map(|digest| {
-        let theirs = other
-            .artifact
-            .iter()
-            .find(|d| d.algorithm == digest.algorithm)?;
-        Some(theirs.bytes == digest.bytes)
-    });
-    shared
+/// Two bundles are about one artifact if they have a digest under the same function in common, and no
+/// digests that differ.
+fn is_same_artifact(one: &Artifact, other: &Artifact) -> bool {
+    let comparable = one
+        .digests()
+        .iter()
+        .filter_map(|digest| Some((digest, other.digest(digest.algorithm())?)));
+    let mut is_equal = comparable.map(|(digest, theirs)| digest == theirs);
+    is_equal
         .next()
-        .is_some_and(|same| same && shared.all(|same| same))
+        .is_some_and(|first| first && is_equal.all(|equal| equal))
 }
 
 impl Member {
-    /// The first claim of the entry that the certificate does not have as asked.
+    /// Whether the member accepts the bundle's signer; claims are not compared.
+    fn names(&self, evidence: &Evidence) -> bool {
+        match (&self.who, &evidence.certificate) {
+            (Who::Identity(matcher), Some(certificate)) => matcher.matches(&certificate.identity),
+            (Who::Key(key), None) => *key == evidence.key.fingerprint,
+            _ => false,
+        }
+    }
+
+    /// The first claim that the certificate lacks or states otherwise.
     fn missing_claim(&self, evidence: &Evidence) -> Option<&'static str> {
         let claims = evidence.certificate.as_ref().map(|one| &one.claims);
         self.claims
@@ -317,8 +319,8 @@ impl Member {
             .map(|(name, _)| *name)
     }
 
-    /// The entry's name, or whom it accepts.
-    pub(super) fn label(&self) -> String {
+    /// The member's name, or whom it accepts.
+    fn label(&self) -> String {
         match (&self.name, &self.who) {
             (Some(name), _) => name.clone(),
             (None, Who::Identity(matcher)) => matcher.to_string(),
@@ -326,16 +328,12 @@ impl Member {
         }
     }
 
-    /// The one who is meant, in the form in which signers are counted; none where a pattern may mean
-    /// many.
-    pub(super) fn only_signer(&self) -> Option<Signer> {
-        match &self.who {
-            Who::Identity(matcher) => matcher
-                .only()
-                .as_ref()
-                .map(Identity::canonical)
-                .map(Signer::Identity),
-            Who::Key(key) => Some(Signer::Key(*key)),
-        }
+    /// The only signer that the member accepts, in canonical form; none if it has a pattern.
+    pub(super) fn only_signer(&self) -> Option<SignerIdentity> {
+        let signer = match &self.who {
+            Who::Identity(matcher) => SignerIdentity::Certificate(matcher.only()?),
+            Who::Key(key) => SignerIdentity::key(*key),
+        };
+        Some(signer.canonical())
     }
 }

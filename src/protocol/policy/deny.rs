@@ -1,115 +1,202 @@
-//! The deny list: what is refused whoever signed it, for good or for a window of time.
+//! The deny list: what is refused no matter who signed it, always or in a window of time.
 
 use std::fmt;
 
-use super::identity::{Identity, TextMatcher};
-use super::{ArtifactDigest, Evidence};
-use crate::protocol::bytes::Sha256;
+use super::document::{DenyTable, MAX_ENTRIES, check_text, parse_fingerprint, text_matcher};
+use super::error::{PolicyError, PolicyFault};
+use super::matcher::TextMatcher;
+use crate::protocol::attestation::artifact::Artifact;
+use crate::protocol::bytes::{Digest, Sha256};
+use crate::protocol::evidence::{Evidence, SignerIdentity};
+use crate::protocol::identity::CertificateIdentity;
 use crate::protocol::time::{UnixTime, Validity};
+use crate::protocol::x509::integer_magnitude;
 
-/// One entry of the deny list.
+/// Maximum length of a certificate's serial number (RFC 5280 §4.1.2.2), in bytes.
+const MAX_SERIAL: usize = 20;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DenyRule {
-    pub(super) what: Denied,
-    /// When; both ends belong to it.
-    pub(super) window: Validity,
+    target: DenyTarget,
+    window: Validity,
     /// Why, for people.
-    pub(super) reason: Option<String>,
+    reason: Option<String>,
 }
 
-/// What an entry of the deny list is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Denied {
+enum DenyTarget {
     Identity {
         issuer: Option<String>,
         subject: Option<TextMatcher>,
     },
-    /// The magnitude's bytes without leading zeros.
+    /// The magnitude, without leading zeros.
     CertificateSerial(Vec<u8>),
     Key(Sha256),
-    Artifact(ArtifactDigest),
+    Artifact(Digest),
 }
 
 impl DenyRule {
-    /// Whether the entry takes a bundle away: it is about it, and at least one established time lies
-    /// within the window.
-    pub(super) fn hits(&self, evidence: &Evidence) -> bool {
-        let about = match &self.what {
-            Denied::Identity { .. } => evidence
-                .certificate
-                .as_ref()
-                .is_some_and(|certificate| self.names(&certificate.identity)),
-            Denied::CertificateSerial(serial) => evidence
-                .certificate
-                .as_ref()
-                .is_some_and(|certificate| significant(&certificate.serial) == serial),
-            Denied::Key(key) => evidence.key.fingerprint == *key,
-            Denied::Artifact(digest) => evidence.artifact.contains(digest),
+    pub(super) fn read_all(tables: &[DenyTable]) -> Result<Vec<Self>, PolicyError> {
+        if tables.len() > MAX_ENTRIES {
+            return Err(PolicyError::new("deny", PolicyFault::Count(0, MAX_ENTRIES)));
+        }
+        let rules = tables.iter().enumerate();
+        rules
+            .map(|(index, table)| Self::read(&format!("deny[{index}]"), table))
+            .collect()
+    }
+
+    fn read(at: &str, table: &DenyTable) -> Result<Self, PolicyError> {
+        if let Some(reason) = &table.reason {
+            check_text(&format!("{at}.reason"), reason)?;
+        }
+        let window = Validity {
+            start: table.from.unwrap_or(Validity::ALWAYS.start),
+            end: table.until,
         };
-        about && self.hits_time(evidence)
+        if window.is_empty() {
+            return Err(PolicyError::new(at, PolicyFault::EmptyWindow));
+        }
+        Ok(Self {
+            target: DenyTarget::read(at, table)?,
+            window,
+            reason: table.reason.clone(),
+        })
     }
 
-    /// Whether the entry is about an identity, in either of its forms: to deny too much is safe.
-    pub(super) fn names(&self, identity: &Identity) -> bool {
-        let Denied::Identity { issuer, subject } = &self.what else {
-            return false;
+    /// Whether the rule denies a bundle: it is about the bundle, and at least one established time is
+    /// in the window.
+    pub(super) fn denies(&self, evidence: &Evidence) -> bool {
+        let certificate = evidence.certificate.as_ref();
+        let is_about = match &self.target {
+            DenyTarget::Identity { issuer, subject } => {
+                certificate.is_some_and(|one| is_named(issuer, subject, &one.identity))
+            }
+            DenyTarget::CertificateSerial(serial) => {
+                certificate.is_some_and(|one| integer_magnitude(&one.serial) == serial)
+            }
+            DenyTarget::Key(key) => evidence.key.fingerprint == *key,
+            DenyTarget::Artifact(digest) => evidence.artifact.digests().contains(digest),
         };
-        let canonical = identity.canonical();
-        let subject_hits = subject.as_ref().is_none_or(|subject| match subject {
-            TextMatcher::Exact(text) => {
-                let denied = Identity {
-                    issuer: identity.issuer.clone(),
-                    subject: text.clone(),
-                };
-                denied.canonical() == canonical
-            }
-            TextMatcher::Pattern(pattern) => {
-                pattern.matches(&identity.subject) || pattern.matches(&canonical.subject)
-            }
-        });
-        subject_hits
-            && issuer
-                .as_ref()
-                .is_none_or(|issuer| *issuer == identity.issuer)
+        let mut times = evidence.times.iter();
+        is_about && (self.is_permanent() || times.any(|signed| self.window.contains(signed.time)))
     }
 
-    /// Whether the entry is about this key.
-    pub(super) fn is_about_key(&self, key: &Sha256) -> bool {
-        matches!(&self.what, Denied::Key(denied) if denied == key)
+    /// Whether the rule denies everything that this signer signs, at every time.
+    pub(super) fn always_denies(&self, signer: &SignerIdentity) -> bool {
+        self.is_permanent()
+            && match (&self.target, signer) {
+                (
+                    DenyTarget::Identity { issuer, subject },
+                    SignerIdentity::Certificate(identity),
+                ) => is_named(issuer, subject, identity),
+                (DenyTarget::Key(key), SignerIdentity::Key { fingerprint }) => key == fingerprint,
+                _ => false,
+            }
     }
 
-    /// Whether the entry is about an artifact whose digest under that function nobody told.
-    pub(super) fn asks_for_digest(&self, evidence: &Evidence) -> bool {
-        match &self.what {
-            Denied::Artifact(denied) => evidence
-                .artifact
-                .iter()
-                .all(|digest| digest.algorithm != denied.algorithm),
+    /// Whether the rule is about an artifact's digest under a function that the caller did not use.
+    pub(super) fn lacks_digest(&self, evidence: &Evidence) -> bool {
+        match &self.target {
+            DenyTarget::Artifact(denied) => evidence.artifact.digest(denied.algorithm()).is_none(),
             _ => false,
         }
     }
 
-    /// Whether the entry holds at every time.
-    pub(super) fn is_for_good(&self) -> bool {
-        self.window.start == UnixTime::from_millis(0) && self.window.end.is_none()
-    }
-
-    fn hits_time(&self, evidence: &Evidence) -> bool {
-        let mut times = evidence.times.iter();
-        self.is_for_good() || times.any(|established| self.window.contains(established.time))
+    fn is_permanent(&self) -> bool {
+        self.window == Validity::ALWAYS
     }
 }
 
-/// A serial number's magnitude without leading zeros, however it was written.
-pub(super) fn significant(serial: &[u8]) -> &[u8] {
-    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
-    serial.get(zeros..).unwrap_or_default()
+/// Whether the rule names the identity, as it is written or in its canonical form: denying too much
+/// is safe.
+fn is_named(
+    issuer: &Option<String>,
+    subject: &Option<TextMatcher>,
+    identity: &CertificateIdentity,
+) -> bool {
+    let canonical = identity.canonical();
+    let names_subject = subject.as_ref().is_none_or(|subject| match subject {
+        TextMatcher::Exact(text) => {
+            let denied = CertificateIdentity {
+                issuer: identity.issuer.clone(),
+                subject: text.clone(),
+            };
+            denied.canonical() == canonical
+        }
+        TextMatcher::Pattern(pattern) => {
+            pattern.matches(&identity.subject) || pattern.matches(&canonical.subject)
+        }
+    });
+    names_subject
+        && issuer
+            .as_ref()
+            .is_none_or(|issuer| *issuer == identity.issuer)
+}
+
+impl DenyTarget {
+    fn read(at: &str, table: &DenyTable) -> Result<Self, PolicyError> {
+        let names_identity =
+            table.issuer.is_some() || table.subject.is_some() || table.subject_pattern.is_some();
+        match (
+            names_identity,
+            &table.certificate_serial,
+            &table.key,
+            &table.artifact,
+        ) {
+            (true, None, None, None) => {
+                if let Some(issuer) = &table.issuer {
+                    check_text(&format!("{at}.issuer"), issuer)?;
+                }
+                let keys = ["subject", "subject_pattern"];
+                Ok(Self::Identity {
+                    issuer: table.issuer.clone(),
+                    subject: text_matcher(at, keys, &table.subject, &table.subject_pattern)?,
+                })
+            }
+            (false, Some(serial), None, None) => {
+                parse_serial(&format!("{at}.certificate_serial"), serial)
+                    .map(Self::CertificateSerial)
+            }
+            (false, None, Some(key), None) => {
+                parse_fingerprint(&format!("{at}.key"), key).map(Self::Key)
+            }
+            (false, None, None, Some(digest)) => {
+                parse_digest(&format!("{at}.artifact"), digest).map(Self::Artifact)
+            }
+            _ => {
+                let keys = "an identity (issuer, subject or subject_pattern), certificate_serial, key and artifact";
+                Err(PolicyError::new(at, PolicyFault::ExactlyOne(keys)))
+            }
+        }
+    }
+}
+
+/// Hexadecimal as certificate viewers show it: either case, with or without colons.
+fn parse_serial(at: &str, written: &str) -> Result<Vec<u8>, PolicyError> {
+    let bytes = hex::decode(written.replace(':', "")).unwrap_or_default();
+    let serial = integer_magnitude(&bytes);
+    if serial.is_empty() || serial.len() > MAX_SERIAL {
+        let form = "a serial number of 1 to 20 bytes in hexadecimal";
+        return Err(PolicyError::new(at, PolicyFault::Form(form)));
+    }
+    Ok(serial.to_vec())
+}
+
+fn parse_digest(at: &str, written: &str) -> Result<Digest, PolicyError> {
+    let artifact: Option<Artifact> = written.parse().ok();
+    artifact
+        .and_then(|artifact| artifact.digests().first().cloned())
+        .ok_or_else(|| {
+            let form = "sha256:, sha384: or sha512: and the digest in hexadecimal";
+            PolicyError::new(at, PolicyFault::Form(form))
+        })
 }
 
 impl fmt::Display for DenyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.what {
-            Denied::Identity { issuer, subject } => {
+        match &self.target {
+            DenyTarget::Identity { issuer, subject } => {
                 match subject {
                     Some(subject) => write!(f, "{subject}")?,
                     None => f.write_str("anyone")?,
@@ -118,15 +205,12 @@ impl fmt::Display for DenyRule {
                     write!(f, " (issuer {issuer})")?;
                 }
             }
-            Denied::CertificateSerial(serial) => {
-                write!(
-                    f,
-                    "the certificate with serial number {}",
-                    hex::encode(serial)
-                )?;
+            DenyTarget::CertificateSerial(serial) => {
+                let serial = hex::encode(serial);
+                write!(f, "the certificate with serial number {serial}")?;
             }
-            Denied::Key(key) => write!(f, "the key {key}")?,
-            Denied::Artifact(digest) => write!(f, "the artifact {digest}")?,
+            DenyTarget::Key(key) => write!(f, "the key {key}")?,
+            DenyTarget::Artifact(digest) => write!(f, "the artifact {digest}")?,
         }
         if self.window.start != UnixTime::from_millis(0) {
             write!(f, ", from {}", self.window.start)?;

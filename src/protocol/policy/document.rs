@@ -1,17 +1,20 @@
-//! The policy as it is written, in TOML or JSON: names and shapes, nothing decided yet.
+//! The policy as it is written, in TOML or JSON: names and types, and the checks of single values.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::error::{PolicyError, PolicyFault};
+use super::error::{MAX_POLICY_LENGTH, PolicyError, PolicyFault};
+use super::matcher::{Pattern, TextMatcher};
+use crate::protocol::bytes::Sha256;
+use crate::protocol::json::{self, LocatedError};
 use crate::protocol::time::UnixTime;
 
-/// The longest policy, in bytes.
-pub(super) const MAX_POLICY_LENGTH: usize = 256 * 1024;
+/// Maximum number of identities, groups, deny rules and sets of thresholds in a policy.
+pub(super) const MAX_ENTRIES: usize = 1000;
+
+/// Maximum length of a text in a policy, in bytes, unless its key has a limit of its own.
+const MAX_TEXT: usize = 2048;
 
 /// A policy as it is written.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,11 +23,7 @@ pub struct PolicyDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<String>,
     pub(super) identities: Vec<IdentityTable>,
-    #[serde(
-        default,
-        deserialize_with = "unique",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) groups: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) threshold: Option<ThresholdTable>,
@@ -54,11 +53,7 @@ pub(super) struct IdentityTable {
     pub(super) subject_pattern: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
-    #[serde(
-        default,
-        deserialize_with = "unique",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) claims: BTreeMap<String, ClaimTable>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) counts_once: bool,
@@ -86,7 +81,7 @@ pub(super) struct PatternTable {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThresholdTable {
-    pub(super) count: u32,
+    pub(super) count: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) of: Option<String>,
 }
@@ -103,11 +98,11 @@ pub(super) struct AlternativeTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct RequireTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) log_entries: Option<u32>,
+    pub(super) log_entries: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) scts: Option<u32>,
+    pub(super) scts: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) timestamps: Option<u32>,
+    pub(super) timestamps: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) logs: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,9 +116,9 @@ pub(super) struct RequireTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) predicate_types: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) signed_after: Option<Moment>,
+    pub(super) signed_after: Option<UnixTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) signed_before: Option<Moment>,
+    pub(super) signed_before: Option<UnixTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) signed_within: Option<WithinTable>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,7 +130,7 @@ pub(super) struct RequireTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct WithinTable {
     pub(super) days: u32,
-    pub(super) of: Moment,
+    pub(super) of: UnixTime,
 }
 
 /// `[[deny]]`
@@ -155,9 +150,9 @@ pub(super) struct DenyTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) from: Option<Moment>,
+    pub(super) from: Option<UnixTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) until: Option<Moment>,
+    pub(super) until: Option<UnixTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
 }
@@ -169,7 +164,7 @@ impl RequireTable {
 }
 
 impl PolicyDocument {
-    /// Reads a policy: JSON where the first character is `{`, else TOML.
+    /// Reads a policy: JSON if the first character is `{`, else TOML.
     ///
     /// # Errors
     /// What is wrong, with the path of the key.
@@ -178,50 +173,30 @@ impl PolicyDocument {
             return Err(PolicyError::whole(PolicyFault::Length));
         }
         if text.trim_start().starts_with('{') {
-            Self::from_json(text)
-        } else {
-            Self::from_toml(text)
+            return json::from_slice_located(text.as_bytes()).map_err(shape);
         }
-    }
-
-    fn from_json(text: &str) -> Result<Self, PolicyError> {
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let document = serde_path_to_error::deserialize(&mut reader).map_err(shape)?;
-        let end = reader.end();
-        end.map_err(|error| PolicyError::whole(PolicyFault::Syntax(error.to_string())))?;
-        Ok(document)
-    }
-
-    fn from_toml(text: &str) -> Result<Self, PolicyError> {
         let table: toml::Table = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| line_at(text, span.start));
+            let line = error.span().map_or(0, |span| {
+                let before = text.bytes().take(span.start);
+                before.filter(|byte| *byte == b'\n').count() + 1
+            });
             let message = format!("line {line}: {}", error.message());
             PolicyError::whole(PolicyFault::Syntax(message))
         })?;
         let value = to_json(toml::Value::Table(table));
-        serde_path_to_error::deserialize(value).map_err(shape)
+        json::from_value_located(value).map_err(shape)
     }
 }
 
-fn shape(error: serde_path_to_error::Error<serde_json::Error>) -> PolicyError {
-    let path = error.path().to_string();
-    let error = error.into_inner();
-    if !error.is_data() {
-        return PolicyError::whole(PolicyFault::Syntax(error.to_string()));
+fn shape(error: LocatedError) -> PolicyError {
+    let LocatedError { path, source } = error;
+    if !source.is_data() {
+        return PolicyError::whole(PolicyFault::Syntax(source.to_string()));
     }
-    let at = if path == "." { String::new() } else { path };
-    PolicyError::new(at, PolicyFault::Shape(error.to_string()))
+    PolicyError::new(path, PolicyFault::Shape(source.to_string()))
 }
 
-fn line_at(text: &str, offset: usize) -> usize {
-    let before = text.bytes().take(offset);
-    before
-        .filter(|byte| *byte == b'\n')
-        .count()
-        .saturating_add(1)
-}
-
-/// The same value in JSON; a TOML date is its text.
+/// The same value in JSON, so that both forms have one reader. A TOML date becomes its text.
 fn to_json(value: toml::Value) -> serde_json::Value {
     match value {
         toml::Value::String(text) => text.into(),
@@ -237,52 +212,65 @@ fn to_json(value: toml::Value) -> serde_json::Value {
     }
 }
 
-/// A moment in RFC 3339.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment(pub(super) UnixTime);
-
-impl Serialize for Moment {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+/// A list that must have an entry, and not too many.
+pub(super) fn check_count(at: &str, length: usize) -> Result<(), PolicyError> {
+    if (1..=MAX_ENTRIES).contains(&length) {
+        return Ok(());
     }
+    Err(PolicyError::new(at, PolicyFault::Count(1, MAX_ENTRIES)))
 }
 
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        // A time of day without an offset is a different moment in every place.
-        UnixTime::from_rfc3339(&text).map(Self).ok_or_else(|| {
-            de::Error::custom("must be a time with its offset, as in 2026-11-20T12:00:00Z")
-        })
+pub(super) fn check_text(at: &str, text: &str) -> Result<(), PolicyError> {
+    if (1..=MAX_TEXT).contains(&text.len()) {
+        return Ok(());
     }
+    Err(PolicyError::new(at, PolicyFault::TextLength(MAX_TEXT)))
 }
 
-/// Reads a map and refuses a key that comes twice.
-fn unique<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    deserializer.deserialize_map(Unique(PhantomData))
+/// `sha256:` and 64 hexadecimal digits.
+pub(super) fn parse_fingerprint(at: &str, text: &str) -> Result<Sha256, PolicyError> {
+    let hex = text.strip_prefix("sha256:");
+    hex.and_then(Sha256::from_hex).ok_or_else(|| {
+        let form = "sha256: and 64 hexadecimal digits";
+        PolicyError::new(at, PolicyFault::Form(form))
+    })
 }
 
-struct Unique<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Unique<T> {
-    type Value = BTreeMap<String, T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut map = BTreeMap::new();
-        while let Some((key, value)) = members.next_entry::<String, T>()? {
-            if map.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("`{key}` comes twice")));
-            }
-            map.insert(key, value);
+/// A text under one key, or a pattern under the other; none if neither is present.
+pub(super) fn text_matcher(
+    at: &str,
+    [exact_key, pattern_key]: [&str; 2],
+    exact: &Option<String>,
+    pattern: &Option<String>,
+) -> Result<Option<TextMatcher>, PolicyError> {
+    match (exact, pattern) {
+        (Some(_), Some(_)) => {
+            let fault = "a text and a pattern for the same value exclude each other";
+            Err(PolicyError::new(at, PolicyFault::Together(fault)))
         }
-        Ok(map)
+        (Some(exact), None) => {
+            check_text(&format!("{at}.{exact_key}"), exact)?;
+            Ok(Some(TextMatcher::Exact(exact.clone())))
+        }
+        (None, Some(source)) => read_pattern(&format!("{at}.{pattern_key}"), source).map(Some),
+        (None, None) => Ok(None),
     }
+}
+
+impl ClaimTable {
+    pub(super) fn matcher(&self, at: &str) -> Result<TextMatcher, PolicyError> {
+        match self {
+            Self::Exact(exact) => {
+                check_text(at, exact)?;
+                Ok(TextMatcher::Exact(exact.clone()))
+            }
+            Self::Pattern(table) => read_pattern(&format!("{at}.pattern"), &table.pattern),
+        }
+    }
+}
+
+fn read_pattern(at: &str, source: &str) -> Result<TextMatcher, PolicyError> {
+    Pattern::new(source)
+        .map(TextMatcher::Pattern)
+        .map_err(|reason| PolicyError::new(at, PolicyFault::Pattern(reason)))
 }

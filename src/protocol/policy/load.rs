@@ -1,102 +1,95 @@
-//! From the policy as written to the policy as checked: every key is allowed, every name is known,
-//! and it can be met.
-
-mod identities;
-mod requirements;
-mod rules;
-mod signers;
+//! From the policy as written to the policy as checked: names are resolved, limits are kept, and the
+//! policy can be met.
 
 use std::collections::BTreeMap;
 
-use super::document::{ClaimTable, IdentityTable, PolicyDocument, ThresholdTable};
+use super::deny::DenyRule;
+use super::document::{
+    ClaimTable, IdentityTable, PolicyDocument, ThresholdTable, check_count, check_text,
+    parse_fingerprint, text_matcher,
+};
 use super::error::{PolicyError, PolicyFault};
-use super::{MAX_BUNDLES, Policy, Threshold};
-use crate::protocol::bytes::Sha256;
+use super::matcher::{IdentityMatcher, TextMatcher};
+use super::requirements::Requirements;
+use super::{MAX_BUNDLES, Member, Policy, Threshold, Who, satisfiable};
+use crate::protocol::x509::extensions::FULCIO_CLAIMS;
 
-/// The most identities, groups, deny rules and sets of thresholds that a policy may have.
-const MAX_ENTRIES: usize = 1000;
-/// The most patterns in a policy, besides those of its condition. Whoever asks for a verification may
-/// bring a policy along, and each pattern may take 128 KiB.
+/// Maximum number of patterns in a policy, without those of its condition. Anybody may send a policy
+/// with a verification request, and each pattern may take 128 KiB.
 const MAX_PATTERNS: usize = 128;
-/// The longest text in a policy, in bytes, unless its key has a limit of its own.
-const MAX_TEXT: usize = 2048;
 
 impl PolicyDocument {
     /// Checks the policy as a whole.
     ///
     /// # Errors
-    /// The first key that is not allowed, or cannot be met.
+    /// The first key that is not allowed, or that makes the policy impossible to meet.
     pub fn check(&self) -> Result<Policy, PolicyError> {
         if let Some(description) = &self.description {
-            text("description", description)?;
+            check_text("description", description)?;
         }
-        count("identities", self.identities.len())?;
+        check_count("identities", self.identities.len())?;
         if self.patterns() > MAX_PATTERNS {
             return Err(PolicyError::whole(PolicyFault::Patterns(MAX_PATTERNS)));
         }
-        let members = identities::check(&self.identities)?;
-        let groups = identities::check_groups(&self.groups, &members)?;
-        let find =
-            |at: &str, table: &ThresholdTable| find_threshold(at, table, &groups, members.len());
-        let alternatives = self.alternatives(&find)?;
+        let members = read_members(&self.identities)?;
+        let groups = read_groups(&self.groups, &members)?;
+        let alternatives = self.alternatives(&groups)?;
         let policy = Policy {
             description: self.description.clone(),
-            require: requirements::check(&self.require, &members)?,
-            deny: rules::check(&self.deny)?,
+            require: Requirements::read(&self.require, &members)?,
+            deny: DenyRule::read_all(&self.deny)?,
             members,
             alternatives: alternatives.iter().map(|(_, one)| one.clone()).collect(),
         };
-        signers::check(&policy, &alternatives)?;
+        satisfiable::check(&policy, &alternatives)?;
         Ok(policy)
     }
 
-    /// How many patterns there are, besides those of the condition.
+    /// How many patterns there are, without those of the condition.
     fn patterns(&self) -> usize {
-        let named = |one: &IdentityTable| {
-            let names = [&one.issuer_pattern, &one.subject_pattern];
-            let claims = one.claims.values();
-            let claims = claims.filter(|claim| matches!(claim, ClaimTable::Pattern(_)));
-            names
-                .into_iter()
-                .flatten()
-                .count()
-                .saturating_add(claims.count())
+        let of_identity = |one: &IdentityTable| {
+            let is_pattern = |claim: &&ClaimTable| matches!(claim, ClaimTable::Pattern(_));
+            let claims = one.claims.values().filter(is_pattern).count();
+            usize::from(one.issuer_pattern.is_some())
+                + usize::from(one.subject_pattern.is_some())
+                + claims
         };
-        let denied = self
-            .deny
-            .iter()
-            .filter(|rule| rule.subject_pattern.is_some());
-        let counts = self.identities.iter().map(named);
-        counts.fold(denied.count(), usize::saturating_add)
+        let denied = self.deny.iter().filter(|one| one.subject_pattern.is_some());
+        self.identities.iter().map(of_identity).sum::<usize>() + denied.count()
     }
 
-    /// The sets of thresholds, each with where it stands; one of everybody where none are written.
+    /// The sets of thresholds with their paths. By default one signature by any member is enough.
     fn alternatives(
         &self,
-        find: &impl Fn(&str, &ThresholdTable) -> Result<Threshold, PolicyError>,
+        groups: &BTreeMap<String, Vec<usize>>,
     ) -> Result<Vec<(String, Vec<Threshold>)>, PolicyError> {
-        let find_all = |at: String, tables: &[ThresholdTable]| {
-            count(&at, tables.len())?;
-            let found = tables.iter().enumerate();
-            let found = found.map(|(index, table)| find(&format!("{at}[{index}]"), table));
-            Ok((at.clone(), found.collect::<Result<Vec<_>, _>>()?))
+        let members = self.identities.len();
+        let read_all = |at: String, tables: &[ThresholdTable]| {
+            check_count(&at, tables.len())?;
+            let thresholds = tables
+                .iter()
+                .enumerate()
+                .map(|(index, table)| {
+                    read_threshold(&format!("{at}[{index}]"), table, groups, members)
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok((at, thresholds))
         };
         match (&self.threshold, &self.thresholds, &self.any) {
             (None, None, None) => {
-                let any = Threshold::any(self.identities.len());
-                Ok(vec![("identities".to_owned(), vec![any])])
+                let one = Threshold::one_of_all(members);
+                Ok(vec![("identities".to_owned(), vec![one])])
             }
             (Some(table), None, None) => {
-                let at = "threshold".to_owned();
-                let found = find(&at, table)?;
-                Ok(vec![(at, vec![found])])
+                let one = read_threshold("threshold", table, groups, members)?;
+                Ok(vec![("threshold".to_owned(), vec![one])])
             }
-            (None, Some(tables), None) => Ok(vec![find_all("thresholds".to_owned(), tables)?]),
+            (None, Some(tables), None) => Ok(vec![read_all("thresholds".to_owned(), tables)?]),
             (None, None, Some(sets)) => {
-                count("any", sets.len())?;
+                check_count("any", sets.len())?;
                 let sets = sets.iter().enumerate();
                 sets.map(|(index, set)| {
-                    find_all(format!("any[{index}].thresholds"), &set.thresholds)
+                    read_all(format!("any[{index}].thresholds"), &set.thresholds)
                 })
                 .collect()
             }
@@ -108,13 +101,117 @@ impl PolicyDocument {
     }
 }
 
-fn find_threshold(
+fn read_members(tables: &[IdentityTable]) -> Result<Vec<Member>, PolicyError> {
+    let mut members: Vec<Member> = Vec::with_capacity(tables.len());
+    for (index, table) in tables.iter().enumerate() {
+        let at = format!("identities[{index}]");
+        let member = read_member(&at, table)?;
+        if let Some(name) = &member.name
+            && members
+                .iter()
+                .any(|other| other.name.as_ref() == Some(name))
+        {
+            let fault = PolicyFault::SameName(name.clone());
+            return Err(PolicyError::new(format!("{at}.name"), fault));
+        }
+        members.push(member);
+    }
+    Ok(members)
+}
+
+fn read_member(at: &str, table: &IdentityTable) -> Result<Member, PolicyError> {
+    if let Some(name) = &table.name {
+        check_text(&format!("{at}.name"), name)?;
+    }
+    let required = |keys: &'static str| move || PolicyError::new(at, PolicyFault::ExactlyOne(keys));
+    let who = match &table.key {
+        Some(key) => {
+            let has_more = table.issuer.is_some()
+                || table.issuer_pattern.is_some()
+                || table.subject.is_some()
+                || table.subject_pattern.is_some()
+                || !table.claims.is_empty();
+            if has_more {
+                let fault = "a key excludes issuer, subject and claims";
+                return Err(PolicyError::new(at, PolicyFault::Together(fault)));
+            }
+            Who::Key(parse_fingerprint(&format!("{at}.key"), key)?)
+        }
+        None => Who::Identity(IdentityMatcher {
+            issuer: text_matcher(
+                at,
+                ["issuer", "issuer_pattern"],
+                &table.issuer,
+                &table.issuer_pattern,
+            )?
+            .ok_or_else(required("issuer and issuer_pattern"))?,
+            subject: text_matcher(
+                at,
+                ["subject", "subject_pattern"],
+                &table.subject,
+                &table.subject_pattern,
+            )?
+            .ok_or_else(required("subject and subject_pattern"))?,
+        }),
+    };
+    let claims = table.claims.iter();
+    let claims = claims.map(|(name, wanted)| read_claim(&format!("{at}.claims"), name, wanted));
+    Ok(Member {
+        name: table.name.clone(),
+        who,
+        claims: claims.collect::<Result<_, _>>()?,
+        counts_once: table.counts_once,
+    })
+}
+
+fn read_claim(
+    at: &str,
+    name: &str,
+    wanted: &ClaimTable,
+) -> Result<(&'static str, TextMatcher), PolicyError> {
+    let mut known = FULCIO_CLAIMS.iter().map(|(_, known)| *known);
+    match known.clone().find(|known| *known == name) {
+        Some(known) => Ok((known, wanted.matcher(&format!("{at}.{name}"))?)),
+        None => Err(PolicyError::new(at, unknown(name, &mut known))),
+    }
+}
+
+/// The groups by name, each with the indices of its members; no member appears twice.
+fn read_groups(
+    groups: &BTreeMap<String, Vec<String>>,
+    members: &[Member],
+) -> Result<BTreeMap<String, Vec<usize>>, PolicyError> {
+    let mut found = BTreeMap::new();
+    for (name, names) in groups {
+        let at = format!("groups.{name}");
+        check_count(&at, names.len())?;
+        let mut indices = Vec::with_capacity(names.len());
+        for (place, wanted) in names.iter().enumerate() {
+            let index = members
+                .iter()
+                .position(|member| member.name.as_ref() == Some(wanted))
+                .ok_or_else(|| {
+                    let known = members.iter().filter_map(|member| member.name.as_deref());
+                    PolicyError::new(format!("{at}[{place}]"), unknown(wanted, known))
+                })?;
+            if indices.contains(&index) {
+                let fault = PolicyFault::Repeated(wanted.clone());
+                return Err(PolicyError::new(format!("{at}[{place}]"), fault));
+            }
+            indices.push(index);
+        }
+        found.insert(name.clone(), indices);
+    }
+    Ok(found)
+}
+
+fn read_threshold(
     at: &str,
     table: &ThresholdTable,
     groups: &BTreeMap<String, Vec<usize>>,
     members: usize,
 ) -> Result<Threshold, PolicyError> {
-    let needed = usize::try_from(table.count).unwrap_or(usize::MAX);
+    let needed = table.count;
     let fault = match needed {
         0 => Some(PolicyFault::Zero),
         1..=MAX_BUNDLES => None,
@@ -128,10 +225,10 @@ fn find_threshold(
     }
     let indices = match &table.of {
         None => (0..members).collect(),
-        Some(name) => groups
-            .get(name)
-            .cloned()
-            .ok_or_else(|| PolicyError::new(format!("{at}.of"), unknown(name, groups.keys())))?,
+        Some(name) => groups.get(name).cloned().ok_or_else(|| {
+            let known = groups.keys().map(String::as_str);
+            PolicyError::new(format!("{at}.of"), unknown(name, known))
+        })?,
     };
     Ok(Threshold {
         group: table.of.clone(),
@@ -140,22 +237,8 @@ fn find_threshold(
     })
 }
 
-fn count(at: &str, length: usize) -> Result<(), PolicyError> {
-    if (1..=MAX_ENTRIES).contains(&length) {
-        return Ok(());
-    }
-    Err(PolicyError::new(at, PolicyFault::Count(1, MAX_ENTRIES)))
-}
-
-fn text(at: &str, text: &str) -> Result<(), PolicyError> {
-    if (1..=MAX_TEXT).contains(&text.len()) {
-        return Ok(());
-    }
-    Err(PolicyError::new(at, PolicyFault::TextLength(MAX_TEXT)))
-}
-
-fn unknown<'a>(name: &str, allowed: impl Iterator<Item = &'a String>) -> PolicyFault {
-    let allowed: Vec<_> = allowed.map(String::as_str).collect();
+fn unknown<'a>(name: &str, allowed: impl Iterator<Item = &'a str>) -> PolicyFault {
+    let allowed: Vec<_> = allowed.collect();
     PolicyFault::Unknown {
         name: name.to_owned(),
         allowed: match allowed.as_slice() {
@@ -163,13 +246,4 @@ fn unknown<'a>(name: &str, allowed: impl Iterator<Item = &'a String>) -> PolicyF
             names => names.join(", "),
         },
     }
-}
-
-/// `sha256:` and 64 hexadecimal digits.
-fn fingerprint(at: &str, text: &str) -> Result<Sha256, PolicyError> {
-    let hex = text.strip_prefix("sha256:");
-    hex.and_then(Sha256::from_hex).ok_or_else(|| {
-        let form = "sha256: and 64 hexadecimal digits";
-        PolicyError::new(at, PolicyFault::Form(form))
-    })
 }

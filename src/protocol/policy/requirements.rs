@@ -1,41 +1,193 @@
-//! What every bundle must have to count, whoever signed it.
+//! What every bundle must have to be counted, whoever signed it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::condition::{Condition, Steps};
 use super::decision::NotCounted;
-use super::{Evidence, TimeKind};
+use super::document::{RequireTable, check_count, check_text, parse_fingerprint};
+use super::error::{PolicyError, PolicyFault};
+use super::{Member, Who};
 use crate::protocol::bytes::Sha256;
+use crate::protocol::evidence::{Evidence, TimeSource};
 use crate::protocol::keys::KeyDetails;
-use crate::protocol::time::UnixTime;
+use crate::protocol::time::Validity;
 
-/// The requirements of a policy; by default none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The most log entries, SCTs and timestamps that the bundle reader accepts in one bundle.
+const MAX_PARTIES: usize = 32;
+
+/// `[require]`; by default nothing is required.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Requirements {
-    /// From so many distinct logs, accepted ones where they are named.
-    pub(super) log_entries: usize,
-    pub(super) scts: usize,
-    pub(super) timestamps: usize,
-    /// By URL or log ID, as the others.
-    pub(super) logs: Option<Vec<String>>,
-    pub(super) certificate_logs: Option<Vec<String>>,
-    pub(super) timestamp_authorities: Option<Vec<String>>,
+    pub(super) logs: PartyRequirement,
+    pub(super) certificate_logs: PartyRequirement,
+    pub(super) timestamp_authorities: PartyRequirement,
+    /// SHA-256 of the DER of trust anchors.
     pub(super) certificate_authorities: Option<Vec<Sha256>>,
     pub(super) key_algorithms: Option<Vec<KeyDetails>>,
     pub(super) predicate_types: Option<Vec<String>>,
-    /// Both ends belong to the window.
-    pub(super) signed_after: Option<UnixTime>,
-    pub(super) signed_before: Option<UnixTime>,
+    /// Every established time must be in the window.
+    pub(super) window: Validity,
     pub(super) condition: Option<Condition>,
 }
 
+/// How many distinct parties of one kind must vouch, and which are accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PartyRequirement {
+    needed: usize,
+    /// By URL or log ID; none for every party of the trust root.
+    pub(super) accepted: Option<Vec<String>>,
+}
+
+impl Default for Requirements {
+    fn default() -> Self {
+        Self {
+            logs: PartyRequirement::default(),
+            certificate_logs: PartyRequirement::default(),
+            timestamp_authorities: PartyRequirement::default(),
+            certificate_authorities: None,
+            key_algorithms: None,
+            predicate_types: None,
+            window: Validity::ALWAYS,
+            condition: None,
+        }
+    }
+}
+
 impl Requirements {
-    /// Every reason for which a bundle does not count, but the condition.
+    pub(super) fn read(table: &RequireTable, members: &[Member]) -> Result<Self, PolicyError> {
+        let window = read_window(table)?;
+        let texts = |at: &str, written: &Option<Vec<String>>| {
+            read_list(at, written, |at, one| {
+                check_text(at, one).map(|()| one.to_owned())
+            })
+        };
+        let parties = |count_key: &str, needed: Option<usize>, key: &str, written| {
+            let accepted = texts(&format!("require.{key}"), written)?;
+            let needed = needed.unwrap_or_default();
+            let requirement = PartyRequirement { needed, accepted };
+            Ok((format!("require.{count_key}"), requirement))
+        };
+        let logs = parties("log_entries", table.log_entries, "logs", &table.logs)?;
+        let certificate_logs = parties(
+            "scts",
+            table.scts,
+            "certificate_logs",
+            &table.certificate_logs,
+        )?;
+        let timestamp_authorities = parties(
+            "timestamps",
+            table.timestamps,
+            "timestamp_authorities",
+            &table.timestamp_authorities,
+        )?;
+        let certificate_authorities = read_list(
+            "require.certificate_authorities",
+            &table.certificate_authorities,
+            parse_fingerprint,
+        )?;
+        let key_algorithms = read_list(
+            "require.key_algorithms",
+            &table.key_algorithms,
+            |at, name| {
+                let details = KeyDetails::from_registry_name(name);
+                details.map_err(|error| PolicyError::new(at, PolicyFault::Shape(error.to_string())))
+            },
+        )?;
+        let predicate_types = texts("require.predicate_types", &table.predicate_types)?;
+        let condition = table.condition.as_deref().map(Condition::new).transpose();
+        let condition = condition.map_err(|reason| {
+            PolicyError::new("require.condition", PolicyFault::Condition(reason))
+        })?;
+        for (at, parties) in [&logs, &certificate_logs, &timestamp_authorities] {
+            parties.check(at)?;
+        }
+        let requirements = Self {
+            logs: logs.1,
+            certificate_logs: certificate_logs.1,
+            timestamp_authorities: timestamp_authorities.1,
+            certificate_authorities,
+            key_algorithms,
+            predicate_types,
+            window,
+            condition,
+        };
+        let needs_certificate = requirements.certificate_logs.needed() > 0
+            || requirements.certificate_authorities.is_some();
+        let all_are_keys = members
+            .iter()
+            .all(|member| matches!(member.who, Who::Key(_)));
+        if needs_certificate && all_are_keys {
+            return Err(PolicyError::new("require", PolicyFault::NoCertificate));
+        }
+        Ok(requirements)
+    }
+
+    /// Every reason for which a bundle is not counted, except the condition.
     pub(super) fn examine(&self, evidence: &Evidence) -> Vec<NotCounted> {
         let mut reasons = Vec::new();
-        reasons.extend(self.too_few(evidence));
-        reasons.extend(self.not_accepted(evidence));
-        reasons.extend(self.untimely(evidence));
+        let certificate = evidence.certificate.as_ref();
+        let entries = evidence
+            .entries
+            .iter()
+            .filter(|entry| self.logs.accepts(&entry.log, Some(&entry.log_id)))
+            .map(|entry| entry.log_id);
+        let scts = certificate
+            .into_iter()
+            .flat_map(|certificate| &certificate.scts)
+            .filter(|sct| self.certificate_logs.accepts(&sct.log, Some(&sct.log_id)))
+            .map(|sct| sct.log_id);
+        let timestamps = evidence
+            .times
+            .iter()
+            .filter(|time| time.source == TimeSource::Timestamp)
+            .filter(|time| self.timestamp_authorities.accepts(&time.authority, None))
+            .map(|time| time.authority.as_str());
+        let parties = [
+            ("signature logs", &self.logs, distinct(entries)),
+            ("certificate logs", &self.certificate_logs, distinct(scts)),
+            (
+                "timestamp authorities",
+                &self.timestamp_authorities,
+                distinct(timestamps),
+            ),
+        ];
+        for (what, requirement, found) in parties {
+            let needed = requirement.needed();
+            if found < needed {
+                reasons.push(NotCounted::TooFew {
+                    what,
+                    found,
+                    needed,
+                });
+            }
+        }
+
+        let anchor = certificate.map(|certificate| certificate.path.anchor);
+        if let Some(accepted) = &self.certificate_authorities
+            && !anchor.is_some_and(|anchor| accepted.contains(&anchor))
+        {
+            reasons.push(NotCounted::Authority(anchor));
+        }
+        let details = evidence.key.details;
+        if let Some(accepted) = &self.key_algorithms
+            && !accepted.contains(&details)
+        {
+            reasons.push(NotCounted::KeyAlgorithm(details));
+        }
+        let statement = evidence.statement.as_ref();
+        let predicate_type = statement.map(|statement| statement.predicate_type().to_owned());
+        if let Some(accepted) = &self.predicate_types
+            && !predicate_type
+                .as_ref()
+                .is_some_and(|one| accepted.contains(one))
+        {
+            reasons.push(NotCounted::PredicateType(predicate_type));
+        }
+
+        let mut times = evidence.times.iter().map(|established| established.time);
+        let outside = times.find(|at| !self.window.contains(*at));
+        reasons.extend(outside.map(NotCounted::SignedAt));
         reasons
     }
 
@@ -47,103 +199,79 @@ impl Requirements {
         let outcome = self.condition.as_ref()?.check(evidence, steps);
         outcome.err().map(NotCounted::Condition)
     }
+}
 
-    fn too_few(&self, evidence: &Evidence) -> Vec<NotCounted> {
-        let entries = evidence
-            .entries
+impl PartyRequirement {
+    /// A list of accepted parties implies that one of them is needed.
+    pub(super) fn needed(&self) -> usize {
+        self.needed.max(usize::from(self.accepted.is_some()))
+    }
+
+    fn accepts(&self, url: &str, id: Option<&Sha256>) -> bool {
+        let Some(accepted) = &self.accepted else {
+            return true;
+        };
+        let id = id.map(|hash| hash.to_hex());
+        accepted
             .iter()
-            .filter(|entry| is_accepted(&self.logs, &entry.log, Some(&entry.log_id)))
-            .map(|entry| entry.log_id)
-            .collect::<HashSet<_>>();
-        let scts = evidence
-            .certificate
-            .iter()
-            .flat_map(|certificate| &certificate.scts)
-            .filter(|sct| is_accepted(&self.certificate_logs, &sct.log, Some(&sct.log_id)))
-            .map(|sct| sct.log_id)
-            .collect::<HashSet<_>>();
-        let timestamps = evidence
-            .times
-            .iter()
-            .filter(|time| time.source == TimeKind::Timestamp)
-            .filter(|time| is_accepted(&self.timestamp_authorities, &time.authority, None))
-            .map(|time| time.authority.as_str())
-            .collect::<HashSet<_>>();
-        let counts = [
-            ("signature logs", entries.len(), self.needed_entries()),
-            ("certificate logs", scts.len(), self.needed_scts()),
-            (
-                "timestamp authorities",
-                timestamps.len(),
-                self.needed_timestamps(),
-            ),
-        ];
-        counts
-            .into_iter()
-            .filter(|(_, found, needed)| found < needed)
-            .map(|(what, found, needed)| NotCounted::TooFew {
-                what,
-                found,
-                needed,
-            })
-            .collect()
+            .any(|one| one == url || id.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(one)))
     }
 
-    /// To name what is accepted is to ask for one at least.
-    pub(super) fn needed_entries(&self) -> usize {
-        self.log_entries.max(usize::from(self.logs.is_some()))
-    }
-
-    pub(super) fn needed_scts(&self) -> usize {
-        self.scts.max(usize::from(self.certificate_logs.is_some()))
-    }
-
-    pub(super) fn needed_timestamps(&self) -> usize {
-        self.timestamps
-            .max(usize::from(self.timestamp_authorities.is_some()))
-    }
-
-    fn not_accepted(&self, evidence: &Evidence) -> Vec<NotCounted> {
-        let mut reasons = Vec::new();
-        let authority = evidence.certificate.as_ref().map(|one| one.authority);
-        if let Some(accepted) = &self.certificate_authorities
-            && !authority.is_some_and(|authority| accepted.contains(&authority))
-        {
-            reasons.push(NotCounted::Authority(authority));
+    /// No more parties can be required than are accepted, or than fit in a bundle.
+    fn check(&self, at: &str) -> Result<(), PolicyError> {
+        let accepted = self
+            .accepted
+            .as_ref()
+            .map_or(MAX_PARTIES, |accepted| distinct(accepted.iter()));
+        if self.needed > accepted {
+            let fault = PolicyFault::TooFewAccepted {
+                needed: self.needed,
+                accepted,
+            };
+            return Err(PolicyError::new(at, fault));
         }
-        let details = evidence.key.details;
-        if let Some(accepted) = &self.key_algorithms
-            && !accepted.contains(&details)
-        {
-            reasons.push(NotCounted::KeyAlgorithm(details));
-        }
-        let predicate_type = evidence.statement.as_ref().map(|one| &one.predicate_type);
-        if let Some(accepted) = &self.predicate_types
-            && !predicate_type.is_some_and(|one| accepted.contains(one))
-        {
-            reasons.push(NotCounted::PredicateType(predicate_type.cloned()));
-        }
-        reasons
-    }
-
-    /// Every established time must lie within the window: one outside is doubt enough.
-    fn untimely(&self, evidence: &Evidence) -> Option<NotCounted> {
-        let mut times = evidence.times.iter().map(|established| established.time);
-        let early = |at: &UnixTime| self.signed_after.is_some_and(|start| *at < start);
-        let late = |at: &UnixTime| self.signed_before.is_some_and(|end| *at > end);
-        times
-            .find(|at| early(at) || late(at))
-            .map(NotCounted::SignedAt)
+        Ok(())
     }
 }
 
-/// Whether a party is accepted: any is where none are named, else by URL or by ID.
-fn is_accepted(accepted: &Option<Vec<String>>, url: &str, id: Option<&Sha256>) -> bool {
-    let Some(accepted) = accepted else {
-        return true;
+fn distinct<T: Eq + std::hash::Hash>(parties: impl Iterator<Item = T>) -> usize {
+    parties.collect::<HashSet<_>>().len()
+}
+
+/// A list that is present has at least one entry: an empty one would accept nothing.
+fn read_list<T>(
+    at: &str,
+    written: &Option<Vec<String>>,
+    read: impl Fn(&str, &str) -> Result<T, PolicyError>,
+) -> Result<Option<Vec<T>>, PolicyError> {
+    let Some(written) = written else {
+        return Ok(None);
     };
-    let id = id.map(|hash| hash.to_hex());
-    accepted
+    check_count(at, written.len())?;
+    let read = written
         .iter()
-        .any(|one| one == url || id.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(one)))
+        .enumerate()
+        .map(|(index, one)| read(&format!("{at}[{index}]"), one));
+    read.collect::<Result<_, _>>().map(Some)
+}
+
+/// The window that satisfies `signed_after`, `signed_before` and `signed_within`.
+fn read_window(table: &RequireTable) -> Result<Validity, PolicyError> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let mut window = Validity {
+        start: table.signed_after.unwrap_or(Validity::ALWAYS.start),
+        end: table.signed_before,
+    };
+    if let Some(within) = &table.signed_within {
+        // A window so wide that it leaves the range of times is as wide as that range.
+        let span = DAY.saturating_mul(within.days);
+        window = window.intersection(Validity {
+            start: within.of.before(span),
+            end: Some(within.of.after(span)),
+        });
+    }
+    if window.is_empty() {
+        return Err(PolicyError::new("require", PolicyFault::EmptyWindow));
+    }
+    Ok(window)
 }

@@ -1,15 +1,20 @@
-//! Evidence as tests need it.
+//! Evidence for tests.
 
 use std::collections::BTreeMap;
 
-use super::{
-    ArtifactDigest, CertificateEvidence, EntryEvidence, Evidence, Identity, KeyEvidence,
-    SctEvidence, StatementEvidence, TimeEvidence, TimeKind,
-};
-use crate::protocol::bundle::Artifact;
+use serde_json::json;
+
+use crate::protocol::attestation::artifact::Artifact;
+use crate::protocol::attestation::statement::Statement;
 use crate::protocol::bytes::Sha256;
+use crate::protocol::evidence::{
+    CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, PathEvidence, TimeEvidence,
+    TimeSource,
+};
+use crate::protocol::identity::CertificateIdentity;
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::time::UnixTime;
+use crate::protocol::x509::VerifiedSct;
 
 pub(crate) const ISSUER: &str = "https://idp.example";
 pub(crate) const SIGNED_AT: &str = "2026-11-20T12:30:00Z";
@@ -20,13 +25,16 @@ pub(crate) fn signed_by(subject: &str) -> Evidence {
     let [a, b, c, d, ..] = *own.as_bytes();
     Evidence {
         certificate: Some(CertificateEvidence {
-            identity: Identity {
+            identity: CertificateIdentity {
                 issuer: ISSUER.to_owned(),
                 subject: subject.to_owned(),
             },
             serial: own.as_bytes()[..16].to_vec(),
-            fingerprint: Sha256::of_parts(&[b"certificate", subject.as_bytes()]),
-            authority: Sha256::of(b"authority"),
+            path: PathEvidence {
+                authority: "https://ca.example".to_owned(),
+                anchor: Sha256::of(b"authority"),
+                certificate: Sha256::of_parts(&[b"certificate", subject.as_bytes()]),
+            },
             claims: BTreeMap::new(),
             scts: vec![sct("https://ct.example")],
         }),
@@ -34,7 +42,7 @@ pub(crate) fn signed_by(subject: &str) -> Evidence {
             fingerprint: own,
             details: KeyDetails::EcdsaP256Sha256,
         },
-        artifact: ArtifactDigest::all_of(&Artifact::from_bytes(b"artifact")),
+        artifact: Artifact::from_bytes(b"artifact"),
         times: vec![stamped(SIGNED_AT)],
         entries: vec![entry(
             "https://log.example",
@@ -47,22 +55,27 @@ pub(crate) fn signed_by(subject: &str) -> Evidence {
 pub(crate) fn stamped(at: &str) -> TimeEvidence {
     TimeEvidence {
         time: UnixTime::from_rfc3339(at).unwrap(),
-        source: TimeKind::Timestamp,
+        source: TimeSource::Timestamp,
         authority: "https://tsa.example".to_owned(),
+        key: Sha256::of(b"tsa"),
     }
 }
 
 pub(crate) fn entry(log: &str, index: u64) -> EntryEvidence {
     EntryEvidence {
-        log_id: Sha256::of(log.as_bytes()),
         log: log.to_owned(),
+        log_id: Sha256::of(log.as_bytes()),
+        key: Sha256::of(log.as_bytes()),
         index,
+        tree_size: None,
         kind: "hashedrekord".to_owned(),
+        version: "0.0.2".to_owned(),
+        key_details: None,
     }
 }
 
-pub(crate) fn sct(log: &str) -> SctEvidence {
-    SctEvidence {
+pub(crate) fn sct(log: &str) -> VerifiedSct {
+    VerifiedSct {
         log_id: Sha256::of(log.as_bytes()),
         log: log.to_owned(),
         time: UnixTime::from_rfc3339(SIGNED_AT).unwrap(),
@@ -82,10 +95,14 @@ impl Evidence {
     }
 
     pub(crate) fn attesting(mut self, predicate_type: &str, predicate: serde_json::Value) -> Self {
-        self.statement = Some(StatementEvidence {
-            predicate_type: predicate_type.to_owned(),
-            predicate,
+        let digest = Sha256::of(b"artifact").to_hex();
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"digest": {"sha256": digest}}],
+            "predicateType": predicate_type,
+            "predicate": predicate,
         });
+        self.statement = Some(Statement::parse(statement.to_string().as_bytes()).unwrap());
         self
     }
 }

@@ -1,7 +1,6 @@
 //! The time-stamp protocol (RFC 3161, RFC 5816). Pure: no I/O, no clock.
 
 mod carried;
-mod der_form;
 mod oid;
 pub(crate) mod request;
 mod response;
@@ -22,6 +21,7 @@ pub use request::TimestampRequest;
 pub(crate) use response::{PkiFailure, rejection};
 pub(crate) use token::TokenSignerError;
 pub use token::{Serial, TokenSigner};
+pub(crate) use tst_info::UnverifiedStatement;
 pub(crate) use verify::MAX_RESPONSE;
 pub(crate) use verify::TimestampError;
 pub use verify::{TrustedTsa, verify_reply, verify_response};

@@ -4,9 +4,9 @@ use const_oid::ObjectIdentifier;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::der_form::{self, Fields, Malformed};
 use super::{PkiFailure, hash_oid, known_hash};
 use crate::protocol::bytes::{Digest, HashAlgorithm, ProtoBytes, WrongDigestLength};
+use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
 use crate::protocol::oid;
 
 /// The longest DER request that is read, in bytes. A real one has about 60.
@@ -148,12 +148,8 @@ impl TimestampRequest {
         check_size(json, MAX_JSON_REQUEST)?;
         let request: JsonRequest<'_> =
             serde_json::from_slice(json).map_err(|error| RequestError::Json(error.to_string()))?;
-        let algorithm = match request.hash_algorithm.to_ascii_lowercase().as_str() {
-            "sha256" => HashAlgorithm::Sha256,
-            "sha384" => HashAlgorithm::Sha384,
-            "sha512" => HashAlgorithm::Sha512,
-            _ => return Err(RequestError::Hash),
-        };
+        let algorithm = HashAlgorithm::from_name(&request.hash_algorithm.to_ascii_lowercase())
+            .ok_or(RequestError::Hash)?;
         let digest = Digest::new(algorithm, request.artifact_hash.0)?;
         let policy = request
             .tsa_policy_oid

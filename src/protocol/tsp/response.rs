@@ -1,6 +1,6 @@
 //! Refusals: a TimeStampResp without a token (RFC 3161 §2.4.2).
 
-use super::der_form;
+use crate::protocol::der as der_form;
 
 /// PKIFailureInfo: why there is no token. The number is the bit's place in its BIT STRING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 
 use const_oid::ObjectIdentifier;
 
-use super::der_form::{self, Fields, Malformed};
 use super::signer_id::{SignerId, SigningCertificates};
 use super::{TimestampError, known_hash, oid, well_formed};
 use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
 use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid};
 use crate::protocol::x509::SignatureAlgorithm;
 

@@ -3,9 +3,9 @@
 
 use ring::digest;
 
-use super::der_form::{self, Fields, Malformed};
 use super::{known_hash, oid};
 use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
 use crate::protocol::x509::Certificate;
 
 /// issuerAndSerialNumber or subjectKeyIdentifier.

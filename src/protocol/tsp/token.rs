@@ -3,10 +3,10 @@
 //!
 //! Everything that depends on the certificate alone is encoded once, in [`TokenSigner::new`].
 
-use super::der_form;
 use super::request::TimestampRequest;
 use super::{POLICY, oid};
 use crate::protocol::bytes::Sha256;
+use crate::protocol::der as der_form;
 use crate::protocol::keys::{KeyAlgorithm, SigningFailed, SigningKey};
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;

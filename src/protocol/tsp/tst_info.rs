@@ -1,10 +1,12 @@
 //! What a token states (TSTInfo, RFC 3161 §2.4.2).
 
+use const_oid::ObjectIdentifier;
 use time::{Date, Month, PrimitiveDateTime, Time};
 
-use super::der_form::{self, Fields, Malformed};
-use super::known_hash;
+use super::signed_data::UnverifiedToken;
+use super::{TimestampError, known_hash};
 use crate::protocol::bytes::Digest;
+use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
 use crate::protocol::time::UnixTime;
 
 /// The statement inside a token, its form checked.
@@ -12,6 +14,9 @@ use crate::protocol::time::UnixTime;
 pub(super) struct TstInfo<'a> {
     /// None where the hash is not one that is accepted.
     pub(super) digest: Option<Digest>,
+    pub(super) policy: ObjectIdentifier,
+    /// An INTEGER's content.
+    pub(super) serial: &'a [u8],
     pub(super) time: UnixTime,
     pub(super) nonce: Option<&'a [u8]>,
     pub(super) has_critical_extension: bool,
@@ -24,12 +29,12 @@ impl<'a> TstInfo<'a> {
         if fields.integer()? != [1] {
             return Err(Malformed);
         }
-        fields.oid()?;
+        let policy = fields.oid()?;
         let mut imprint = Fields::of(fields.take(der_form::SEQUENCE)?);
         let hash = imprint.plain_algorithm()?;
         let digest = imprint.take(der_form::OCTET_STRING)?;
         imprint.finish()?;
-        fields.integer()?;
+        let serial = fields.integer()?;
         let time = parse_time(fields.take(der_form::GENERALIZED_TIME)?).ok_or(Malformed)?;
         if let Some(accuracy) = fields.optional(der_form::SEQUENCE)? {
             check_accuracy(accuracy)?;
@@ -42,9 +47,32 @@ impl<'a> TstInfo<'a> {
         Ok(Self {
             digest: known_hash(hash)
                 .and_then(|algorithm| Digest::new(algorithm, digest.to_vec()).ok()),
+            policy,
+            serial,
             time,
             nonce,
             has_critical_extension: extensions.map_or(Ok(false), any_critical)?,
+        })
+    }
+}
+
+/// What a granted token states. Nothing about it was verified.
+pub(crate) struct UnverifiedStatement {
+    pub(crate) time: UnixTime,
+    /// Big-endian, in two's complement.
+    pub(crate) serial: Vec<u8>,
+    pub(crate) policy: ObjectIdentifier,
+}
+
+impl UnverifiedStatement {
+    /// Reads the statement in a DER TimeStampResp, as strictly as [`super::verify_response`] does.
+    pub(crate) fn parse_response(response: &[u8]) -> Result<Self, TimestampError> {
+        let token = UnverifiedToken::parse_response(response)?;
+        let statement = TstInfo::parse(token.statement)?;
+        Ok(Self {
+            time: statement.time,
+            serial: statement.serial.to_vec(),
+            policy: statement.policy,
         })
     }
 }

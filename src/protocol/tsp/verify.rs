@@ -1,10 +1,10 @@
 //! Is this a token by an authority that is trusted, over these bytes, for that moment?
 
 use super::TimestampRequest;
-use super::der_form::Malformed;
 use super::signed_data::UnverifiedToken;
 use super::tst_info::TstInfo;
 use crate::protocol::bytes::{Digest, Sha256};
+use crate::protocol::der::MalformedDer as Malformed;
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::{Certificate, PathError, Purpose, verify_chain};
 

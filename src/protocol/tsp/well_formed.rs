@@ -1,7 +1,7 @@
 //! Is all of a message DER, also the parts of it that nobody reads (X.690 §8, §10 and §11)? What a
 //! lenient reader sees otherwise than a strict one is refused before it is looked into.
 
-use super::der_form::{self, Fields, Malformed};
+use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
 
 /// Deeper nesting than any token has.
 const MAX_DEPTH: usize = 32;

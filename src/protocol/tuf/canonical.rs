@@ -1,34 +1,31 @@
-//! JSON without two readings, and its canonical form in which metadata is signed (OLPC canonical
-//! JSON, as the TUF specification §4.2 names it).
+//! The canonical form in which metadata is signed (OLPC canonical JSON, TUF specification §4.2).
+//!
+//! ADR 9 says why this is not a crate.
 
-use std::fmt;
-
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Why a text is no JSON that metadata can be in.
+use crate::protocol::json;
+
+/// Error reading or canonicalising metadata.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
-    /// Not JSON, a member twice, or a number with a fraction
+    /// Not JSON, or with a repeated member
     #[error("not JSON that can be signed: {0}")]
     Malformed(#[source] serde_json::Error),
-    /// A number that canonical JSON does not have
+    /// Canonical JSON has no such number
     #[error("canonical JSON has whole numbers only")]
     Fraction,
 }
 
-/// Reads one document, consuming every byte; a member twice, or a fraction, is refused.
+/// Reads one document. Every number in it must be whole, in unsigned parts too.
 pub(super) fn parse(json: &[u8]) -> Result<Value, JsonError> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let value = OneReading
-        .deserialize(&mut reader)
-        .map_err(JsonError::Malformed)?;
-    reader.end().map_err(JsonError::Malformed)?;
+    let value = json::value(json).map_err(JsonError::Malformed)?;
+    to_canonical(&value)?;
     Ok(value)
 }
 
-/// The canonical form: members in the order of their names' bytes, no white space, and in texts
-/// nothing escaped but the quotation mark and the backslash.
+/// The canonical form: members sorted by the bytes of their names, no white space, and in strings only
+/// quotation marks and backslashes are escaped.
 pub(super) fn to_canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
     let mut out = Vec::new();
     write(value, &mut out)?;
@@ -96,70 +93,6 @@ fn separate(place: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a value and refuses what two readers would understand differently.
-struct OneReading;
-
-impl<'de> DeserializeSeed<'de> for OneReading {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OneReading {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without fractions")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Err(E::custom(format_args!("{value} is not a whole number")))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let mut all = Vec::new();
-        while let Some(element) = elements.next_element_seed(Self)? {
-            all.push(element);
-        }
-        Ok(Value::Array(all))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut all = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(Self)?;
-            if all.insert(name.clone(), value).is_some() {
-                return Err(de::Error::custom(format_args!(
-                    "the member {name:?} is there twice"
-                )));
-            }
-        }
-        Ok(Value::Object(all))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_canonical_form_sorts_escapes_two_marks_and_has_no_space() {
+    fn the_canonical_form_sorts_escapes_two_characters_and_has_no_white_space() {
         let text = r#"{ "b" : [ 1, -2, true, null ], "a\n" : "q\" b\\ \u00e9 \u000a", "B": {} }"#;
 
         assert_eq!(
@@ -179,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_in_the_order_of_their_code_points() {
+    fn members_are_sorted_by_code_points() {
         assert_eq!(
             canonical("{\"\u{10000}\":1,\"\u{ffff}\":2,\"z\":3}"),
             "{\"z\":3,\"\u{ffff}\":2,\"\u{10000}\":1}"
@@ -187,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_two_readings_is_refused() {
+    fn documents_with_two_readings_or_fractions_are_refused() {
         let deep = "[".repeat(200_000);
         for text in [
             r#"{"a":1,"a":1}"#,

@@ -1,60 +1,30 @@
-//! What a root changes, for people who are asked to sign it.
+//! What a new root changes, for people who are asked to sign it.
 
 use super::{KeyId, Metadata, Role, Root};
 use crate::protocol::time::UnixTime;
 
-/// One difference between a root and the one that follows it.
+/// A difference between a root and its successor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RootChange {
-    /// Its version
+    /// Always listed
     #[error("version {from} becomes {to}")]
-    Version {
-        /// Before
-        from: u32,
-        /// After
-        to: u32,
-    },
-    /// Until when it is believed
-    #[error("it expires at {to} (before: {from})")]
-    Expiry {
-        /// Before
-        from: UnixTime,
-        /// After
-        to: UnixTime,
-    },
-    /// A key may sign from now on
+    Version { from: u32, to: u32 },
+    /// Always listed
+    #[error("it expires at {to} (previously {from})")]
+    Expiry { from: UnixTime, to: UnixTime },
     #[error("key {key} is ADDED to the {role} role")]
-    Added {
-        /// Whose document it may sign
-        role: Role,
-        /// Which
-        key: KeyId,
-    },
-    /// A key may sign no more
+    Added { role: Role, key: KeyId },
     #[error("key {key} is REMOVED from the {role} role")]
-    Removed {
-        /// Whose document it could sign
-        role: Role,
-        /// Which
-        key: KeyId,
-    },
-    /// How many must sign
-    #[error("the {role} role needs {to} signatures (before: {from})")]
-    Threshold {
-        /// For whose document
-        role: Role,
-        /// Before
-        from: u32,
-        /// After
-        to: u32,
-    },
-    /// How files are named
-    #[error("files are no longer named by version and hash, which clients of this server need")]
-    NamesOfFiles,
+    Removed { role: Role, key: KeyId },
+    #[error("the {role} role needs {to} signatures (previously {from})")]
+    Threshold { role: Role, from: u32, to: u32 },
+    /// `consistent_snapshot` is off
+    #[error("file names no longer have version and hash, which clients of this server need")]
+    FileNames,
 }
 
 impl RootChange {
-    /// Every difference; version and expiry come first, whether they differ or not.
+    /// All differences. Version and expiry come first, even if they are equal.
     pub fn between(old: &Root, new: &Root) -> Vec<Self> {
         let mut changes = vec![
             Self::Version {
@@ -69,7 +39,7 @@ impl RootChange {
         for role in Role::ALL {
             let (before, after) = (old.role(role), new.role(role));
             let added = after.keyids.iter().filter(|key| {
-                // The same id for another key is another key.
+                // The ID may name another key than before.
                 !before.keyids.contains(key) || old.key(key) != new.key(key)
             });
             let removed = before
@@ -87,7 +57,7 @@ impl RootChange {
             }
         }
         if !new.is_consistent_snapshot() {
-            changes.push(Self::NamesOfFiles);
+            changes.push(Self::FileNames);
         }
         changes
     }

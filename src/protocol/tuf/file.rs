@@ -5,27 +5,27 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::Version;
 use crate::protocol::bytes::Sha256;
 
-/// A document that another refers to.
+/// A document to which another document refers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRef {
-    /// Its version
+    /// The document's version.
     pub version: Version,
-    /// Its length in bytes
+    /// In bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,
-    /// Its digest
+    /// The document's digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hashes: Option<Hashes>,
 }
 
-/// SHA-256 alone: clients build a file's name from the first hash, or from any.
+/// Only SHA-256: some clients build a file's name from the first hash, others from any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hashes {
     #[serde(with = "hexadecimal")]
     sha256: Sha256,
 }
 
-/// A file that clients may fetch.
+/// A file that clients can fetch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetFile {
     length: u64,
@@ -34,21 +34,21 @@ pub struct TargetFile {
     custom: Option<Custom>,
 }
 
-/// What an application says about a file besides.
+/// What an application adds about a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Custom {
-    /// What Sigstore's clients look for
+    /// Read by Sigstore's older clients.
     pub sigstore: SigstoreCustom,
 }
 
-/// What a file is for, as Sigstore's older clients choose files.
+/// A file's purpose, by which Sigstore's older clients choose files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigstoreCustom {
-    /// `Active` or `Expired`
+    /// `Active` or `Expired`.
     pub status: String,
-    /// `Fulcio`, `Rekor`, `CTFE`, `TSA` or `Unknown`
+    /// `Fulcio`, `Rekor`, `CTFE`, `TSA` or `Unknown`.
     pub usage: String,
-    /// The service that the file is about
+    /// The service's URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
 }
@@ -65,12 +65,12 @@ impl FileRef {
         }
     }
 
-    /// Whether these bytes have the length and the digest, where they are told.
+    /// Whether these bytes have the length and the digest, if they are given.
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        self.length.is_none_or(|told| told == length(bytes))
+        self.length.is_none_or(|expected| expected == length(bytes))
             && self
                 .hashes
-                .is_none_or(|told| told.sha256 == Sha256::of(bytes))
+                .is_none_or(|expected| expected.sha256 == Sha256::of(bytes))
     }
 }
 
@@ -99,7 +99,7 @@ impl TargetFile {
 }
 
 fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+    u64::try_from(bytes.len()).expect("a usize has at most 64 bits")
 }
 
 mod hexadecimal {

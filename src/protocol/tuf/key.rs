@@ -1,4 +1,4 @@
-//! Keys as metadata carries them, and their ids.
+//! Keys in metadata, and their IDs.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use super::canonical;
 use crate::protocol::bytes::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey};
 
-/// Names a key within metadata: of our own making it is the SHA-256 of the canonical key object, in
-/// hexadecimal; in others' it is whatever they chose.
+/// Names a key within metadata. In Signet's metadata it is the SHA-256 of the canonical key object in
+/// hexadecimal; in other metadata it may be any text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyId(String);
 
-/// A key object (TUF specification §4.2), as it stands in a root's `keys`.
+/// A key object in a root's `keys` (TUF specification §4.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct KeyObject(Value);
 
-/// The one kind of key that every client of Sigstore takes, for the online roles and the root.
+/// The only kind of key that all of Sigstore's clients accept for the online roles and the root.
 const KEYTYPE: &str = "ecdsa";
 const SCHEME: &str = "ecdsa-sha2-nistp256";
 
-/// What older repositories have as the type of the same kind of key.
+/// The type of the same kind of key in older repositories.
 const OLD_KEYTYPE: &str = "ecdsa-sha2-nistp256";
 
 impl KeyObject {
-    /// The object of an ECDSA P-256 key; none for other kinds, which not all clients take.
+    /// The object of an ECDSA P-256 key; none for other kinds, which some clients refuse.
     pub(crate) fn new(key: &PublicKey) -> Option<Self> {
         (key.algorithm() == KeyAlgorithm::P256).then(|| {
             Self(serde_json::json!({
@@ -38,14 +38,14 @@ impl KeyObject {
         })
     }
 
-    /// The id that the object has by its content.
+    /// The ID that follows from the content.
     pub(crate) fn id(&self) -> KeyId {
         let canonical = canonical::to_canonical(&self.0);
         let canonical = canonical.expect("fractions are refused where metadata is read");
         KeyId(Sha256::of(&canonical).to_hex())
     }
 
-    /// The public key, if it is of the kind that is verified with here.
+    /// The public key, if it is ECDSA P-256.
     pub(crate) fn public_key(&self) -> Option<PublicKey> {
         let text = |name| self.0.get(name).and_then(Value::as_str);
         let known = matches!(text("keytype"), Some(KEYTYPE | OLD_KEYTYPE));
@@ -60,12 +60,12 @@ impl KeyObject {
 }
 
 impl KeyId {
-    /// The id of an ECDSA P-256 key of ours; none for other kinds.
+    /// The ID of an ECDSA P-256 key in Signet's metadata; none for other kinds.
     pub fn of(key: &PublicKey) -> Option<Self> {
         KeyObject::new(key).map(|object| object.id())
     }
 
-    /// As it stands in metadata.
+    /// The ID's text.
     #[cfg(any(test, feature = "testing"))]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -89,8 +89,8 @@ mod tests {
     use super::*;
     use crate::protocol::keys::SigningKey;
 
-    /// The timestamp key of the public Sigstore instance, and the id that securesystemslib 1.6.0 gives
-    /// it (`SSlibKey.from_crypto`).
+    /// The timestamp key of the public Sigstore instance, and the ID that securesystemslib 1.6.0 computes
+    /// for it (`SSlibKey.from_crypto`).
     #[test]
     fn an_id_is_the_hash_of_the_canonical_object() {
         let pem = "-----BEGIN PUBLIC KEY-----\n\
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_that_some_clients_lack_are_not_taken() {
+    fn kinds_of_keys_that_some_clients_refuse_are_not_accepted() {
         let (p256, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
         let (p384, _) = SigningKey::generate(KeyAlgorithm::P384).unwrap();
 

@@ -9,25 +9,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::{FileRef, SPEC_VERSION, TargetFile};
 use crate::protocol::time::UnixTime;
 
-/// Who signs what.
+/// A role, each with one document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Whose keys sign for which role
+    /// Lists the keys of every role
     Root,
-    /// Which files there are
+    /// Lists the files
     Targets,
-    /// Which version of the list of files is the newest
+    /// Names the newest version of the targets document
     Snapshot,
-    /// That there is nothing newer
+    /// Names the newest snapshot, and expires soon
     Timestamp,
 }
 
 impl Role {
-    /// All of them, the root first.
+    /// All roles, the root first.
     pub const ALL: [Self; 4] = [Self::Root, Self::Targets, Self::Snapshot, Self::Timestamp];
 
-    /// As it stands in metadata and in the names of files.
+    /// The name in metadata and in file names.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -44,28 +44,28 @@ impl fmt::Display for Role {
     }
 }
 
-/// A document's version: 1 to 2147483647, for some clients count in 32 bits.
+/// A document's version: 1 to 2147483647, because some clients read it as a signed 32-bit integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Version(u32);
 
 impl Version {
-    /// Where every role begins.
+    /// The first version of every role.
     pub const FIRST: Self = Self(1);
 
-    /// None outside of the range.
+    /// None if the number is out of range.
     pub fn new(number: u32) -> Option<Self> {
         let last = i32::MAX.unsigned_abs();
         (1..=last).contains(&number).then_some(Self(number))
     }
 
-    /// The number.
+    /// The version as a number.
     pub const fn get(self) -> u32 {
         self.0
     }
 
     /// The version after this; none after the last.
     pub fn next(self) -> Option<Self> {
-        Self::new(self.0.saturating_add(1))
+        Self::new(self.0.checked_add(1)?)
     }
 }
 
@@ -82,23 +82,23 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
-/// What the documents of all roles have.
+/// What the documents of all roles have in common.
 pub trait Metadata: Serialize + DeserializeOwned {
-    /// Whose document it is.
+    /// The role whose document this type is.
     const ROLE: Role;
-    /// The largest document that clients fetch, in bytes.
+    /// Maximum size of the document in bytes.
     const MAX_BYTES: usize;
 
-    /// What the document says it is.
+    /// `_type`, which may be another role's.
     fn kind(&self) -> Role;
-    /// The specification that it follows.
+    /// `spec_version`.
     fn spec_version(&self) -> &str;
-    /// Its version.
+    /// The document's version.
     fn version(&self) -> Version;
-    /// From this moment on it is not believed.
+    /// From this time on the document is not trusted.
     fn expires(&self) -> UnixTime;
 
-    /// Whether it is no longer believed at this moment.
+    /// Whether the document is not trusted at this time.
     fn is_expired(&self, now: UnixTime) -> bool {
         now >= self.expires()
     }
@@ -130,12 +130,12 @@ macro_rules! metadata {
 }
 pub(super) use metadata;
 
-// The limits are those of the clients (python-tuf and go-tuf alike).
+// The limits of python-tuf and go-tuf.
 metadata!(Timestamp, Role::Timestamp, 16_384);
 metadata!(Snapshot, Role::Snapshot, 2_000_000);
 metadata!(Targets, Role::Targets, 5_000_000);
 
-/// Which snapshot is the newest.
+/// The timestamp document, which names the newest snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timestamp {
     #[serde(rename = "_type")]
@@ -153,7 +153,7 @@ struct TimestampMeta {
     snapshot: FileRef,
 }
 
-/// Which list of files is the newest.
+/// The snapshot document, which names the newest targets document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     #[serde(rename = "_type")]
@@ -165,7 +165,7 @@ pub struct Snapshot {
     meta: BTreeMap<String, FileRef>,
 }
 
-/// Which files there are.
+/// The targets document, which lists the files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Targets {
     #[serde(rename = "_type")]
@@ -178,7 +178,7 @@ pub(crate) struct Targets {
 }
 
 impl Timestamp {
-    /// A timestamp over a snapshot.
+    /// A timestamp that names this snapshot.
     pub fn new(version: Version, expires: UnixTime, snapshot: FileRef) -> Self {
         Self {
             kind: Role::Timestamp,
@@ -189,17 +189,17 @@ impl Timestamp {
         }
     }
 
-    /// The snapshot that is the newest.
+    /// The newest snapshot.
     pub const fn snapshot(&self) -> &FileRef {
         &self.meta.snapshot
     }
 }
 
-/// The one list of files that a snapshot of ours has.
+/// The only targets document: Signet does not delegate.
 const TARGETS_NAME: &str = "targets.json";
 
 impl Snapshot {
-    /// A snapshot over a list of files.
+    /// A snapshot that names this targets document.
     pub fn new(version: Version, expires: UnixTime, targets: FileRef) -> Self {
         Self {
             kind: Role::Snapshot,
@@ -210,12 +210,12 @@ impl Snapshot {
         }
     }
 
-    /// The list of files that is the newest.
+    /// The newest targets document.
     pub fn targets(&self) -> Option<&FileRef> {
         self.meta.get(TARGETS_NAME)
     }
 
-    /// Every list that it names, with its version.
+    /// Every targets document that it names, delegated ones included.
     #[cfg(any(test, feature = "testing"))]
     pub fn lists(&self) -> impl Iterator<Item = (&str, Version)> {
         self.meta

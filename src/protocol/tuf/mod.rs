@@ -1,8 +1,8 @@
-//! The Update Framework's metadata (TUF specification 1.0): roles, keys, canonical JSON, signing, and
-//! what a client checks before it believes any of it. Pure: expiry is checked against a given time.
+//! The Update Framework's metadata (TUF specification 1.0): roles, keys, canonical JSON, signing, and the
+//! client's checks. Pure: expiry is checked against a given time.
 //!
-//! A [`Signed`] document was read whole and is what it says; whether to believe it is for a root's
-//! [`verify`](Root::verify) and, over all documents of a repository, for [`TrustedSet`].
+//! A [`Signed`] document was only read. A root's [`verify`](Root::verify) checks its signatures, and
+//! `TrustedSet` all documents of a repository.
 
 mod canonical;
 mod change;
@@ -35,5 +35,5 @@ pub(crate) use signed::SignError;
 pub use signed::Signed;
 pub(crate) use signed::SuccessionError;
 
-/// The specification that the metadata follows, as it stands in them.
+/// `spec_version` of the metadata.
 pub(crate) const SPEC_VERSION: &str = "1.0.31";

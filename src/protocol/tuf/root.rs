@@ -1,4 +1,4 @@
-//! The root: whose keys sign for which role, itself included.
+//! The root document, which lists the keys of every role, its own included.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +9,12 @@ use super::{KeyId, KeyObject, Metadata, Role, SPEC_VERSION, Signed, Version};
 use crate::protocol::keys::PublicKey;
 use crate::protocol::time::UnixTime;
 
-/// The most keys that a root of ours may have for itself.
+/// Maximum number of root keys in a root that Signet makes.
 pub(super) const MAX_ROOT_KEYS: usize = 20;
 
 metadata!(Root, Role::Root, 512_000);
 
-/// Whose keys sign for which role.
+/// The root document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
     #[serde(rename = "_type")]
@@ -37,70 +37,70 @@ pub(super) struct Roles {
     timestamp: RoleKeys,
 }
 
-/// Which keys may sign for a role, and how many of them must.
+/// The keys of a role, and how many of them must sign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleKeys {
-    /// The keys that may
+    /// The keys that may sign.
     pub keyids: Vec<KeyId>,
-    /// How many must
+    /// How many of them must sign.
     pub threshold: u32,
 }
 
-/// What a root of ours is made of: keys of its own, and one online key for the other roles.
+/// What determines a root that Signet makes: root keys, and one online key for the other roles.
 #[derive(Clone, Debug)]
 pub struct RootRules {
-    /// Who may sign the root
+    /// The keys that may sign the root.
     pub root_keys: Vec<PublicKey>,
-    /// How many of them must
+    /// How many of the root keys must sign.
     pub threshold: u32,
-    /// Who signs for the other roles
+    /// The key of the other roles.
     pub online_key: PublicKey,
 }
 
-/// Why keys and thresholds make no root.
+/// Error in the keys and thresholds of a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    /// Not all clients take other kinds
-    #[error("the keys of a root must be ECDSA P-256 keys, which all clients take")]
+    /// Some clients refuse other kinds
+    #[error("the keys of a root must be ECDSA P-256 keys, which all clients accept")]
     Kind,
-    /// Too many to read
-    #[error("a root takes at most {MAX_ROOT_KEYS} keys")]
+    /// More than [`MAX_ROOT_KEYS`]
+    #[error("a root has at most {MAX_ROOT_KEYS} keys")]
     TooMany,
-    /// One key would count twice
-    #[error("a key is there twice")]
+    /// One key could reach a threshold of two
+    #[error("a key is repeated")]
     Twice,
-    /// The server could sign roots, whatever people decide
+    /// The server could sign roots without the holders of the root keys
     #[error("the online key cannot be a root key")]
     Online,
-    /// Nobody needs to sign, or more than there are
+    /// The threshold is zero or cannot be reached
     #[error("the threshold of the {role} role is {threshold}, and must be 1 to {keys}")]
     Threshold {
-        /// Whose
+        /// The role.
         role: Role,
-        /// How many must sign
+        /// How many keys must sign.
         threshold: u32,
-        /// How many may
+        /// How many keys the role has.
         keys: usize,
     },
-    /// A role names a key that is not there
+    /// A role names a key that is absent from `keys`
     #[error("the {0} role names a key that the root does not have")]
     Missing(Role),
 }
 
-/// Too few good signatures.
+/// A document has too few valid signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{document} has {valid} of the {threshold} signatures that are needed")]
+#[error("{document} has {valid} of the {threshold} required signatures")]
 pub struct VerifyError {
-    /// Whose document it is
+    /// The document's role.
     pub document: Role,
-    /// How many keys of the role have signed it
+    /// How many keys of the role signed it.
     pub valid: usize,
-    /// How many must
+    /// How many must sign.
     pub threshold: u32,
 }
 
 impl Root {
-    /// A root by our rules, in which the online key signs for all other roles.
+    /// Makes a root in which the online key signs for all other roles.
     ///
     /// # Errors
     /// See [`RuleError`].
@@ -146,14 +146,14 @@ impl Root {
         Ok(root)
     }
 
-    /// A root that was read must have thresholds that can be met and mean something.
+    /// Checks that every threshold is reachable and every key of a role exists once.
     pub(super) fn check(&self) -> Result<(), RuleError> {
         for role in Role::ALL {
             let RoleKeys { keyids, threshold } = self.role(role);
             let mut known = BTreeSet::new();
             for id in keyids {
                 let object = self.keys.get(id).ok_or(RuleError::Missing(role))?;
-                // By the key and not its id: two spellings of one key are one key.
+                // By key and not by ID: one key with two IDs is one key.
                 let name = object
                     .public_key()
                     .map_or_else(|| id.to_string(), |key| key.fingerprint().to_hex());
@@ -161,8 +161,9 @@ impl Root {
                     return Err(RuleError::Twice);
                 }
             }
-            let most = u32::try_from(keyids.len()).unwrap_or(u32::MAX);
-            if !(1..=most).contains(threshold) {
+            let is_reachable = usize::try_from(*threshold)
+                .is_ok_and(|threshold| (1..=keyids.len()).contains(&threshold));
+            if !is_reachable {
                 return Err(RuleError::Threshold {
                     role,
                     threshold: *threshold,
@@ -183,7 +184,7 @@ impl Root {
         }
     }
 
-    /// The key of an id, if the root has it and it is of the kind that is verified with here.
+    /// The key with this ID, if the root has it and it is ECDSA P-256.
     pub fn key(&self, id: &KeyId) -> Option<PublicKey> {
         self.keys.get(id).and_then(KeyObject::public_key)
     }
@@ -194,12 +195,12 @@ impl Root {
         ids.filter_map(|id| self.key(id)).collect()
     }
 
-    /// Whether names of files carry versions and hashes.
+    /// Whether file names have versions and hashes.
     pub const fn is_consistent_snapshot(&self) -> bool {
         self.consistent_snapshot
     }
 
-    /// What the root is made of, if it is one of ours: see [`RootRules`].
+    /// What determines the root, if it is one that Signet could have made.
     pub fn rules(&self) -> Option<RootRules> {
         let [online] = self.roles.timestamp.keyids.as_slice() else {
             return None;
@@ -214,10 +215,10 @@ impl Root {
             .then_some(rules)
     }
 
-    /// Demands that enough of a role's keys have signed its document.
+    /// Verifies that enough of a role's keys signed its document.
     ///
     /// # Errors
-    /// Too few have.
+    /// Too few keys signed.
     pub fn verify<T: Metadata>(&self, document: &Signed<T>) -> Result<(), VerifyError> {
         let RoleKeys { keyids, threshold } = self.role(T::ROLE);
         let signers: BTreeSet<_> = document
@@ -226,11 +227,11 @@ impl Root {
             .filter_map(|(id, signature)| {
                 let key = self.key(id)?;
                 let _valid = key.verify_message(document.payload(), signature).ok()?;
-                // By the key and not its id: one key counts once (CVE-2020-6174).
+                // By key and not by ID: one key is one signer (CVE-2020-6174).
                 Some(key.fingerprint())
             })
             .collect();
-        if u32::try_from(signers.len()).unwrap_or(u32::MAX) >= *threshold {
+        if usize::try_from(*threshold).is_ok_and(|threshold| signers.len() >= threshold) {
             return Ok(());
         }
         Err(VerifyError {

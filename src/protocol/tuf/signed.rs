@@ -1,4 +1,4 @@
-//! A document with its signatures, as it is published.
+//! A document with its signatures.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{KeyId, Metadata, Role, Root};
 use crate::protocol::json;
 use crate::protocol::keys::{SigningFailed, SigningKey};
 
-/// A document with its signatures: read whole, and not yet verified.
+/// A document with its signatures, which were not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed<T> {
     bytes: Vec<u8>,
@@ -18,47 +18,47 @@ pub struct Signed<T> {
     signatures: Vec<(KeyId, Vec<u8>)>,
 }
 
-/// Why bytes are no document.
+/// Error reading a document.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// Longer than clients fetch
-    #[error("{role} metadata is longer than {limit} bytes")]
+    /// Larger than clients fetch
+    #[error("{role} metadata is larger than {limit} bytes")]
     TooLarge {
-        /// Whose
+        /// The document's role.
         role: Role,
-        /// The limit
+        /// In bytes.
         limit: usize,
     },
-    /// Not JSON
+    /// Not JSON, or not JSON that has a canonical form
     #[error("{0} metadata: {1}")]
     Json(Role, #[source] JsonError),
-    /// JSON of another form
+    /// JSON without the document's members
     #[error("{0} metadata: {1}")]
     Form(Role, #[source] serde_json::Error),
     /// Another role's document
-    #[error("this is {found} metadata, and {wanted} metadata was wanted")]
+    #[error("this is {found} metadata, and {wanted} metadata is expected")]
     OtherRole {
-        /// What it says it is
+        /// `_type` of the document.
         found: Role,
-        /// What it should be
+        /// The expected role.
         wanted: Role,
     },
-    /// Another specification's
-    #[error("metadata of the specification {0:?}, and only version 1 is known")]
+    /// The specification has another major version
+    #[error("metadata of specification {0:?} is not supported; only version 1 is")]
     SpecVersion(String),
-    /// A root whose keys or thresholds mean nothing
+    /// The root's keys or thresholds are invalid
     #[error("root metadata: {0}")]
     Rules(#[from] RuleError),
 }
 
-/// Why a document cannot be signed.
+/// Error signing a document.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// No randomness
     #[error(transparent)]
     Signing(#[from] SigningFailed),
-    /// A key that metadata cannot name
-    #[error("metadata is signed with ECDSA P-256 keys alone")]
+    /// The key is of another kind
+    #[error("metadata is only signed with ECDSA P-256 keys")]
     Kind,
 }
 
@@ -75,14 +75,13 @@ struct Signature {
     sig: String,
 }
 
-/// More signatures than any root has keys; the rest would only cost time.
+/// Maximum number of signatures that are read: more than any root has keys. The rest is ignored.
 const MAX_SIGNATURES: usize = 256;
 
-/// Why what is made here can always be written.
-const OUR_FORM: &str = "documents have text names and whole numbers";
+const WRITABLE: &str = "documents have text names and whole numbers";
 
 impl<T: Metadata> Signed<T> {
-    /// Reads a document, consuming every byte. Members that are not known are signed with the rest.
+    /// Reads a document, consuming every byte. Unknown members are part of what is signed.
     ///
     /// # Errors
     /// See [`MetadataError`].
@@ -114,19 +113,19 @@ impl<T: Metadata> Signed<T> {
             bytes: bytes.to_vec(),
             payload,
             body,
-            // What is no hexadecimal is no signature; some tools keep empty places.
+            // Some tools write placeholders that are not hexadecimal.
             signatures: signatures
                 .filter_map(|one| Some((one.keyid, hex::decode(one.sig).ok()?)))
                 .collect(),
         })
     }
 
-    /// A document that nobody has signed yet.
+    /// A document without signatures.
     pub fn unsigned(body: T) -> Self {
-        let value = serde_json::to_value(&body).expect(OUR_FORM);
+        let value = serde_json::to_value(&body).expect(WRITABLE);
         let mut made = Self {
             bytes: Vec::new(),
-            payload: canonical::to_canonical(&value).expect(OUR_FORM),
+            payload: canonical::to_canonical(&value).expect(WRITABLE),
             body,
             signatures: Vec::new(),
         };
@@ -134,7 +133,7 @@ impl<T: Metadata> Signed<T> {
         made
     }
 
-    /// A document that these keys sign.
+    /// Signs a document with these keys.
     ///
     /// # Errors
     /// See [`SignError`].
@@ -146,7 +145,7 @@ impl<T: Metadata> Signed<T> {
         Ok(made)
     }
 
-    /// Adds a key's signature; one that it made before is replaced.
+    /// Adds a key's signature, which replaces an earlier one by the same key.
     ///
     /// # Errors
     /// See [`SignError`].
@@ -157,7 +156,7 @@ impl<T: Metadata> Signed<T> {
         Ok(())
     }
 
-    /// Takes over the signatures of another copy. Answers whether it is a copy of this document.
+    /// Adds the signatures of another copy of the document. Returns false if it is another document.
     pub fn merge(&mut self, other: &Self) -> bool {
         if other.payload != self.payload {
             return false;
@@ -174,7 +173,7 @@ impl<T: Metadata> Signed<T> {
         self.render();
     }
 
-    /// Writes the document anew from what was read, members included that are not known here.
+    /// Rewrites the document from what was read, unknown members included.
     fn render(&mut self) {
         let signatures: Vec<_> = self
             .signatures
@@ -186,27 +185,27 @@ impl<T: Metadata> Signed<T> {
             .collect();
         let read = canonical::parse(&self.bytes).ok();
         let signed = read.and_then(|mut whole| whole.get_mut("signed").map(Value::take));
-        let signed = signed.unwrap_or_else(|| serde_json::to_value(&self.body).expect(OUR_FORM));
+        let signed = signed.unwrap_or_else(|| serde_json::to_value(&self.body).expect(WRITABLE));
         let document = json!({ "signatures": signatures, "signed": signed });
-        self.bytes = serde_json::to_vec_pretty(&document).expect(OUR_FORM);
+        self.bytes = serde_json::to_vec_pretty(&document).expect(WRITABLE);
     }
 
-    /// The document as it is published.
+    /// The document's JSON.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// What is signed: the canonical form of the body.
+    /// The canonical form of the body, which is signed.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// What the document says.
+    /// The document without its signatures.
     pub const fn body(&self) -> &T {
         &self.body
     }
 
-    /// The signatures, with the ids of the keys that they say they are from.
+    /// The signatures, each with the ID of the key that allegedly made it.
     pub fn signatures(&self) -> impl Iterator<Item = (&KeyId, &[u8])> {
         self.signatures
             .iter()
@@ -215,7 +214,7 @@ impl<T: Metadata> Signed<T> {
 }
 
 impl Signed<Root> {
-    /// Reads a root, as [`Self::parse`], and demands that its thresholds mean something.
+    /// Reads a root and checks its keys and thresholds.
     ///
     /// # Errors
     /// See [`MetadataError`].
@@ -225,7 +224,8 @@ impl Signed<Root> {
         Ok(root)
     }
 
-    /// The root that takes this one's place: one version further, signed by the thresholds of both.
+    /// Checks that `next` may replace this root: it has the next version, and both roots' thresholds of
+    /// keys signed it.
     ///
     /// # Errors
     /// See [`SuccessionError`].
@@ -242,21 +242,21 @@ impl Signed<Root> {
     }
 }
 
-/// Why a root does not follow another.
+/// Error replacing a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SuccessionError {
-    /// Not one version further
+    /// Not the next version
     #[error("root version {found} does not follow version {after}")]
     Version {
-        /// What it has
+        /// The new root's version.
         found: u32,
-        /// What there is
+        /// The current root's version.
         after: u32,
     },
-    /// The old root's keys have not signed
-    #[error("by the keys of the root before: {0}")]
+    /// Too few keys of the current root signed
+    #[error("signed by the current root's keys: {0}")]
     Old(#[source] super::VerifyError),
-    /// Its own keys have not signed
-    #[error("by its own keys: {0}")]
+    /// Too few of its own keys signed
+    #[error("signed by its own keys: {0}")]
     New(#[source] super::VerifyError),
 }

@@ -7,12 +7,12 @@ use super::{FileRef, Root, RootRules, Signed, Snapshot, TargetFile, Targets, Tim
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::time::UnixTime;
 
-/// When the tests take place.
+/// The time of the tests.
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
-/// A moment so many days after [`NOW`].
+/// `number` days after [`NOW`].
 pub(crate) fn days(number: u64) -> UnixTime {
-    NOW.after(Duration::from_secs(number.saturating_mul(86_400)))
+    NOW.after(Duration::from_secs(number * 86_400))
 }
 
 pub(crate) fn version(number: u32) -> Version {
@@ -56,7 +56,7 @@ impl TestRepository {
         }
     }
 
-    /// The online documents, all of one version, that end on these days.
+    /// The online documents in one version, which expire after these days: timestamp, snapshot, targets.
     pub(crate) fn online(&self, number: u32, ends: [u64; 3]) -> Online {
         let [timestamp, snapshot, targets] = ends.map(days);
         let number = version(number);

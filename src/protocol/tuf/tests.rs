@@ -10,24 +10,24 @@ use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::time::UnixTime;
 use root::RuleError;
 
-fn take(set: &mut TrustedSet, online: &Online, now: UnixTime) -> Result<(), UpdateError> {
+fn update(set: &mut TrustedSet, online: &Online, now: UnixTime) -> Result<(), UpdateError> {
     set.update_timestamp(&online.timestamp, now)?;
     set.update_snapshot(&online.snapshot, now)?;
     set.update_targets(&online.targets, now)
 }
 
-/// The root of the public Sigstore instance, as sigstore-python 4.5.1 carries it.
+/// The root of the public Sigstore instance, as sigstore-python 4.5.1 ships it.
 const PUBLIC_GOOD: &[u8] = include_bytes!("../../../tests/vectors/tuf/public-good.root.json");
 
 #[test]
-fn the_public_instances_root_is_signed_by_itself() {
+fn the_public_instances_root_is_signed_by_its_own_keys() {
     let set = TrustedSet::new(PUBLIC_GOOD).unwrap();
 
     assert_eq!(set.root().body().version(), version(15));
     assert_eq!(set.root().body().role(Role::Root).threshold, 3);
     assert!(
         set.root().body().rules().is_none(),
-        "it is not of our rules"
+        "Signet would not make this root"
     );
 }
 
@@ -89,7 +89,7 @@ fn a_client_goes_from_the_first_root_to_the_files() {
     let repository = TestRepository::new();
     let mut set = TrustedSet::new(repository.root.bytes()).unwrap();
 
-    take(&mut set, &repository.online(1, [7, 90, 90]), NOW).unwrap();
+    update(&mut set, &repository.online(1, [7, 90, 90]), NOW).unwrap();
 
     set.check_target("hello", b"hello\n").unwrap();
     assert!(matches!(
@@ -103,7 +103,7 @@ fn a_client_goes_from_the_first_root_to_the_files() {
 }
 
 #[test]
-fn what_has_ended_is_refused_from_that_second_on() {
+fn a_document_is_refused_from_the_second_in_which_it_expires() {
     let repository = TestRepository::new();
     for (ends, role) in [
         ([7, 90, 90], Role::Timestamp),
@@ -114,13 +114,13 @@ fn what_has_ended_is_refused_from_that_second_on() {
         let set = TrustedSet::new(repository.root.bytes()).unwrap();
         let second_before = UnixTime::from_seconds(days(7).seconds() - 1);
 
-        take(&mut set.clone(), &online, second_before).unwrap();
-        let refused = take(&mut set.clone(), &online, days(7));
+        update(&mut set.clone(), &online, second_before).unwrap();
+        let refused = update(&mut set.clone(), &online, days(7));
 
         assert!(matches!(refused, Err(UpdateError::Expired { role: ended, .. }) if ended == role));
     }
     let online = repository.online(1, [700, 700, 700]);
-    let refused = take(
+    let refused = update(
         &mut TrustedSet::new(repository.root.bytes()).unwrap(),
         &online,
         days(365),
@@ -135,14 +135,14 @@ fn what_has_ended_is_refused_from_that_second_on() {
 }
 
 #[test]
-fn nothing_goes_back_and_nothing_is_mixed() {
+fn older_documents_and_mixed_versions_are_refused() {
     let repository = TestRepository::new();
     let (one, two) = (
         repository.online(1, [7, 90, 90]),
         repository.online(2, [7, 90, 90]),
     );
     let mut set = TrustedSet::new(repository.root.bytes()).unwrap();
-    take(&mut set, &two, NOW).unwrap();
+    update(&mut set, &two, NOW).unwrap();
 
     let back = set.update_timestamp(&one.timestamp, NOW);
     let mixed = [
@@ -183,12 +183,12 @@ fn nothing_goes_back_and_nothing_is_mixed() {
 }
 
 #[test]
-fn only_the_roles_own_keys_sign_its_document() {
+fn only_the_keys_of_a_role_sign_its_document() {
     let repository = TestRepository::new();
     let other = TestRepository::new();
     let mut set = TrustedSet::new(repository.root.bytes()).unwrap();
 
-    let refused = take(&mut set, &other.online(1, [7, 90, 90]), NOW);
+    let refused = update(&mut set, &other.online(1, [7, 90, 90]), NOW);
 
     assert!(matches!(refused, Err(UpdateError::Verify(_))));
     let online = repository.online(1, [7, 90, 90]);
@@ -215,7 +215,7 @@ fn successor(
 }
 
 #[test]
-fn a_root_follows_only_with_the_thresholds_of_both() {
+fn a_root_needs_the_thresholds_of_the_old_and_the_new_root() {
     let repository = TestRepository::new();
     let old = &repository.root_key;
     let (a, b, c) = (key(), key(), key());
@@ -241,7 +241,7 @@ fn a_root_follows_only_with_the_thresholds_of_both() {
 }
 
 #[test]
-fn a_key_counts_once_however_often_it_signs() {
+fn two_signatures_by_one_key_are_one_signer() {
     let repository = TestRepository::new();
     let (a, b) = (key(), key());
     let next = successor(&repository, 2, &[&a, &b], 2, &[&repository.root_key, &a]);
@@ -256,7 +256,7 @@ fn a_key_counts_once_however_often_it_signs() {
 }
 
 #[test]
-fn roots_with_meaningless_rules_are_refused() {
+fn roots_with_invalid_keys_or_thresholds_are_refused() {
     let (root_key, online) = (key(), key());
     let p384 = SigningKey::generate(KeyAlgorithm::P384).unwrap().0;
     let make = |rules| Root::new(version(1), days(1), &rules).unwrap_err();
@@ -315,7 +315,7 @@ fn roots_with_meaningless_rules_are_refused() {
 }
 
 #[test]
-fn documents_beyond_the_clients_limits_are_not_read() {
+fn documents_over_the_clients_limits_are_refused() {
     let repository = TestRepository::new();
     let online = repository.online(1, [7, 90, 90]);
     let mut padded = online.timestamp.clone();
@@ -333,10 +333,10 @@ fn documents_beyond_the_clients_limits_are_not_read() {
 }
 
 #[test]
-fn a_root_with_a_new_online_key_lets_versions_begin_anew() {
+fn a_root_with_a_new_online_key_lets_versions_start_again() {
     let repository = TestRepository::new();
     let mut set = TrustedSet::new(repository.root.bytes()).unwrap();
-    take(&mut set, &repository.online(9, [7, 90, 90]), NOW).unwrap();
+    update(&mut set, &repository.online(9, [7, 90, 90]), NOW).unwrap();
     let mut renewed = TestRepository::new();
     let rules = rules(&[&repository.root_key], 1, &renewed.online_key);
     let body = Root::new(version(2), days(700), &rules).unwrap();
@@ -344,11 +344,11 @@ fn a_root_with_a_new_online_key_lets_versions_begin_anew() {
 
     set.update_root(renewed.root.bytes()).unwrap();
 
-    take(&mut set, &renewed.online(1, [7, 90, 90]), NOW).unwrap();
+    update(&mut set, &renewed.online(1, [7, 90, 90]), NOW).unwrap();
 }
 
 #[test]
-fn copies_of_a_document_bring_their_signatures_together() {
+fn signatures_of_two_copies_are_merged() {
     let repository = TestRepository::new();
     let (a, b) = (key(), key());
     let unsigned = successor(&repository, 2, &[&a, &b], 2, &[]);
@@ -371,7 +371,7 @@ fn copies_of_a_document_bring_their_signatures_together() {
 }
 
 #[test]
-fn every_difference_between_two_roots_is_told() {
+fn every_difference_between_two_roots_is_listed() {
     let repository = TestRepository::new();
     let (a, b) = (key(), key());
     let next = successor(&repository, 2, &[&a, &b], 2, &[]);
@@ -402,5 +402,5 @@ fn every_difference_between_two_roots_is_told() {
         ]
     );
     let same = RootChange::between(next.body(), next.body());
-    assert_eq!(same.len(), 2, "version and expiry are always told");
+    assert_eq!(same.len(), 2, "version and expiry are always listed");
 }

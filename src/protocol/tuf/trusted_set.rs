@@ -1,12 +1,12 @@
-//! What a client does (TUF specification §5): from a root that it has, to files that it may believe.
+//! The client's workflow (TUF specification §5), from a trusted root to the listed files.
 
 use super::signed::SuccessionError;
 use super::{Metadata, MetadataError, Role, Root, Signed, Snapshot, Targets, Timestamp, Version};
 use super::{TargetFile, VerifyError};
 use crate::protocol::time::UnixTime;
 
-/// The newest documents that were verified. It only goes forward: what is in it was signed by those
-/// whom the root names, and nothing in it is older than what was in it before.
+/// The newest verified documents. Every update is signed by the keys that the root lists, and replaces no
+/// newer document.
 #[derive(Clone, Debug)]
 pub struct TrustedSet {
     root: Signed<Root>,
@@ -15,55 +15,55 @@ pub struct TrustedSet {
     targets: Option<Signed<Targets>>,
 }
 
-/// Why a document is not taken.
+/// Error updating a document.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// It cannot be read
+    /// The document cannot be read
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// Not enough have signed it
+    /// Too few keys signed the document
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// A root that does not follow
+    /// The root may not replace the current one
     #[error(transparent)]
     Succession(#[from] SuccessionError),
-    /// It has ended
+    /// The document expired
     #[error("{role} metadata expired at {expired}")]
     Expired {
-        /// Whose
+        /// The document's role.
         role: Role,
-        /// When
+        /// Its expiry.
         expired: UnixTime,
     },
-    /// Older than what is known
-    #[error("{role} metadata has version {found}, and version {known} is known")]
+    /// The document is older than the trusted one
+    #[error("{role} metadata has version {found}, which is older than the trusted version {known}")]
     Rollback {
-        /// Whose
+        /// The document's role.
         role: Role,
-        /// What it has
+        /// Its version.
         found: Version,
-        /// What is known
+        /// The trusted version.
         known: Version,
     },
-    /// Not the document that the one above names
-    #[error("{0} metadata is not the one that was referred to")]
+    /// Another document than the one that is named by the document above
+    #[error("{0} metadata is not the document that was referred to")]
     Mismatch(Role),
-    /// The document above is not there yet
+    /// The document above is missing
     #[error("{0} metadata is needed first")]
     Order(Role),
-    /// A file that is not listed
+    /// The file is not listed
     #[error("there is no target {0:?}")]
     NoTarget(String),
-    /// A file that is not what was listed
-    #[error("the target {0:?} has other content than was listed")]
+    /// The file has other content
+    #[error("the target {0:?} does not have the listed content")]
     Content(String),
 }
 
 impl TrustedSet {
-    /// Begins with a root that is believed for reasons of one's own.
+    /// Starts from a root that is trusted for other reasons.
     ///
     /// # Errors
-    /// It cannot be read, or has not signed itself.
+    /// The root cannot be read or is not signed by its own keys.
     pub fn new(root: &[u8]) -> Result<Self, UpdateError> {
         let root = Signed::parse_root(root)?;
         root.body().verify(&root)?;
@@ -75,14 +75,15 @@ impl TrustedSet {
         })
     }
 
-    /// Takes the next root. Its expiry counts only once there is no further one (§5.3.10).
+    /// Updates the root. Its expiry is checked with the timestamp, because a newer root may follow
+    /// (§5.3.10).
     ///
     /// # Errors
-    /// It cannot be read or does not follow the one before.
+    /// The root cannot be read or may not replace the current one.
     pub fn update_root(&mut self, bytes: &[u8]) -> Result<(), UpdateError> {
         let next = Signed::parse_root(bytes)?;
         self.root.check_successor(&next)?;
-        // SPEC TUF §5.3.11: a new online key means that versions may begin anew.
+        // SPEC TUF §5.3.11: with new keys, versions may start again.
         let rotated = [Role::Timestamp, Role::Snapshot]
             .iter()
             .any(|role| next.body().role(*role) != self.root.body().role(*role));
@@ -94,10 +95,10 @@ impl TrustedSet {
         Ok(())
     }
 
-    /// Takes a timestamp. Answers whether it is newer than the known one.
+    /// Updates the timestamp. Returns whether it is newer than the trusted one.
     ///
     /// # Errors
-    /// The root or the timestamp has ended, or it is not one that may follow.
+    /// The root or the timestamp expired, or the timestamp may not replace the trusted one.
     pub fn update_timestamp(&mut self, bytes: &[u8], now: UnixTime) -> Result<bool, UpdateError> {
         check_expiry(&self.root, now)?;
         let found: Signed<Timestamp> = self.verified(bytes)?;
@@ -121,10 +122,10 @@ impl TrustedSet {
         Ok(true)
     }
 
-    /// Takes the snapshot that the timestamp names.
+    /// Updates the snapshot, which the timestamp must name.
     ///
     /// # Errors
-    /// It is not that one, has ended, or goes back.
+    /// It is another snapshot, expired, or is older than the trusted one.
     pub fn update_snapshot(&mut self, bytes: &[u8], now: UnixTime) -> Result<(), UpdateError> {
         let timestamp = self
             .timestamp
@@ -151,10 +152,10 @@ impl TrustedSet {
         Ok(())
     }
 
-    /// Takes the list of files that the snapshot names.
+    /// Updates the targets document, which the snapshot must name.
     ///
     /// # Errors
-    /// It is not that one, or has ended.
+    /// It is another document, or expired.
     pub fn update_targets(&mut self, bytes: &[u8], now: UnixTime) -> Result<(), UpdateError> {
         let snapshot = self
             .snapshot
@@ -174,7 +175,7 @@ impl TrustedSet {
     /// The listed files.
     ///
     /// # Errors
-    /// No list was taken yet.
+    /// There is no targets document yet.
     pub fn files(&self) -> Result<impl Iterator<Item = (&str, &TargetFile)>, UpdateError> {
         let targets = self
             .targets
@@ -184,10 +185,10 @@ impl TrustedSet {
         Ok(files.map(|(name, file)| (name.as_str(), file)))
     }
 
-    /// Demands that a file has the content that was listed.
+    /// Checks that a file has the listed content.
     ///
     /// # Errors
-    /// It is not listed, or has other content.
+    /// The file is not listed, or has other content.
     pub fn check_target(&self, name: &str, content: &[u8]) -> Result<(), UpdateError> {
         let mut files = self.files()?;
         match files.find(|(listed, _)| *listed == name) {
@@ -202,12 +203,12 @@ impl TrustedSet {
         &self.root
     }
 
-    /// The newest timestamp, if one was taken.
+    /// The newest timestamp, if any.
     pub const fn timestamp(&self) -> Option<&Signed<Timestamp>> {
         self.timestamp.as_ref()
     }
 
-    /// The newest snapshot, if one was taken.
+    /// The newest snapshot, if any.
     pub const fn snapshot(&self) -> Option<&Signed<Snapshot>> {
         self.snapshot.as_ref()
     }

@@ -1,13 +1,12 @@
-//! One certificate, parsed once and kept with its bytes (RFC 5280 §4.1).
+//! A certificate, parsed once and kept with its bytes (RFC 5280 §4.1).
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use const_oid::ObjectIdentifier;
 use der::asn1::IntRef;
 use der::{Decode, Encode};
 
-use super::extensions::Extensions;
+use super::extensions::{ExtensionError, Extensions};
 use super::names::parse_name;
 use super::signature::SignatureAlgorithm;
 use super::tbs::{RawCertificate, RawTbs};
@@ -16,15 +15,15 @@ use crate::protocol::identity::SubjectName;
 use crate::protocol::keys::{KeyError, PublicKey, SignatureInvalid, SignatureValid};
 use crate::protocol::time::{UnixTime, Validity};
 
-/// The longest certificate that is read, in bytes.
+/// Maximum length of a certificate, in bytes.
 pub(super) const MAX_CERTIFICATE_LENGTH: usize = 65_535;
 
-/// A certificate that was parsed, every byte consumed. Nothing about it was verified.
-/// Cloning is cheap: it gives another handle to the same bytes.
+/// A certificate that was parsed to the last byte. Nothing about it was verified.
+/// Clones share the bytes.
 #[derive(Clone)]
-pub struct Certificate(Arc<Parts>);
+pub struct Certificate(Arc<ParsedCertificate>);
 
-struct Parts {
+struct ParsedCertificate {
     der: Vec<u8>,
     tbs: Vec<u8>,
     serial: Vec<u8>,
@@ -36,42 +35,31 @@ struct Parts {
     extensions: Extensions,
     signature_algorithm: Option<SignatureAlgorithm>,
     signature: Vec<u8>,
-    /// The key that made the signature, once that is verified. It stays true for ever, so the
-    /// certificates of a trust root are checked once and not for each bundle.
+    /// The key with which the signature was verified. That result does not expire, so the certificates
+    /// of a trust root are verified once, not for each bundle.
     signer: OnceLock<(PublicKey, SignatureValid)>,
 }
 
-/// Why bytes are no certificate that is accepted here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    /// Not one DER certificate of version 3
     #[error("not a valid DER certificate of X.509 version 3")]
     Malformed,
-    /// More bytes than any certificate here needs
     #[error("the certificate has {0} bytes; the limit is {MAX_CERTIFICATE_LENGTH}")]
     TooLarge(usize),
     /// Not PEM blocks labelled `CERTIFICATE`, or another number of them than expected
     #[error("not the expected PEM block labelled CERTIFICATE")]
     Pem,
-    /// The two places that name the signature algorithm disagree (RFC 5280 §4.1.1.2)
+    /// Inside and outside the TBSCertificate (RFC 5280 §4.1.1.2)
     #[error("the certificate names two signature algorithms")]
     AlgorithmMismatch,
-    /// The subject's key is not one that is accepted
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// More extensions than any real certificate has
-    #[error("the certificate has too many extensions")]
-    TooManyExtensions,
-    /// An extension stands twice (RFC 5280 §4.2)
-    #[error("the certificate has extension {0} twice")]
-    DuplicateExtension(ObjectIdentifier),
-    /// A known extension whose value is malformed
-    #[error("the value of certificate extension {0} is malformed")]
-    Extension(ObjectIdentifier),
+    #[error(transparent)]
+    Extensions(#[from] ExtensionError),
 }
 
 impl Certificate {
-    /// Reads one DER certificate.
+    /// Parses one DER certificate.
     ///
     /// # Errors
     /// See [`CertificateError`].
@@ -95,7 +83,7 @@ impl Certificate {
         parse_name(&issuer).ok_or(CertificateError::Malformed)?;
         let serial: IntRef<'_> = fields.serial.decode_as().map_err(malformed)?;
         let algorithm = raw.signature_algorithm.to_der().map_err(malformed)?;
-        let parts = Parts {
+        let parsed = ParsedCertificate {
             serial: serial.as_bytes().to_vec(),
             subject_is_empty: subject_name.0.is_empty(),
             validity: validity_of(&fields.validity.decode_as().map_err(malformed)?),
@@ -113,10 +101,10 @@ impl Certificate {
             subject,
             tbs,
         };
-        Ok(Self(Arc::new(parts)))
+        Ok(Self(Arc::new(parsed)))
     }
 
-    /// Reads one PEM certificate.
+    /// Parses one PEM certificate.
     ///
     /// # Errors
     /// See [`CertificateError`].
@@ -126,10 +114,10 @@ impl Certificate {
         Ok(certificate)
     }
 
-    /// Reads a PEM file of one certificate or more, in the order of the file.
+    /// Parses one or more PEM certificates, in their order.
     ///
     /// # Errors
-    /// See [`CertificateError`]; also a file without any certificate.
+    /// See [`CertificateError`]; also if there is no certificate.
     pub fn chain_from_pem(pem: &str) -> Result<Vec<Self>, CertificateError> {
         let blocks = pem::parse_many(pem).map_err(|_| CertificateError::Pem)?;
         if blocks.is_empty() || blocks.iter().any(|block| block.tag() != PEM_LABEL) {
@@ -141,19 +129,19 @@ impl Certificate {
             .collect()
     }
 
-    /// The DER form, as it was read.
+    /// The DER that was parsed.
     pub fn der(&self) -> &[u8] {
         &self.0.der
     }
 
-    /// PEM: 64 columns, a newline at the end.
+    /// PEM with lines of 64 characters and a final newline.
     pub fn to_pem(&self) -> String {
         let block = pem::Pem::new(PEM_LABEL, self.0.der.clone());
         let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
         pem::encode_config(&block, config)
     }
 
-    /// The part that is signed, as its bytes stand in the certificate.
+    /// The TBSCertificate, byte for byte as in the certificate.
     pub fn tbs(&self) -> &[u8] {
         &self.0.tbs
     }
@@ -163,7 +151,7 @@ impl Certificate {
         &self.0.public_key
     }
 
-    /// notBefore to notAfter, both ends included.
+    /// notBefore to notAfter.
     pub fn validity(&self) -> Validity {
         self.0.validity
     }
@@ -173,32 +161,32 @@ impl Certificate {
         &self.0.serial
     }
 
-    /// The issuer's name in DER.
+    /// The issuer's DER Name.
     pub fn issuer_name(&self) -> &[u8] {
         &self.0.issuer
     }
 
-    /// The subject's name in DER.
+    /// The subject's DER Name.
     pub fn subject_name_der(&self) -> &[u8] {
         &self.0.subject
     }
 
-    /// Whether the subject's name has no attribute at all.
+    /// Whether the subject's Name has no attribute.
     pub fn subject_is_empty(&self) -> bool {
         self.0.subject_is_empty
     }
 
-    /// The extensions.
+    /// The extensions, parsed.
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }
 
-    /// The algorithm of the issuer's signature; none if it is not one that is accepted here.
+    /// The algorithm of the issuer's signature; none if it is not accepted here.
     pub fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {
         self.0.signature_algorithm
     }
 
-    /// The one subjectAltName, if it has exactly one of a known form.
+    /// The subjectAltName; none unless there is exactly one and its form is known.
     pub fn subject_name(&self) -> Option<&SubjectName> {
         self.0.extensions.subject_name()
     }
@@ -213,12 +201,12 @@ impl Certificate {
         Sha256::of(&self.0.der)
     }
 
-    /// Whether issuer and subject are the same name, byte for byte.
+    /// Whether issuer and subject have the same Name, byte for byte.
     pub fn is_self_issued(&self) -> bool {
         self.0.issuer == self.0.subject
     }
 
-    /// Verifies the issuer's signature with this key, by the algorithm that the certificate names.
+    /// Verifies the issuer's signature with this key, under the algorithm that the certificate names.
     ///
     /// # Errors
     /// The algorithm is not accepted, does not fit the key, or the signature does not hold.
@@ -230,10 +218,16 @@ impl Certificate {
         }
         let algorithm = self.0.signature_algorithm.ok_or(SignatureInvalid)?;
         let evidence = algorithm.verify(key, &self.0.tbs, &self.0.signature)?;
-        // Another key may have been kept meanwhile; either is right.
+        // Another thread may have stored another key that verified; either may stay.
         let _ = self.0.signer.set((key.clone(), evidence));
         Ok(evidence)
     }
+}
+
+/// An INTEGER's content without leading zeros.
+pub(crate) fn integer_magnitude(content: &[u8]) -> &[u8] {
+    let zeros = content.iter().take_while(|byte| **byte == 0).count();
+    content.get(zeros..).unwrap_or_default()
 }
 
 const PEM_LABEL: &str = "CERTIFICATE";
@@ -269,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn der_and_pem_are_read_and_written_without_change() {
+    fn der_and_pem_are_read_and_written_unchanged() {
         let ca = TestAuthority::new("Intermediate");
         let leaf = ca.signed_leaf();
         let file = ca.intermediate.to_pem() + &ca.root.to_pem();
@@ -299,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cut_and_no_addition_is_read() {
+    fn a_truncated_or_extended_certificate_is_refused() {
         let leaf = TestAuthority::new("Intermediate").signed_leaf();
         for length in 0..leaf.der().len() {
             assert!(Certificate::from_der(&leaf.der()[..length]).is_err());
@@ -312,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_that_stands_twice_is_refused() {
+    fn a_repeated_extension_is_refused() {
         let ca = TestAuthority::new("Intermediate");
         let doubled = forged(&ca.signed_leaf(), &ca.key, |tbs| {
             let again = extension(tbs, rfc5280::ID_CE_KEY_USAGE).clone();
@@ -321,9 +315,9 @@ mod tests {
 
         assert_eq!(
             Certificate::from_der(&doubled),
-            Err(CertificateError::DuplicateExtension(
+            Err(CertificateError::Extensions(ExtensionError::Duplicate(
                 rfc5280::ID_CE_KEY_USAGE
-            ))
+            )))
         );
     }
 
@@ -339,13 +333,13 @@ mod tests {
             });
             assert_eq!(
                 Certificate::from_der(&empty),
-                Err(CertificateError::Extension(id))
+                Err(CertificateError::Extensions(ExtensionError::Value(id)))
             );
         }
     }
 
     #[test]
-    fn der_that_only_looks_like_der_is_refused_without_a_panic() {
+    fn malformed_der_is_refused_without_a_panic() {
         let nested = (0..200).fold(vec![5, 0], |inner, _| {
             let mut out = vec![0x30];
             match u8::try_from(inner.len()) {
@@ -377,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_issuer_extension_that_is_malformed_hides_the_older_one() {
+    fn a_malformed_issuer_extension_does_not_fall_back_to_its_predecessor() {
         let ca = TestAuthority::new("Intermediate");
         let id = super::super::extensions::FULCIO.push_arc(8).unwrap();
         let bare = forged(&ca.signed_leaf(), &ca.key, |tbs| {

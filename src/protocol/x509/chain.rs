@@ -9,20 +9,26 @@ use crate::protocol::time::{UnixTime, Validity};
 /// A certificate authority of a trust root.
 #[derive(Clone, Debug)]
 pub struct TrustedAuthority {
-    /// The authority's name in the trust root, for messages.
+    /// The authority's URI in the trust root.
     pub uri: String,
-    /// Intermediates from the leaf's side upwards, then the root, which is last.
+    /// The intermediates from the leaf upwards, and the root last.
     pub chain: Vec<Certificate>,
-    /// When the authority is trusted; bounds every moment at which it vouches.
+    /// When the authority is trusted, whatever its certificates say.
     pub validity: Validity,
+}
+
+/// When every certificate of a chain is valid; possibly never.
+pub(crate) fn common_validity(chain: &[Certificate]) -> Validity {
+    let windows = chain.iter().map(Certificate::validity);
+    windows.fold(Validity::ALWAYS, Validity::intersection)
 }
 
 /// What a leaf's key is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Signing artifacts: codeSigning is among the leaf's extended key usages
+    /// codeSigning is among the leaf's extended key usages
     CodeSigning,
-    /// Signing timestamps: timeStamping is the only one, and critical (RFC 3161 §2.3)
+    /// timeStamping is the leaf's only extended key usage, and critical (RFC 3161 §2.3)
     TimeStamping,
 }
 
@@ -34,17 +40,17 @@ pub struct VerifiedPath {
 }
 
 impl VerifiedPath {
-    /// The certificate that issued the leaf, found on the verified path.
+    /// The certificate that issued the leaf.
     pub const fn issuer(&self) -> &Certificate {
         &self.issuer
     }
 
-    /// The authority's own certificate, at which the path ends.
+    /// The trust anchor, at which the path ends.
     pub fn anchor(&self) -> &Certificate {
         self.above.last().unwrap_or(&self.issuer)
     }
 
-    /// The certificates above the leaf's issuer, the authority's anchor last.
+    /// The certificates above the leaf's issuer, the trust anchor last.
     #[cfg(any(test, feature = "testing"))]
     pub fn above(&self) -> &[Certificate] {
         &self.above
@@ -54,41 +60,28 @@ impl VerifiedPath {
 /// Why a leaf does not chain to an authority.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// No issuer in the chain made this certificate
     #[error("the certificate was not issued by this authority")]
     NotIssued,
-    /// The authority's own window does not contain the moment
     #[error("the authority is not trusted at {0}")]
     AuthorityWindow(UnixTime),
-    /// A certificate on the path is not valid at the moment
     #[error("certificate {subject} is not valid at {at}")]
-    OutsideValidity {
-        /// Which certificate of the path.
-        subject: PathMember,
-        /// The moment asked for.
-        at: UnixTime,
-    },
-    /// The leaf is itself an authority's certificate
+    OutsideValidity { subject: PathMember, at: UnixTime },
     #[error("the leaf is a certificate authority's certificate")]
     LeafIsAuthority,
-    /// The leaf may not sign data
     #[error("the leaf's key usage does not include digitalSignature")]
     KeyUsage,
-    /// The leaf, or an authority above it, is not meant for the purpose
     #[error("the extended key usage of certificate {0} does not allow this purpose")]
     ExtendedKeyUsage(PathMember),
-    /// An issuer that may not issue: no CA, or no keyCertSign
+    /// No CA, or no keyCertSign
     #[error("certificate {0} may not issue certificates")]
     NotAnAuthority(PathMember),
-    /// More intermediates than an authority allows below itself
     #[error("certificate {0} allows fewer intermediates below it")]
     PathLength(PathMember),
-    /// A critical extension that is not processed here, or name constraints
-    #[error("certificate {0} has extension {1}, which is critical and not understood")]
+    #[error("certificate {0} has extension {1}, which is critical and not supported")]
     UnprocessedExtension(PathMember, ObjectIdentifier),
 }
 
-/// A place on a path: the leaf is 0, its issuer 1, and so on.
+/// A position on a path: the leaf is 0, its issuer 1, and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathMember(pub usize);
 
@@ -98,15 +91,15 @@ impl std::fmt::Display for PathMember {
     }
 }
 
-/// The longest path, leaf and anchor included.
+/// Maximum number of certificates on a path, leaf and anchor included.
 const MAX_PATH: usize = 8;
 
-/// Verifies leaf → authority at `at` (RFC 5280 §6.1): signatures, names, validity of every
-/// certificate, basic constraints, path length, key usage; the leaf has digitalSignature and
-/// the codeSigning extended key usage, and every critical extension is known.
+/// Verifies a signing leaf's path to an authority at one moment (RFC 5280 §6.1): signatures, names,
+/// the validity of every certificate and of the authority, basic constraints, path length and key
+/// usages. Every critical extension must be supported.
 ///
 /// # Errors
-/// See [`PathError`].
+/// Why the leaf does not chain to the authority.
 pub fn verify_path(
     leaf: &Certificate,
     authority: &TrustedAuthority,
@@ -118,11 +111,11 @@ pub fn verify_path(
     verify_chain(leaf, &authority.chain, at, Purpose::CodeSigning)
 }
 
-/// Verifies leaf → the last certificate of `authority`, which is the trust anchor, by way of the
-/// others, in whatever order they stand. The leaf itself may stand among them.
+/// Verifies a leaf's path to the last certificate of `authority`, the trust anchor. The others are
+/// possible intermediates in any order; the leaf itself may be among them.
 ///
 /// # Errors
-/// See [`PathError`].
+/// Why the leaf does not chain to the anchor.
 pub(crate) fn verify_chain(
     leaf: &Certificate,
     authority: &[Certificate],
@@ -174,7 +167,7 @@ fn check_leaf(leaf: &Certificate, at: UnixTime, purpose: Purpose) -> Result<(), 
     }
 }
 
-/// What every certificate on a path must satisfy.
+/// The checks of every certificate on a path.
 fn check_always(
     certificate: &Certificate,
     place: PathMember,
@@ -197,8 +190,8 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Lengthens the path until it ends at the anchor. Two authorities may bear the same name, so
-    /// each certificate that fits is tried; the most telling refusal is kept.
+    /// Extends the path until it ends at the anchor. Two authorities may have the same name, so every
+    /// certificate that fits is tried; the last error that says more than `NotIssued` is returned.
     fn extend(&self, path: &mut Vec<&'a Certificate>) -> Result<(), PathError> {
         let mut refusal = PathError::NotIssued;
         let Some(last) = path.last().copied() else {
@@ -241,7 +234,7 @@ impl<'a> Search<'a> {
         result
     }
 
-    /// Whether this certificate may issue the last one of the path (RFC 5280 §6.1.4).
+    /// Whether this certificate may issue the last one on the path (RFC 5280 §6.1.4).
     fn check_issuer(&self, issuer: &Certificate, path: &[&Certificate]) -> Result<(), PathError> {
         let place = PathMember(path.len());
         check_always(issuer, place, self.at)?;

@@ -1,9 +1,9 @@
-//! Names that strangers wrote, read at a bounded cost (RFC 5280 §4.1.2.4, §4.2.1.1, §4.2.1.6).
+//! Names in certificates, parsed at a bounded cost (RFC 5280 §4.1.2.4, §4.2.1.1, §4.2.1.6).
 //!
-//! x509-cert sorts every set that it reads, and each element is compared with all that are greater:
-//! a certificate of 64 KiB whose subject is one large set costs more than a second. So the
-//! attributes of a name are counted before they are read there; and GeneralNames, any of which may
-//! hold such a name, are read here.
+//! x509-cert sorts every set that it parses by comparing each element with all greater ones: a
+//! certificate of 64 KiB whose subject is one large set takes more than a second. So the attributes of
+//! a name are counted before x509-cert parses them, and GeneralNames, any of which may contain such a
+//! name, are parsed here.
 
 use der::asn1::{AnyRef, Ia5StringRef, OctetStringRef};
 use der::{Decode, Reader, SliceReader, Tag, Tagged};
@@ -11,10 +11,10 @@ use x509_cert::name::RdnSequence;
 
 use crate::protocol::identity::{EmailAddress, SubjectName, SubjectUri};
 
-/// How many attributes a name may have; real ones have a dozen at most.
+/// Maximum number of attributes in a name; real ones have a dozen at most.
 const MAX_ATTRIBUTES: usize = 64;
 
-/// Reads a DER Name; none if it is none, or has more than 64 attributes.
+/// Parses a DER Name; none if it is malformed or has too many attributes.
 pub(super) fn parse_name(der: &[u8]) -> Option<RdnSequence> {
     let mut count = 0_usize;
     for set in Vec::<AnyRef<'_>>::from_der(der).ok()? {
@@ -27,8 +27,8 @@ pub(super) fn parse_name(der: &[u8]) -> Option<RdnSequence> {
     RdnSequence::from_der(der).ok()
 }
 
-/// Reads GeneralNames, and gives the one name if there is exactly one and its form is known. None
-/// at all if it is not a list of names.
+/// Parses GeneralNames. Returns the only name if its form is known, `Some(None)` if it is not or there
+/// are several, and none if the value is not a list of names.
 pub(super) fn parse_one_name(der: &[u8]) -> Option<Option<SubjectName>> {
     let names = Vec::<AnyRef<'_>>::from_der(der).ok()?;
     // SPEC RFC 5280 §4.2.1.6: SIZE (1..MAX).
@@ -48,11 +48,12 @@ pub(super) fn parse_one_name(der: &[u8]) -> Option<Option<SubjectName>> {
     })
 }
 
-/// Reads AuthorityKeyIdentifier, and gives its keyIdentifier. None at all if it is no such value.
+/// Parses AuthorityKeyIdentifier. Returns the keyIdentifier, `Some(None)` if it is absent, and none if
+/// the value is malformed.
 pub(super) fn parse_authority_key_id(der: &[u8]) -> Option<Option<Vec<u8>>> {
     let fields = Vec::<AnyRef<'_>>::from_der(der).ok()?;
     let numbers: Vec<_> = fields.iter().map(number_of).collect::<Option<_>>()?;
-    // Each at most once, in their order: keyIdentifier, authorityCertIssuer (a list), serial.
+    // Each field at most once and in order: keyIdentifier, authorityCertIssuer (a list), serial.
     let known = [
         (KEY_IDENTIFIER, false),
         (CERT_ISSUER, true),
@@ -99,7 +100,7 @@ mod tests {
         }
     }
 
-    /// A name whose attributes, common names, stand in one set, the greatest first.
+    /// A name with one set of common names, the greatest first.
     fn one_large_set(attributes: u16) -> Vec<u8> {
         let attribute = |number: u16| {
             let value = element(0x0c, format!("{number:04x}").as_bytes());
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_read_up_to_its_limit_of_attributes() {
+    fn the_number_of_attributes_in_a_name_is_limited() {
         assert_eq!(parse_name(&[0x30, 0]).unwrap().0.len(), 0);
         assert_eq!(parse_name(&one_large_set(64)).unwrap().0[0].0.len(), 64);
         for count in [65, 3000] {

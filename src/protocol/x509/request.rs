@@ -1,4 +1,5 @@
-//! Certification requests (PKCS#10, RFC 2986), of which only the key and its signature count.
+//! Proofs that a requester has a private key: certification requests (PKCS#10, RFC 2986) and signed
+//! challenges. Of a certification request only the key and the signature are used.
 
 use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, Encode, Sequence};
@@ -7,7 +8,7 @@ use super::signature::SignatureAlgorithm;
 use crate::protocol::bytes::from_pem;
 use crate::protocol::keys::{KeyError, PublicKey};
 
-/// A public key whose owner was seen to hold the private half.
+/// Evidence that the requester has the private half of this key.
 #[derive(Clone, Debug)]
 pub struct ProvenKey(PublicKey);
 
@@ -18,16 +19,13 @@ impl ProvenKey {
     }
 }
 
-/// Why possession of a private key is not proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PossessionError {
     /// Not one PEM block with one DER CertificationRequest
     #[error("the certificate signing request is malformed")]
     Request,
-    /// The key is not one that is accepted
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The signature is not one by this key over what it should cover
     #[error("the proof of possession does not verify with the public key")]
     Proof,
 }
@@ -40,8 +38,8 @@ struct RawRequest<'a> {
     signature: BitStringRef<'a>,
 }
 
-/// CertificationRequestInfo (RFC 2986 §4.1). Subject and attributes are left unread: nothing that
-/// a request asks for enters a certificate.
+/// CertificationRequestInfo (RFC 2986 §4.1). Subject and attributes are not read: nothing that a
+/// request asks for gets into a certificate.
 #[derive(Sequence)]
 struct RawRequestInfo<'a> {
     version: u8,
@@ -50,7 +48,7 @@ struct RawRequestInfo<'a> {
     _attributes: Option<AnyRef<'a>>,
 }
 
-/// Verifies a PEM certification request's signature on itself, and gives its key.
+/// Verifies the self-signature of a PEM certification request and returns its key.
 ///
 /// # Errors
 /// See [`PossessionError`].
@@ -74,10 +72,10 @@ pub fn verify_request(pem: &str) -> Result<ProvenKey, PossessionError> {
     Ok(ProvenKey(key))
 }
 
-/// Verifies a signature over one of the challenges with a public key that came beside it.
+/// Verifies a signature over one of the challenges. Empty challenges are ignored.
 ///
 /// # Errors
-/// [`PossessionError::Proof`] if it is a signature over none of them.
+/// [`PossessionError::Proof`] if it verifies over none of them.
 pub fn verify_challenge(
     key: PublicKey,
     challenges: &[&str],
@@ -101,7 +99,7 @@ mod tests {
     const P256: &str = include_str!("../../../tests/vectors/x509/req-p256-sha256.csr");
 
     #[test]
-    fn requests_with_every_accepted_signature_algorithm_prove_their_key() {
+    fn a_request_under_each_accepted_algorithm_proves_its_key() {
         let samples = [
             (P256, KeyAlgorithm::P256),
             (
@@ -134,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_changed_byte_of_a_request_goes_unnoticed() {
+    fn a_request_with_any_byte_changed_is_refused() {
         let block = pem::parse(P256).unwrap();
         for place in 0..block.contents().len() {
             let mut changed = block.contents().to_vec();
@@ -145,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_called_malformed() {
+    fn text_that_is_not_a_request_is_malformed() {
         let key = include_str!("../../../tests/vectors/x509/p521.pub.pem");
         let empty = pem::encode(&pem::Pem::new("CERTIFICATE REQUEST", Vec::new()));
         for text in ["", "x", key, &empty] {
@@ -155,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_over_either_challenge_proves_the_key_and_no_other_does() {
+    fn only_a_signature_over_one_of_the_challenges_proves_the_key() {
         for kind in [
             KeyAlgorithm::P256,
             KeyAlgorithm::P384,

@@ -7,12 +7,14 @@ mod tile_leaf;
 
 use der::asn1::OctetStringRef;
 use der::{Decode, Encode};
+use serde::{Serialize, Serializer};
 
 use super::Certificate;
 use super::chain::VerifiedPath;
 use super::extensions::SCT_LIST;
-use super::tls::{Reader, VectorTooLong, push_vector16};
-use crate::protocol::bytes::Sha256;
+use super::tls::{VectorTooLong, push_vector16};
+use crate::protocol::bytes::{Sha256, to_base64};
+use crate::protocol::cursor::Cursor;
 use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid, SigningKey};
 use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::{UnixTime, Validity};
@@ -35,14 +37,23 @@ pub struct TrustedCtLog {
 }
 
 /// Evidence that a trusted log promised to include the certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VerifiedSct {
-    /// Where the log is, as the trust root says.
+    /// The log's URL in the trust root.
     pub log: String,
     /// The log's ID.
+    #[serde(serialize_with = "serialize_log_id")]
     pub log_id: Sha256,
     /// When the log saw the precertificate.
     pub time: UnixTime,
+}
+
+/// In JSON, logs write their IDs in base64.
+pub(crate) fn serialize_log_id<S: Serializer>(
+    log_id: &Sha256,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&to_base64(log_id.as_bytes()))
 }
 
 /// Why a certificate's SCTs do not suffice.
@@ -152,11 +163,11 @@ impl SignedCertificateTimestamp {
     }
 
     /// Reads one, behind its version byte.
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    fn read(reader: &mut Cursor<'_>) -> Option<Self> {
         let sct = Self {
             log_id: Sha256::from_bytes(reader.array()?),
             time: UnixTime::from_millis(reader.u64()?),
-            extensions: reader.vector16()?.to_vec(),
+            extensions: reader.field::<2>()?.to_vec(),
             signature: DigitallySigned::read(reader)?,
         };
         reader.is_empty().then_some(sct)
@@ -192,15 +203,15 @@ pub fn parse_sct_list(value: &[u8]) -> Result<Vec<SignedCertificateTimestamp>, S
 
 fn read_sct_list(value: &[u8]) -> Option<Vec<SignedCertificateTimestamp>> {
     let list = OctetStringRef::from_der(value).ok()?;
-    let mut outer = Reader::new(list.as_bytes());
-    let mut items = Reader::new(outer.vector16()?);
+    let mut outer = Cursor::new(list.as_bytes());
+    let mut items = Cursor::new(outer.field::<2>()?);
     if !outer.is_empty() || items.is_empty() {
         return None;
     }
     let mut scts = Vec::new();
     while !items.is_empty() {
-        let mut item = Reader::new(items.vector16()?);
-        if item.byte()? == V1 {
+        let mut item = Cursor::new(items.field::<2>()?);
+        if item.u8()? == V1 {
             scts.push(SignedCertificateTimestamp::read(&mut item)?);
         }
     }

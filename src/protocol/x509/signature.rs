@@ -1,4 +1,4 @@
-//! The signature algorithms that certificates and requests name (RFC 5758, RFC 4055, RFC 8410).
+//! The signature algorithms of certificates, requests and timestamps (RFC 5758, RFC 4055, RFC 8410).
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::{rfc5912, rfc8410};
@@ -9,7 +9,7 @@ use spki::AlgorithmIdentifierRef;
 use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid};
 
-/// A signature algorithm with its hash, as an AlgorithmIdentifier names it.
+/// A signature algorithm with its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureAlgorithm {
     /// ecdsa-with-SHA256, -SHA384 or -SHA512 (RFC 5758 §3.2)
@@ -21,7 +21,7 @@ pub enum SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
-    /// Reads a DER AlgorithmIdentifier; none for an algorithm that is not accepted here.
+    /// Parses a DER AlgorithmIdentifier; none if the algorithm is not accepted.
     pub fn from_der(der: &[u8]) -> Option<Self> {
         Self::of(&AlgorithmIdentifierRef::from_der(der).ok()?)
     }
@@ -35,13 +35,13 @@ impl SignatureAlgorithm {
         let parameters_fit = match algorithm {
             // SPEC RFC 5758 §3.2, RFC 8410 §3: the parameters must be absent.
             Self::Ecdsa(_) | Self::Ed25519 => parameters.is_none(),
-            // SPEC RFC 4055 §5: NULL is written, and absence must be accepted too.
+            // SPEC RFC 4055 §5: writers set NULL, and readers must accept absence too.
             Self::RsaPkcs1(_) => parameters.is_none_or(|parameters| parameters.is_null()),
         };
         parameters_fit.then_some(algorithm)
     }
 
-    /// What a key of this kind signs with by default.
+    /// The algorithm with which Signet signs with a key of this kind.
     pub const fn of_key(algorithm: KeyAlgorithm) -> Self {
         match algorithm {
             KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::P521 => {
@@ -54,10 +54,10 @@ impl SignatureAlgorithm {
         }
     }
 
-    /// The AlgorithmIdentifier in DER.
+    /// The DER AlgorithmIdentifier.
     ///
     /// # Errors
-    /// DER's own limits, which no algorithm here comes near.
+    /// Lengths beyond DER's limits, which no algorithm here reaches.
     pub fn to_der(self) -> der::Result<Vec<u8>> {
         let parameters = match self {
             Self::RsaPkcs1(_) => Some(AnyRef::NULL),
@@ -71,7 +71,7 @@ impl SignatureAlgorithm {
         AlgorithmIdentifierRef { oid, parameters }.to_der()
     }
 
-    /// Verifies a signature that this algorithm is named for.
+    /// Verifies a signature under this algorithm.
     ///
     /// # Errors
     /// The key is of another family, or the signature does not hold.

@@ -1,11 +1,10 @@
-//! The certificate as its bytes stand: every part is kept as it was encoded, so that a certificate
-//! is taken apart and put together again without changing a byte (RFC 5280 §4.1).
+//! Certificates as raw DER fields: a certificate is taken apart and put together again without changing
+//! a byte (RFC 5280 §4.1).
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use der::{Decode, Encode, Sequence};
 
-/// Certificate (RFC 5280 §4.1)
 #[derive(Sequence)]
 pub(super) struct RawCertificate<'a> {
     pub(super) tbs: AnyRef<'a>,
@@ -13,7 +12,7 @@ pub(super) struct RawCertificate<'a> {
     pub(super) signature: BitStringRef<'a>,
 }
 
-/// TBSCertificate (RFC 5280 §4.1), version 3 only: the version is not optional here.
+/// TBSCertificate of version 3: the version, which is optional in RFC 5280, is required here.
 #[derive(Sequence)]
 pub(super) struct RawTbs<'a> {
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
@@ -32,7 +31,6 @@ pub(super) struct RawTbs<'a> {
     pub(super) extensions: Option<Vec<AnyRef<'a>>>,
 }
 
-/// Extension (RFC 5280 §4.1)
 #[derive(Sequence)]
 pub(super) struct RawExtension<'a> {
     pub(super) id: ObjectIdentifier,
@@ -42,31 +40,30 @@ pub(super) struct RawExtension<'a> {
 }
 
 impl<'a> RawTbs<'a> {
-    /// X.509 version 3 as it is written.
+    /// The encoded value of X.509 version 3.
     pub(super) const V3: u8 = 2;
 
-    /// The extensions, each as it stands.
     pub(super) fn extensions(&self) -> &[AnyRef<'a>] {
         self.extensions.as_deref().unwrap_or_default()
     }
 }
 
-/// The TBSCertificate without the extension of this kind, all other bytes as they were; none if
-/// it is not there exactly once, or if the bytes are no TBSCertificate.
+/// Removes an extension from a TBSCertificate and changes no other byte. None if the extension is not
+/// there exactly once, or if the bytes are not a TBSCertificate.
 pub(super) fn without_extension(tbs: &[u8], id: ObjectIdentifier) -> Option<Vec<u8>> {
     let mut raw = RawTbs::from_der(tbs).ok()?;
     let extensions = raw.extensions.as_mut()?;
     let before = extensions.len();
     extensions.retain(|extension| extension_id(extension) != Some(id));
     let removed = before.checked_sub(extensions.len())?;
-    // SPEC RFC 5280 §4.1: Extensions is SIZE (1..MAX), so an empty list is left out.
+    // SPEC RFC 5280 §4.1: Extensions is SIZE (1..MAX), so an empty list is omitted.
     if extensions.is_empty() {
         raw.extensions = None;
     }
     (removed == 1).then(|| raw.to_der().ok())?
 }
 
-/// The TBSCertificate with one more extension, the last.
+/// Appends an extension to a TBSCertificate.
 pub(super) fn with_extension(tbs: &[u8], extension: &RawExtension<'_>) -> der::Result<Vec<u8>> {
     let mut raw = RawTbs::from_der(tbs)?;
     let encoded = extension.to_der()?;

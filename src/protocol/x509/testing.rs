@@ -1,11 +1,12 @@
-//! Certificates for tests, made by the profiles themselves.
+//! Certificates for tests, issued by the profiles.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::Certificate;
 use super::chain::{Purpose, TrustedAuthority};
 use super::profile::{
-    AuthorityName, AuthorityProfile, Issuer, Lifetime, Principal, SerialNumber,
+    AuthorityName, AuthorityProfile, CertificateIssuer, Principal, SerialNumber,
     UnsignedCertificate, authority_certificate, signing_certificate,
 };
 use crate::protocol::identity::{EmailAddress, IssuerUrl, SubjectName};
@@ -15,10 +16,11 @@ use crate::protocol::time::{UnixTime, Validity};
 /// 2026-01-01T00:00:00Z
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_767_225_600);
 
-pub(crate) fn lifetime(seconds: u64) -> Lifetime {
-    Lifetime {
-        not_before: NOW,
-        not_after: NOW.after(Duration::from_secs(seconds)),
+/// From [`NOW`] on.
+pub(crate) fn valid_for(seconds: u64) -> Validity {
+    Validity {
+        start: NOW,
+        end: Some(NOW.after(Duration::from_secs(seconds))),
     }
 }
 
@@ -66,8 +68,8 @@ impl TestAuthority {
     }
 
     pub(crate) fn leaf(&self, key: &PublicKey) -> UnsignedCertificate {
-        let issuer = Issuer::of(&self.intermediate).unwrap();
-        signing_certificate(&alice(), key, &issuer, serial(9), lifetime(600)).unwrap()
+        let issuer = CertificateIssuer::of(&self.intermediate).unwrap();
+        signing_certificate(alice(), key, &issuer, serial(9), valid_for(600)).unwrap()
     }
 
     pub(crate) fn signed_leaf(&self) -> Certificate {
@@ -86,7 +88,7 @@ pub(crate) fn intermediate(
 ) -> (SigningKey, Certificate) {
     let (key, _) = SigningKey::generate(kind).unwrap();
     let name = AuthorityName::new("Test", common_name).unwrap();
-    let issuer = Issuer::of(root).unwrap();
+    let issuer = CertificateIssuer::of(root).unwrap();
     let purpose = Some(Purpose::CodeSigning);
     let certificate = authority(&name, key.public_key(), Some(&issuer), purpose, 2)
         .sign_certificate(root_key)
@@ -97,7 +99,7 @@ pub(crate) fn intermediate(
 pub(crate) fn authority(
     subject: &AuthorityName,
     key: &PublicKey,
-    issuer: Option<&Issuer>,
+    issuer: Option<&CertificateIssuer>,
     purpose: Option<Purpose>,
     number: u8,
 ) -> UnsignedCertificate {
@@ -108,18 +110,19 @@ pub(crate) fn authority(
         purpose,
         path_length: issuer.map(|_| 0),
         serial: serial(number),
-        lifetime: lifetime(3600),
+        validity: valid_for(3600),
     })
     .unwrap()
 }
 
-pub(crate) fn alice() -> Principal {
-    Principal::new(
-        IssuerUrl::new("https://idp.example").unwrap(),
-        SubjectName::Email(EmailAddress::new("alice@example.com").unwrap()),
-        "user-1".to_owned(),
-    )
-    .unwrap()
+pub(crate) fn alice() -> Principal<'static> {
+    static ALICE: LazyLock<(IssuerUrl, SubjectName)> = LazyLock::new(|| {
+        let email = EmailAddress::new("alice@example.com").unwrap();
+        let issuer = IssuerUrl::new("https://idp.example").unwrap();
+        (issuer, SubjectName::Email(email))
+    });
+    let (issuer, subject) = &*ALICE;
+    Principal::new(issuer, subject, "user-1").unwrap()
 }
 
 /// The public keys that cannot be generated here, from OpenSSL.
@@ -134,8 +137,7 @@ pub(crate) fn sample_keys() -> Vec<PublicKey> {
     .to_vec()
 }
 
-/// A certificate with these extensions and nothing else that matters, signed by `key`. What the
-/// profiles would never make is made here.
+/// The template with a change that the profiles would never make, signed by `key`.
 pub(crate) fn forged(
     template: &Certificate,
     key: &SigningKey,

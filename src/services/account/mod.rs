@@ -1,5 +1,5 @@
-//! Machine accounts of the embedded issuer. Their secrets are known to their holders alone: shown
-//! once, kept as an argon2id hash (RFC 9106), never logged.
+//! Machine accounts of the embedded issuer. Only the account's owner knows its secret: it is shown
+//! once, stored as an argon2id hash (RFC 9106), and never logged.
 
 mod record;
 mod secret;
@@ -14,76 +14,73 @@ use crate::protocol::bytes::to_base64url;
 use crate::protocol::identity::EmailAddress;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::ledger::{Ledger, LedgerError, Table};
+use crate::services::random::{NoRandomness, Rng};
 
 pub(crate) use secret::{ClientSecret, SecretHash};
 
-/// Where 32 random bytes come from; none when the operating system has none.
-pub(crate) type Random = fn() -> Option<[u8; 32]>;
-
-/// How many hashes are computed at once. Each takes 19 MiB while it lasts.
+/// Maximum number of hashes computed at the same time. Each takes 19 MiB of memory.
 const HASHES_IN_FLIGHT: usize = 2;
 
-/// How many more requests may wait for their hash.
+/// Maximum number of further requests that wait for their hash.
 const HASHES_WAITING: usize = 64;
 
-/// An account: a name that certificates will carry, and the credentials to ask for tokens with.
+/// An account: the name in its certificates, and the credentials with which it gets tokens.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Whom its tokens name.
     pub email: EmailAddress,
-    /// Its OAuth client id, public.
+    /// The OAuth client ID, which is public
     pub client_id: String,
-    /// What its secret hashes to.
     pub secret_hash: SecretHash,
-    /// When it was made.
     pub created: UnixTime,
-    /// Whose account it is.
     pub kind: AccountKind,
 }
 
-/// Whose account it is; people's accounts come later.
+/// Who uses an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountKind {
-    /// A machine's, by client credentials (RFC 6749 §4.4)
+    /// A machine, by client credentials (RFC 6749 §4.4)
     Service,
 }
 
-/// Credentials just made. The secret exists nowhere else.
+impl AccountKind {
+    /// The word for the kind in lists.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+        }
+    }
+}
+
+/// The credentials of a new account. The secret is stored nowhere else.
 pub struct NewSecret {
-    /// The account's OAuth client id.
     pub client_id: String,
-    /// The secret that goes with it.
     pub client_secret: ClientSecret,
 }
 
-/// Why accounts could not be changed or read.
+/// Why an account cannot be added, read or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// One e-mail address, one account
-    #[error("there is an account with this e-mail address already")]
+    #[error("an account with this e-mail address already exists")]
     Exists,
-    /// Nothing to remove
-    #[error("there is no account with this e-mail address")]
+    #[error("no account has this e-mail address")]
     NotFound,
-    /// A stored account is not one
     #[error("a stored account cannot be read: its record is damaged or from a newer version")]
     Damaged,
-    /// The operating system gave no randomness, or no memory for the hash
-    #[error("no secret could be made: the operating system gave no randomness or memory")]
-    NoSecret,
-    /// Storage failed
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    #[error("the secret cannot be hashed: not enough memory")]
+    Hash,
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
-/// Why credentials were refused.
+/// Why credentials are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AuthenticationError {
-    /// Unknown client or wrong secret; which of them is not said
+pub(crate) enum AuthenticationError {
+    /// The client is unknown or the secret is wrong; the message does not say which
     #[error("the client credentials are not valid")]
     Refused,
-    /// Too many others are waiting
-    #[error("too many logins at once; try again in a second")]
+    #[error("too many requests for tokens at the same time; try again in a second")]
     Busy,
 }
 
@@ -96,14 +93,15 @@ impl Classify for AuthenticationError {
     }
 }
 
-/// All accounts. They are read once; changes are durable before they are seen.
+/// All accounts, in memory. A change is durable before it takes effect.
 pub struct Accounts {
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
-    random: Random,
+    rng: Rng,
     by_client: RwLock<BTreeMap<String, Account>>,
-    /// What a guess at an unknown client is compared with, so that it takes as long as any other.
-    nobody: SecretHash,
+    /// The hash that the secret of an unknown client is compared with, so that its refusal takes as
+    /// long as that of a wrong secret.
+    unknown_client: SecretHash,
     hashing: Arc<Semaphore>,
     waiting: Semaphore,
 }
@@ -112,26 +110,26 @@ impl Accounts {
     /// Reads all accounts. Blocks on storage and on one hash.
     ///
     /// # Errors
-    /// Storage failed, an account is damaged, or there was no randomness.
-    pub fn load(
+    /// See [`AccountError`].
+    pub(crate) fn load(
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
-        random: Random,
+        rng: Rng,
     ) -> Result<Self, AccountError> {
         let mut by_client = BTreeMap::new();
         for (_, value) in ledger.scan(Table::Account)? {
             let account = record::decode(&value).ok_or(AccountError::Damaged)?;
             by_client.insert(account.client_id.clone(), account);
         }
-        let (_, nobody) = new_secret(random)?;
+        let (_, unknown_client) = new_secret(rng)?;
         Ok(Self {
             ledger,
             clock,
-            random,
+            rng,
             by_client: RwLock::new(by_client),
-            nobody,
+            unknown_client,
             hashing: Arc::new(Semaphore::new(HASHES_IN_FLIGHT)),
-            waiting: Semaphore::new(HASHES_IN_FLIGHT.saturating_add(HASHES_WAITING)),
+            waiting: Semaphore::new(HASHES_IN_FLIGHT + HASHES_WAITING),
         })
     }
 
@@ -141,9 +139,8 @@ impl Accounts {
     /// # Errors
     /// See [`AccountError`].
     pub fn add_service(&self, email: EmailAddress) -> Result<NewSecret, AccountError> {
-        let (client_secret, secret_hash) = new_secret(self.random)?;
-        let id = (self.random)().ok_or(AccountError::NoSecret)?;
-        let client_id = format!("svc-{}", to_base64url(id.get(..12).unwrap_or(&id)));
+        let (client_secret, secret_hash) = new_secret(self.rng)?;
+        let client_id = format!("svc-{}", to_base64url(&self.rng.bytes::<12>()?));
         let account = Account {
             email,
             client_id: client_id.clone(),
@@ -168,7 +165,7 @@ impl Accounts {
         })
     }
 
-    /// All accounts, by e-mail address.
+    /// All accounts, ordered by e-mail address.
     pub fn list(&self) -> Vec<Account> {
         let by_client = self
             .by_client
@@ -179,12 +176,12 @@ impl Accounts {
         accounts
     }
 
-    /// Removes an account: its credentials are worth nothing from now on. Tokens that it was given
-    /// live on for their few minutes. Durable on return; blocks on storage.
+    /// Removes an account, which cannot get tokens from now on. Tokens that it already has stay valid
+    /// until they expire, five minutes at most. Durable on return; blocks on storage.
     ///
     /// # Errors
     /// See [`AccountError`].
-    pub fn remove(&self, email: &EmailAddress) -> Result<(), AccountError> {
+    pub(crate) fn remove(&self, email: &EmailAddress) -> Result<(), AccountError> {
         let mut by_client = self
             .by_client
             .write()
@@ -200,12 +197,12 @@ impl Accounts {
         Ok(())
     }
 
-    /// The account that these credentials belong to. An unknown client costs as much as a wrong
-    /// secret. Hashes on blocking threads, few at a time.
+    /// The account with these credentials. An unknown client costs as much as a wrong secret. Hashes
+    /// on blocking threads, a few at a time.
     ///
     /// # Errors
     /// See [`AuthenticationError`].
-    pub async fn authenticate(
+    pub(crate) async fn authenticate(
         &self,
         client_id: &str,
         secret: ClientSecret,
@@ -217,7 +214,9 @@ impl Accounts {
                 .unwrap_or_else(PoisonError::into_inner);
             by_client.get(client_id).cloned()
         };
-        let hash = account.as_ref().map_or(&self.nobody, |a| &a.secret_hash);
+        let hash = account
+            .as_ref()
+            .map_or(&self.unknown_client, |account| &account.secret_hash);
         let matches = self.check(hash.clone(), secret).await?;
         match account {
             Some(account) if matches => Ok(account),
@@ -238,7 +237,8 @@ impl Accounts {
             .acquire_owned()
             .await
             .map_err(|_| AuthenticationError::Busy)?;
-        // The permit goes with the work: a client that hangs up does not make room for another hash.
+        // The permit moves into the task: a client that disconnects cancels this future but not its
+        // hash, which must still count against the limit.
         tokio::task::spawn_blocking(move || {
             let matches = hash.matches(&secret);
             drop(permit);
@@ -249,13 +249,11 @@ impl Accounts {
     }
 }
 
-fn new_secret(random: Random) -> Result<(ClientSecret, SecretHash), AccountError> {
-    let secret = random().ok_or(AccountError::NoSecret)?;
-    let salt = random().ok_or(AccountError::NoSecret)?;
-    let secret = ClientSecret::from_random(secret);
-    let hash = SecretHash::of(&secret, &salt).ok_or(AccountError::NoSecret)?;
+fn new_secret(rng: Rng) -> Result<(ClientSecret, SecretHash), AccountError> {
+    let secret = ClientSecret::from_random(rng.bytes()?);
+    let hash = SecretHash::of(&secret, &rng.bytes()?).ok_or(AccountError::Hash)?;
     Ok((secret, hash))
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -1,4 +1,4 @@
-//! How an account is stored: JSON with a version, read back strictly.
+//! The stored form of an account: JSON with a version, read strictly.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,10 +36,10 @@ pub(super) fn encode(account: &Account) -> Vec<u8> {
             AccountKind::Service => Kind::Service,
         },
     };
-    serde_json::to_vec(&record).expect("a record of strings and numbers is always JSON")
+    serde_json::to_vec(&record).expect("strings and numbers can be written as JSON")
 }
 
-/// None for what is not an account, or one of a version that we do not know.
+/// None if the bytes are not an account, or one of another version.
 pub(super) fn decode(bytes: &[u8]) -> Option<Account> {
     let record: Record = serde_json::from_slice(bytes).ok()?;
     if record.version != VERSION {

@@ -9,23 +9,23 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::protocol::bytes::to_base64url;
 
-/// The longest secret that is looked at, in bytes.
+/// Maximum length of a secret that a client presents, in bytes.
 pub(super) const MAX_SECRET_LENGTH: usize = 256;
 
-/// The longest hash that is read back, in bytes.
+/// Maximum length of a stored hash, in bytes.
 const MAX_HASH_LENGTH: usize = 256;
 
-/// 19 MiB, twice over, one lane: the second choice of RFC 9106 §4 made smaller, as OWASP has it.
-/// Secrets are 256 random bits, so the hash guards a copied store, not a weak password.
+/// 19 MiB, two passes, one lane: OWASP's reduction of the second choice of RFC 9106 §4. Secrets are
+/// 256 random bits, so the hash protects a stolen store and need not make up for weak passwords.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// A client secret in plain. Wiped from memory when it goes; nothing shows it but [`Self::reveal`].
+/// A client secret in plain text. It is wiped from memory on drop, and only [`Self::reveal`] shows it.
 pub struct ClientSecret(Zeroizing<String>);
 
 impl ClientSecret {
-    /// Takes what a client sent; none when it is longer than any secret of ours.
+    /// A secret that a client sent; none if it is longer than the limit.
     pub fn presented(text: impl Into<String>) -> Option<Self> {
         let text = Zeroizing::new(text.into());
         (text.len() <= MAX_SECRET_LENGTH).then_some(Self(text))
@@ -38,7 +38,7 @@ impl ClientSecret {
         Self(text)
     }
 
-    /// The secret itself, to be shown once to whom it belongs.
+    /// The secret itself, to be shown to its owner once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -49,7 +49,7 @@ impl ClientSecret {
 pub struct SecretHash(String);
 
 impl SecretHash {
-    /// Hashes a secret; none when there is not enough memory.
+    /// Hashes a secret; none if there is not enough memory.
     pub(super) fn of(secret: &ClientSecret, salt: &[u8; 32]) -> Option<Self> {
         let hash: PasswordHash = hasher()?
             .hash_password_with_salt(secret.0.as_bytes(), salt)
@@ -57,7 +57,7 @@ impl SecretHash {
         Some(Self(hash.to_string()))
     }
 
-    /// Reads a stored hash; none when it is not argon2id in PHC form.
+    /// Reads a stored hash; none if it is not argon2id in PHC form.
     pub(super) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_HASH_LENGTH || !text.starts_with("$argon2id$") {
             return None;
@@ -66,12 +66,11 @@ impl SecretHash {
         Some(Self(text.to_owned()))
     }
 
-    /// The PHC form.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether the secret hashes to this, compared in constant time.
+    /// Whether this is the hash of the secret, compared in constant time.
     pub(super) fn matches(&self, secret: &ClientSecret) -> bool {
         let (Some(hasher), Ok(hash)) = (hasher(), PasswordHash::new(&self.0)) else {
             return false;

@@ -1,24 +1,12 @@
+use super::*;
+use crate::doubles::{FixedClock, MemoryLedger, NO_RNG, ReadOnlyLedger, SYSTEM_RNG};
 use crate::services::account::secret::MAX_SECRET_LENGTH;
 
-use super::*;
-pub(crate) use crate::services::ledger::testing::MemoryLedger;
-
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> UnixTime {
-        UnixTime::from_seconds(1_800_000_000)
-    }
-}
-
-pub(crate) fn random() -> Option<[u8; 32]> {
-    let bytes = ring::rand::generate(&ring::rand::SystemRandom::new()).ok()?;
-    Some(bytes.expose())
-}
+const NOON: FixedClock = FixedClock(UnixTime::from_seconds(1_800_000_000));
 
 fn accounts(ledger: &Arc<MemoryLedger>) -> Accounts {
     let ledger: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(ledger);
-    Accounts::load(ledger, Arc::new(Noon), random).unwrap()
+    Accounts::load(ledger, Arc::new(NOON), SYSTEM_RNG).unwrap()
 }
 
 fn email(text: &str) -> EmailAddress {
@@ -97,7 +85,7 @@ fn an_address_has_one_account() {
 }
 
 #[test]
-fn a_damaged_or_newer_record_is_not_passed_over() {
+fn a_damaged_or_newer_record_is_an_error() {
     let good = r#"{"version":1,"email":"a@b.c","client_id":"x","secret_hash":"$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA","created_millis":1,"kind":"service"}"#;
     assert!(record::decode(good.as_bytes()).is_some());
 
@@ -113,37 +101,26 @@ fn a_damaged_or_newer_record_is_not_passed_over() {
             .put(Table::Account, b"a@b.c", record.as_bytes())
             .unwrap();
 
-        let loaded = Accounts::load(ledger, Arc::new(Noon), random);
+        let loaded = Accounts::load(ledger, Arc::new(NOON), SYSTEM_RNG);
 
         assert!(matches!(loaded, Err(AccountError::Damaged)), "{record}");
     }
 }
 
 #[test]
-fn a_failing_store_adds_nothing() {
-    struct ReadOnly;
-    impl Ledger for ReadOnly {
-        fn put(&self, _: Table, _: &[u8], _: &[u8]) -> Result<(), LedgerError> {
-            Err(LedgerError::ReadOnly)
-        }
-        fn remove(&self, _: Table, _: &[u8]) -> Result<(), LedgerError> {
-            Err(LedgerError::ReadOnly)
-        }
-        fn load(&self, _: Table, _: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-            Ok(None)
-        }
-        fn scan(&self, _: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
-            Ok(Vec::new())
-        }
-    }
-    let accounts = Accounts::load(Arc::new(ReadOnly), Arc::new(Noon), random).unwrap();
+fn no_account_is_added_without_storage_or_randomness() {
+    let mut accounts =
+        Accounts::load(Arc::new(ReadOnlyLedger), Arc::new(NOON), SYSTEM_RNG).unwrap();
 
-    let refused = accounts.add_service(email("a@example.com"));
+    let unwritten = accounts.add_service(email("a@example.com"));
+    accounts.rng = NO_RNG;
+    let unsecured = accounts.add_service(email("a@example.com"));
 
     assert!(matches!(
-        refused,
+        unwritten,
         Err(AccountError::Ledger(LedgerError::ReadOnly))
     ));
+    assert!(matches!(unsecured, Err(AccountError::Random(_))));
     assert!(accounts.list().is_empty());
 }
 
@@ -156,7 +133,7 @@ fn secrets_have_a_limit_and_are_never_shown() {
 }
 
 #[tokio::test]
-async fn no_more_logins_wait_than_there_is_room_for() {
+async fn requests_beyond_the_waiting_limit_are_refused() {
     let accounts = Arc::new(accounts(&Arc::new(MemoryLedger::default())));
     let crowd = u32::try_from(HASHES_IN_FLIGHT + HASHES_WAITING).unwrap();
     let places = accounts.waiting.try_acquire_many(crowd).unwrap();

@@ -1,12 +1,7 @@
-use std::time::Duration;
-
 use super::*;
-use crate::protocol::identity::{EmailAddress, IssuerUrl, SubjectName};
 use crate::protocol::tsp::testing::TestTsa;
-use crate::protocol::x509::profile::{Principal, signing_certificate};
-
-const NOW: UnixTime = UnixTime::from_seconds(1_767_225_600);
-const TEN_MINUTES: Duration = Duration::from_secs(600);
+use crate::protocol::x509::profile::signing_certificate;
+use crate::protocol::x509::testing::{NOW, alice, valid_for};
 
 fn generated_ca() -> NewAuthority {
     let serials = [1, 2].map(|byte| SerialNumber::from_random([byte; 20]));
@@ -78,10 +73,7 @@ fn an_authority_with_an_ed25519_key_is_refused() {
         purpose: None,
         path_length: None,
         serial: SerialNumber::from_random([1; 20]),
-        lifetime: Lifetime {
-            not_before: NOW,
-            not_after: NOW.after(TEN_MINUTES),
-        },
+        validity: valid_for(600),
     })
     .unwrap()
     .sign_certificate(&key)
@@ -99,21 +91,12 @@ fn an_authority_with_an_ed25519_key_is_refused() {
 fn a_leaf_is_not_an_authority() {
     let generated = generated_ca();
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
-    let alice = Principal::new(
-        IssuerUrl::new("https://idp.example").unwrap(),
-        SubjectName::Email(EmailAddress::new("alice@example.com").unwrap()),
-        "user-1".to_owned(),
-    )
-    .unwrap();
     let leaf = signing_certificate(
-        &alice,
+        alice(),
         key.public_key(),
-        &Issuer::of(&generated.chain[0]).unwrap(),
+        &CertificateIssuer::of(&generated.chain[0]).unwrap(),
         SerialNumber::from_random([1; 20]),
-        Lifetime {
-            not_before: NOW,
-            not_after: NOW.after(TEN_MINUTES),
-        },
+        valid_for(600),
     )
     .unwrap()
     .sign_certificate(&SigningKey::from_pkcs8(&generated.key).unwrap())

@@ -1,5 +1,5 @@
-//! The certificate authority: a verified identity and a proven key become a certificate that the
-//! transparency log already holds. Without the log's promise nothing leaves.
+//! The certificate authority. It certifies a verified identity and a proven key, and returns no
+//! certificate before its precertificate is in the certificate log.
 
 mod possession;
 
@@ -10,10 +10,10 @@ use std::time::Duration;
 use tracing::info;
 
 use crate::classify::{Classify, ErrorClass};
-use crate::protocol::time::{Clock, UnixTime};
+use crate::protocol::time::{Clock, UnixTime, Validity};
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::profile::{
-    Issuer, Lifetime, Principal, ProfileError, SerialNumber, TokenSubjectError,
+    CertificateIssuer, Principal, ProfileError, SerialNumber, TokenSubjectError,
     UnsignedCertificate, signing_certificate,
 };
 use crate::protocol::x509::request::ProvenKey;
@@ -24,17 +24,17 @@ use crate::services::oidc::VerifiedIdentity;
 
 pub(crate) use possession::{KeyRequest, RequestError};
 
-/// How long before its issuing a certificate begins: more than the accuracy of a timestamp, one
-/// second, since gitsign takes a timestamp only if that lies within the certificate's life whole.
+/// How long before issuance a certificate's validity begins. gitsign accepts a timestamp only if its
+/// whole accuracy interval, one second, is within the validity.
 const HEAD_START: Duration = Duration::from_secs(2);
 
-/// A port: 20 random bytes for a serial number; none if there is no randomness.
+/// Returns 20 random bytes for a serial number; none if there is no randomness.
 pub(crate) type RandomSerial = fn() -> Option<[u8; 20]>;
 
 /// Issues signing certificates.
 pub(crate) struct CertificateAuthority {
     authority: Authority,
-    issuer: Issuer,
+    issuer: CertificateIssuer,
     log: Arc<CtLog>,
     clock: Arc<dyn Clock>,
     random_serial: RandomSerial,
@@ -43,33 +43,28 @@ pub(crate) struct CertificateAuthority {
     issued: Arc<AtomicU64>,
 }
 
-/// A certificate that was issued and is in the log.
+/// An issued certificate, which is in the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Issued {
-    /// The certificate.
     pub certificate: Certificate,
 }
 
-/// Why no certificate was issued.
+/// Error issuing a certificate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IssueError {
-    /// The identity cannot be written into a certificate
+    /// An identity that no certificate can contain
     #[error(transparent)]
     Identity(#[from] TokenSubjectError),
-    /// The key was not proven, or is not accepted
+    /// A key that is not accepted, or no proof of possession
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The authority's own certificates do not cover the new certificate's lifetime
-    #[error("the authority is valid from {start} to {end}, which the certificate would exceed")]
-    OutsideAuthority { start: UnixTime, end: UnixTime },
-    /// The operating system gave no randomness for the serial number
+    #[error("the certificate would not be within the authority's validity, {0}")]
+    OutsideAuthority(Validity),
     #[error("there is no randomness for a serial number")]
     NoRandomness,
-    /// The certificate could not be made
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The log did not take the precertificate
-    #[error("the certificate could not be entered into the transparency log")]
+    #[error("the precertificate could not be submitted to the certificate log")]
     Log(#[source] CtSubmitError),
 }
 
@@ -78,7 +73,7 @@ impl Classify for IssueError {
         match self {
             Self::Identity(_) | Self::Request(_) => ErrorClass::Invalid,
             Self::Log(error) => error.class(),
-            Self::OutsideAuthority { .. } | Self::NoRandomness | Self::Profile(_) => {
+            Self::OutsideAuthority(_) | Self::NoRandomness | Self::Profile(_) => {
                 ErrorClass::Internal
             }
         }
@@ -86,7 +81,7 @@ impl Classify for IssueError {
 }
 
 impl CertificateAuthority {
-    /// An authority whose certificates are valid for `lifetime`.
+    /// `lifetime` is the validity of issued certificates.
     ///
     /// # Errors
     /// The issuing certificate lacks a subject key identifier.
@@ -99,7 +94,7 @@ impl CertificateAuthority {
     ) -> Result<Self, ProfileError> {
         let issuing = authority.chain().first();
         Ok(Self {
-            issuer: Issuer::of(issuing.expect("an authority has a certificate"))?,
+            issuer: CertificateIssuer::of(issuing.expect("an authority has a certificate"))?,
             chain_pem: authority.chain().iter().map(Certificate::to_pem).collect(),
             authority,
             log,
@@ -110,7 +105,7 @@ impl CertificateAuthority {
         })
     }
 
-    /// How many certificates were issued since the start.
+    /// Number of certificates issued since the start.
     pub(crate) const fn issued(&self) -> &Arc<AtomicU64> {
         &self.issued
     }
@@ -121,21 +116,20 @@ impl CertificateAuthority {
         self.authority.chain()
     }
 
-    /// The same in PEM, one block each.
+    /// The chain in PEM, one block each.
     pub(crate) fn chain_pem(&self) -> &[String] {
         &self.chain_pem
     }
 
-    /// Whether a certificate could be issued at this moment, as far as the authority's own
-    /// certificates are concerned.
+    /// Whether the authority's own certificates allow a certificate to be issued now.
     ///
     /// # Errors
     /// [`IssueError::OutsideAuthority`]
     pub(crate) fn check_validity(&self, now: UnixTime) -> Result<(), IssueError> {
-        self.leaf_lifetime(now).map(|_| ())
+        self.leaf_validity(now).map(|_| ())
     }
 
-    /// Issues a certificate for a verified identity and a key it has proven to hold.
+    /// Issues a certificate for a verified identity and its key.
     ///
     /// # Errors
     /// See [`IssueError`].
@@ -145,25 +139,29 @@ impl CertificateAuthority {
         request: &KeyRequest,
     ) -> Result<Issued, IssueError> {
         let principal = Principal::new(
-            identity.issuer().clone(),
-            identity.subject().clone(),
-            identity.token_subject().to_owned(),
+            identity.issuer(),
+            identity.subject(),
+            identity.token_subject(),
         )?;
         let challenges: Vec<&str> = identity.challenges().collect();
         let key = request.verify(&challenges)?;
-        self.certify(&principal, &key).await
+        self.certify(principal, &key).await
     }
 
-    /// The part behind the checks of identity and key.
-    async fn certify(&self, principal: &Principal, key: &ProvenKey) -> Result<Issued, IssueError> {
-        let lifetime = self.leaf_lifetime(self.clock.now())?;
+    /// Issues a certificate after the checks of identity and key.
+    async fn certify(
+        &self,
+        principal: Principal<'_>,
+        key: &ProvenKey,
+    ) -> Result<Issued, IssueError> {
+        let validity = self.leaf_validity(self.clock.now())?;
         let serial = (self.random_serial)().ok_or(IssueError::NoRandomness)?;
         let unsigned = signing_certificate(
             principal,
             key.public_key(),
             &self.issuer,
             SerialNumber::from_random(serial),
-            lifetime,
+            validity,
         )?;
         let promise = self.enter(&unsigned).await?;
         let certificate = unsigned
@@ -179,7 +177,7 @@ impl CertificateAuthority {
         Ok(Issued { certificate })
     }
 
-    /// Signs the precertificate and enters it into the log.
+    /// Signs the precertificate and submits it to the log.
     async fn enter(&self, unsigned: &UnsignedCertificate) -> Result<Promise, IssueError> {
         let precertificate = unsigned.with_poison()?.sign(self.authority.key())?;
         let entry = PrecertEntry {
@@ -194,19 +192,16 @@ impl CertificateAuthority {
         self.log.add(precertificate).await.map_err(IssueError::Log)
     }
 
-    fn leaf_lifetime(&self, now: UnixTime) -> Result<Lifetime, IssueError> {
+    fn leaf_validity(&self, now: UnixTime) -> Result<Validity, IssueError> {
         let now = now.floor_to_second();
-        let not_after = now.after(self.lifetime);
+        let end = now.after(self.lifetime);
         let authority = self.authority.validity();
-        if now < authority.start || authority.end.is_some_and(|end| end < not_after) {
-            return Err(IssueError::OutsideAuthority {
-                start: authority.start,
-                end: authority.end.unwrap_or(authority.start),
-            });
+        if !authority.contains(now) || !authority.contains(end) {
+            return Err(IssueError::OutsideAuthority(authority));
         }
-        Ok(Lifetime {
-            not_before: now.before(HEAD_START).max(authority.start),
-            not_after,
+        Ok(Validity {
+            start: now.before(HEAD_START).max(authority.start),
+            end: Some(end),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a client sends to prove that it holds a private key.
+//! Proof of possession: a client proves that it holds the private key to be certified.
 
 use crate::protocol::bytes::from_base64_lenient;
 use crate::protocol::keys::{KeyError, PublicKey};
@@ -6,42 +6,39 @@ use crate::protocol::x509::request::{
     PossessionError, ProvenKey, verify_challenge, verify_request,
 };
 
-/// The longest public key or signing request that is read, in bytes of text.
+/// Maximum length of a public key or signing request, in bytes of text.
 const MAX_KEY_TEXT: usize = 16 * 1024;
 
-/// The longest signature that is read, in bytes: RSA 4096 makes 512.
+/// Maximum length of a signature, in bytes. RSA 4096 needs 512.
 const MAX_PROOF: usize = 1024;
 
-/// A key and the proof that its owner holds the private half.
+/// A public key with the proof of possession.
 #[derive(Clone, Debug)]
 pub(crate) enum KeyRequest {
-    /// A PKCS#10 request in PEM, signed with the key it carries
+    /// A PKCS#10 request, signed with the key that it contains (RFC 2986)
     SigningRequest {
-        /// The PEM text
+        /// PEM
         pem: String,
     },
     /// A public key, and a signature over one of the identity's challenges
     PublicKey {
-        /// PEM, or the base64 of its DER
+        /// PEM, or DER in base64
         key: String,
-        /// The signature: DER for ECDSA
+        /// Signature over a challenge; DER for ECDSA
         proof: Vec<u8>,
     },
 }
 
-/// Why a key was not accepted.
+/// Error in a key or its proof of possession.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RequestError {
-    /// The signing request cannot be read
-    #[error("the certificate signing request cannot be read: one PKCS#10 request in PEM is needed")]
+    #[error("the certificate signing request is not a PKCS#10 request in PEM")]
     SigningRequest,
-    /// The public key cannot be read
-    #[error("the public key cannot be read: one SubjectPublicKeyInfo in PEM is needed")]
+    #[error("the public key is not a SubjectPublicKeyInfo in PEM")]
     PublicKey,
-    /// The public key is of a kind or strength that is not accepted
+    /// An algorithm or strength that is not accepted
     #[error(transparent)]
     Insecure(KeyError),
-    /// The proof does not hold
     #[error("the proof of possession does not verify with the public key")]
     Proof,
 }

@@ -1,11 +1,11 @@
 use super::*;
 use crate::log::AppendError;
 use crate::log::Limits;
-use crate::protocol::identity::{EmailAddress, IssuerUrl, SubjectName};
 use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningKey};
 use crate::protocol::time::Validity;
 use crate::protocol::x509::extensions::POISON;
 use crate::protocol::x509::sct::PrecertChain;
+use crate::protocol::x509::testing::{NOW, alice};
 use crate::protocol::x509::{
     TrustedAuthority, TrustedCtLog, VerifiedSct, verify_path, verify_scts,
 };
@@ -13,7 +13,6 @@ use crate::services::authority::NewAuthority;
 use crate::services::ctlog::tests::log_of;
 use crate::services::roster::AuthorityRole;
 
-const NOW: UnixTime = UnixTime::from_seconds(1_767_225_600);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 struct FixedClock(UnixTime);
@@ -30,7 +29,7 @@ fn generated() -> NewAuthority {
     Authority::generate(role, "Example", "Example root", NOW, serials).unwrap()
 }
 
-/// A log of an authority whose clock stands still.
+/// A log with a fixed clock.
 fn log_at(now: UnixTime, limits: Limits) -> Arc<CtLog> {
     Arc::new(log_of(Arc::new(FixedClock(now)), Vec::new(), limits))
 }
@@ -44,16 +43,6 @@ fn authority(log: &Arc<CtLog>, now: UnixTime, lifetime: Duration) -> Certificate
         Arc::new(FixedClock(now)),
         || Some([7; 20]),
         lifetime,
-    )
-    .unwrap()
-}
-
-fn alice() -> Principal {
-    let email = EmailAddress::new("alice@example.com").unwrap();
-    Principal::new(
-        IssuerUrl::new("https://idp.example").unwrap(),
-        SubjectName::Email(email),
-        "user-1".to_owned(),
     )
     .unwrap()
 }
@@ -95,7 +84,7 @@ async fn a_certificate_that_is_issued_verifies_and_is_in_the_log() {
     let log = log_at(NOW, Limits::default());
     let ca = authority(&log, UnixTime::from_millis(NOW.millis() + 999), TEN_MINUTES);
 
-    let issued = ca.certify(&alice(), &proven_key()).await.unwrap();
+    let issued = ca.certify(alice(), &proven_key()).await.unwrap();
 
     assert_eq!(verify(&ca, &log, &issued).len(), 1);
     let expected = Validity {
@@ -112,7 +101,7 @@ async fn a_certificate_that_is_issued_verifies_and_is_in_the_log() {
 }
 
 #[tokio::test]
-async fn without_the_logs_promise_no_certificate_leaves() {
+async fn no_certificate_is_issued_without_an_sct() {
     let full = log_at(
         NOW,
         Limits {
@@ -127,7 +116,7 @@ async fn without_the_logs_promise_no_certificate_leaves() {
         (stopped, AppendError::Stopped),
     ] {
         let refused = authority(&log, NOW, TEN_MINUTES)
-            .certify(&alice(), &proven_key())
+            .certify(alice(), &proven_key())
             .await
             .unwrap_err();
 
@@ -139,14 +128,14 @@ async fn without_the_logs_promise_no_certificate_leaves() {
 }
 
 #[tokio::test]
-async fn a_certificate_begins_before_the_earliest_moment_of_its_first_timestamp() {
+async fn a_certificate_is_valid_at_the_earliest_time_of_a_timestamp_of_the_same_second() {
     let log = log_at(NOW, Limits::default());
     // A timestamp of the second of issuing may mean the second before: its accuracy is one second.
     for (age, head_start) in [(0, 0), (1, 1), (2, 2), (3, 2), (3600, 2)] {
         let now = NOW.after(Duration::from_secs(age));
         let ca = authority(&log, now, TEN_MINUTES);
 
-        let issued = ca.certify(&alice(), &proven_key()).await.unwrap();
+        let issued = ca.certify(alice(), &proven_key()).await.unwrap();
 
         let expected = Validity {
             start: now.before(Duration::from_secs(head_start)),
@@ -157,7 +146,7 @@ async fn a_certificate_begins_before_the_earliest_moment_of_its_first_timestamp(
 }
 
 #[tokio::test]
-async fn a_certificate_never_outlives_its_authority() {
+async fn a_certificate_never_exceeds_the_validity_of_its_authority() {
     let ten_years = Duration::from_secs(315_576_000);
     let end = NOW.after(ten_years);
     let log = log_at(NOW, Limits::default());
@@ -171,30 +160,30 @@ async fn a_certificate_never_outlives_its_authority() {
         (end.after(TEN_MINUTES), false),
     ] {
         let ca = authority(&log, now, TEN_MINUTES);
-        let result = ca.certify(&alice(), &proven_key()).await;
+        let result = ca.certify(alice(), &proven_key()).await;
 
         assert_eq!(result.is_ok(), allowed, "{now}");
         assert_eq!(ca.check_validity(now).is_ok(), allowed);
         if let Err(error) = result {
-            assert!(matches!(error, IssueError::OutsideAuthority { .. }));
+            assert!(matches!(error, IssueError::OutsideAuthority(_)));
         }
     }
 }
 
 #[tokio::test]
-async fn without_randomness_there_is_no_certificate() {
+async fn no_certificate_is_issued_without_randomness() {
     let log = log_at(NOW, Limits::default());
     let mut ca = authority(&log, NOW, TEN_MINUTES);
     ca.random_serial = || None;
 
-    let refused = ca.certify(&alice(), &proven_key()).await.unwrap_err();
+    let refused = ca.certify(alice(), &proven_key()).await.unwrap_err();
 
     assert!(matches!(refused, IssueError::NoRandomness));
     assert_eq!(log.log().head().size.get(), 0);
 }
 
 #[test]
-fn a_key_is_read_from_pem_however_it_is_wrapped_and_from_der() {
+fn a_key_is_read_from_der_and_from_pem_with_any_line_length() {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let der = crate::protocol::bytes::to_base64(key.public_key().spki_der());
     let unwrapped = format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----");
@@ -209,14 +198,14 @@ fn a_key_is_read_from_pem_however_it_is_wrapped_and_from_der() {
 }
 
 #[test]
-fn what_is_wrong_with_a_key_is_told_apart() {
+fn each_fault_of_a_key_has_its_own_error() {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let refuse = |request: KeyRequest| request.verify(&["alice@example.com"]).unwrap_err();
     let with_key = |key: &str| KeyRequest::PublicKey {
         key: key.to_owned(),
         proof: vec![1],
     };
-    // secp256k1, which no one here accepts.
+    // secp256k1, which is not accepted.
     let foreign = "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEeb5mfvncu6xVoGKVzocLBwKb/NstzijZ\
                    WfKBWxb4F5hIOtp3JqPEZV2k+/wOEQio/Re0SKaFVBmcR9CP+xDUuA==";
 

@@ -4,10 +4,11 @@ use der::asn1::UintRef;
 use der::{Decode, Sequence};
 use serde_json::{Value, json};
 
-use crate::protocol::bytes::{Sha256, to_base64url};
+use crate::protocol::bytes::to_base64url;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey};
 
-/// Modulus and exponent as JOSE writes them, and the name that follows from them.
+/// Modulus and exponent in base64url, and the key ID, which is the thumbprint.
 pub(super) struct RsaJwk {
     modulus: String,
     exponent: String,
@@ -22,7 +23,7 @@ struct RsaPublicKey<'a> {
 }
 
 impl RsaJwk {
-    /// The key in JOSE's form; none for other kinds of key.
+    /// None for other kinds of key.
     pub(super) fn of(key: &PublicKey) -> Option<Self> {
         match key.algorithm() {
             KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {}
@@ -55,7 +56,7 @@ impl RsaJwk {
     }
 }
 
-/// SPEC RFC 7638 §3: the required members in lexicographic order, without white space.
+/// SPEC RFC 7638 §3: the required members in lexicographic order, without white space, hashed.
 fn thumbprint(modulus: &str, exponent: &str) -> String {
     let members = format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#);
     to_base64url(Sha256::of(members.as_bytes()).as_bytes())

@@ -1,5 +1,5 @@
-//! The embedded issuer: a small OpenID Connect issuer for machine accounts (client credentials,
-//! RFC 6749 §4.4). Its tokens are RS256, the one algorithm that every Sigstore client takes.
+//! The embedded issuer: an OpenID Connect issuer for machine accounts (client credentials, RFC 6749
+//! §4.4). Its tokens are signed with RS256, the one algorithm that every Sigstore client accepts.
 
 mod jwk;
 
@@ -13,72 +13,68 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::protocol::bytes::to_base64url;
-use crate::protocol::identity::IssuerUrl;
+use crate::protocol::identity::{IssuerKind, IssuerUrl};
 use crate::protocol::keys::{SigningFailed, SigningKey};
 use crate::protocol::time::Clock;
-use crate::services::account::{Account, Accounts, AuthenticationError, ClientSecret, Random};
-use crate::services::oidc::{IssuerKeys, IssuerKind, IssuerSettingError, TrustedIssuer};
+use crate::services::account::{Account, Accounts, AuthenticationError, ClientSecret};
+use crate::services::oidc::{IssuerKeys, IssuerSettingError, TrustedIssuer};
+use crate::services::random::Rng;
 
-/// How long a token lives.
+/// Lifetime of a token.
 pub(crate) const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
-/// Whom tokens are for: the audience that Sigstore clients and certificate authorities agree on.
+/// The audience of tokens, which Sigstore clients and certificate authorities agree on.
 pub(crate) const AUDIENCE: &str = "sigstore";
 
-/// Where the discovery document is (OpenID Connect Discovery §4), below the issuer URL.
+/// Path of the discovery document below the issuer URL (OpenID Connect Discovery §4).
 pub(crate) const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
 
-/// Where the keys are, below the issuer URL.
+/// Path of the key set below the issuer URL.
 pub(crate) const JWKS_PATH: &str = "/oauth2/jwks";
 
-/// Where tokens are given, below the issuer URL.
+/// Path of the token endpoint below the issuer URL.
 pub(crate) const TOKEN_PATH: &str = "/oauth2/token";
 
-/// The issuer that comes with the server.
 pub(crate) struct EmbeddedIssuer {
     url: IssuerUrl,
     key: SigningKey,
     jwk: jwk::RsaJwk,
     accounts: Arc<Accounts>,
     clock: Arc<dyn Clock>,
-    random: Random,
+    rng: Rng,
 }
 
-/// A token just signed. Wiped from memory when it goes; nothing shows it.
+/// A token that was just signed. It is wiped from memory on drop and has no `Debug`.
 pub(crate) struct IssuedToken {
-    /// The compact JWT.
     pub jwt: Zeroizing<String>,
 }
 
 /// Why the issuer cannot be set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerKeyError {
-    /// Another kind of key
+    /// The key is not RSA, or of another size
     #[error("the issuer's key must be RSA with 2048, 3072 or 4096 bits")]
     NotRsa,
-    /// The operating system gave no randomness, or too little memory
-    #[error("no RSA key could be generated")]
+    /// The operating system supplied no random bytes or too little memory
+    #[error("cannot generate an RSA key for the issuer")]
     NotGenerated,
 }
 
-/// Why no token was given.
+/// Why no token is issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GrantError {
-    /// The credentials are not good, or cannot be checked now
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
-    /// A token for someone else was asked for
     #[error("tokens are issued for the audience sigstore only")]
     Audience,
-    /// There was no randomness
     #[error(transparent)]
     Signing(#[from] SigningFailed),
 }
 
-/// Makes a new RSA key of 2048 bits, as PKCS#8. Takes a second at worst.
+/// Generates an RSA key of 2048 bits, as PKCS#8. Takes up to a second.
 ///
 /// # Errors
-/// There was no randomness.
+/// [`IssuerKeyError::NotGenerated`]
 pub fn generate_key() -> Result<Zeroizing<Vec<u8>>, IssuerKeyError> {
     let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048)
         .map_err(|_| IssuerKeyError::NotGenerated)?;
@@ -87,7 +83,7 @@ pub fn generate_key() -> Result<Zeroizing<Vec<u8>>, IssuerKeyError> {
 }
 
 impl EmbeddedIssuer {
-    /// An issuer with this URL, byte by byte, and this RSA key.
+    /// An issuer whose tokens have exactly this URL as `iss`.
     ///
     /// # Errors
     /// The key is not RSA.
@@ -96,7 +92,7 @@ impl EmbeddedIssuer {
         key: SigningKey,
         accounts: Arc<Accounts>,
         clock: Arc<dyn Clock>,
-        random: Random,
+        rng: Rng,
     ) -> Result<Self, IssuerKeyError> {
         let jwk = jwk::RsaJwk::of(key.public_key()).ok_or(IssuerKeyError::NotRsa)?;
         Ok(Self {
@@ -105,23 +101,24 @@ impl EmbeddedIssuer {
             jwk,
             accounts,
             clock,
-            random,
+            rng,
         })
     }
 
-    /// The issuer as the identity verifier trusts it: by e-mail address, keys handed over.
+    /// The issuer as the identity verifier trusts it: subjects are e-mail addresses, and the keys are
+    /// supplied here, not fetched.
     ///
     /// # Errors
-    /// None for this kind of issuer; the settings are checked as any other's.
+    /// None in practice; the check is the same as for configured issuers.
     pub(crate) fn as_trusted(&self) -> Result<TrustedIssuer, IssuerSettingError> {
         let keys = IssuerKeys::parse(self.jwks().to_string().as_bytes())
-            .expect("the issuer's own RSA key is a usable one");
+            .expect("the key is RSA of 2048 to 4096 bits: `new` checked it");
         let trusted = TrustedIssuer::new(self.url.clone(), AUDIENCE, IssuerKind::Email)?;
         Ok(trusted.with_keys(keys))
     }
 
-    /// The discovery document (OpenID Connect Discovery §3). It lists what there is: people cannot
-    /// sign in yet, so there is no authorization endpoint and no response type.
+    /// The discovery document (OpenID Connect Discovery §3). People cannot sign in yet, so it has
+    /// neither an authorization endpoint nor a response type.
     pub(crate) fn discovery(&self) -> Value {
         let base = self.url.as_str().trim_end_matches('/');
         json!({
@@ -140,12 +137,12 @@ impl EmbeddedIssuer {
         })
     }
 
-    /// The public keys (RFC 7517 §5).
+    /// The key set (RFC 7517 §5).
     pub(crate) fn jwks(&self) -> Value {
         json!({ "keys": [self.jwk.to_json()] })
     }
 
-    /// Gives a token for client credentials (RFC 6749 §4.4).
+    /// Issues a token for client credentials (RFC 6749 §4.4).
     ///
     /// # Errors
     /// See [`GrantError`].
@@ -162,14 +159,11 @@ impl EmbeddedIssuer {
         Ok(self.issue(&account)?)
     }
 
-    /// Signs a token for an account that has proved itself.
-    ///
-    /// # Errors
-    /// There was no randomness.
+    /// Signs a token for an authenticated account.
     pub(crate) fn issue(&self, account: &Account) -> Result<IssuedToken, SigningFailed> {
         let now = self.clock.now().floor_to_second();
         let expires = now.after(TOKEN_LIFETIME);
-        let id = (self.random)().ok_or(SigningFailed)?;
+        let id: [u8; 32] = self.rng.bytes().map_err(|_| SigningFailed)?;
         let claims = Claims {
             iss: self.url.as_str(),
             aud: AUDIENCE,
@@ -183,7 +177,7 @@ impl EmbeddedIssuer {
         };
         let header = json!({ "alg": "RS256", "kid": self.jwk.key_id(), "typ": "JWT" });
         let payload =
-            serde_json::to_vec(&claims).expect("claims of strings and numbers are always JSON");
+            serde_json::to_vec(&claims).expect("strings and numbers can be written as JSON");
         let mut jwt = Zeroizing::new(to_base64url(header.to_string().as_bytes()));
         jwt.push('.');
         jwt.push_str(&to_base64url(&payload));

@@ -1,24 +1,15 @@
 use futures_util::future::BoxFuture;
 
 use super::*;
+use crate::doubles::{FixedClock, MemoryLedger, SYSTEM_RNG, keys};
 use crate::protocol::identity::EmailAddress;
-use crate::protocol::keys::KeyAlgorithm;
 use crate::protocol::time::UnixTime;
-use crate::services::account::tests::{MemoryLedger, random};
 use crate::services::ledger::Ledger;
 use crate::services::oidc::{
     FetchError, IdentityVerifier, KeyPolicy, KeySource, RawToken, TokenError,
 };
 
-struct At(u64);
-
-impl Clock for At {
-    fn now(&self) -> UnixTime {
-        UnixTime::from_millis(self.0)
-    }
-}
-
-/// A source that must not be asked: the embedded issuer's keys are handed over.
+/// A source that must not be asked: the embedded issuer supplies its keys itself.
 struct NoSource;
 
 impl KeySource for NoSource {
@@ -27,38 +18,43 @@ impl KeySource for NoSource {
     }
 }
 
-const NOW: u64 = 1_800_000_000_250;
+const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_250);
 
 fn issuer() -> (EmbeddedIssuer, Arc<Accounts>) {
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
-    let accounts = Arc::new(Accounts::load(ledger, Arc::new(At(NOW)), random).unwrap());
+    let clock = Arc::new(FixedClock(NOW));
+    let accounts = Accounts::load(ledger, Arc::<FixedClock>::clone(&clock), SYSTEM_RNG).unwrap();
+    let accounts = Arc::new(accounts);
     let key = SigningKey::from_pkcs8(&generate_key().unwrap()).unwrap();
     let url = IssuerUrl::new("http://localhost:8477").unwrap();
-    let issuer =
-        EmbeddedIssuer::new(url, key, Arc::clone(&accounts), Arc::new(At(NOW)), random).unwrap();
+    let issuer = EmbeddedIssuer::new(url, key, Arc::clone(&accounts), clock, SYSTEM_RNG).unwrap();
     (issuer, accounts)
 }
 
-fn verifier(issuer: &EmbeddedIssuer, millis: u64) -> IdentityVerifier {
+/// An issuer with an account for `ci@example.com`, and its credentials.
+fn issuer_with_account() -> (EmbeddedIssuer, String, ClientSecret) {
+    let (issuer, accounts) = issuer();
+    let email = EmailAddress::new("ci@example.com").unwrap();
+    let added = accounts.add_service(email).unwrap();
+    (issuer, added.client_id, added.client_secret)
+}
+
+fn verifier(issuer: &EmbeddedIssuer, now: UnixTime) -> IdentityVerifier {
     let source: Arc<dyn KeySource> = Arc::new(NoSource);
     IdentityVerifier::new(
         [issuer.as_trusted().unwrap()],
         KeyPolicy::default(),
         &source,
-        Arc::new(At(millis)),
+        Arc::new(FixedClock(now)),
     )
 }
 
 #[tokio::test]
 async fn a_granted_token_names_its_account_until_it_expires() {
-    let (issuer, accounts) = issuer();
-    let made = accounts
-        .add_service(EmailAddress::new("ci@example.com").unwrap())
-        .unwrap();
-    let secret = ClientSecret::presented(made.client_secret.reveal()).unwrap();
+    let (issuer, client_id, secret) = issuer_with_account();
 
     let token = issuer
-        .grant_client_credentials(&made.client_id, secret, Some("sigstore"))
+        .grant_client_credentials(&client_id, secret, Some("sigstore"))
         .await
         .unwrap();
 
@@ -66,19 +62,17 @@ async fn a_granted_token_names_its_account_until_it_expires() {
     let identity = verifier(&issuer, NOW).verify(&raw).await.unwrap();
     assert_eq!(identity.issuer().as_str(), "http://localhost:8477");
     assert_eq!(identity.subject().as_str(), "ci@example.com");
-    assert_eq!(identity.token_subject(), made.client_id);
+    assert_eq!(identity.token_subject(), client_id);
     assert_eq!(identity.expires().millis(), 1_800_000_300_000);
-    let late = verifier(&issuer, 1_800_000_300_000).verify(&raw).await;
+    let late = UnixTime::from_millis(1_800_000_300_000);
+    let late = verifier(&issuer, late).verify(&raw).await;
     assert_eq!(late.unwrap_err(), TokenError::Expired);
 }
 
 #[tokio::test]
 async fn a_changed_token_or_another_issuers_token_does_not_verify() {
-    let (issuer, accounts) = issuer();
-    accounts
-        .add_service(EmailAddress::new("ci@example.com").unwrap())
-        .unwrap();
-    let account = accounts.list().remove(0);
+    let (issuer, ..) = issuer_with_account();
+    let account = issuer.accounts.list().remove(0);
     let token = issuer.issue(&account).unwrap();
     let (signed, signature) = token.jwt.rsplit_once('.').unwrap();
     let (header, payload) = signed.split_once('.').unwrap();
@@ -94,8 +88,8 @@ async fn a_changed_token_or_another_issuers_token_does_not_verify() {
         let refused = verifier.verify(&RawToken::new(text).unwrap()).await;
         assert_eq!(refused.unwrap_err(), TokenError::Signature);
     }
-    let (stranger, _) = self::issuer();
-    let other = stranger.issue(&account).unwrap();
+    let (other_issuer, _) = self::issuer();
+    let other = other_issuer.issue(&account).unwrap();
     let refused = verifier
         .verify(&RawToken::new(other.jwt.as_str()).unwrap())
         .await;
@@ -103,15 +97,11 @@ async fn a_changed_token_or_another_issuers_token_does_not_verify() {
 }
 
 #[tokio::test]
-async fn a_token_for_another_audience_is_not_given() {
-    let (issuer, accounts) = issuer();
-    let made = accounts
-        .add_service(EmailAddress::new("ci@example.com").unwrap())
-        .unwrap();
-    let secret = ClientSecret::presented(made.client_secret.reveal()).unwrap();
+async fn a_token_for_another_audience_is_refused() {
+    let (issuer, client_id, secret) = issuer_with_account();
 
     let refused = issuer
-        .grant_client_credentials(&made.client_id, secret, Some("other"))
+        .grant_client_credentials(&client_id, secret, Some("other"))
         .await;
 
     assert_eq!(refused.err(), Some(GrantError::Audience));
@@ -135,9 +125,9 @@ fn the_discovery_document_names_the_issuer_byte_by_byte() {
 #[test]
 fn a_key_that_is_not_rsa_is_refused() {
     let (issuer, accounts) = issuer();
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
 
-    let refused = EmbeddedIssuer::new(issuer.url, key, accounts, Arc::new(At(NOW)), random).err();
+    let clock = issuer.clock;
+    let refused = EmbeddedIssuer::new(issuer.url, keys::p256(), accounts, clock, SYSTEM_RNG).err();
 
     assert_eq!(refused, Some(IssuerKeyError::NotRsa));
 }

@@ -1,21 +1,68 @@
-//! The claims of a token whose signature holds (RFC 7519 §4.1, OpenID Connect Core §2).
+//! The claims of a token whose signature was verified (RFC 7519 §4.1, OpenID Connect Core §2).
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::issuer::{IssuerKind, TrustedIssuer};
-use super::verify::{TokenError, VerifiedIdentity};
-use crate::protocol::identity::{EmailAddress, MAX_NAME_LENGTH, SubjectName, SubjectUri};
+use super::error::TokenError;
+use super::issuer::TrustedIssuer;
+use crate::protocol::identity::{
+    EmailAddress, IssuerKind, IssuerUrl, MAX_NAME_LENGTH, SubjectName, SubjectUri,
+};
 use crate::protocol::time::UnixTime;
 
-/// How far an issuer's clock may run ahead of ours. An expired token gets no such grace.
+/// How far an issuer's clock may be ahead of ours. An expired token gets no such tolerance.
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
 
-/// 9999-12-31T23:59:59Z: a later date is not a date.
+/// Maximum lifetime of a token, `exp` minus `iat`.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// 9999-12-31T23:59:59Z, the last second that X.509 and RFC 3339 can write.
 const LAST_SECOND: f64 = 253_402_300_799.0;
 
-/// Claims of a verified signature.
+/// The identity that a token proves: its signature, issuer, audience and times were checked.
+///
+/// Only this module can make one, so a value of this type is the proof of those checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedIdentity {
+    issuer: IssuerUrl,
+    subject: SubjectName,
+    token_subject: String,
+    email: Option<EmailAddress>,
+    expires: UnixTime,
+}
+
+impl VerifiedIdentity {
+    /// The token's issuer.
+    pub const fn issuer(&self) -> &IssuerUrl {
+        &self.issuer
+    }
+
+    /// The name that is written into the certificate.
+    pub const fn subject(&self) -> &SubjectName {
+        &self.subject
+    }
+
+    /// The token's `sub`.
+    pub fn token_subject(&self) -> &str {
+        &self.token_subject
+    }
+
+    /// The strings over which a proof of possession is accepted: the e-mail address, if the token has
+    /// one, and `sub`. Clients differ in which of the two they sign.
+    pub fn challenges(&self) -> impl Iterator<Item = &str> {
+        let email = self.email.as_ref().map(EmailAddress::as_str);
+        email.into_iter().chain([self.token_subject.as_str()])
+    }
+
+    /// The token's `exp`.
+    #[cfg(any(test, feature = "testing"))]
+    pub const fn expires(&self) -> UnixTime {
+        self.expires
+    }
+}
+
+/// The claims of a token whose signature was verified.
 pub(super) struct SignedClaims(Map<String, Value>);
 
 impl SignedClaims {
@@ -23,20 +70,20 @@ impl SignedClaims {
         Self(claims)
     }
 
-    /// Checks every claim against what the issuer may say, now.
+    /// Checks the claims against the settings of their issuer and the time.
     pub(super) fn verify(
         &self,
         issuer: &TrustedIssuer,
         now: UnixTime,
     ) -> Result<VerifiedIdentity, TokenError> {
-        self.check_audience(&issuer.audience)?;
-        let expires = self.check_times(issuer.max_lifetime, now)?;
+        self.check_audience(issuer.audience())?;
+        let expires = self.check_times(now)?;
         let token_subject = self.text("sub")?.ok_or(TokenError::MissingClaim("sub"))?;
         let length_ok = (1..=MAX_NAME_LENGTH).contains(&token_subject.len());
         if !length_ok || token_subject.chars().any(char::is_control) {
             return Err(TokenError::WrongClaim("sub"));
         }
-        let (subject, email) = match &issuer.kind {
+        let (subject, email) = match issuer.kind() {
             IssuerKind::Email => {
                 let email = self.verified_email()?;
                 (SubjectName::Email(email.clone()), Some(email))
@@ -49,20 +96,20 @@ impl SignedClaims {
                 if !domain.contains(uri.as_str()) {
                     return Err(TokenError::OutsideSubjectDomain);
                 }
-                // Here the address is a mere challenge, so a token may do with a bad one.
+                // Here the address is only a challenge, so a malformed one is ignored.
                 (SubjectName::Uri(uri), self.email().ok().flatten())
             }
         };
-        Ok(VerifiedIdentity::new(
-            issuer.url.clone(),
+        Ok(VerifiedIdentity {
+            issuer: issuer.url().clone(),
             subject,
-            token_subject.to_owned(),
+            token_subject: token_subject.to_owned(),
             email,
             expires,
-        ))
+        })
     }
 
-    /// SPEC OpenID Connect Core §3.1.3.7: ours must be among the audiences, and no stranger may be.
+    /// SPEC OpenID Connect Core §3.1.3.7: the audience must contain ours, and no untrusted one.
     fn check_audience(&self, ours: &str) -> Result<(), TokenError> {
         let matches = match self.0.get("aud") {
             None => return Err(TokenError::MissingClaim("aud")),
@@ -75,10 +122,11 @@ impl SignedClaims {
         matches.then_some(()).ok_or(TokenError::Audience)
     }
 
-    fn check_times(&self, max_lifetime: Duration, now: UnixTime) -> Result<UnixTime, TokenError> {
+    /// Checks `exp`, `iat` and `nbf`; returns `exp`.
+    fn check_times(&self, now: UnixTime) -> Result<UnixTime, TokenError> {
         let expires = self.date("exp")?.ok_or(TokenError::MissingClaim("exp"))?;
         let issued = self.date("iat")?.ok_or(TokenError::MissingClaim("iat"))?;
-        // SPEC RFC 7519 §4.1.4: on or after `exp` it is too late.
+        // SPEC RFC 7519 §4.1.4: a token must not be accepted on or after `exp`.
         if now >= expires {
             return Err(TokenError::Expired);
         }
@@ -89,9 +137,9 @@ impl SignedClaims {
         if issued > latest {
             return Err(TokenError::IssuedInTheFuture);
         }
-        if expires > issued.after(max_lifetime) {
+        if expires > issued.after(MAX_LIFETIME) {
             return Err(TokenError::LivesTooLong {
-                limit_seconds: max_lifetime.as_secs(),
+                limit_seconds: MAX_LIFETIME.as_secs(),
             });
         }
         Ok(expires)
@@ -112,12 +160,14 @@ impl SignedClaims {
     fn verified_email(&self) -> Result<EmailAddress, TokenError> {
         let email = self.email()?.ok_or(TokenError::MissingClaim("email"))?;
         // Some issuers write the boolean as text, one of them with a capital letter.
-        let vouched = match self.0.get("email_verified") {
-            Some(Value::Bool(vouched)) => *vouched,
+        let verified = match self.0.get("email_verified") {
+            Some(Value::Bool(verified)) => *verified,
             Some(Value::String(text)) => text == "true" || text == "True",
             _ => false,
         };
-        vouched.then_some(email).ok_or(TokenError::EmailNotVerified)
+        verified
+            .then_some(email)
+            .ok_or(TokenError::EmailNotVerified)
     }
 
     fn text(&self, name: &'static str) -> Result<Option<&str>, TokenError> {
@@ -128,8 +178,8 @@ impl SignedClaims {
         }
     }
 
-    /// SPEC RFC 7519 §2, NumericDate: a JSON number of seconds, perhaps with a fraction. Text, null
-    /// and the like are not taken for an absent date.
+    /// SPEC RFC 7519 §2, NumericDate: a JSON number of seconds, possibly with a fraction. Another type
+    /// is an error and not an absent date: `null` would otherwise disable a check.
     fn date(&self, name: &'static str) -> Result<Option<UnixTime>, TokenError> {
         let Some(value) = self.0.get(name) else {
             return Ok(None);
@@ -151,8 +201,7 @@ impl SignedClaims {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::identity::IssuerUrl;
-    use crate::services::oidc::SubjectDomain;
+    use crate::protocol::identity::SubjectDomain;
     use serde_json::json;
 
     const NOW: u64 = 1_800_000_000;
@@ -202,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_audience_is_ours_and_nobody_elses() {
+    fn the_audience_is_ours_alone() {
         assert!(with("aud", json!(["sigstore"])).is_ok());
         for aud in [
             json!("other"),
@@ -224,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_numbers_and_present() {
+    fn exp_and_iat_are_required_and_dates_are_numbers() {
         for name in ["exp", "iat", "nbf"] {
             for value in [
                 json!("9999999999"),
@@ -243,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_valid_now_and_not_for_long() {
+    fn a_token_is_valid_from_nbf_to_exp_and_for_a_day_at_most() {
         assert_eq!(with("exp", json!(NOW)).unwrap_err(), TokenError::Expired);
         assert_eq!(
             with("exp", json!(NOW - 1)).unwrap_err(),
@@ -268,11 +317,11 @@ mod tests {
     }
 
     #[test]
-    fn an_email_needs_the_issuers_word_for_it() {
-        for word in [json!(true), json!("true"), json!("True")] {
-            assert!(with("email_verified", word).is_ok());
+    fn an_email_address_must_be_verified_by_the_issuer() {
+        for verified in [json!(true), json!("true"), json!("True")] {
+            assert!(with("email_verified", verified).is_ok());
         }
-        for word in [
+        for verified in [
             json!(false),
             json!(1),
             json!("TRUE"),
@@ -282,7 +331,7 @@ mod tests {
             json!([true]),
         ] {
             assert_eq!(
-                with("email_verified", word).unwrap_err(),
+                with("email_verified", verified).unwrap_err(),
                 TokenError::EmailNotVerified
             );
         }
@@ -301,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workload_is_named_by_its_subject_within_its_domain() {
+    fn a_workload_is_named_by_its_subject_below_the_subject_domain() {
         let kind = || IssuerKind::Uri(SubjectDomain::new("https://ci.example.com").unwrap());
         let subject = |sub: &str| {
             let mut claims = claims();

@@ -1,6 +1,6 @@
 //! The class of a token's refusal.
 
-use super::TokenError;
+use super::error::TokenError;
 use crate::classify::{Classify, ErrorClass};
 
 impl Classify for TokenError {

@@ -1,4 +1,4 @@
-//! How long an issuer's keys are believed, and how often it is asked for them.
+//! The cache of an issuer's keys, and the limits on how often the issuer is asked.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -6,58 +6,27 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use super::TokenError;
-use super::key_set::{IssuerKey, IssuerKeys, KeySetError};
+use super::error::{FetchError, TokenError};
+use super::jwks::{IssuerKey, IssuerKeys};
 use super::token::Header;
 use crate::protocol::identity::IssuerUrl;
 use crate::protocol::time::{Clock, UnixTime};
 
-/// Why an issuer's keys could not be fetched. Nothing of what the issuer answered is kept.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FetchError {
-    /// The issuer is not one that this source was set up for
-    #[error("the issuer is not configured")]
-    NotConfigured,
-    /// No connection, no valid certificate, or the connection broke
-    #[error("the issuer could not be reached")]
-    Unreachable,
-    /// It took longer than the limit
-    #[error("the issuer did not answer in time")]
-    TimedOut,
-    /// An answer other than 200; redirects are never followed
-    #[error("the issuer answered with status {0}")]
-    Status(u16),
-    /// More bytes than the limit
-    #[error("the issuer's answer is larger than {0} bytes")]
-    TooLarge(usize),
-    /// The discovery document is not one
-    #[error("the issuer's discovery document is malformed")]
-    BadDiscovery,
-    /// OpenID Connect Discovery §4.3: `issuer` must be the issuer, byte by byte
-    #[error("the discovery document names another issuer")]
-    IssuerMismatch,
-    /// `jwks_uri` leads to a place that is not allowed
-    #[error("jwks_uri is on a host or scheme that is not allowed for this issuer")]
-    ForeignKeyAddress,
-    /// The key set is not good
-    #[error("the issuer's keys cannot be used")]
-    Keys(#[from] KeySetError),
-}
-
-/// Where issuers' keys come from. Each call asks anew: nothing is remembered, neither good nor bad.
+/// A port: fetches issuers' keys. Every call asks the issuer; neither keys nor failures are cached
+/// here.
 pub trait KeySource: Send + Sync {
-    /// Fetches the present keys of an issuer, within bounded time and space.
+    /// Fetches the current keys of an issuer, within bounded time and memory.
     fn fetch<'a>(&'a self, issuer: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>>;
 }
 
-/// How long fetched keys are believed, and how often an issuer is asked.
+/// How long fetched keys are used, and how often an issuer is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
-    /// A key that the issuer withdrew is refused after this time at the latest.
+    /// Maximum age of a cached key: a key that the issuer withdraws is refused after this time.
     pub lifetime: Duration,
-    /// Tokens that name an unknown key make us ask again at most this often.
+    /// Minimum time between two fetches caused by tokens with an unknown key ID, which anyone can send.
     pub unknown_key_pause: Duration,
-    /// An issuer that did not answer is left alone this long.
+    /// Minimum time between a failed fetch and the next attempt.
     pub failure_pause: Duration,
 }
 
@@ -71,22 +40,24 @@ impl Default for KeyPolicy {
     }
 }
 
-/// The keys of one fetched issuer. Each issuer has its own, so that a slow one delays nobody else.
+/// The keys of one issuer. Each issuer has a cache of its own, so that a slow one delays no other.
 pub(super) struct KeyCache {
     issuer: IssuerUrl,
     policy: KeyPolicy,
     source: Arc<dyn KeySource>,
     clock: Arc<dyn Clock>,
-    held: RwLock<Option<Held>>,
+    cached: RwLock<Option<CachedKeys>>,
+    /// Held during a fetch, so that there is one fetch at a time.
     attempts: Mutex<Attempts>,
 }
 
 #[derive(Clone)]
-struct Held {
+struct CachedKeys {
     keys: Arc<IssuerKeys>,
     fetched: UnixTime,
 }
 
+/// When the issuer was last asked in vain, and last asked for a key that the cache lacks.
 #[derive(Default)]
 struct Attempts {
     failed: Option<UnixTime>,
@@ -105,64 +76,57 @@ impl KeyCache {
             policy,
             source,
             clock,
-            held: RwLock::new(None),
+            cached: RwLock::new(None),
             attempts: Mutex::default(),
         }
     }
 
-    /// The key that a token's header asks for, fetched if need be.
+    /// The key that a token's header asks for, fetched if necessary.
     pub(super) async fn key_for(
         self: &Arc<Self>,
         header: &Header,
     ) -> Result<Arc<IssuerKey>, TokenError> {
-        if let Some(held) = self.fresh() {
-            match held.keys.pick(header) {
+        let pick = |keys: &IssuerKeys| keys.pick(header.algorithm, header.key_id.as_deref());
+        let fresh = self.fresh();
+        if let Some(cached) = &fresh {
+            match pick(&cached.keys) {
                 Err(TokenError::UnknownKey) => {}
-                known => return known,
+                result => return result,
             }
-            let keys = self.refresh(Some(held.fetched)).await?;
-            return keys.pick(header);
         }
-        let keys = self.refresh(None).await?;
-        keys.pick(header)
-    }
-
-    fn fresh(&self) -> Option<Held> {
-        let now = self.clock.now();
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back must not make keys live longer, so those from the future go too.
-        held.clone()
-            .filter(|held| is_within(held.fetched, self.policy.lifetime, now))
-    }
-
-    /// Fetches in a task of its own: a client that hangs up must not undo an attempt that others
-    /// wait for, nor make it uncounted.
-    async fn refresh(
-        self: &Arc<Self>,
-        outdated: Option<UnixTime>,
-    ) -> Result<Arc<IssuerKeys>, TokenError> {
+        let outdated = fresh.map(|cached| cached.fetched);
+        // In a task of its own: a client that disconnects must not cancel a fetch that others wait
+        // for, nor keep its failure from being recorded.
         let cache = Arc::clone(self);
-        tokio::spawn(async move { cache.refresh_once(outdated).await })
+        let keys = tokio::spawn(async move { cache.refresh(outdated).await })
             .await
-            .unwrap_or(Err(TokenError::IssuerUnavailable))
+            .unwrap_or(Err(TokenError::IssuerUnavailable))?;
+        pick(&keys)
     }
 
-    /// One at a time. `outdated` is the age of keys that are fresh but lack the one that is wanted.
-    async fn refresh_once(
-        &self,
-        outdated: Option<UnixTime>,
-    ) -> Result<Arc<IssuerKeys>, TokenError> {
+    fn fresh(&self) -> Option<CachedKeys> {
+        let now = self.clock.now();
+        let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
+        // Keys from the future are dropped too: a clock that was set back must not extend their life.
+        cached
+            .clone()
+            .filter(|cached| is_within(cached.fetched, self.policy.lifetime, now))
+    }
+
+    /// Fetches the keys unless a limit forbids it. `outdated` is when the keys were fetched that are
+    /// fresh but lack the one that is needed.
+    async fn refresh(&self, outdated: Option<UnixTime>) -> Result<Arc<IssuerKeys>, TokenError> {
         let mut attempts = self.attempts.lock().await;
         let now = self.clock.now();
         let fresh = self.fresh();
-        if let Some(held) = &fresh {
+        if let Some(cached) = &fresh {
             // Another request may have fetched while this one waited for the lock.
-            let is_news = outdated.is_none_or(|fetched| held.fetched > fetched);
-            let asked_lately = attempts
+            let is_newer = outdated.is_none_or(|fetched| cached.fetched > fetched);
+            let asked_recently = attempts
                 .for_unknown_key
                 .is_some_and(|at| is_within(at, self.policy.unknown_key_pause, now));
-            if is_news || asked_lately {
-                return Ok(Arc::clone(&held.keys));
+            if is_newer || asked_recently {
+                return Ok(Arc::clone(&cached.keys));
             }
             attempts.for_unknown_key = Some(now);
         } else if attempts
@@ -174,30 +138,26 @@ impl KeyCache {
         match self.source.fetch(&self.issuer).await {
             Ok(keys) => {
                 attempts.failed = None;
-                Ok(self.hold(keys, now))
+                let keys = Arc::new(keys);
+                let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
+                *cached = Some(CachedKeys {
+                    keys: Arc::clone(&keys),
+                    fetched: now,
+                });
+                Ok(keys)
             }
             Err(error) => {
                 tracing::warn!(
-                    identity.issuer = %self.issuer, error = %error, "issuer keys were not fetched"
+                    identity.issuer = %self.issuer, error = %error, "issuer.keys_fetch_failed"
                 );
-                // From the end of the attempt: those who waited behind it must not try in turn.
+                // From the end of the attempt, or those that waited for it would each try again.
                 attempts.failed = Some(self.clock.now());
-                // Known keys go on until their time is over, then there are none: it fails closed.
+                // Cached keys stay in use until they expire; then tokens are refused.
                 fresh
-                    .map(|held| held.keys)
+                    .map(|cached| cached.keys)
                     .ok_or(TokenError::IssuerUnavailable)
             }
         }
-    }
-
-    fn hold(&self, keys: IssuerKeys, fetched: UnixTime) -> Arc<IssuerKeys> {
-        let keys = Arc::new(keys);
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        *held = Some(Held {
-            keys: Arc::clone(&keys),
-            fetched,
-        });
-        keys
     }
 }
 
@@ -207,44 +167,44 @@ fn is_within(since: UnixTime, span: Duration, now: UnixTime) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use super::super::jwks::SigningAlgorithm;
     use super::*;
+    use crate::doubles::TestClock;
 
-    #[derive(Default)]
-    struct SlowSilence {
-        seconds: AtomicU64,
-        asked: AtomicUsize,
+    /// An issuer that never answers: a fetch takes a minute and fails.
+    struct SilentIssuer {
+        clock: Arc<TestClock>,
+        fetches: AtomicUsize,
     }
 
-    impl Clock for SlowSilence {
-        fn now(&self) -> UnixTime {
-            UnixTime::from_seconds(self.seconds.load(Ordering::SeqCst))
-        }
-    }
-
-    impl KeySource for SlowSilence {
+    impl KeySource for SilentIssuer {
         fn fetch<'a>(&'a self, _: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>> {
             Box::pin(async {
-                self.asked.fetch_add(1, Ordering::SeqCst);
+                self.fetches.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
-                self.seconds.fetch_add(60, Ordering::SeqCst);
+                self.clock.advance(Duration::from_secs(60));
                 Err(FetchError::TimedOut)
             })
         }
     }
 
     #[tokio::test]
-    async fn those_who_wait_for_a_silent_issuer_do_not_try_in_turn() {
-        let silence = Arc::new(SlowSilence::default());
+    async fn requests_that_wait_for_a_silent_issuer_do_not_each_try_again() {
+        let clock = Arc::new(TestClock::new(UnixTime::from_seconds(0)));
+        let silent = Arc::new(SilentIssuer {
+            clock: Arc::clone(&clock),
+            fetches: AtomicUsize::new(0),
+        });
         let cache = Arc::new(KeyCache::new(
             IssuerUrl::new("https://idp.example").unwrap(),
             KeyPolicy::default(),
-            Arc::<SlowSilence>::clone(&silence),
-            Arc::<SlowSilence>::clone(&silence),
+            Arc::<SilentIssuer>::clone(&silent),
+            clock,
         ));
         let header = Header {
-            algorithm: openidconnect::core::CoreJwsSigningAlgorithm::EdDsa,
+            algorithm: SigningAlgorithm::EdDsa,
             key_id: None,
         };
 
@@ -255,6 +215,6 @@ mod tests {
             all.iter()
                 .all(|one| *one == Err(TokenError::IssuerUnavailable))
         );
-        assert_eq!(silence.asked.load(Ordering::SeqCst), 1);
+        assert_eq!(silent.fetches.load(Ordering::SeqCst), 1);
     }
 }

@@ -1,24 +1,25 @@
-//! Identity: which issuers are trusted, their keys, and tokens that become a [`VerifiedIdentity`].
+//! OpenID Connect: the trusted issuers, their keys, and tokens that become a [`VerifiedIdentity`].
 //!
-//! Order of the checks: the token's size and form, then `iss` only to choose keys, then the
-//! signature, and only then the other claims. Key sets are openidconnect's; signatures and claims are
-//! checked here, because its own token type ignores `nbf`, accepts a future `iat`, refuses whole
-//! tokens over claims that nobody reads, and is slow.
+//! Order of the checks: size and form of the token; `iss`, only to choose the keys; the signature; and
+//! only then the other claims. openidconnect reads the key sets (`jwks.rs`). Signatures and claims are
+//! checked here, because its own token type ignores `nbf`, accepts an `iat` in the future, refuses
+//! tokens over claims that are not used here, and is slower.
 
 mod claims;
 mod classify;
+mod error;
 mod issuer;
-mod json;
+mod jwks;
 mod key_cache;
-mod key_set;
 mod token;
 mod verify;
 
+pub use claims::VerifiedIdentity;
+pub(crate) use error::KeySetError;
+pub use error::{FetchError, TokenError};
 pub(crate) use issuer::IssuerSettingError;
-pub(crate) use issuer::SubjectDomain;
-pub use issuer::{IssuerKind, TrustedIssuer};
-pub use key_cache::{FetchError, KeyPolicy, KeySource};
-pub use key_set::IssuerKeys;
-pub(crate) use key_set::KeySetError;
+pub use issuer::TrustedIssuer;
+pub use jwks::IssuerKeys;
+pub use key_cache::{KeyPolicy, KeySource};
 pub use token::{MAX_TOKEN_LENGTH, RawToken};
-pub use verify::{IdentityVerifier, TokenError, VerifiedIdentity};
+pub use verify::IdentityVerifier;

@@ -1,29 +1,29 @@
-//! Tokens before they are verified: compact JWS (RFC 7515 §3.1) with its caps, and what its header says.
+//! Tokens before their signature is verified: the compact JWS (RFC 7515 §3.1) and its header.
 
 use std::fmt;
 
-use openidconnect::core::CoreJwsSigningAlgorithm;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::TokenError;
-use super::json::parse_object;
-use super::key_set::IssuerKey;
+use super::error::TokenError;
+use super::jwks::{IssuerKey, SigningAlgorithm};
 use crate::protocol::bytes::from_base64url;
+use crate::protocol::json;
 
-/// The longest token that is looked at, in bytes.
+/// Maximum length of a token, in bytes.
 pub const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
-/// The longest key id that is looked up, in bytes.
+/// Maximum length of a key ID, in bytes.
 const MAX_KEY_ID_LENGTH: usize = 512;
 
 /// A token as a client sent it: short enough and of the right form, but not verified.
 ///
-/// It is wiped from memory when it goes, and nothing shows it.
+/// It is wiped from memory on drop, and `Debug` does not show it.
 pub struct RawToken(Zeroizing<String>);
 
 impl RawToken {
-    /// Takes a compact JWS. Counts before it parses, so that dots or length cost nothing.
+    /// Accepts a compact JWS. Length and dots are counted before anything is decoded, so that a token
+    /// of millions of dots costs nothing (CVE-2025-66506).
     ///
     /// # Errors
     /// Too long, or not three non-empty base64url parts.
@@ -40,7 +40,7 @@ impl RawToken {
         Ok(Self(text))
     }
 
-    /// The token itself, for the one who must send it on.
+    /// The token itself, for a client that sends it to a server.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -52,7 +52,7 @@ impl fmt::Debug for RawToken {
     }
 }
 
-/// A token taken apart; nothing in it is to be believed before its signature holds.
+/// A decoded token, whose content must not be trusted before its signature is verified.
 pub(super) struct UnverifiedToken<'a> {
     pub(super) header: Header,
     payload: Map<String, Value>,
@@ -60,22 +60,23 @@ pub(super) struct UnverifiedToken<'a> {
     signature: Vec<u8>,
 }
 
-/// What of the header is used to find a key (RFC 7515 §4.1). The token's own keys and key addresses
-/// (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
+/// The header parameters that choose the key (RFC 7515 §4.1). Keys and key addresses in the token
+/// (`jwk`, `jku`, `x5c`, `x5u`) are ignored: a forger would choose them.
 #[derive(Debug)]
 pub(super) struct Header {
-    pub(super) algorithm: CoreJwsSigningAlgorithm,
+    pub(super) algorithm: SigningAlgorithm,
     pub(super) key_id: Option<String>,
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Decodes the parts; refuses every algorithm that is not a public-key signature we accept.
+    /// Decodes the parts and checks the header.
     pub(super) fn parse(token: &'a RawToken) -> Result<Self, TokenError> {
         let (signed, signature) = token.0.rsplit_once('.').ok_or(TokenError::NotCompact)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::NotCompact)?;
         let object = |part: &str| {
             let bytes = Zeroizing::new(from_base64url(part).ok()?);
-            parse_object(&bytes)
+            // RFC 8725 §2.4: a repeated claim is ambiguous.
+            json::object(&bytes).ok()
         };
         Ok(Self {
             header: Header::parse(&object(header).ok_or(TokenError::BadHeader)?)?,
@@ -85,7 +86,7 @@ impl<'a> UnverifiedToken<'a> {
         })
     }
 
-    /// The issuer that the token names: good for choosing keys and for nothing else.
+    /// `iss`, which may be used only to choose the keys that the token is verified with.
     pub(super) fn unverified_issuer(&self) -> Result<&str, TokenError> {
         self.payload
             .get("iss")
@@ -93,13 +94,13 @@ impl<'a> UnverifiedToken<'a> {
             .ok_or(TokenError::WrongClaim("iss"))
     }
 
-    /// Verifies the signature, and gives the claims only if it holds.
+    /// Verifies the signature and returns the claims.
     pub(super) fn verify_signature(
         self,
         key: &IssuerKey,
     ) -> Result<Map<String, Value>, TokenError> {
         let signed = self.signed.as_bytes();
-        if key.verifies(&self.header.algorithm, signed, &self.signature) {
+        if key.verifies(self.header.algorithm, signed, &self.signature) {
             Ok(self.payload)
         } else {
             Err(TokenError::Signature)
@@ -114,12 +115,12 @@ impl Header {
             Some(Value::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(TokenError::BadHeader),
         };
-        // SPEC RFC 7515 §4.1.11: an extension that must be understood and is not ends it. `b64` and
-        // every other one come only with `crit`.
+        // SPEC RFC 7515 §4.1.11: a JWS with a critical extension that is not understood is invalid.
+        // `b64` (RFC 7797) and every other extension require `crit`.
         if members.contains_key("crit") {
             return Err(TokenError::CriticalHeader);
         }
-        // SPEC RFC 7519 §5.2: a content type is for tokens inside tokens.
+        // SPEC RFC 7519 §5.2: `cty` marks a nested JWT.
         if members.contains_key("cty") || !is_token_type(text("typ")?) {
             return Err(TokenError::BadHeader);
         }
@@ -129,14 +130,15 @@ impl Header {
         }
         Ok(Self {
             algorithm: text("alg")?
-                .and_then(accepted_algorithm)
+                .and_then(SigningAlgorithm::from_name)
                 .ok_or(TokenError::AlgorithmNotAccepted)?,
             key_id: key_id.map(str::to_owned),
         })
     }
 }
 
-/// `JWT`, or the media types that common issuers write; access tokens by RFC 9068 are for APIs.
+/// Whether `typ` is absent or one that issuers of identity tokens write. Access tokens (`at+jwt`,
+/// RFC 9068) are not accepted.
 fn is_token_type(text: Option<&str>) -> bool {
     text.is_none_or(|text| {
         let short = match text.get(..12) {
@@ -146,22 +148,6 @@ fn is_token_type(text: Option<&str>) -> bool {
             _ => text,
         };
         short.eq_ignore_ascii_case("JWT") || short.eq_ignore_ascii_case("JOSE")
-    })
-}
-
-/// Names are case-sensitive (RFC 7515 §4.1.1). No `none`, no HMAC: those prove nothing here.
-fn accepted_algorithm(name: &str) -> Option<CoreJwsSigningAlgorithm> {
-    Some(match name {
-        "RS256" => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-        "RS384" => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-        "RS512" => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-        "PS256" => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-        "PS384" => CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-        "PS512" => CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-        "ES256" => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-        "ES384" => CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-        "EdDSA" => CoreJwsSigningAlgorithm::EdDsa,
-        _ => return None,
     })
 }
 
@@ -243,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_ask_for_more_are_refused() {
+    fn headers_with_unsupported_parameters_are_refused() {
         let long = format!(r#"{{"alg":"RS256","kid":"{}"}}"#, "k".repeat(10_000));
         for header in [
             r#"{"alg":"RS256","typ":"at+jwt"}"#,
@@ -271,7 +257,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_is_sent_is_answered(header in ".{0,200}", payload in ".{0,200}", tail in "[A-Za-z0-9_.-]{0,40}") {
+        fn no_input_makes_the_parser_panic(header in ".{0,200}", payload in ".{0,200}", tail in "[A-Za-z0-9_.-]{0,40}") {
             let (header, payload) = (to_base64url(header.as_bytes()), to_base64url(payload.as_bytes()));
             if let Ok(token) = RawToken::new(format!("{header}.{payload}.{tail}")) {
                 proptest::prop_assert!(UnverifiedToken::parse(&token).is_err());

@@ -8,8 +8,9 @@
 use super::v1::{SignatureLogV1, V1Error};
 use super::{RekorError, SignatureLog};
 use crate::log::{Health, Log};
-use crate::protocol::bytes::{Sha256, to_base64};
-use crate::protocol::entry::v1::{ProposalError, ProposedEntry};
+use crate::protocol::bytes::Sha256;
+use crate::protocol::entry::v1::ProposedEntry;
+use crate::protocol::entry::v2::V2EntryError;
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 
@@ -19,9 +20,6 @@ pub(crate) enum FirstEntryError {
     /// There was no randomness
     #[error(transparent)]
     Signing(#[from] SigningFailed),
-    /// The v1 entry that was made is not one
-    #[error(transparent)]
-    Proposal(#[from] ProposalError),
     /// The v1 log did not take it
     #[error(transparent)]
     V1(#[from] V1Error),
@@ -56,8 +54,8 @@ impl FirstEntry {
     /// See [`FirstEntryError`].
     pub(crate) async fn append_v1(&self, log: &SignatureLogV1) -> Result<(), FirstEntryError> {
         if is_unwritten(log.log()) {
-            let entry = ProposedEntry::parse(self.v1_json().as_bytes())?;
-            log.append(entry.admit().map_err(V1Error::from)?).await?;
+            let entry = self.proposal().admit();
+            log.append(entry.map_err(V1Error::from)?).await?;
         }
         Ok(())
     }
@@ -74,25 +72,16 @@ impl FirstEntry {
                 RawVerifier::PublicKey(self.key.spki_der().to_vec()),
                 self.key.details(),
             );
-            let entry = entry.and_then(|entry| entry.verify());
+            let entry = entry
+                .and_then(|entry| entry.verify())
+                .map_err(V2EntryError::from);
             log.append(entry.map_err(RekorError::from)?).await?;
         }
         Ok(())
     }
 
-    fn v1_json(&self) -> String {
-        serde_json::json!({
-            "apiVersion": "0.0.1",
-            "kind": "hashedrekord",
-            "spec": {
-                "data": { "hash": { "algorithm": "sha256", "value": self.digest.to_hex() } },
-                "signature": {
-                    "content": to_base64(&self.signature),
-                    "publicKey": { "content": to_base64(self.key.to_pem().as_bytes()) },
-                },
-            },
-        })
-        .to_string()
+    fn proposal(&self) -> ProposedEntry {
+        ProposedEntry::hashedrekord(self.digest.into(), self.signature.clone(), &self.key)
     }
 }
 

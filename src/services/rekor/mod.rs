@@ -11,7 +11,7 @@ pub(crate) use signer::CheckpointSigner;
 use crate::classify::{Classify, ErrorClass};
 use crate::log::{AppendError, Leaf, Log, PublishedHead};
 use crate::protocol::bytes::Sha256;
-use crate::protocol::entry::{DsseError, Entry, EntryError};
+use crate::protocol::entry::v2::{V2EntryError, VerifiedEntry};
 use crate::protocol::merkle::LeafIndex;
 
 /// The signature log in the Rekor v2 dialect.
@@ -43,10 +43,7 @@ pub(crate) struct LoggedEntry {
 pub(crate) enum RekorError {
     /// It is not one that is admitted
     #[error(transparent)]
-    Entry(#[from] EntryError),
-    /// It is an envelope that is not admitted
-    #[error(transparent)]
-    Dsse(#[from] DsseError),
+    Entry(#[from] V2EntryError),
     /// The log did not take it
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -55,7 +52,7 @@ pub(crate) enum RekorError {
 impl Classify for RekorError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Entry(_) | Self::Dsse(_) => ErrorClass::Invalid,
+            Self::Entry(_) => ErrorClass::Invalid,
             Self::Append(error) => error.class(),
         }
     }
@@ -76,8 +73,7 @@ impl SignatureLog {
     ///
     /// # Errors
     /// The log did not take it: see [`AppendError`].
-    pub(crate) async fn append(&self, entry: impl Into<Entry>) -> Result<LoggedEntry, RekorError> {
-        let entry = entry.into();
+    pub(crate) async fn append(&self, entry: VerifiedEntry) -> Result<LoggedEntry, RekorError> {
         let kind = entry.kind();
         let body = entry.into_body();
         let leaf = Leaf {

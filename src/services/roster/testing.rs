@@ -14,12 +14,12 @@ pub(crate) fn roster() -> Roster {
         start: UnixTime::from_rfc3339("2026-01-01T00:00:00Z").unwrap(),
         end: None,
     };
-    let log = |name, role, path: &str, algorithm, document| {
+    let log = |id, role, path: &str, algorithm, document| {
         let key = SigningKey::generate(algorithm).unwrap().0;
         let key = key.public_key().clone();
         let note_key = NoteKey::new("sign.example", key.clone()).unwrap();
         LogDescription {
-            name,
+            id,
             role,
             state: LogState::Active,
             url: url.join(path),
@@ -49,9 +49,15 @@ pub(crate) fn roster() -> Roster {
             "https://sign.example:8477".to_owned(),
         ],
         logs: vec![
-            log("ct", LogRole::Ct, "/ct", p256, "ctlog.pem"),
-            log("rekor-v1", LogRole::RekorV1, "", p256, "rekor-v1.pem"),
-            log("rekor-v2", LogRole::RekorV2, "", ed25519, "rekor-v2.pem"),
+            log(LogId::CT, LogRole::Ct, "/ct", p256, "ctlog.pem"),
+            log(LogId::REKOR_V1, LogRole::RekorV1, "", p256, "rekor-v1.pem"),
+            log(
+                LogId::REKOR_V2,
+                LogRole::RekorV2,
+                "",
+                ed25519,
+                "rekor-v2.pem",
+            ),
         ],
         authorities: vec![
             authority(

@@ -1,5 +1,5 @@
-//! The floor under the authority's time: the last second it has spoken for. It is durable before
-//! the first token of a second leaves, so that no restart and no clock can take it back.
+//! The floor of the authority's time: the last second in which it issued a timestamp. It is durable
+//! before the first token of a second is returned, so neither a restart nor the clock can go below it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,30 +10,22 @@ use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::tsp::TokenSignerError;
 use crate::services::ledger::{Ledger, LedgerError, Table};
 
-/// The last second spoken for, in memory and on record.
+/// The last second in which a timestamp was issued, in memory and stored.
 pub(super) struct Floor {
-    /// Seconds since the epoch; what is here is on record.
+    /// Seconds since the epoch, not later than the stored value
     recorded: Arc<AtomicU64>,
-    /// Held by the one that records the next second, until storage has answered.
+    /// Held while a second is being stored
     recording: Arc<Mutex<()>>,
     ledger: Arc<dyn Ledger>,
 }
 
-/// Why no time can be given.
+/// Error providing a time.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FloorError {
-    /// The clock stands before a second that was already spoken for
-    #[error("the clock is at {now}, and timestamps were already issued for {floor}")]
-    Backwards {
-        /// What the clock says.
-        now: UnixTime,
-        /// The last second spoken for.
-        floor: UnixTime,
-    },
-    /// The second could not be recorded
-    #[error("the time could not be recorded: {0}")]
+    #[error("the clock is at {now}, but timestamps were already issued for {floor}")]
+    Backwards { now: UnixTime, floor: UnixTime },
+    #[error("the time could not be stored: {0}")]
     Ledger(#[from] LedgerError),
-    /// The server is ending
     #[error("the timestamp authority is shutting down")]
     Stopped,
 }
@@ -41,22 +33,20 @@ pub(crate) enum FloorError {
 /// Error opening the timestamp authority.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenTimestampsError {
-    /// The key is not of the kind that signs tokens
+    /// A key that cannot sign tokens
     #[error(transparent)]
     Key(#[from] TokenSignerError),
-    /// It could not be read
-    #[error("the timestamp authority's last second could not be read: {0}")]
+    #[error("the timestamp authority's last second cannot be read: {0}")]
     Ledger(#[from] LedgerError),
-    /// It is not eight bytes
     #[error("the record of the timestamp authority's last second has {0} bytes, not 8")]
     Malformed(usize),
 }
 
-/// The one fact of its table.
+/// The key of the only fact in the table.
 const KEY: &[u8] = b"last-second";
 
 impl Floor {
-    /// Reads the record; none yet is the epoch. Blocks on storage.
+    /// Reads the stored second, the epoch if there is none. Blocks on storage.
     pub(super) fn open(ledger: Arc<dyn Ledger>) -> Result<Self, OpenTimestampsError> {
         let seconds = match ledger.load(Table::TimestampFloor, KEY)? {
             None => 0,
@@ -74,12 +64,12 @@ impl Floor {
         })
     }
 
-    /// Whether a token for this second would not go back in time.
+    /// Whether a token for this second would not be before another.
     pub(super) fn allows(&self, now: UnixTime) -> bool {
         now.seconds() >= self.recorded.load(Ordering::Acquire)
     }
 
-    /// The present second, on record by the time it is returned.
+    /// The current second, which is stored when it is returned.
     pub(super) async fn advance(&self, clock: &dyn Clock) -> Result<UnixTime, FloorError> {
         match self.check(clock)? {
             Checked::Recorded(now) => Ok(now),
@@ -88,8 +78,8 @@ impl Floor {
     }
 
     fn check(&self, clock: &dyn Clock) -> Result<Checked, FloorError> {
-        // The floor is read before the clock: it only rises, so a clock that stands below it has
-        // gone back, and did not merely lose a race against another request.
+        // The floor is read before the clock. It only rises, so a clock below it was set back and
+        // did not lose a race against another request.
         let floor = self.recorded.load(Ordering::Acquire);
         let now = clock.now().floor_to_second();
         if now.seconds() < floor {
@@ -112,8 +102,8 @@ impl Floor {
         };
         let (ledger, recorded) = (Arc::clone(&self.ledger), Arc::clone(&self.recorded));
         let seconds = now.seconds();
-        // CRASH: the second is durable before any token bears it. The turn goes along, so that a
-        // client who hangs up lets nobody write a later second while this one is under way.
+        // CRASH: the second is durable before a token contains it. The guard moves into the task, so
+        // that a disconnect does not let a later second be stored while this one is being stored.
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             ledger.put(Table::TimestampFloor, KEY, &seconds.to_be_bytes())?;
@@ -127,8 +117,8 @@ impl Floor {
 }
 
 enum Checked {
-    /// On record already
+    /// Stored already
     Recorded(UnixTime),
-    /// Later than what is on record
+    /// Later than the stored second
     Ahead(UnixTime),
 }

@@ -1,5 +1,5 @@
-//! The timestamp authority (RFC 3161): unique serial numbers, and a time that never goes backwards,
-//! across restarts too.
+//! The timestamp authority (RFC 3161). Serial numbers are unique, and time never goes backwards, also
+//! across restarts.
 
 mod floor;
 
@@ -21,7 +21,7 @@ pub(crate) use floor::{FloorError, OpenTimestampsError};
 /// randomness.
 pub(crate) type SerialSource = Box<dyn Fn() -> Option<[u8; 20]> + Send + Sync>;
 
-/// The authority that answers timestamp requests.
+/// Issues timestamps.
 pub(crate) struct TimestampAuthority {
     signer: TokenSigner,
     chain: Vec<Certificate>,
@@ -33,28 +33,27 @@ pub(crate) struct TimestampAuthority {
     issued: Arc<AtomicU64>,
 }
 
-/// Why there is no token.
+/// Error issuing a timestamp.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StampError {
-    /// The request is not one that is answered
+    /// A malformed or unsupported request
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// Another policy than ours was asked for
-    #[error("the policy asked for is not offered; the only one is {}", tsp::POLICY)]
+    #[error(
+        "the requested policy is not supported; the only one is {}",
+        tsp::POLICY
+    )]
     Policy,
-    /// The clock, or the record of it, cannot be relied upon
     #[error(transparent)]
     Time(#[from] FloorError),
-    /// The clock is outside the validity of the authority's own certificates
     #[error("the timestamp authority's certificates are not valid at {0}")]
     CertificateNotValid(UnixTime),
-    /// The operating system gave no randomness
-    #[error("the operating system gave no randomness")]
+    #[error("the operating system provided no randomness")]
     NoRandomness,
 }
 
 impl StampError {
-    /// What RFC 3161 §2.4.2 calls this failure.
+    /// The failure code (RFC 3161 §2.4.2).
     pub(crate) const fn failure(&self) -> PkiFailure {
         match self {
             Self::Request(error) => error.failure(),
@@ -95,10 +94,10 @@ impl From<SigningFailed> for StampError {
 }
 
 impl TimestampAuthority {
-    /// Opens the authority and reads the last second it has spoken for. Blocks on storage.
+    /// Opens the authority and reads its last second. Blocks on storage.
     ///
     /// # Errors
-    /// The record could not be read.
+    /// The stored second cannot be read, or the key cannot sign tokens.
     pub(crate) fn open(
         authority: Authority,
         ledger: Arc<dyn Ledger>,
@@ -121,15 +120,15 @@ impl TimestampAuthority {
 
     /// Answers a request with a DER TimeStampResp that grants a token.
     ///
-    /// The first token of a second waits until that second is on record; all others only sign.
+    /// The first token of a second waits until that second is stored; all others only sign.
     ///
     /// # Errors
-    /// See [`StampError`]. Nothing was issued then.
+    /// See [`StampError`]. No timestamp was issued.
     pub(crate) async fn stamp(&self, request: &TimestampRequest) -> Result<Vec<u8>, StampError> {
         if request.policy().is_some_and(|policy| policy != tsp::POLICY) {
             return Err(StampError::Policy);
         }
-        // Before the floor rises: a clock that leapt beyond the certificates must not raise it.
+        // Checked first: a clock beyond the certificates' validity must not raise the floor.
         self.check_validity(self.clock.now().floor_to_second())?;
         let time = self.floor.advance(self.clock.as_ref()).await?;
         self.check_validity(time)?;
@@ -149,12 +148,12 @@ impl TimestampAuthority {
         }
     }
 
-    /// How many timestamps were issued since the start.
+    /// Number of timestamps issued since the start.
     pub(crate) const fn issued(&self) -> &Arc<AtomicU64> {
         &self.issued
     }
 
-    /// The authority's certificates, the signing leaf first, the root last.
+    /// The signing certificate first, the root last.
     pub(crate) fn chain(&self) -> &[Certificate] {
         &self.chain
     }

@@ -19,13 +19,13 @@ impl Clock for TestClock {
     }
 }
 
-/// One fact in memory, a count of its writes, and a fault that can be switched on.
+/// A ledger of one fact that counts its writes and can be made to fail.
 #[derive(Default)]
 struct TestLedger {
     fact: Mutex<Option<Vec<u8>>>,
     writes: AtomicUsize,
     fails: Mutex<bool>,
-    /// Writes wait here; whoever holds it is a slow disk.
+    /// Writes wait for this lock, which simulates a slow disk.
     disk: Mutex<()>,
 }
 
@@ -107,7 +107,7 @@ fn request() -> TimestampRequest {
 }
 
 #[tokio::test]
-async fn a_second_is_on_record_before_its_first_token_and_written_once() {
+async fn a_second_is_stored_once_and_before_its_first_token() {
     let world = World::new();
     let authority = world.open();
     for millis in [0, 1, 999] {
@@ -126,7 +126,7 @@ async fn a_second_is_on_record_before_its_first_token_and_written_once() {
 }
 
 #[tokio::test]
-async fn requests_at_once_share_one_record_of_their_second() {
+async fn concurrent_requests_store_their_second_once() {
     let world = World::new();
     let authority = world.open();
     let asked = request();
@@ -140,7 +140,7 @@ async fn requests_at_once_share_one_record_of_their_second() {
 }
 
 #[tokio::test]
-async fn a_client_who_hangs_up_does_not_let_an_older_second_overwrite_a_newer_one() {
+async fn a_disconnect_does_not_let_an_older_second_overwrite_a_newer_one() {
     let world = World::new();
     let authority = world.open();
     let asked = request();
@@ -163,7 +163,7 @@ async fn a_client_who_hangs_up_does_not_let_an_older_second_overwrite_a_newer_on
 }
 
 #[tokio::test]
-async fn time_never_goes_back_not_even_across_a_restart() {
+async fn time_never_goes_backwards_across_a_restart() {
     let world = World::new();
     world.stamp(&world.open()).await.unwrap();
 
@@ -183,7 +183,7 @@ async fn time_never_goes_back_not_even_across_a_restart() {
 }
 
 #[tokio::test]
-async fn a_second_that_cannot_be_recorded_is_not_spoken_for() {
+async fn no_token_is_issued_for_a_second_that_cannot_be_stored() {
     let world = World::new();
     let authority = world.open();
     *world.ledger.fails.lock().unwrap() = true;
@@ -197,7 +197,7 @@ async fn a_second_that_cannot_be_recorded_is_not_spoken_for() {
 }
 
 #[tokio::test]
-async fn a_leap_beyond_the_certificates_is_refused_and_leaves_no_mark() {
+async fn a_clock_beyond_the_certificates_is_refused_and_does_not_raise_the_floor() {
     let world = World::new();
     let authority = world.open();
     let ten_years = 10 * 365 * 86_400_000;
@@ -213,7 +213,7 @@ async fn a_leap_beyond_the_certificates_is_refused_and_leaves_no_mark() {
 }
 
 #[tokio::test]
-async fn another_policy_is_refused_and_ours_is_granted() {
+async fn only_our_policy_is_granted() {
     let world = World::new();
     let authority = world.open();
     let ask = |policy: &str| {
@@ -231,7 +231,7 @@ async fn another_policy_is_refused_and_ours_is_granted() {
 }
 
 #[test]
-fn a_damaged_record_is_refused() {
+fn a_damaged_fact_is_refused() {
     let world = World::new();
     *world.ledger.fact.lock().unwrap() = Some(vec![0; 7]);
     let material = tsa_authority(&world.tsa);
@@ -266,14 +266,10 @@ fn only_a_p256_key_signs_tokens() {
 }
 
 #[tokio::test]
-async fn every_accepted_hash_is_stamped() {
+async fn every_supported_hash_algorithm_is_accepted() {
     let world = World::new();
     let authority = world.open();
-    for hash in [
-        HashAlgorithm::Sha256,
-        HashAlgorithm::Sha384,
-        HashAlgorithm::Sha512,
-    ] {
+    for hash in HashAlgorithm::ALL {
         let request = TimestampRequest::new(hash.digest(b"stamped"), None, false);
 
         let response = authority.stamp(&request).await.unwrap();

@@ -171,7 +171,7 @@ impl PublishedDocument {
 
     fn key(log: &LogDescription) -> Self {
         Self {
-            title: format!("Key of log {} (PEM)", log.name),
+            title: format!("Key of log {} (PEM)", log.id),
             file: log.document.to_owned(),
             content_type: PEM_KEY,
             content: Some(Document::new(log.key.to_pem())),

@@ -14,5 +14,5 @@ mod terms;
 pub(crate) mod testing;
 
 pub(crate) use documents::{TrustDocuments, TrustError};
-pub(crate) use error::OpenRepositoryError;
+pub(crate) use error::{OpenRepositoryError, RepositoryError};
 pub use terms::RepositoryHealth;

@@ -1,97 +1,82 @@
-//! What a bundle says of itself, for people who look into one. Nothing in here was verified, and
-//! nothing in here verifies.
+//! What a bundle claims, for people who inspect one. Nothing is verified here, but everything is read
+//! with the verifier's own readers: what the verifier refuses to read is not shown.
 
 use std::collections::BTreeMap;
 
 use der::Decode as _;
 use serde::{Deserialize, Serialize};
 use x509_cert::name::Name;
-use x509_tsp::{TimeStampResp, TstInfo};
 
 use crate::protocol::attestation::dsse::Envelope;
-use crate::protocol::bundle::{
-    Bundle, BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial,
-};
-use crate::protocol::bytes::{Digest, HashAlgorithm, to_base64};
-use crate::protocol::keys::PublicKey;
-use crate::protocol::policy::claim_names;
+use crate::protocol::attestation::statement::Statement;
+use crate::protocol::bundle::{Bundle, Content, InclusionProof, LogEntry, SigningMaterial};
+use crate::protocol::bytes::to_base64;
+use crate::protocol::json;
+use crate::protocol::keys::KeyDetails;
+use crate::protocol::note::UnverifiedNote;
 use crate::protocol::time::UnixTime;
+use crate::protocol::tsp::UnverifiedStatement;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::extensions::SCT_LIST;
-use crate::protocol::x509::sct::{SignedCertificateTimestamp, parse_sct_list};
+use crate::protocol::x509::sct::parse_sct_list;
 
-/// Everything that a bundle claims.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Contents {
-    /// Always false: this is a reading, no verification.
+    /// Always false.
     pub verified: bool,
-    /// The bundle format's version.
     pub bundle_version: &'static str,
-    /// Who signed, as the bundle claims.
     pub signer: SignerContents,
-    /// What was signed.
     pub content: SignedContents,
-    /// Log entries.
     pub log_entries: Vec<EntryContents>,
-    /// Timestamps.
     pub timestamps: Vec<TimestampContents>,
 }
 
-/// Who signed, as a bundle claims.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SignerContents {
-    /// The first is the signing certificate.
+    /// The signing certificate first
     Certificates(Vec<CertificateContents>),
-    /// A key that the verifier must know
+    /// A key that the verifier must have
     PublicKey {
-        /// How it might be found.
+        /// How the key might be found.
         hint: String,
     },
 }
 
-/// A certificate, or why it is none.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum CertificateContents {
-    /// It can be read
     Readable(Box<CertificateFields>),
-    /// It cannot
     Unreadable {
-        /// Why.
+        /// Why it cannot be read.
         unreadable: String,
     },
 }
 
-/// A certificate's fields.
+/// Times are RFC 3339, keys and fingerprints SHA-256 in the form `sha256:<hex>`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct CertificateFields {
     /// The subject alternative name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The OpenID Connect issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oidc_issuer: Option<String>,
     /// The name of the certificate's issuer (RFC 4514).
     pub issued_by: String,
-    /// In hexadecimal.
+    /// Hexadecimal.
     pub serial: String,
-    /// RFC 3339.
     pub not_before: String,
-    /// RFC 3339.
     pub not_after: String,
-    /// The registry's name of the key.
-    pub key_details: &'static str,
-    /// `sha256:` and the fingerprint of the SubjectPublicKeyInfo.
+    pub key_details: KeyDetails,
+    /// Of the SubjectPublicKeyInfo.
     pub key: String,
-    /// `sha256:` of the whole certificate.
+    /// Of the whole certificate.
     pub fingerprint: String,
     /// Fulcio's extensions by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<&'static str, String>,
-    /// The identifiers of all extensions, in their order.
+    /// The identifiers of all extensions in order.
     pub extensions: Vec<String>,
-    /// Signed certificate timestamps.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scts: Vec<SctContents>,
 }
@@ -99,29 +84,25 @@ pub(crate) struct CertificateFields {
 /// A signed certificate timestamp.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct SctContents {
-    /// The certificate log's ID in base64.
+    /// Base64.
     pub log_id: String,
-    /// RFC 3339.
     pub time: String,
 }
 
-/// What was signed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum SignedContents {
     /// The artifact itself
     Message {
-        /// The digest that the bundle hints at.
+        /// The digest that the bundle states.
         #[serde(skip_serializing_if = "Option::is_none")]
         digest: Option<String>,
     },
-    /// An envelope
     Envelope {
-        /// The type of what is in it.
         payload_type: String,
-        /// How many signatures it has.
+        /// The number of signatures.
         signatures: usize,
-        /// The statement, where it is one.
+        /// None if the payload is not a statement that the verifier reads.
         #[serde(skip_serializing_if = "Option::is_none")]
         statement: Option<StatementContents>,
     },
@@ -130,78 +111,66 @@ pub(crate) enum SignedContents {
 /// An in-toto statement.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct StatementContents {
-    /// What it says about its subjects.
     #[serde(rename(deserialize = "predicateType"))]
     pub predicate_type: String,
-    /// What it is about.
     #[serde(rename(deserialize = "subject"))]
     pub subjects: Vec<SubjectContents>,
 }
 
-/// One thing that a statement is about.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct SubjectContents {
-    /// Its name.
     #[serde(default)]
     pub name: String,
-    /// Its digests by the functions' names.
+    /// By the names of the hash functions.
     #[serde(default)]
     pub digest: BTreeMap<String, String>,
 }
 
-/// A log entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct EntryContents {
-    /// The log's ID in base64.
+    /// Base64.
     pub log_id: String,
-    /// Its position.
     pub index: u64,
-    /// Its kind.
     pub kind: String,
-    /// The kind's version.
     pub version: String,
-    /// When a Rekor v1 log says that it took the entry, RFC 3339.
+    /// When a Rekor v1 log states that it accepted the entry, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integrated_time: Option<String>,
-    /// Whether it has a signed entry timestamp.
+    /// Whether the entry has a signed entry timestamp.
     pub promise: bool,
-    /// The size of the tree that its proof is for.
+    /// The size of the inclusion proof's tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree_size: Option<u64>,
-    /// The log's name in the proof's checkpoint.
+    /// The origin of the inclusion proof's checkpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
 }
 
-/// A timestamp, or why it is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum TimestampContents {
-    /// It can be read
     Readable {
         /// genTime, RFC 3339.
         time: String,
-        /// In hexadecimal.
+        /// Hexadecimal.
         serial: String,
-        /// The identifier of the authority's policy.
+        /// The object identifier of the authority's policy.
         policy: String,
     },
-    /// It cannot
     Unreadable {
-        /// Why.
+        /// Why it cannot be read.
         unreadable: &'static str,
     },
 }
 
 impl Contents {
-    /// What a bundle claims.
     pub(crate) fn of(bundle: &Bundle) -> Self {
         let certificates = |ders: &[Vec<u8>]| {
             SignerContents::Certificates(ders.iter().map(|der| certificate(der)).collect())
         };
         Self {
             verified: false,
-            bundle_version: version_number(bundle.version()),
+            bundle_version: bundle.version().as_str(),
             signer: match bundle.material() {
                 SigningMaterial::Certificate(der) => certificates(std::slice::from_ref(der)),
                 SigningMaterial::Chain(chain) => certificates(chain),
@@ -211,7 +180,7 @@ impl Contents {
             },
             content: match bundle.content() {
                 Content::Message { digest, .. } => SignedContents::Message {
-                    digest: digest.as_ref().map(digest_text),
+                    digest: digest.as_ref().map(ToString::to_string),
                 },
                 Content::Envelope(content) => envelope(content),
             },
@@ -226,27 +195,28 @@ impl Contents {
 }
 
 fn certificate(der: &[u8]) -> CertificateContents {
-    match Certificate::from_der(der) {
-        Ok(certificate) => CertificateContents::Readable(Box::new(fields(&certificate))),
-        Err(error) => CertificateContents::Unreadable {
-            unreadable: error.to_string(),
-        },
-    }
-}
-
-fn fields(certificate: &Certificate) -> CertificateFields {
+    let certificate = match Certificate::from_der(der) {
+        Ok(certificate) => certificate,
+        Err(error) => {
+            return CertificateContents::Unreadable {
+                unreadable: error.to_string(),
+            };
+        }
+    };
     let extensions = certificate.extensions();
-    let claims = claim_names().iter().filter_map(|(number, name)| {
-        extensions
-            .fulcio(*number)
-            .map(|value| (*name, value.to_owned()))
-    });
+    let claims = extensions.claims();
+    let ids = extensions.all().iter().map(|one| one.id.to_string());
     let scts = extensions
         .find(SCT_LIST)
-        .and_then(|list| parse_sct_list(&list.value).ok());
-    let key: &PublicKey = certificate.public_key();
+        .and_then(|list| parse_sct_list(&list.value).ok())
+        .unwrap_or_default();
+    let scts = scts.iter().map(|sct| SctContents {
+        log_id: to_base64(sct.log_id.as_bytes()),
+        time: sct.time.to_rfc3339(),
+    });
+    let key = certificate.public_key();
     let validity = certificate.validity();
-    CertificateFields {
+    CertificateContents::Readable(Box::new(CertificateFields {
         subject: certificate.subject_name().map(ToString::to_string),
         oidc_issuer: certificate.oidc_issuer().map(str::to_owned),
         issued_by: Name::from_der(certificate.issuer_name())
@@ -255,38 +225,34 @@ fn fields(certificate: &Certificate) -> CertificateFields {
         serial: hex::encode(certificate.serial()),
         not_before: validity.start.to_rfc3339(),
         not_after: validity.end.map(UnixTime::to_rfc3339).unwrap_or_default(),
-        key_details: key.details().registry_name(),
+        key_details: key.details(),
         key: key.fingerprint().to_string(),
         fingerprint: certificate.fingerprint().to_string(),
-        claims: claims.collect(),
-        extensions: extensions
-            .all()
-            .iter()
-            .map(|extension| extension.id.to_string())
-            .collect(),
-        scts: scts.unwrap_or_default().iter().map(sct).collect(),
-    }
-}
-
-fn sct(sct: &SignedCertificateTimestamp) -> SctContents {
-    SctContents {
-        log_id: to_base64(sct.log_id.as_bytes()),
-        time: sct.time.to_rfc3339(),
-    }
+        claims: claims.map(|(name, text)| (name, text.to_owned())).collect(),
+        extensions: ids.collect(),
+        scts: scts.collect(),
+    }))
 }
 
 fn envelope(envelope: &Envelope) -> SignedContents {
+    let payload = &envelope.payload;
+    // The verifier keeps neither names nor digests under unknown functions, so the payload is read
+    // again, but only if the verifier reads it: otherwise two readers could see two statements.
+    let statement = Statement::parse(payload)
+        .ok()
+        .and_then(|_| json::from_slice(payload).ok());
     SignedContents::Envelope {
         payload_type: envelope.payload_type.clone(),
         signatures: envelope.signatures.len(),
-        statement: serde_json::from_slice(&envelope.payload).ok(),
+        statement,
     }
 }
 
 fn entry(entry: &LogEntry) -> EntryContents {
-    let checkpoint = |proof: &InclusionProof| {
-        let origin = proof.checkpoint.as_deref()?.lines().next()?;
-        Some(origin.to_owned())
+    let proof = entry.proof.as_ref();
+    let origin = |proof: &InclusionProof| {
+        let note = UnverifiedNote::parse(proof.checkpoint.as_deref()?).ok()?;
+        note.unverified_text().lines().next().map(str::to_owned)
     };
     EntryContents {
         log_id: to_base64(&entry.log_id),
@@ -296,61 +262,37 @@ fn entry(entry: &LogEntry) -> EntryContents {
         integrated_time: (entry.integrated_time > 0)
             .then(|| UnixTime::from_seconds(entry.integrated_time).to_rfc3339()),
         promise: entry.promise.is_some(),
-        tree_size: entry.proof.as_ref().map(|proof| proof.tree_size),
-        origin: entry.proof.as_ref().and_then(checkpoint),
+        tree_size: proof.map(|proof| proof.tree_size),
+        origin: proof.and_then(origin),
     }
 }
 
+/// Read by the verifier's own reader: what it refuses is not shown as readable here.
 fn timestamp(der: &[u8]) -> TimestampContents {
-    let unreadable = "it is no timestamp that can be read";
-    let Some(statement) = tst_info(der) else {
-        return TimestampContents::Unreadable { unreadable };
-    };
-    let seconds = statement.gen_time.to_unix_duration().as_secs();
-    TimestampContents::Readable {
-        time: UnixTime::from_seconds(seconds).to_rfc3339(),
-        serial: hex::encode(statement.serial_number.as_bytes()),
-        policy: statement.policy.to_string(),
+    match UnverifiedStatement::parse_response(der) {
+        Ok(statement) => TimestampContents::Readable {
+            time: statement.time.to_rfc3339(),
+            serial: hex::encode(&statement.serial),
+            policy: statement.policy.to_string(),
+        },
+        Err(_) => TimestampContents::Unreadable {
+            unreadable: "not a timestamp that can be read",
+        },
     }
-}
-
-/// The statement inside a TimeStampResp (RFC 3161 §2.4.2).
-fn tst_info(der: &[u8]) -> Option<TstInfo> {
-    let token = TimeStampResp::from_der(der).ok()?.time_stamp_token?;
-    let signed: cms::signed_data::SignedData = token.content.decode_as().ok()?;
-    let content = signed.encap_content_info.econtent?;
-    TstInfo::from_der(content.value()).ok()
-}
-
-pub(super) const fn version_number(version: BundleVersion) -> &'static str {
-    match version {
-        BundleVersion::V0_1 => "0.1",
-        BundleVersion::V0_2 => "0.2",
-        BundleVersion::V0_3 => "0.3",
-    }
-}
-
-/// A digest as people write it, `sha256:<hex>`.
-pub(super) fn digest_text(digest: &Digest) -> String {
-    let name = match digest.algorithm() {
-        HashAlgorithm::Sha256 => "sha256",
-        HashAlgorithm::Sha384 => "sha384",
-        HashAlgorithm::Sha512 => "sha512",
-    };
-    format!("{name}:{}", hex::encode(digest.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
+    use crate::protocol::hash::HashAlgorithm;
 
     fn json(bundle: &Bundle) -> serde_json::Value {
         serde_json::to_value(Contents::of(bundle)).unwrap()
     }
 
     #[test]
-    fn a_bundle_of_ours_is_laid_open_and_never_called_verified() {
+    fn a_bundle_is_shown_and_never_called_verified() {
         let contents = json(&World::new().native());
 
         assert_eq!(contents["verified"], false);
@@ -364,7 +306,7 @@ mod tests {
         assert_eq!(contents["log_entries"][0]["tree_size"], 2);
         assert_eq!(contents["log_entries"][0]["origin"], "tiles.example");
         assert_eq!(contents["timestamps"][0]["time"], taken().to_rfc3339());
-        let digest = digest_text(&HashAlgorithm::Sha256.digest(ARTIFACT));
+        let digest = HashAlgorithm::Sha256.digest(ARTIFACT).to_string();
         assert_eq!(contents["content"]["digest"], digest);
     }
 
@@ -379,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_and_stops_nothing() {
+    fn unreadable_parts_are_reported_beside_the_readable_ones() {
         let good = World::new().message().to_json();
         let mut bundle: serde_json::Value = serde_json::from_str(&good).unwrap();
         bundle["verificationMaterial"]["certificate"]["rawBytes"] = "AAAA".into();

@@ -1,10 +1,10 @@
-use crate::services::verify::question::MAX_BUNDLES;
 use serde_json::json;
 
+use super::request::{MAX_BUNDLES, PolicyRequirement};
 use super::*;
-use crate::protocol::bundle::Artifact;
 use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
-use crate::protocol::policy::IdentityMatcher;
+use crate::protocol::bundle::{Artifact, CheckName, Outcome};
+use crate::protocol::policy::{IdentityMatcher, Policy};
 use crate::protocol::time::UnixTime;
 
 struct FixedClock(UnixTime);
@@ -18,10 +18,10 @@ impl Clock for FixedClock {
 fn report(artifact: &[u8], now: UnixTime) -> serde_json::Value {
     let world = World::new();
     let bundle = world.message();
-    let verifier = Verifier::new(Arc::new(world.trust), Arc::new(FixedClock(now)));
+    let service = VerificationService::new(Arc::new(world.trust), Arc::new(FixedClock(now)));
     let matcher = IdentityMatcher::exact(ISSUER, SUBJECT).unwrap();
     let expectation = Expectation::Identity(Policy::any_of([matcher]).unwrap());
-    let report = verifier.verify(&bundle, &Artifact::from_bytes(artifact), &expectation);
+    let report = service.verify_bundle(&bundle, &Artifact::from_bytes(artifact), &expectation);
     serde_json::to_value(report).unwrap()
 }
 
@@ -63,7 +63,7 @@ fn a_refused_bundle_is_reported_with_reason_and_code_and_no_signer() {
 }
 
 #[test]
-fn the_clock_that_was_given_decides_what_is_in_the_future() {
+fn the_given_clock_decides_what_is_in_the_future() {
     assert_eq!(
         report(ARTIFACT, UnixTime::from_millis(0))["code"],
         "time-in-future"
@@ -71,14 +71,15 @@ fn the_clock_that_was_given_decides_what_is_in_the_future() {
 }
 
 fn answer(world: &World, bundles: Vec<Bundle>, artifact: &[u8], policy: Policy) -> Report {
-    let verifier = Verifier::new(Arc::new(world.trust.clone()), Arc::new(FixedClock(taken())));
-    let demand = Demand::Policy(PolicyDemand {
+    let clock = Arc::new(FixedClock(taken()));
+    let service = VerificationService::new(Arc::new(world.trust.clone()), clock);
+    let requirement = SignerRequirement::Policy(PolicyRequirement {
         policy: Arc::new(policy),
         name: Some("release".to_owned()),
         key: None,
     });
     let artifact = Artifact::from_bytes(artifact);
-    verifier.answer(&Question::new(bundles, artifact, demand).unwrap())
+    service.verify(&VerificationRequest::new(bundles, artifact, requirement).unwrap())
 }
 
 fn policy_of(subject: &str) -> Policy {
@@ -108,9 +109,9 @@ fn a_policy_that_is_met_is_reported_with_its_thresholds_and_its_name() {
 }
 
 #[test]
-fn a_bundle_that_does_not_verify_does_not_count_and_does_not_spoil_the_others() {
-    let (world, stranger) = (World::new(), World::new());
-    let bundles = vec![stranger.message(), world.message()];
+fn a_bundle_that_does_not_verify_is_not_counted_and_does_not_affect_the_others() {
+    let (world, other) = (World::new(), World::new());
+    let bundles = vec![other.message(), world.message()];
 
     let report = answer(&world, bundles, ARTIFACT, policy_of(SUBJECT));
 
@@ -119,18 +120,21 @@ fn a_bundle_that_does_not_verify_does_not_count_and_does_not_spoil_the_others() 
         panic!("not two bundles");
     };
     assert!(!forged.counted && good.counted);
-    assert!(forged.findings.identity.is_none());
-    assert_eq!(report.findings, Findings::default());
+    assert!(forged.findings.evidence.is_none());
+    assert!(report.findings.evidence.is_none() && report.findings.checks.is_empty());
 }
 
 #[test]
-fn the_only_bundle_s_own_fault_is_the_reason_and_not_the_number_of_signers() {
+fn the_reason_is_the_only_bundles_own_fault_not_the_number_of_signers() {
     let world = World::new();
 
     let report = answer(&world, vec![world.message()], b"other", policy_of(SUBJECT));
     assert_eq!(report.code, Some("artifact-mismatch"));
     let last = report.findings.checks.last().unwrap();
-    assert_eq!((last.name, last.outcome), ("policy", "skipped"));
+    assert_eq!(
+        (last.name, last.outcome),
+        (CheckName::Policy, Outcome::Skipped)
+    );
 
     let report = answer(
         &world,
@@ -140,12 +144,15 @@ fn the_only_bundle_s_own_fault_is_the_reason_and_not_the_number_of_signers() {
     );
     assert_eq!(report.code, Some("identity-denied"));
     let last = report.findings.checks.last().unwrap();
-    assert_eq!((last.name, last.outcome), ("policy", "failed"));
+    assert_eq!(
+        (last.name, last.outcome),
+        (CheckName::Policy, Outcome::Failed)
+    );
     assert!(report.to_string().starts_with("refused: "), "{report}");
 }
 
 #[test]
-fn bundles_none_of_which_verifies_are_refused_for_the_first_ones_reason() {
+fn if_no_bundle_verifies_the_reason_is_the_first_ones() {
     let world = World::new();
     let bundles = vec![world.message(), world.native()];
 
@@ -156,23 +163,90 @@ fn bundles_none_of_which_verifies_are_refused_for_the_first_ones_reason() {
 }
 
 #[test]
-fn a_question_has_one_bundle_or_a_policy_that_counts() {
+fn several_bundles_need_a_policy_and_have_a_limit() {
     let policy = policy_of(SUBJECT);
-    let signer = Demand::Signer(Expectation::Identity(policy.clone()));
-    let counted = Demand::Policy(PolicyDemand {
+    let expected = SignerRequirement::Expected(Expectation::Identity(policy.clone()));
+    let counted = SignerRequirement::Policy(PolicyRequirement {
         policy: Arc::new(policy),
         name: None,
         key: None,
     });
 
-    assert_eq!(signer.check_count(0), Err(QuestionError::NoBundle));
-    assert_eq!(signer.check_count(1), Ok(()));
-    assert_eq!(signer.check_count(2), Err(QuestionError::SeveralBundles));
-    assert_eq!(counted.check_count(0), Err(QuestionError::NoBundle));
+    assert_eq!(expected.check_count(0), Err(BundleCountError::None));
+    assert_eq!(expected.check_count(1), Ok(()));
+    let several = Err(BundleCountError::SeveralWithoutPolicy);
+    assert_eq!(expected.check_count(2), several);
+    assert_eq!(counted.check_count(0), Err(BundleCountError::None));
     assert_eq!(counted.check_count(MAX_BUNDLES), Ok(()));
     let over = MAX_BUNDLES + 1;
     assert_eq!(
         counted.check_count(over),
-        Err(QuestionError::TooManyBundles(over))
+        Err(BundleCountError::TooMany(over))
     );
+}
+
+/// The requirement that an input states, or the name of the error's variant.
+fn requirement(
+    identities: (&[&str], &[&str]),
+    key: Option<&str>,
+    policy: Option<&str>,
+    policy_name: Option<&str>,
+) -> Result<SignerRequirement, String> {
+    let texts = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+    let mut input = SignerRequirementInput {
+        key: key.map(str::to_owned),
+        policy: policy.map(str::to_owned),
+        policy_name: policy_name.map(str::to_owned),
+        ..SignerRequirementInput::default()
+    };
+    let policies = NamedPolicies::from([("release".to_owned(), Arc::new(policy_of(SUBJECT)))]);
+    input
+        .pair_identities(texts(identities.0), texts(identities.1))
+        .and_then(|()| input.read(&policies))
+        .map_err(|error| {
+            let variant = format!("{error:?}");
+            let end = variant.find(|c: char| !c.is_alphanumeric());
+            variant[..end.unwrap_or(variant.len())].to_owned()
+        })
+}
+
+#[test]
+fn a_requirement_is_stated_in_exactly_one_way() {
+    let (one, none): ((&[&str], &[&str]), _) = ((&[SUBJECT], &[ISSUER]), (&[][..], &[][..]));
+    let key = World::new().signer.public_key().to_pem();
+    let text = format!("[[identities]]\nissuer = '{ISSUER}'\nsubject = '{SUBJECT}'");
+    let (key, text) = (Some(key.as_str()), Some(text.as_str()));
+
+    for (stated, expected) in [
+        (requirement(one, None, None, None), "identity"),
+        (requirement(none, key, None, None), "key"),
+        (requirement(none, None, text, None), "policy"),
+        (requirement(none, key, text, None), "policy"),
+        (requirement(none, None, None, Some("release")), "policy"),
+    ] {
+        let kind = match stated.unwrap() {
+            SignerRequirement::Expected(Expectation::Identity(_)) => "identity",
+            SignerRequirement::Expected(Expectation::Key(_)) => "key",
+            SignerRequirement::Policy(_) => "policy",
+        };
+        assert_eq!(kind, expected);
+    }
+    let unpaired: (&[&str], &[&str]) = (&[SUBJECT], &[]);
+    let nameless: (&[&str], &[&str]) = (&[""], &[ISSUER]);
+    for (refused, variant) in [
+        (requirement(unpaired, None, None, None), "Unpaired"),
+        (requirement(none, None, None, None), "Identities"),
+        (requirement(nameless, None, None, None), "Identities"),
+        (requirement(one, key, None, None), "IdentitiesAndKey"),
+        (requirement(one, None, text, None), "IdentitiesAndPolicy"),
+        (
+            requirement(none, None, text, Some("release")),
+            "IdentitiesAndPolicy",
+        ),
+        (requirement(none, Some("x"), None, None), "Key"),
+        (requirement(none, None, Some("x"), None), "Policy"),
+        (requirement(none, None, None, Some("x")), "UnknownPolicy"),
+    ] {
+        assert_eq!(refused.unwrap_err(), variant);
+    }
 }

@@ -1,5 +1,5 @@
-//! What strangers send: nothing of it may end in a 5xx, hold a connection, grow the metrics, or
-//! show in the log.
+//! Hostile input: none of it may cause a 5xx, keep a connection open, add metrics, or write a secret to the
+//! log.
 
 mod bodies;
 mod documents;
@@ -9,15 +9,16 @@ mod traces;
 use serde_json::{Value, json};
 use signet::testing::{EphemeralKey, Sha256, to_base64};
 
-use crate::support::server::{Plan, TestServer};
+use crate::support::server::TestServer;
 use crate::support::signing::{
-    csr_request, entry_request, entry_v1_request, key_request, request_chain, sign,
+    csr_request, entry_request, entry_v1_request, key_request, request_chain, sign_json,
 };
 
+/// Another address than the one in the program's own messages, so that a trace of it is a leak.
 const EMAIL: &str = "someone@example.org";
 const CONTENT: &[u8] = b"what is signed";
 
-/// Every path that takes a JSON document.
+/// The paths that accept a JSON document.
 const SIGNING_CERT: &str = "/api/v2/signingCert";
 const ENTRIES: &str = "/api/v2/log/entries";
 const ENTRIES_V1: &str = "/api/v1/log/entries";
@@ -26,13 +27,13 @@ const SEARCH: &str = "/api/v1/index/retrieve";
 const TIMESTAMP: &str = "/api/v1/timestamp";
 const VERIFY: &str = "/signet/v1/verify";
 
-/// A document that an instance accepts.
+/// A document that the instance accepts.
 struct Good {
     path: &'static str,
     document: Value,
 }
 
-/// An instance and a good document for each form of each API. Entries are in the log already.
+/// An instance, and a valid document for each form of each API. The entries are already in the log.
 struct World {
     server: TestServer,
     token: String,
@@ -41,12 +42,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self::with("")
-    }
-
-    fn with(toml: &str) -> Self {
-        let server = Plan::new().toml(toml).start();
-        let token = server.token(&server.account(EMAIL));
+        let server = TestServer::start();
+        let token = server.new_token(EMAIL);
         let good = good_documents(&server, &token);
         Self {
             server,
@@ -83,9 +80,8 @@ fn good_documents(server: &TestServer, token: &str) -> Vec<Good> {
         "operator": "and",
         "publicKey": { "format": "x509", "content": to_base64(leaf.to_pem().as_bytes()) },
     });
-    let bundle = sign(server, token, EMAIL, CONTENT).to_json();
     let question = json!({
-        "bundle": serde_json::from_str::<Value>(&bundle).unwrap(),
+        "bundle": sign_json(server, token, EMAIL, CONTENT),
         "artifact": { "sha256": Sha256::of(CONTENT).to_hex() },
         "identities": [{ "issuer": server.url(), "subject": EMAIL }],
     });

@@ -1,9 +1,9 @@
-//! Every path with every method, and paths that are made up.
+//! Every path with every method, and paths that do not exist.
 
 use super::{ENTRIES, ENTRIES_V1, RETRIEVE, SEARCH, SIGNING_CERT, TIMESTAMP, VERIFY, World};
 use crate::support::http::Request;
 
-/// Everything that is served, one path for each pattern.
+/// One path for each route.
 pub const ROUTES: [&str; 40] = [
     "/",
     "/signet.css",
@@ -48,7 +48,7 @@ pub const ROUTES: [&str; 40] = [
 ];
 
 #[test]
-fn t27_no_method_and_no_content_type_on_any_path_is_a_servers_error() {
+fn no_method_and_content_type_on_any_path_is_a_server_error() {
     let world = World::new();
     let long = "application/".repeat(1000);
     let types = [
@@ -97,7 +97,7 @@ fn t27_no_method_and_no_content_type_on_any_path_is_a_servers_error() {
     assert_eq!(world.server.get("/readyz").status, 200);
 }
 
-/// What follows `/tile/` and names no tile of a log of three entries.
+/// Endings of `/tile/` that name no tile of a log of three entries.
 const NO_TILES: [&str; 34] = [
     "../signet.toml",
     "../../data/keys/instance.json",
@@ -136,7 +136,7 @@ const NO_TILES: [&str; 34] = [
 ];
 
 #[test]
-fn t47_paths_that_only_look_like_tiles_are_not_found() {
+fn paths_that_only_resemble_tiles_are_not_found() {
     let world = World::new();
     for base in ["", "/api/v2"] {
         let tile = world.server.get(&format!("{base}/tile/0/000.p/1"));
@@ -144,7 +144,7 @@ fn t47_paths_that_only_look_like_tiles_are_not_found() {
         let tile = tile.body;
         for path in NO_TILES {
             let reply = world.server.get(&format!("{base}/tile/{path}"));
-            // Slashes at the end and double ones do not matter, whatever the path.
+            // A slash at the end and a double one are ignored in every path.
             let plain = ["0/000.p/1/", "0//000.p/1", "/0/000.p/1"].contains(&path);
             let same = plain && reply.status == 200 && reply.body == tile;
             assert!(
@@ -166,7 +166,7 @@ fn t47_paths_that_only_look_like_tiles_are_not_found() {
     }
 }
 
-/// Numbers that no log has, or that are not written as numbers are.
+/// Numbers that are out of range or not in canonical form.
 const ODD: [&str; 19] = [
     "-1",
     "-0",
@@ -190,7 +190,7 @@ const ODD: [&str; 19] = [
 ];
 
 #[test]
-fn t46_numbers_that_are_out_of_range_or_oddly_written_are_refused() {
+fn numbers_out_of_range_or_in_another_form_are_refused() {
     let world = World::new();
     for (path, first, second) in [
         ("get-entries", "start", "end"),
@@ -207,7 +207,7 @@ fn t46_numbers_that_are_out_of_range_or_oddly_written_are_refused() {
             for other in ODD.iter().chain(&["0", "1", "2"]) {
                 for (a, b) in [(value, *other), (*other, value)] {
                     let reply = ask(a, b);
-                    // get-entries gives what there is up to any end (RFC 6962 §4.6).
+                    // get-entries may return fewer entries than requested (RFC 6962 §4.6).
                     let clamped = path == "get-entries"
                         && matches!(a, "0" | "1")
                         && b.parse::<u64>().is_ok()
@@ -233,7 +233,7 @@ fn t46_numbers_that_are_out_of_range_or_oddly_written_are_refused() {
 }
 
 #[test]
-fn t46_sizes_and_indices_that_a_v1_log_does_not_have_are_refused() {
+fn sizes_and_indices_outside_a_v1_log_are_refused() {
     let world = World::new();
     let ask = |query: &str| world.server.get(&format!("/api/v1/log/{query}"));
     assert_eq!(ask("proof?firstSize=1&lastSize=1").status, 200);
@@ -247,7 +247,7 @@ fn t46_sizes_and_indices_that_a_v1_log_does_not_have_are_refused() {
         );
         for other in ODD.iter().chain(&["0", "1", "2"]) {
             for (first, last) in [(value, *other), (*other, value)] {
-                // Without a first size, the proof is from the first entry on.
+                // The first size defaults to 1.
                 let expected = first.is_empty() && matches!(last, "1" | "2");
                 let reply = ask(&format!("proof?firstSize={first}&lastSize={last}"));
                 let fits = matches!(reply.status, 400 | 422) || (expected && reply.status == 200);
@@ -258,7 +258,7 @@ fn t46_sizes_and_indices_that_a_v1_log_does_not_have_are_refused() {
 }
 
 #[test]
-fn t46_proofs_for_hashes_that_are_none_are_refused() {
+fn proofs_for_malformed_hashes_are_refused() {
     let world = World::new();
     let ask = |hash: &str, size: &str| {
         let query = format!("hash={hash}&tree_size={size}");

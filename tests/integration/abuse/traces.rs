@@ -1,14 +1,15 @@
-//! What strangers leave behind: in the metrics nothing of their choosing, in the log one line each
-//! and nothing of their secrets.
+//! Traces of hostile input: the metrics contain no text of the client's choice, and the log one line for
+//! each event, without secrets.
 
 use serde_json::{Value, json};
 
 use super::paths::ROUTES;
 use super::{CONTENT, EMAIL, SIGNING_CERT, World};
+use crate::support::account::token_in;
 use crate::support::http::{Request, connect, exchange};
 use crate::support::program::{Program, Server};
 
-/// The lines of the metrics that are no comments, without their values.
+/// The lines of the metrics without comments and values.
 fn series(world: &World) -> Vec<String> {
     let text = world.server.get("/metrics").text();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -18,7 +19,7 @@ fn series(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn m22_made_up_paths_and_methods_add_nothing_to_the_metrics() {
+fn unknown_paths_and_methods_add_no_metrics() {
     let world = World::new();
     let send = |number: usize| {
         let request = Request::new(&format!("INVENTED{number}"), &format!("/made/up/{number}"));
@@ -46,7 +47,7 @@ fn m22_made_up_paths_and_methods_add_nothing_to_the_metrics() {
     );
 }
 
-/// A server as a program that writes its events in this form.
+/// A server that writes its events in a format.
 fn serving(program: &Program, format: &str) -> Server {
     let mut command = program.command(&["serve", "--listen", "127.0.0.1:0"]);
     command
@@ -55,34 +56,17 @@ fn serving(program: &Program, format: &str) -> Server {
     Server::start(command)
 }
 
-/// What must never be found in the log.
+/// Texts that must not be in the log.
 struct Secrets(Vec<String>);
 
-/// Signs with the program, and sends what would break a careless log.
+/// Signs with the program, and sends what could break or pollute the log.
 fn provoke(program: &Program, server: &Server) -> Secrets {
-    let added = program.run(&["account", "add", EMAIL, "--service", "--json"]);
-    let account: Value = serde_json::from_str(&added.stdout).unwrap();
-    let secret = account["client_secret"].as_str().unwrap();
-    let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={secret}",
-        account["client_id"].as_str().unwrap(),
-    );
-    let kind = "application/x-www-form-urlencoded";
-    let grant = Request::post("/oauth2/token", kind, form)
-        .send(server.address())
-        .success();
-    let token = grant["id_token"].as_str().unwrap();
+    let account = program.add_account(EMAIL);
+    let token = token_in(account.token_request().send(server.address()));
     program.write("release", CONTENT);
-    let url = server.url();
-    let sign = [
-        "sign",
-        "--url",
-        &url,
-        "--identity-token-file",
-        "-",
-        "release",
-    ];
-    assert_eq!(program.run_with_input(&sign, token).status, Some(0));
+    program
+        .sign_release(&server.url(), &token, &[])
+        .check(0, "signed release");
 
     let evil = "\u{1b}[2Jcleared\u{202e}gnorw";
     for path in [
@@ -93,7 +77,7 @@ fn provoke(program: &Program, server: &Server) -> Secrets {
         &format!("/{}", "p".repeat(20_000)),
         &format!("/ct/ct/v1/get-entries?start={evil}&end=%0a"),
     ] {
-        // A parser refuses the escape before any handler; without it, all is looked at.
+        // The parser refuses the escape sequence; without it, a handler sees the request.
         for name in [evil, "\u{202e}injected"] {
             let request = Request::get(path)
                 .header("user-agent", name)
@@ -116,22 +100,29 @@ fn provoke(program: &Program, server: &Server) -> Secrets {
     let payload = token.split('.').nth(1).unwrap();
     let signature = token.split('.').nth(2).unwrap();
     Secrets(
-        [EMAIL, secret, payload, signature, "injected", "cleared"]
-            .map(str::to_owned)
-            .into(),
+        [
+            EMAIL,
+            &account.client_secret,
+            payload,
+            signature,
+            "injected",
+            "cleared",
+        ]
+        .map(str::to_owned)
+        .into(),
     )
 }
 
 #[test]
-fn t68_t69_every_event_is_one_line_of_json_without_tokens_and_addresses() {
+fn every_json_event_is_one_line_without_tokens_and_addresses() {
     let program = Program::new();
     let server = serving(&program, "json");
     let secrets = provoke(&program, &server);
 
-    let (status, said) = server.stop();
+    let (status, log) = server.stop();
 
     assert_eq!(status, Some(0));
-    let (_, events) = said.split_once("listening on ").unwrap();
+    let (_, events) = log.split_once("listening on ").unwrap();
     let mut requests = 0;
     for line in events.lines().skip(1) {
         let event: Value =
@@ -143,21 +134,24 @@ fn t68_t69_every_event_is_one_line_of_json_without_tokens_and_addresses() {
         );
         requests += usize::from(event["message"] == "request.answered");
     }
-    assert!(requests > 10, "{requests} requests were told of:\n{events}");
+    assert!(
+        requests > 10,
+        "{requests} requests were reported:\n{events}"
+    );
     for secret in &secrets.0 {
-        assert!(!said.contains(secret), "{secret:?} is in the log:\n{said}");
+        assert!(!log.contains(secret), "{secret:?} is in the log:\n{log}");
     }
 }
 
 #[test]
-fn t68_t69_every_event_for_people_is_one_line_that_no_terminal_obeys() {
+fn every_text_event_is_one_line_without_control_characters() {
     let program = Program::new();
     let server = serving(&program, "text");
     let secrets = provoke(&program, &server);
 
-    let (_, said) = server.stop();
+    let (_, log) = server.stop();
 
-    let (_, events) = said.split_once("listening on ").unwrap();
+    let (_, events) = log.split_once("listening on ").unwrap();
     for line in events.lines().skip(1) {
         let begins_with_a_time = line.starts_with("20") && line.get(19..20) == Some(".");
         assert!(begins_with_a_time, "{line:?}");
@@ -168,6 +162,6 @@ fn t68_t69_every_event_for_people_is_one_line_that_no_terminal_obeys() {
         assert!(!line.contains('\u{202e}'), "{line:?}");
     }
     for secret in &secrets.0 {
-        assert!(!said.contains(secret), "{secret:?} is in the log:\n{said}");
+        assert!(!log.contains(secret), "{secret:?} is in the log:\n{log}");
     }
 }

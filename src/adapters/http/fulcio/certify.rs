@@ -1,5 +1,5 @@
-//! The one path to a certificate, whatever dialect the request came in, and what its refusals look
-//! like.
+//! Certification, for every version of the API: reads the request, issues, and refuses with the
+//! reference server's messages.
 
 use tracing::{error, info};
 
@@ -8,7 +8,7 @@ use crate::classify::{Classify as _, ErrorClass};
 use crate::services::ca::{CertificateAuthority, IssueError, KeyRequest, RequestError};
 use crate::services::oidc::{IdentityVerifier, RawToken, TokenError};
 
-/// A certificate that was issued, and those above it.
+/// An issued certificate with its chain.
 pub(super) struct IssuedChain<'a> {
     leaf: String,
     above: &'a [String],
@@ -25,7 +25,7 @@ impl IssuedChain<'_> {
 /// Verifies the token, then reads the key and its proof, and issues.
 ///
 /// # Errors
-/// The token or the key is refused, or nothing can be issued.
+/// The token or the key is refused, or the authority cannot issue.
 pub(super) async fn certify<'a>(
     identities: &IdentityVerifier,
     authority: &'a CertificateAuthority,
@@ -44,18 +44,18 @@ pub(super) async fn certify<'a>(
     })
 }
 
-/// A public key and the signature that proves it, as they were sent.
+/// A public key with its proof of possession, as sent.
 pub(super) struct OfferedKey {
-    /// PEM, or the base64 of DER.
+    /// PEM, or DER in base64
     pub(super) content: String,
-    /// The signature over a challenge.
+    /// Signature over a challenge
     pub(super) proof: Vec<u8>,
 }
 
-/// What a client proves its key with: a signing request in PEM or a key, and not both.
+/// Takes either a signing request in PEM or a key with its proof.
 ///
 /// # Errors
-/// Neither, both, or a signing request that is no text.
+/// Neither or both are given, or the signing request is not UTF-8.
 pub(super) fn key_request(
     signing_request: Option<Vec<u8>>,
     key: Option<OfferedKey>,
@@ -77,15 +77,15 @@ pub(super) fn key_request(
     }
 }
 
-/// Prefixes the reason with the reference server's words, which people know from its clients.
+/// Prefixes the reason with the reference server's message, which users know from their clients.
 pub(super) fn refuse_token(error: TokenError) -> Refusal {
-    // Only the kind of error is logged: everything in an unverified token is the sender's choice.
+    // Only the kind of error is logged, because the sender chooses everything in an unverified token.
     info!(reason = error.reason(), "token.refused");
     let detail = format!("There was an error processing the identity token: {error}");
     Refusal::of_class(error.class(), error.code(), detail)
 }
 
-/// Answers with the reference server's words, which people know from its clients.
+/// Answers with the reference server's messages, which users know from their clients.
 pub(super) fn refuse_certificate(error: IssueError) -> Refusal {
     let detail = match &error {
         IssueError::Identity(cause) => {

@@ -1,5 +1,5 @@
-//! Fulcio's API as the gRPC service `dev.sigstore.fulcio.v2.CA`, which sigstore-java speaks. Field
-//! numbers are those of Fulcio's `fulcio.proto`.
+//! The gRPC service `dev.sigstore.fulcio.v2.CA`, which sigstore-java uses. Field numbers are those of
+//! Fulcio's `fulcio.proto`.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::adapters::http::refusal::Refusal;
 use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
 
-/// The path of the method that issues.
+/// Path of the method that issues.
 pub(crate) const CREATE_SIGNING_CERTIFICATE: &str =
     "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
 
 const GET_TRUST_BUNDLE: &str = "/dev.sigstore.fulcio.v2.CA/GetTrustBundle";
 const GET_CONFIGURATION: &str = "/dev.sigstore.fulcio.v2.CA/GetConfiguration";
 
-/// The service's three methods.
+/// The methods of the service.
 pub(crate) fn methods(
     identities: &Arc<IdentityVerifier>,
     authority: &Arc<CertificateAuthority>,
@@ -45,7 +45,7 @@ pub(crate) fn methods(
     ]
 }
 
-/// A method whose request has no members and whose reply does not change.
+/// A method without parameters whose reply is constant.
 fn constant(path: &'static str, reply: Vec<u8>) -> Method {
     Method::new(path, move |message| {
         let read = Nothing::decode(message).map_err(|error| unreadable(&error));
@@ -92,7 +92,7 @@ fn key_of(key: Option<Key>) -> Result<KeyRequest, Refusal> {
     }
 }
 
-// No request has a Debug form: a token is in it.
+// Requests do not implement Debug, because they contain a token.
 
 #[derive(Message)]
 #[prost(skip_debug)]
@@ -133,7 +133,7 @@ struct PublicKeyRequest {
     proof_of_possession: Vec<u8>,
 }
 
-/// Its algorithm, field 1, is passed over: the key says itself what it is.
+/// Field 1, the algorithm, is ignored: the key itself contains it.
 #[derive(Message)]
 #[prost(skip_debug)]
 struct PublicKey {
@@ -141,7 +141,7 @@ struct PublicKey {
     content: String,
 }
 
-/// Field 1 is for authorities that cannot embed their promise.
+/// Field 1 is for authorities that do not embed the SCT.
 #[derive(Message)]
 struct SigningCertificate {
     #[prost(message, optional, tag = "2")]
@@ -174,7 +174,7 @@ struct Configuration {
 
 #[derive(Message)]
 struct OidcIssuer {
-    /// Always there: issuers by wildcard, field 2, are not offered.
+    /// Always present: wildcard issuers, field 2, are not supported.
     #[prost(string, optional, tag = "1")]
     issuer_url: Option<String>,
     #[prost(string, tag = "3")]
@@ -219,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// A request with a key, written out: a token, a key of kind 2 (ECDSA), and a proof.
+    /// An encoded request: a token, a key with algorithm 2 (ECDSA), and a proof.
     const BY_KEY: &[u8] =
         b"\x0a\x05\x0a\x03jwt\x12\x0e\x0a\x07\x08\x02\x12\x03pem\x12\x03\x01\x02\x03";
 
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_a_key_are_read_and_the_last_one_counts() {
+    fn both_forms_of_a_key_are_read_and_the_last_member_of_a_oneof_counts() {
         let request = read(BY_KEY).unwrap();
         assert_eq!(request.credentials.unwrap().oidc_identity_token, "jwt");
         let Ok(KeyRequest::PublicKey { key, proof }) = key_of(request.key) else {
@@ -236,7 +236,7 @@ mod tests {
         };
         assert_eq!((key.as_str(), proof.as_slice()), ("pem", &[1, 2, 3][..]));
 
-        // Protocol Buffers: of the members of a oneof, the last one on the wire stays.
+        // SPEC Protocol Buffers, Oneof: the last member on the wire is kept.
         let request = read(&[BY_KEY, b"\x1a\x03csr"].concat()).unwrap();
         let Ok(KeyRequest::SigningRequest { pem }) = key_of(request.key) else {
             panic!("not read as a signing request");
@@ -247,7 +247,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_message_is_too_odd_to_be_read_or_refused(
+        fn every_message_is_read_or_refused(
             place in 0..BY_KEY.len(),
             piece in prop::collection::vec(any::<u8>(), 0..8),
         ) {

@@ -11,6 +11,7 @@ use super::certify::{refuse_certificate, refuse_token};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
+use crate::doubles::{MemoryLedger, SYSTEM_RNG};
 use crate::log::{AppendError, Limits};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
@@ -21,7 +22,6 @@ use crate::protocol::x509::{
     Certificate, TrustedAuthority, TrustedCtLog, verify_path, verify_scts,
 };
 use crate::services::account::Accounts;
-use crate::services::account::tests::{MemoryLedger, random};
 use crate::services::authority::Authority;
 use crate::services::ca::{IssueError, RequestError};
 use crate::services::ctlog::CtSubmitError;
@@ -44,7 +44,7 @@ impl Clock for FixedClock {
     }
 }
 
-/// A source that must not be asked: the embedded issuer's keys are handed over.
+/// Fails, because the keys of the embedded issuer are not fetched.
 struct NoSource;
 
 impl KeySource for NoSource {
@@ -53,7 +53,7 @@ impl KeySource for NoSource {
     }
 }
 
-/// Everything behind the API, in memory, and an account with its token.
+/// The services of the API in memory, and an account with its token.
 struct World {
     identities: web::Data<IdentityVerifier>,
     authority: web::Data<CertificateAuthority>,
@@ -111,7 +111,7 @@ impl World {
         call_service(&app.await, request.to_request()).await
     }
 
-    /// Posts a request as a page of another origin does; the status and the JSON of the answer.
+    /// Posts a request from a page of another origin; returns status and JSON.
     async fn post(&self, body: &Value, bearer: Option<&str>) -> (u16, Value) {
         let mut request = TestRequest::post()
             .uri("/api/v2/signingCert")
@@ -126,7 +126,7 @@ impl World {
         (response.status().as_u16(), read_body_json(response).await)
     }
 
-    /// The leaf of an answer whose chain, path and SCT all hold.
+    /// The leaf of an answer, after verification of chain, path and SCT.
     fn verified_leaf(&self, answer: &(u16, Value)) -> Certificate {
         assert_eq!(answer.0, 200, "{}", answer.1);
         let chain = &answer.1["signedCertificateEmbeddedSct"]["chain"]["certificates"];
@@ -157,11 +157,11 @@ impl World {
 
 fn issuer() -> (EmbeddedIssuer, Arc<Accounts>) {
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
-    let accounts = Arc::new(Accounts::load(ledger, Arc::new(FixedClock), random).unwrap());
+    let accounts = Arc::new(Accounts::load(ledger, Arc::new(FixedClock), SYSTEM_RNG).unwrap());
     let key = SigningKey::from_pkcs8(&generate_key().unwrap()).unwrap();
     let url = IssuerUrl::new("https://idp.example").unwrap();
     let clock = Arc::new(FixedClock);
-    let issuer = EmbeddedIssuer::new(url, key, Arc::clone(&accounts), clock, random).unwrap();
+    let issuer = EmbeddedIssuer::new(url, key, Arc::clone(&accounts), clock, SYSTEM_RNG).unwrap();
     (issuer, accounts)
 }
 
@@ -173,7 +173,7 @@ fn proven(key: &SigningKey, challenge: &str) -> Value {
 }
 
 #[actix_web::test]
-async fn a_token_and_a_proof_over_either_name_yield_a_certificate() {
+async fn a_proof_over_the_email_address_or_the_subject_is_accepted() {
     let world = World::new();
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     for challenge in ["ci@example.com", &world.client_id] {
@@ -191,7 +191,7 @@ async fn a_token_and_a_proof_over_either_name_yield_a_certificate() {
 }
 
 #[actix_web::test]
-async fn a_signing_request_yields_a_certificate_for_its_key_and_nothing_else_of_it() {
+async fn only_the_key_of_a_signing_request_is_used() {
     let world = World::new();
     let key = rcgen::KeyPair::generate().unwrap();
     let mut wishes = rcgen::CertificateParams::new(["evil.example".to_owned()]).unwrap();
@@ -203,7 +203,7 @@ async fn a_signing_request_yields_a_certificate_for_its_key_and_nothing_else_of_
         "certificateSigningRequest": to_base64(pem.as_bytes()),
     });
 
-    // The token in the body wins over what the header says.
+    // The token in the body takes precedence over the header.
     let leaf = world.verified_leaf(&world.post(&request, Some("x.y.z")).await);
 
     assert_eq!(leaf.public_key().raw(), key.public_key_raw());
@@ -211,7 +211,7 @@ async fn a_signing_request_yields_a_certificate_for_its_key_and_nothing_else_of_
     assert!(leaf.subject_is_empty());
 }
 
-/// What the older API answers: the status, the content type and the text.
+/// Asks the v1 API; returns status, content type and text.
 async fn ask_v1(world: &World, request: TestRequest) -> (u16, String, String) {
     let response = world.call(request).await;
     let status = response.status().as_u16();
@@ -229,7 +229,7 @@ fn post_v1(world: &World, body: &Value) -> TestRequest {
 }
 
 #[actix_web::test]
-async fn the_older_api_answers_every_form_of_key_with_a_chain_in_pem() {
+async fn v1_answers_every_form_of_key_with_a_chain_in_pem() {
     let world = World::new();
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let proof = to_base64(&key.sign(b"ci@example.com").unwrap());
@@ -237,7 +237,7 @@ async fn the_older_api_answers_every_form_of_key_with_a_chain_in_pem() {
         json!({
             "publicKey": { "content": to_base64(content), "algorithm": "ecdsa" },
             "signedEmailAddress": proof,
-            // Go's client writes what it does not use as null.
+            // The Go client sends members that it does not use as null.
             "certificateSigningRequest": null,
         })
     };
@@ -267,7 +267,7 @@ async fn the_older_api_answers_every_form_of_key_with_a_chain_in_pem() {
 }
 
 #[actix_web::test]
-async fn the_older_api_refuses_as_the_newer_does() {
+async fn v1_refuses_with_the_same_messages() {
     let world = World::new();
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let content = to_base64(key.public_key().spki_der());
@@ -307,7 +307,7 @@ async fn the_older_api_refuses_as_the_newer_does() {
 }
 
 #[actix_web::test]
-async fn the_older_api_gives_the_chain_above_every_leaf() {
+async fn v1_serves_the_chain_of_the_authority() {
     let world = World::new();
 
     let request = TestRequest::get().uri("/api/v1/rootCert");
@@ -319,7 +319,7 @@ async fn the_older_api_gives_the_chain_above_every_leaf() {
 }
 
 #[actix_web::test]
-async fn refusals_have_the_envelope_of_the_gateway() {
+async fn refusals_have_the_format_of_grpc_gateway() {
     let world = World::new();
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let good = json!({ "publicKeyRequest": proven(&key, "ci@example.com") });
@@ -360,7 +360,7 @@ fn wire(request: Value) -> CreateSigningCertificateRequest {
 }
 
 #[test]
-fn both_spellings_and_both_forms_of_a_key_are_read() {
+fn camel_case_and_snake_case_are_read() {
     for (outer, inner, proof) in [
         ("publicKeyRequest", "publicKey", "proofOfPossession"),
         ("public_key_request", "public_key", "proof_of_possession"),
@@ -382,7 +382,7 @@ fn both_spellings_and_both_forms_of_a_key_are_read() {
 }
 
 #[test]
-fn a_request_needs_one_key_and_only_one() {
+fn a_request_needs_exactly_one_key() {
     let both = json!({ "certificateSigningRequest": "cGVt", "publicKeyRequest": {} });
     let not_text = json!({ "certificateSigningRequest": "//8=" });
     for request in [json!({}), both, not_text] {
@@ -392,7 +392,7 @@ fn a_request_needs_one_key_and_only_one() {
 }
 
 #[test]
-fn a_bearer_token_is_found_whatever_the_case_of_the_scheme() {
+fn the_case_of_the_bearer_scheme_does_not_matter() {
     let bearer_of = |value: &'static str| {
         let request = TestRequest::default().insert_header(("Authorization", value));
         bearer(&request.to_http_request())
@@ -405,7 +405,7 @@ fn a_bearer_token_is_found_whatever_the_case_of_the_scheme() {
 }
 
 #[test]
-fn every_refusal_has_the_status_of_the_contract() {
+fn every_refusal_has_the_status_of_the_reference_server() {
     let status = |error: IssueError| refuse_certificate(error).status().as_u16();
 
     for error in [
@@ -426,7 +426,7 @@ fn every_refusal_has_the_status_of_the_contract() {
 }
 
 #[actix_web::test]
-async fn the_issuers_are_listed_for_every_origin() {
+async fn pages_of_every_origin_may_read_the_issuers() {
     let listed = FulcioConfiguration {
         issuers: vec![ConfiguredIssuer {
             issuer_url: "https://idp.example".to_owned(),
@@ -469,7 +469,7 @@ async fn the_issuers_are_listed_for_every_origin() {
 }
 
 #[actix_web::test]
-async fn a_browser_is_told_that_it_may_post_from_anywhere() {
+async fn pages_of_every_origin_may_request_certificates() {
     let world = World::new();
     let request = TestRequest::default()
         .method(actix_web::http::Method::OPTIONS)
@@ -499,7 +499,7 @@ async fn a_browser_is_told_that_it_may_post_from_anywhere() {
 }
 
 #[actix_web::test]
-async fn the_trust_bundle_is_what_follows_every_leaf() {
+async fn the_trust_bundle_is_the_chain_of_the_authority() {
     let world = World::new();
     let request = TestRequest::get().uri("/api/v2/trustBundle");
 
@@ -509,9 +509,9 @@ async fn the_trust_bundle_is_what_follows_every_leaf() {
     assert_eq!(body, json!({ "chains": [{ "certificates": chain }] }));
 }
 
-/// M01: what nobody has proven anything about yet must not fill the memory.
+/// An unauthenticated request must not use much memory.
 #[actix_web::test]
-async fn a_request_longer_than_any_honest_one_is_refused_unread() {
+async fn a_request_over_the_limit_is_refused_unread() {
     let world = World::new();
     let request = json!({ "credentials": { "oidcIdentityToken": ".".repeat(MAX_REQUEST) } });
 
@@ -536,9 +536,9 @@ impl std::io::Write for Events {
     }
 }
 
-/// T29–T37: each refusal leaves one line with a reason, and nothing of the token.
+/// Each refusal logs one line with a reason and nothing of the token.
 #[actix_web::test]
-async fn a_refusal_leaves_its_reason_behind_and_nothing_of_the_token() {
+async fn a_refusal_is_logged_with_its_reason_and_without_the_token() {
     let world = World::new();
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let events = Events::default();
@@ -553,13 +553,13 @@ async fn a_refusal_leaves_its_reason_behind_and_nothing_of_the_token() {
     let request = json!({ "publicKeyRequest": proven(&key, "someone else") });
     assert_eq!(world.post(&request, Some(&world.token)).await.0, 400);
 
-    let told = String::from_utf8(events.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<_> = told
+    let logged = String::from_utf8(events.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = logged
         .lines()
         .filter(|line| line.contains("refused"))
         .collect();
-    assert_eq!(lines.len(), 3, "{told}");
-    assert!(lines[1].contains("not-a-jwt"), "{told}");
-    assert!(lines[2].contains("proof of possession"), "{told}");
-    assert!(!told.contains("ci@example.com") && !told.contains("no token"));
+    assert_eq!(lines.len(), 3, "{logged}");
+    assert!(lines[1].contains("not-a-jwt"), "{logged}");
+    assert!(lines[2].contains("proof of possession"), "{logged}");
+    assert!(!logged.contains("ci@example.com") && !logged.contains("no token"));
 }

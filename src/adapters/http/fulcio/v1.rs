@@ -1,4 +1,4 @@
-//! Fulcio's older API, which gitsign still signs through: PEM instead of JSON comes back.
+//! Fulcio's v1 API, which gitsign uses. It answers in PEM instead of JSON.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Deserialize;
@@ -12,19 +12,19 @@ use crate::protocol::bytes::{ProtoBytes, to_base64};
 use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
 
-/// Go's client writes every member, and null or nothing into those that it does not use.
+/// The Go client sends every member; those that it does not use are null or empty.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CertificateRequest {
     public_key: Option<PublicKey>,
-    /// Over the challenge, which was once always the e-mail address
+    /// Over the challenge, whatever the name says
     signed_email_address: Option<ProtoBytes>,
     certificate_signing_request: Option<ProtoBytes>,
 }
 
 #[derive(Deserialize)]
 struct PublicKey {
-    /// The key says itself what it is.
+    /// Ignored: the key itself contains the algorithm
     #[serde(rename = "algorithm")]
     _algorithm: Option<IgnoredAny>,
     /// DER or PEM
@@ -69,7 +69,7 @@ fn key_of(wire: CertificateRequest) -> Result<KeyRequest, Refusal> {
     key_request(bytes(wire.certificate_signing_request), key)
 }
 
-/// PEM as it is, DER in base64: a key comes as text everywhere else.
+/// PEM unchanged, DER as base64, because the services read keys as text.
 fn text_of(key: Vec<u8>) -> String {
     match String::from_utf8(key) {
         Ok(pem) if pem.contains("-----BEGIN") => pem,

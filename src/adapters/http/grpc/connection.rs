@@ -1,4 +1,4 @@
-//! One HTTP/2 connection: few calls at a time, closed when none has come for a while or when the
+//! One HTTP/2 connection with a limit on concurrent calls. It is closed when it is idle or when the
 //! server stops.
 
 use std::convert::Infallible;
@@ -18,17 +18,17 @@ use tokio::time::sleep;
 
 use super::Grpc;
 
-/// Calls at one time on a connection.
+/// Maximum number of concurrent calls on a connection.
 const MAX_STREAMS: u32 = 8;
 
-/// The longest header of a call, in bytes after decompression.
+/// Maximum length of a call's header, in bytes after decompression.
 const MAX_HEADER_LENGTH: u32 = 16 * 1024;
 
-/// How long a client may take to take leave once it was told to.
+/// How long a client may keep a connection after GOAWAY.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Answers calls until the client leaves, or no call has been in progress for `keep_alive`, or
-/// `stopping` is ready and those in progress have ended.
+/// Answers calls until the client disconnects, the connection was idle for `keep_alive`, or `stopping`
+/// is ready and the calls in progress have ended.
 pub(in crate::adapters::http) async fn serve(
     grpc: Arc<Grpc>,
     io: impl AsyncRead + AsyncWrite + Unpin + 'static,
@@ -52,7 +52,7 @@ pub(in crate::adapters::http) async fn serve(
             .serve_connection(TokioIo::new(io), answer)
     );
     tokio::select! {
-        // What ended it concerns the client alone.
+        // An error on this connection concerns its client only.
         _ = &mut connection => return,
         () = calls.idle_for(keep_alive) => {}
         () = stopping => {}
@@ -68,7 +68,7 @@ pub(in crate::adapters::http) async fn serve(
 #[derive(Clone, Default)]
 struct Calls(Rc<watch::Sender<usize>>);
 
-/// A call in progress, until it is dropped: clients that leave drop their calls.
+/// A call in progress. A disconnect drops the call, so it counts until it is dropped.
 struct Call(Rc<watch::Sender<usize>>);
 
 impl Calls {
@@ -77,11 +77,11 @@ impl Calls {
         Call(Rc::clone(&self.0))
     }
 
-    /// Ready once no call has been in progress for this long.
+    /// Ready when no call was in progress for this long.
     async fn idle_for(&self, period: Duration) {
         let mut calls = self.0.subscribe();
         loop {
-            // The sender is held here, so that waiting cannot fail.
+            // `self` holds the sender, so waiting cannot fail.
             let _ = calls.wait_for(|calls| *calls == 0).await;
             tokio::select! {
                 () = sleep(period) => return,
@@ -97,7 +97,7 @@ impl Drop for Call {
     }
 }
 
-/// Runs calls on the worker that has accepted their connection.
+/// Runs calls on the worker that accepted their connection.
 #[derive(Clone)]
 struct OnThisThread;
 

@@ -8,10 +8,10 @@ use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
 use crate::adapters::system::SystemClock;
+use crate::doubles::{MemoryLedger, SYSTEM_RNG};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
 use crate::protocol::keys::SigningKey;
-use crate::services::account::tests::{MemoryLedger, random};
 use crate::services::account::{Accounts, NewSecret};
 use crate::services::issuer::generate_key;
 
@@ -20,13 +20,13 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 fn issuer() -> (web::Data<EmbeddedIssuer>, NewSecret) {
     let clock = Arc::new(SystemClock);
     let ledger = Arc::new(MemoryLedger::default());
-    let accounts = Arc::new(Accounts::load(ledger, clock.clone(), random).unwrap());
+    let accounts = Arc::new(Accounts::load(ledger, clock.clone(), SYSTEM_RNG).unwrap());
     let made = accounts
         .add_service(EmailAddress::new("ci@example.com").unwrap())
         .unwrap();
     let key = SigningKey::from_pkcs8(&generate_key().unwrap()).unwrap();
     let url = IssuerUrl::new("http://localhost:8477").unwrap();
-    let issuer = EmbeddedIssuer::new(url, key, accounts, clock, random).unwrap();
+    let issuer = EmbeddedIssuer::new(url, key, accounts, clock, SYSTEM_RNG).unwrap();
     (web::Data::new(issuer), made)
 }
 

@@ -1,5 +1,5 @@
-//! What the API answers where it does not do what it was asked: 400 for what is wrong, 422 for what
-//! is not of the schema, as Rekor's own code is generated to tell them apart.
+//! Refusals of the API. As in Rekor's generated code, a request that breaks the schema is refused with
+//! 422 and other malformed requests with 400.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LOCATION};
@@ -17,7 +17,7 @@ pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> 
     json::from_slice(body).map_err(|error| malformed(format!("the body: {error}"), body))
 }
 
-/// Why a body is no proposed entry.
+/// The refusal of a proposed entry.
 pub(super) fn of_proposal(error: &ProposalError, body: &[u8]) -> Refusal {
     match error {
         ProposalError::Malformed(_) => malformed(error.to_string(), body),
@@ -31,9 +31,9 @@ pub(super) fn of_proposal(error: &ProposalError, body: &[u8]) -> Refusal {
     }
 }
 
-/// Whether the text is no JSON that all readers understand alike, or JSON of another form.
+/// 400 for a body that is not strict JSON, 422 for JSON of another schema.
 fn malformed(message: String, body: &[u8]) -> Refusal {
-    // serde tells only in words that a member occurs twice.
+    // serde reports a repeated member only in its message.
     let repeated = message.contains("duplicate field `");
     if repeated || serde_json::from_slice::<IgnoredAny>(body).is_err() {
         return Refusal::invalid("invalid", message);
@@ -44,7 +44,7 @@ fn malformed(message: String, body: &[u8]) -> Refusal {
 impl From<RequestError> for Refusal {
     fn from(error: RequestError) -> Self {
         let fault = match &error {
-            // Inside of a body that was read, everything is JSON.
+            // The body was read as JSON, so the proposal within it is JSON.
             RequestError::Proposal(proposal) => return of_proposal(proposal, b"{}"),
             RequestError::Key(_) => return Self::invalid("invalid", error),
             RequestError::Name(_) | RequestError::Hash(_) => SchemaFault::Pattern,

@@ -1,4 +1,4 @@
-//! The parameters of a query, by the rules of the API's schema.
+//! Query parameters, by the rules of the API's schema.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, web};
 
 use crate::adapters::http::refusal::{Refusal, SchemaFault};
 
-/// The parameters that a request has, each once.
+/// The parameters of a request.
 pub(super) struct QueryParameters(HashMap<String, String>);
 
 impl QueryParameters {
-    /// Reads them; those that no handler asks for are passed over.
+    /// Reads the parameters. Unknown ones are ignored.
     pub(super) fn of(request: &HttpRequest) -> Result<Self, Refusal> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string())
             .map_err(|error| Refusal::schema(SchemaFault::Type, error))?
@@ -27,8 +27,8 @@ impl QueryParameters {
         Ok(Self(parameters))
     }
 
-    /// A decimal number from `least` on, without sign, exponent or leading zeros. No log has as many
-    /// entries as 63 bits count.
+    /// A decimal number of at least `least` and less than 2^63, without sign, exponent or leading
+    /// zeros.
     pub(super) fn number(&self, name: &str, least: u64) -> Result<Option<u64>, Refusal> {
         let Some(text) = self.given(name) else {
             return Ok(None);
@@ -53,7 +53,7 @@ impl QueryParameters {
         }
     }
 
-    /// The tree that is meant, if one is named.
+    /// The tree ID, if the request has one.
     pub(super) fn tree_id(&self) -> Result<Option<u64>, Refusal> {
         let Some(text) = self.given("treeID") else {
             return Ok(None);
@@ -73,7 +73,7 @@ impl QueryParameters {
     }
 }
 
-/// That a parameter is missing.
+/// The refusal of a request without a required parameter.
 pub(super) fn required(name: &str) -> Refusal {
     Refusal::schema(SchemaFault::Required, format!("{name} is required"))
 }

@@ -12,7 +12,7 @@ use crate::protocol::bytes::{Sha256, from_base64, to_base64};
 use crate::protocol::merkle::leaf_hash;
 use crate::services::rekor::v1::tests::{TestLog, new_key, proposal};
 
-/// A log with its API, which is asked one request at a time.
+/// A log with its API.
 struct Asked {
     log: web::Data<SignatureLogV1>,
     tree_id: String,
@@ -81,7 +81,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// Status and code of a refusal in the API's form.
+    /// Status and code of a refusal in the API's format.
     fn refusal(&self) -> (u16, u64) {
         let body = self.json();
         assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
@@ -99,7 +99,7 @@ fn only(map: &Value) -> (&str, &Value) {
 }
 
 #[actix_web::test]
-async fn an_entry_is_answered_with_201_its_name_and_its_place() {
+async fn an_entry_is_answered_with_201_its_uuid_and_its_index() {
     let api = Asked::new();
 
     let answer = api.submit(b"artifact").await;
@@ -131,7 +131,7 @@ async fn an_entry_is_answered_with_201_its_name_and_its_place() {
 }
 
 #[actix_web::test]
-async fn a_second_submission_answers_409_and_where_the_first_is() {
+async fn a_duplicate_is_answered_with_409_and_the_location_of_the_first() {
     let api = Asked::new();
     let proposal = proposal(&new_key(), b"artifact");
     let first = api.post("log/entries", &proposal).await;
@@ -148,7 +148,7 @@ async fn a_second_submission_answers_409_and_where_the_first_is() {
 }
 
 #[actix_web::test]
-async fn an_entry_is_read_by_id_by_leaf_hash_and_by_index() {
+async fn an_entry_is_read_by_uuid_by_leaf_hash_and_by_index() {
     let api = Asked::new();
     let id = api.submit(b"artifact").await.header("etag").to_owned();
     let later = api.submit(b"later").await.header("etag").to_owned();
@@ -184,7 +184,7 @@ async fn an_entry_is_read_by_id_by_leaf_hash_and_by_index() {
 }
 
 #[actix_web::test]
-async fn an_entry_is_found_again_by_what_was_proposed() {
+async fn an_entry_is_found_by_its_proposal() {
     let api = Asked::new();
     let known = proposal(&new_key(), b"artifact");
     let id = api
@@ -204,7 +204,7 @@ async fn an_entry_is_found_again_by_what_was_proposed() {
 }
 
 #[actix_web::test]
-async fn what_is_not_there_answers_404_without_a_body() {
+async fn a_missing_entry_is_answered_with_404_without_a_body() {
     let api = Asked::new();
     let id = api.submit(b"artifact").await.header("etag").to_owned();
     let in_another_tree = format!("{}{}", "0".repeat(16), &id[16..]);
@@ -223,7 +223,7 @@ async fn what_is_not_there_answers_404_without_a_body() {
 }
 
 #[actix_web::test]
-async fn names_and_numbers_outside_the_schema_answer_422_with_its_code() {
+async fn parameters_outside_the_schema_are_answered_with_422_and_the_code_of_the_fault() {
     let api = Asked::new();
     api.submit(b"artifact").await;
     for (path, code) in [
@@ -255,7 +255,7 @@ async fn names_and_numbers_outside_the_schema_answer_422_with_its_code() {
 }
 
 #[actix_web::test]
-async fn proofs_are_refused_where_the_log_has_no_such_trees() {
+async fn proofs_for_sizes_beyond_the_log_are_refused() {
     let api = Asked::new();
     for number in 0..3_u8 {
         api.submit(&[number]).await;
@@ -280,7 +280,7 @@ async fn proofs_are_refused_where_the_log_has_no_such_trees() {
 }
 
 #[actix_web::test]
-async fn the_log_shows_its_head_and_its_key() {
+async fn the_log_serves_its_head_and_its_key() {
     let api = Asked::new();
     let empty = api.get("log").await.json();
     api.submit(b"artifact").await;
@@ -306,7 +306,7 @@ async fn the_log_shows_its_head_and_its_key() {
 }
 
 #[actix_web::test]
-async fn entries_are_searched_by_what_is_in_them() {
+async fn entries_are_searched_by_their_content() {
     let api = Asked::new();
     let key = new_key();
     let (one, two) = (proposal(&key, b"one"), proposal(&key, b"two"));
@@ -343,7 +343,7 @@ async fn entries_are_searched_by_what_is_in_them() {
 }
 
 #[actix_web::test]
-async fn queries_outside_the_schema_answer_422_with_its_code() {
+async fn bodies_outside_the_schema_are_answered_with_422_and_the_code_of_the_fault() {
     let api = Asked::new();
     for (path, query, code) in [
         ("index/retrieve", json!({"hash": "xyz"}), 605),
@@ -403,7 +403,7 @@ async fn queries_outside_the_schema_answer_422_with_its_code() {
 }
 
 #[actix_web::test]
-async fn what_is_no_json_no_version_or_no_signature_answers_400_and_is_not_logged() {
+async fn malformed_json_unknown_versions_and_wrong_signatures_are_answered_with_400() {
     let api = Asked::new();
     let good = proposal(&new_key(), b"artifact");
     let other_digest = Sha256::of(b"other").to_hex();
@@ -429,7 +429,7 @@ async fn what_is_no_json_no_version_or_no_signature_answers_400_and_is_not_logge
 }
 
 #[actix_web::test]
-async fn browsers_of_every_origin_may_ask() {
+async fn pages_of_every_origin_may_search() {
     let api = Asked::new();
     let origin = ("origin", "https://page.example");
     let preflight = TestRequest::with_uri("/api/v1/index/retrieve")
@@ -454,7 +454,7 @@ async fn browsers_of_every_origin_may_ask() {
 }
 
 #[test]
-fn errors_have_the_status_and_headers_that_clients_look_at() {
+fn errors_have_the_status_and_headers_that_clients_read() {
     let answer = |error: V1Error| Refusal::from(error).render(ErrorFormat::OpenApi);
     let behind = ReadError::IndexBehind {
         indexed: 1,

@@ -9,7 +9,8 @@ use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
 use crate::protocol::attestation::dsse::pre_authentication_encoding;
 use crate::protocol::bytes::{from_base64, to_base64};
-use crate::protocol::entry::{EntryError, RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::entry::v2::HashedRekordError;
+use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::services::rekor::tests::{memory_log, signed_entry};
@@ -53,7 +54,7 @@ fn post(value: &Value) -> TestRequest {
 }
 
 #[actix_web::test]
-async fn an_entry_is_answered_with_201_and_then_readable_as_a_bundle() {
+async fn an_entry_is_answered_with_201_and_is_in_the_tiles() {
     let (log, _) = memory_log();
     let entry = signed_entry(b"artifact");
 
@@ -93,7 +94,7 @@ async fn an_entry_is_answered_with_201_and_then_readable_as_a_bundle() {
 }
 
 #[actix_web::test]
-async fn a_second_submission_answers_409_and_the_first_ones_place() {
+async fn a_duplicate_is_answered_with_409_and_the_index_of_the_first() {
     let (log, _) = memory_log();
     let request = submission(&signed_entry(b"artifact"));
     call(&log, post(&request)).await;
@@ -108,7 +109,7 @@ async fn a_second_submission_answers_409_and_the_first_ones_place() {
     assert!(message.contains("already exists in the transparency log with index 0"));
 }
 
-/// An envelope as sigstore-js submits it, signed by a key of its own.
+/// An envelope as sigstore-js submits it, signed by a new key.
 fn envelope() -> Value {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let (payload_type, payload) = ("application/vnd.in-toto+json", b"{}");
@@ -127,7 +128,7 @@ fn envelope() -> Value {
 }
 
 #[actix_web::test]
-async fn an_envelope_is_logged_as_dsse_and_a_second_time_answers_409() {
+async fn an_envelope_is_logged_as_dsse_and_its_duplicate_is_answered_with_409() {
     let (log, _) = memory_log();
     let request = envelope();
 
@@ -148,7 +149,7 @@ async fn an_envelope_is_logged_as_dsse_and_a_second_time_answers_409() {
 }
 
 #[actix_web::test]
-async fn an_envelope_whose_signature_does_not_hold_is_not_logged() {
+async fn an_envelope_with_a_wrong_signature_is_not_logged() {
     let (log, _) = memory_log();
     let mut request = envelope();
     request["dsseRequestV002"]["envelope"]["payload"] = json!("W10=");
@@ -163,7 +164,7 @@ async fn an_envelope_whose_signature_does_not_hold_is_not_logged() {
 }
 
 #[actix_web::test]
-async fn what_is_not_an_entry_answers_400_with_code_3_and_is_not_logged() {
+async fn malformed_entries_are_answered_with_400_and_code_3() {
     let (log, _) = memory_log();
     let mut wrong_signature = submission(&signed_entry(b"artifact"));
     wrong_signature["hashedRekordRequestV002"]["signature"]["content"] = json!("c2ln");
@@ -190,7 +191,7 @@ async fn what_is_not_an_entry_answers_400_with_code_3_and_is_not_logged() {
 }
 
 #[actix_web::test]
-async fn full_tiles_may_be_kept_for_ever_and_checkpoints_may_not() {
+async fn full_tiles_are_immutable_and_checkpoints_are_not_cached() {
     let (log, _) = memory_log();
     for number in 0..256_u32 {
         let entry = signed_entry(&number.to_be_bytes());
@@ -211,9 +212,9 @@ async fn full_tiles_may_be_kept_for_ever_and_checkpoints_may_not() {
 }
 
 #[test]
-fn errors_have_the_status_and_headers_that_clients_look_at() {
+fn errors_have_the_status_and_headers_that_clients_read() {
     assert_eq!(
-        answer(EntryError::NoSignature.into()).status(),
+        answer(RekorError::Entry(HashedRekordError::NoSignature.into())).status(),
         StatusCode::BAD_REQUEST
     );
     assert_eq!(

@@ -1,5 +1,5 @@
-//! What happens to a connection: HTTP/1.1 as it comes, or TLS first and then the protocol that was
-//! agreed on. Clients that offer HTTP/1.1 get it; those that offer HTTP/2 alone speak gRPC.
+//! Connections: plain HTTP/1.1, or TLS with the negotiated protocol. Clients that offer HTTP/1.1 get
+//! HTTP/1.1; clients that offer only HTTP/2 are served gRPC.
 
 use std::future::ready;
 use std::io;
@@ -26,16 +26,15 @@ use super::DISCONNECT_TIMEOUT;
 use crate::adapters::http::grpc::{Grpc, connection};
 use crate::config::ServerSettings;
 
-/// The protocols, the preferred one first (RFC 7301 §3.1).
+/// ALPN protocols in order of preference (RFC 7301 §3.1).
 const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", HTTP_2];
 
 const HTTP_2: &[u8] = b"h2";
 
-/// What serves the connections of a listening socket.
 #[derive(Clone)]
 pub(super) struct Listener {
     pub(super) settings: ServerSettings,
-    /// Told when the server stops
+    /// Notified when the server stops
     pub(super) stopping: GracefulShutdownSignal,
 }
 
@@ -59,7 +58,7 @@ impl Listener {
         })
     }
 
-    /// TLS, and in it HTTP/1.1 or gRPC.
+    /// HTTP/1.1 or gRPC over TLS.
     pub(super) fn over_tls<S>(
         self,
         builder: ServerBuilder,
@@ -76,12 +75,12 @@ impl Listener {
             let mut acceptor = Acceptor::new(tls.clone());
             acceptor.set_handshake_timeout(self.settings.header_timeout);
             let agreed = self.agreed(Arc::clone(&grpc), application());
-            // A connection's end concerns its client alone.
+            // An error on this connection concerns its client only.
             acceptor.map_err(|_| ()).and_then(agreed)
         })
     }
 
-    /// Serves a connection in the protocol that was agreed on.
+    /// Serves a connection in the negotiated protocol.
     fn agreed<S: Application>(
         &self,
         grpc: Arc<Grpc>,
@@ -151,7 +150,7 @@ impl Listener {
     }
 }
 
-/// The service inside of an application.
+/// The service of an application.
 pub(super) trait Application:
     ServiceFactory<
         ServiceRequest,

@@ -23,7 +23,7 @@ fn settings() -> Settings {
     settings
 }
 
-/// Handlers that show what the server does around them.
+/// Handlers that make the server's own behaviour visible.
 const SHOWN: Api = Api {
     name: "shown",
     errors: ErrorFormat::Problem,
@@ -67,7 +67,7 @@ async fn started() -> Running {
     start_with(settings()).await.0
 }
 
-/// A request that waits in its handler.
+/// A request whose handler waits.
 #[derive(Default)]
 struct Held {
     entered: Notify,
@@ -119,7 +119,7 @@ async fn ask(server: &Running, line: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_server_that_has_started_answers_at_once() {
+async fn a_started_server_answers() {
     let server = started().await;
 
     let reply = ask(&server, "GET /healthz").await;
@@ -131,7 +131,7 @@ async fn a_server_that_has_started_answers_at_once() {
 }
 
 #[tokio::test]
-async fn slashes_at_the_end_of_a_path_do_not_matter() {
+async fn a_slash_at_the_end_of_a_path_is_ignored() {
     let server = started().await;
 
     let reply = ask(&server, "GET /healthz/").await;
@@ -226,7 +226,7 @@ async fn a_request_keeps_a_harmless_identifier_and_gets_one_otherwise() {
 }
 
 #[tokio::test]
-async fn t22_a_body_over_the_limit_is_refused_unread_and_the_connection_closed() {
+async fn a_body_over_the_limit_is_refused_unread_and_the_connection_is_closed() {
     let server = started().await;
     let head = "POST /length HTTP/1.1\r\nhost: a\r\n";
 
@@ -238,7 +238,7 @@ async fn t22_a_body_over_the_limit_is_refused_unread_and_the_connection_closed()
             format!("1000\r\n{}\r\n", "a".repeat(4096)).repeat(17)
         ),
     ] {
-        // What looks like another request behind the body must not be answered.
+        // Bytes of the body that look like another request must not be answered.
         let reply = exchange(&server, format!("{head}{rest}").as_bytes()).await;
 
         assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
@@ -251,7 +251,7 @@ async fn t22_a_body_over_the_limit_is_refused_unread_and_the_connection_closed()
 }
 
 #[tokio::test]
-async fn t22_a_body_that_nobody_reads_does_not_keep_the_connection_open() {
+async fn a_body_that_no_handler_reads_does_not_keep_the_connection_open() {
     let server = started().await;
     for rest in [
         "content-length: 10\r\n\r\nabc",
@@ -266,7 +266,7 @@ async fn t22_a_body_that_nobody_reads_does_not_keep_the_connection_open() {
 }
 
 #[tokio::test]
-async fn a_body_up_to_the_limit_is_taken_and_the_connection_kept() {
+async fn a_body_up_to_the_limit_is_accepted_and_the_connection_is_kept() {
     let server = started().await;
     let one = format!(
         "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 65536\r\n\r\n{}",
@@ -281,7 +281,7 @@ async fn a_body_up_to_the_limit_is_taken_and_the_connection_kept() {
 }
 
 #[tokio::test]
-async fn t21_a_body_that_does_not_come_ends_with_408_and_a_closed_connection() {
+async fn a_body_that_does_not_arrive_is_answered_with_408_and_the_connection_is_closed() {
     let mut settings = settings();
     settings.server.body_timeout = Duration::from_millis(200);
     let (server, _) = start_with(settings).await;
@@ -297,7 +297,7 @@ async fn t21_a_body_that_does_not_come_ends_with_408_and_a_closed_connection() {
 }
 
 #[tokio::test]
-async fn t21_a_header_that_does_not_end_closes_the_connection() {
+async fn a_header_that_does_not_end_closes_the_connection() {
     let mut settings = settings();
     settings.server.header_timeout = Duration::from_secs(1);
     let (server, _) = start_with(settings).await;
@@ -311,7 +311,7 @@ async fn t21_a_header_that_does_not_end_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn t25_requests_that_proxies_read_differently_are_refused() {
+async fn requests_that_a_proxy_might_read_differently_are_refused() {
     let server = started().await;
     for smuggled in [
         "POST /length HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -330,7 +330,7 @@ async fn t25_requests_that_proxies_read_differently_are_refused() {
 }
 
 #[tokio::test]
-async fn requests_in_flight_end_before_the_server_does() {
+async fn the_server_stops_after_requests_in_flight_have_ended() {
     let (server, held) = start_with(settings()).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream
@@ -349,22 +349,22 @@ async fn requests_in_flight_end_before_the_server_does() {
 }
 
 #[tokio::test]
-async fn a_server_serves_until_it_is_told_to_stop() {
+async fn a_server_serves_until_it_is_asked_to_stop() {
     let server = started().await;
     let address = server.address();
-    let (tell, told) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel();
     let serving = tokio::spawn(server.serve_until(async {
-        let _ = told.await;
+        let _ = stopped.await;
     }));
 
-    tell.send(()).unwrap();
+    stop.send(()).unwrap();
 
     timeout(PATIENCE, serving).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[test]
-fn an_address_that_is_taken_is_named() {
+fn an_address_in_use_is_named() {
     let first = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
 
     let error = Bound::bind(first.address()).err().unwrap();

@@ -8,12 +8,12 @@ use actix_web::test::{TestRequest, call_service};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
+use crate::doubles::MemoryLedger;
 use crate::protocol::bytes::{Sha256, to_base64};
 use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::tsp::testing::{NOON, TestTsa};
 use crate::protocol::tsp::verify_response;
 use crate::services::authority::Authority;
-use crate::services::ledger::testing::MemoryLedger;
 use crate::services::roster::AuthorityRole;
 
 struct Noon;
@@ -60,7 +60,7 @@ fn json_request(algorithm: &str) -> String {
 }
 
 #[actix_web::test]
-async fn both_forms_are_answered_with_a_token_under_both_paths() {
+async fn der_and_json_requests_are_answered_at_both_paths() {
     let tsa = TestTsa::new();
     let requests = [
         post("application/timestamp-query", der_request()),
@@ -81,7 +81,7 @@ async fn both_forms_are_answered_with_a_token_under_both_paths() {
 }
 
 #[actix_web::test]
-async fn a_refusal_is_400_in_json_and_in_der_where_that_is_asked_for() {
+async fn a_refusal_is_400_in_json_and_in_der_if_the_client_accepts_der() {
     let tsa = TestTsa::new();
     let response = send(&tsa, post("application/json", json_request("sha1"))).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);

@@ -8,7 +8,7 @@ use actix_web::web::Bytes;
 use futures_util::StreamExt as _;
 
 use super::Limits;
-use super::question::{IdentityClaim, RawQuestion, RequestError};
+use super::question::{RawQuestion, RequestError};
 use crate::adapters::http::blocking::WorkLimit;
 use crate::adapters::http::refusal::Refusal;
 use crate::protocol::bundle::{Artifact, ArtifactHasher, NotADigest};
@@ -40,8 +40,6 @@ pub(super) enum FormError {
     Digest(#[from] NotADigest),
     #[error("{0} is not UTF-8")]
     NotText(&'static str),
-    #[error("every identity needs an issuer: the form has {identities} and {issuers}")]
-    Unpaired { identities: usize, issuers: usize },
     #[error("the form has more than {MAX_PARTS} parts")]
     TooManyParts,
     #[error("the form without the artifact exceeds limits.verify_body_bytes, {0}")]
@@ -84,7 +82,6 @@ impl From<&FormError> for Refusal {
             | FormError::ArtifactAndDigest
             | FormError::Digest(_)
             | FormError::NotText(_)
-            | FormError::Unpaired { .. }
             | FormError::TooManyParts => (StatusCode::BAD_REQUEST, "malformed-form"),
         };
         Self::new(status, code, error)
@@ -162,15 +159,19 @@ impl FormReader {
             }
             "policy" => {
                 let policy = self.read_text(part, "policy").await?;
-                once(&mut self.question.policy, policy, "policy")?;
+                once(&mut self.question.requirement.policy, policy, "policy")?;
             }
             "policy-name" => {
                 let policy = self.read_text(part, "policy-name").await?;
-                once(&mut self.question.policy_name, policy, "policy-name")?;
+                once(
+                    &mut self.question.requirement.policy_name,
+                    policy,
+                    "policy-name",
+                )?;
             }
             "key" => {
                 let key = self.read_text(part, "key").await?;
-                once(&mut self.question.key, key, "key")?;
+                once(&mut self.question.requirement.key, key, "key")?;
             }
             other => return Err(FormError::UnknownPart(other.chars().take(40).collect()).into()),
         }
@@ -193,24 +194,16 @@ impl FormReader {
         String::from_utf8(bytes).map_err(|_| FormError::NotText(name))
     }
 
-    fn finish(self) -> Result<RawQuestion, FormError> {
-        let (identities, issuers) = (self.identities.len(), self.issuers.len());
-        if identities != issuers {
-            return Err(FormError::Unpaired {
-                identities,
-                issuers,
-            });
-        }
+    fn finish(self) -> Result<RawQuestion, RequestError> {
         let mut question = self.question;
+        question
+            .requirement
+            .pair_identities(self.identities, self.issuers)?;
         if let Some(digest) = self.digest
             && question.artifact.replace(digest).is_some()
         {
-            return Err(FormError::ArtifactAndDigest);
+            return Err(FormError::ArtifactAndDigest.into());
         }
-        let pairs = self.identities.into_iter().zip(self.issuers);
-        question.identities = pairs
-            .map(|(subject, issuer)| IdentityClaim { issuer, subject })
-            .collect();
         Ok(question)
     }
 }
@@ -224,11 +217,7 @@ fn once<T>(slot: &mut Option<T>, value: T, name: &'static str) -> Result<(), For
 
 /// Hashes a part under every function: which ones the bundles need may be known only later.
 async fn hash(mut part: Field, work: &WorkLimit, limit: u64) -> Result<Artifact, Refusal> {
-    let mut hasher = ArtifactHasher::new([
-        HashAlgorithm::Sha256,
-        HashAlgorithm::Sha384,
-        HashAlgorithm::Sha512,
-    ]);
+    let mut hasher = ArtifactHasher::new(HashAlgorithm::ALL);
     let (mut batch, mut waiting) = (Vec::new(), 0);
     let mut left = limit;
     while let Some(piece) = part.next().await {
@@ -292,11 +281,15 @@ mod tests {
             let question = read_form(FORM, cut).await.unwrap();
 
             assert_eq!(
-                question.policy.as_deref(),
+                question.requirement.policy.as_deref(),
                 Some("one\r\n--X\r\n"),
                 "cut every {cut}"
             );
-            assert_eq!(question.key.as_deref(), Some(""), "cut every {cut}");
+            assert_eq!(
+                question.requirement.key.as_deref(),
+                Some(""),
+                "cut every {cut}"
+            );
         }
     }
 

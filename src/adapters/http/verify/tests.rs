@@ -21,7 +21,7 @@ fn intake() -> Data<Intake> {
 }
 
 async fn send(world: &World, request: TestRequest) -> (StatusCode, String) {
-    let verifier = Verifier::new(Arc::new(world.trust.clone()), Arc::new(SystemClock));
+    let verifier = VerificationService::new(Arc::new(world.trust.clone()), Arc::new(SystemClock));
     let app = serve(vec![Mount::new(&API)], |cfg| {
         cfg.app_data(Data::new(verifier)).app_data(intake());
     })
@@ -328,7 +328,7 @@ async fn several_bundles_are_counted_by_a_policy_that_the_server_knows() {
     let policy = Policy::any_of([IdentityMatcher::exact(ISSUER, SUBJECT).unwrap()]).unwrap();
     let policies = [("release".to_owned(), Arc::new(policy))].into();
     let (one, other) = (world.message().to_json(), world.native().to_json());
-    let verifier = Verifier::new(Arc::new(world.trust), Arc::new(SystemClock));
+    let verifier = VerificationService::new(Arc::new(world.trust), Arc::new(SystemClock));
     let app = serve(vec![Mount::new(&API)], |cfg| {
         cfg.app_data(Data::new(verifier.with_policies(policies)))
             .app_data(intake());

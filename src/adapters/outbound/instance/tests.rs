@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
+use serde_json::Value;
 
 use super::*;
 use crate::adapters::http::body::Body;
@@ -12,6 +13,9 @@ use crate::adapters::http::route::{Api, Mount, Route};
 use crate::adapters::http::server::{Bound, Running, Shell, load_tls, start};
 use crate::classify::ErrorClass;
 use crate::config::{Sources, TlsSettings, load};
+use crate::doubles::keys;
+use crate::protocol::entry::RawVerifier;
+use crate::protocol::keys::KeyDetails;
 
 const TOKEN: &str = "header.very-secret-claims.signature";
 
@@ -43,8 +47,8 @@ async fn certify(body: Body) -> Result<HttpResponse, Refusal> {
             "There was an error processing the identity token",
         ));
     }
-    let asked = &request["publicKeyRequest"]["publicKey"]["content"];
-    let chain = json!({ "certificates": [asked, "intermediate", "root"] });
+    let key = &request["publicKeyRequest"]["publicKey"]["content"];
+    let chain = json!({ "certificates": [key, "intermediate", "root"] });
     Ok(HttpResponse::Ok().json(json!({ "signedCertificateEmbeddedSct": { "chain": chain } })))
 }
 
@@ -57,7 +61,7 @@ async fn busy() -> Result<HttpResponse, Refusal> {
     Err(Refusal::of_class(ErrorClass::Busy, "overloaded", detail))
 }
 
-async fn elsewhere() -> HttpResponse {
+async fn redirected() -> HttpResponse {
     HttpResponse::TemporaryRedirect()
         .insert_header(("location", "/api/v1/timestamp"))
         .finish()
@@ -70,8 +74,8 @@ async fn endless() -> HttpResponse {
     HttpResponse::Ok().streaming(pieces)
 }
 
-const WHOLE: Api = Api {
-    name: "whole",
+const ALL_APIS: Api = Api {
+    name: "all APIs",
     errors: ErrorFormat::Gateway,
     owns: &[],
     cors: false,
@@ -79,12 +83,12 @@ const WHOLE: Api = Api {
         Route::post("/api/v2/signingCert", || web::to(certify)),
         Route::post("/api/v1/timestamp", || web::to(stamp)),
         Route::post("/api/v2/log/entries", || web::to(busy)),
-        Route::get("/trust/trusted_root.json", || web::to(elsewhere)),
+        Route::get("/trust/trusted_root.json", || web::to(redirected)),
     ],
 };
 
-const WITHOUT_END: Api = Api {
-    name: "without end",
+const ENDLESS_REPLY: Api = Api {
+    name: "endless reply",
     errors: ErrorFormat::Problem,
     owns: &[],
     cors: false,
@@ -92,43 +96,41 @@ const WITHOUT_END: Api = Api {
 };
 
 #[tokio::test]
-async fn a_certificate_comes_as_its_chain() {
-    let server = serve(None, &WHOLE).await;
-    let request = CertificateRequest {
-        pem: "key",
-        proof: b"proof",
-    };
+async fn a_certificate_is_returned_with_its_chain() {
+    let server = serve(None, &ALL_APIS).await;
+    let (token, key) = (RawToken::new(TOKEN).unwrap(), keys::p256());
 
     let chain = client_of(&server)
-        .request_certificate(TOKEN, &request)
+        .request_certificate(&token, key.public_key(), b"proof")
         .await;
 
-    assert_eq!(chain.unwrap(), ["key", "intermediate", "root"]);
+    let pem = key.public_key().to_pem();
+    assert_eq!(chain.unwrap(), [pem.as_str(), "intermediate", "root"]);
 }
 
 #[tokio::test]
 async fn a_refusal_shows_the_servers_message_and_never_the_token() {
-    let server = serve(None, &WHOLE).await;
+    let server = serve(None, &ALL_APIS).await;
     let client = client_of(&server);
-    let request = CertificateRequest {
-        pem: "key",
-        proof: b"proof",
-    };
+    let (token, key) = (RawToken::new("a.other-secret.c").unwrap(), keys::p256());
 
     let error = client
-        .request_certificate("other-secret", &request)
+        .request_certificate(&token, key.public_key(), b"proof")
         .await
         .unwrap_err();
 
-    let told = format!("{error} {error:?}");
+    let shown = format!("{error} {error:?}");
     assert!(
-        told.contains("error processing the identity token"),
-        "{told}"
+        shown.contains("error processing the identity token"),
+        "{shown}"
     );
-    assert!(told.contains("400"), "{told}");
-    assert!(!told.contains("other-secret"), "{told}");
+    assert!(shown.contains("400"), "{shown}");
+    assert!(!shown.contains("other-secret"), "{shown}");
 
-    let error = client.append_entry(&json!({})).await.unwrap_err();
+    let verifier = RawVerifier::PublicKey(key.public_key().spki_der().to_vec());
+    let details = KeyDetails::EcdsaP256Sha256;
+    let entry = UnverifiedHashedRekord::new(vec![0; 32], vec![0], verifier, details).unwrap();
+    let error = client.append_entry(&entry).await.unwrap_err();
     assert!(
         error.to_string().contains("too many entries waiting"),
         "{error}"
@@ -137,7 +139,7 @@ async fn a_refusal_shows_the_servers_message_and_never_the_token() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let server = serve(None, &WHOLE).await;
+    let server = serve(None, &ALL_APIS).await;
 
     let error = client_of(&server).fetch_trusted_root().await.unwrap_err();
 
@@ -149,7 +151,7 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn an_endless_answer_is_cut_off() {
-    let server = serve(None, &WITHOUT_END).await;
+    let server = serve(None, &ENDLESS_REPLY).await;
 
     let error = client_of(&server).fetch_trusted_root().await.unwrap_err();
 
@@ -157,8 +159,8 @@ async fn an_endless_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_timestamp_request_travels_byte_for_byte() {
-    let server = serve(None, &WHOLE).await;
+async fn a_timestamp_request_is_sent_byte_for_byte() {
+    let server = serve(None, &ALL_APIS).await;
 
     let answer = client_of(&server).request_timestamp(vec![0x30, 0]).await;
 
@@ -179,7 +181,7 @@ async fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
-fn only_the_url_of_a_server_is_taken() {
+fn only_the_url_of_a_server_is_accepted() {
     for url in [
         "https://a.example",
         "http://localhost:1",
@@ -202,7 +204,7 @@ fn only_the_url_of_a_server_is_taken() {
     ));
 }
 
-/// A certificate for localhost with its key, in a folder, and its PEM as its own authority.
+/// A self-signed certificate for localhost and its key, in a folder, and the certificate as PEM.
 fn certificate() -> (tempfile::TempDir, TlsSettings, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -223,16 +225,16 @@ fn set_mode(settings: &TlsSettings, mode: u32) {
 }
 
 #[tokio::test]
-async fn a_server_with_a_certificate_of_ones_own_is_reached_by_its_ca_file_only() {
+async fn a_server_with_a_private_ca_is_reached_with_its_ca_file_only() {
     let (_folder, settings, ca) = certificate();
-    let server = serve(Some(load_tls(&settings).unwrap()), &WHOLE).await;
+    let server = serve(Some(load_tls(&settings).unwrap()), &ALL_APIS).await;
     let url = format!("https://localhost:{}", server.address().port());
 
     let trusting = InstanceClient::new(&url, Some(ca.as_bytes())).unwrap();
     assert_eq!(trusting.request_timestamp(vec![1]).await.unwrap(), [1]);
 
-    let stranger = InstanceClient::new(&url, None).unwrap();
-    let error = stranger.request_timestamp(vec![1]).await.unwrap_err();
+    let without_ca = InstanceClient::new(&url, None).unwrap();
+    let error = without_ca.request_timestamp(vec![1]).await.unwrap_err();
     assert!(
         matches!(error, InstanceError::Unreachable { .. }),
         "{error}"
@@ -243,8 +245,8 @@ async fn a_server_with_a_certificate_of_ones_own_is_reached_by_its_ca_file_only(
 fn tls_files_that_cannot_be_used_are_refused() {
     let (_folder, settings, _) = certificate();
     set_mode(&settings, 0o644);
-    let told = load_tls(&settings).unwrap_err().to_string();
-    assert!(told.contains("tls.key_file"), "{told}");
+    let error = load_tls(&settings).unwrap_err().to_string();
+    assert!(error.contains("tls.key_file"), "{error}");
     set_mode(&settings, 0o600);
 
     let (_other, others, _) = certificate();

@@ -46,7 +46,7 @@ fn read(value: &Value) -> Result<TrustedRoot, TrustedRootError> {
 }
 
 #[test]
-fn every_part_is_read() {
+fn every_part_is_parsed() {
     let document = sample();
 
     let root = read(&document).unwrap();
@@ -67,7 +67,7 @@ fn every_part_is_read() {
 }
 
 #[test]
-fn anything_else_than_version_0_1_without_unknown_members_is_refused() {
+fn other_versions_and_unknown_members_are_refused() {
     let mut newer = sample();
     newer["mediaType"] = MEDIA_TYPE.replace("0.1", "0.2").into();
     assert!(matches!(read(&newer), Err(TrustedRootError::MediaType)));
@@ -89,7 +89,7 @@ fn anything_else_than_version_0_1_without_unknown_members_is_refused() {
 
 #[test]
 fn an_authority_without_certificates_is_refused() {
-    // M34: an entry with an empty chain.
+    // An authority with an empty chain.
     for list in ["certificateAuthorities", "timestampAuthorities"] {
         let mut empty = sample();
         empty[list][0]["certChain"]["certificates"] = json!([]);
@@ -123,7 +123,7 @@ fn a_window_needs_a_start_and_must_not_end_before_it() {
 }
 
 #[test]
-fn keys_are_of_the_kind_that_their_details_name() {
+fn a_key_of_another_kind_than_its_details_is_refused() {
     let mut other = sample();
     other["tlogs"][0]["publicKey"]["keyDetails"] = "PKIX_ECDSA_P256_SHA_256".into();
     assert!(matches!(read(&other), Err(TrustedRootError::Key(_))));
@@ -138,7 +138,7 @@ fn keys_are_of_the_kind_that_their_details_name() {
 }
 
 #[test]
-fn a_bare_rsa_key_is_the_same_as_one_in_its_frame() {
+fn a_bare_rsa_key_equals_its_subject_public_key_info() {
     let rsa = sample_keys()
         .into_iter()
         .find(|key| key.algorithm() == KeyAlgorithm::Rsa4096)
@@ -151,8 +151,8 @@ fn a_bare_rsa_key_is_the_same_as_one_in_its_frame() {
 }
 
 #[test]
-fn a_log_with_a_key_of_an_unknown_kind_is_left_out_and_named() {
-    // X25519 (RFC 8410): a key, but none that signs.
+fn a_log_with_a_key_of_an_unknown_kind_is_left_out_and_listed() {
+    // X25519 (RFC 8410) keys do not sign.
     let mut spki = vec![0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0];
     spki.extend_from_slice(&[9; 32]);
     let mut document = sample();
@@ -165,14 +165,14 @@ fn a_log_with_a_key_of_an_unknown_kind_is_left_out_and_named() {
 }
 
 #[test]
-fn a_log_may_sign_checkpoints_under_another_id() {
+fn a_log_may_sign_checkpoints_under_another_key_id() {
     let mut document = sample();
     let log = &read(&document).unwrap().logs[0];
     assert_eq!(log.checkpoint_key.0, log.id.as_bytes()[..4]);
 
     document["tlogs"][0]["checkpointKeyId"] = json!({"keyId": "AQIDBA=="});
     let other = read(&document).unwrap();
-    assert_eq!(other.logs[0].checkpoint_key, KeyId([1, 2, 3, 4]));
+    assert_eq!(other.logs[0].checkpoint_key, NoteKeyId([1, 2, 3, 4]));
     assert_eq!(other.logs[0].id, log.id);
 
     document["tlogs"][0]["checkpointKeyId"] = json!({"keyId": "AQID"});

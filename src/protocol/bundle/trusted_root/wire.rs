@@ -1,11 +1,18 @@
-//! The trust root as JSON, member by member; what is not listed here is refused.
+//! The trust root as JSON. Members that are not listed here are refused.
 
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc4519;
+use der::Decode;
+use der::asn1::{Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
 use serde::{Deserialize, Serialize};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::name::RdnSequence;
 
 pub(crate) use crate::protocol::proto_json::Bytes;
 use crate::protocol::proto_json::at_most;
+use crate::protocol::x509::Certificate;
 
-/// How many logs or authorities of one kind a trust root may list.
+/// Maximum number of logs or authorities of one kind.
 const MAX_INSTANCES: usize = 256;
 const MAX_CHAIN: usize = 10;
 
@@ -38,34 +45,27 @@ pub struct TrustedRoot {
     pub timestamp_authorities: Vec<Authority>,
 }
 
-/// A log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransparencyLog {
-    /// Where it is.
     #[serde(default, alias = "base_url")]
     pub base_url: String,
-    /// The tree's hash function.
     #[serde(alias = "hash_algorithm")]
     pub hash_algorithm: TreeHash,
-    /// The log's key.
     #[serde(alias = "public_key")]
     pub public_key: PublicKey,
-    /// The log's ID.
     #[serde(alias = "log_id")]
     pub log_id: LogId,
-    /// The ID under which it signs checkpoints, where that is another.
+    /// The key ID of the log's signatures on checkpoints; defaults to `log_id`.
     #[serde(alias = "checkpoint_key_id", skip_serializing_if = "Option::is_none")]
     pub checkpoint_key_id: Option<LogId>,
-    /// Who runs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
 }
 
-/// The only hash function of Merkle trees (RFC 6962 §2.1).
+/// The hash function of the tree; RFC 6962 §2.1 has only one.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum TreeHash {
-    /// SHA-256
     #[serde(rename = "SHA2_256")]
     Sha256,
 }
@@ -74,83 +74,104 @@ pub enum TreeHash {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PublicKey {
-    /// SubjectPublicKeyInfo; for `PKCS1_…` details a bare RSAPublicKey.
+    /// A SubjectPublicKeyInfo; for `PKCS1_…` details a bare RSAPublicKey.
     #[serde(alias = "raw_bytes")]
     pub raw_bytes: Bytes,
     /// `dev.sigstore.common.v1.PublicKeyDetails`.
     #[serde(alias = "key_details")]
     pub key_details: String,
-    /// When the key is trusted.
     #[serde(alias = "valid_for")]
     pub valid_for: ValidFor,
 }
 
-/// A window of time, both ends included, RFC 3339.
+/// A window of time with RFC 3339 ends, which belong to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidFor {
-    /// The first moment.
     pub start: String,
-    /// The last moment; none where the window is open.
+    /// None if the window is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,
 }
 
-/// A log's ID.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogId {
-    /// 32 bytes.
     #[serde(alias = "key_id")]
     pub key_id: Bytes,
 }
 
-/// An authority.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Authority {
-    /// Its name.
     pub subject: DistinguishedName,
-    /// Where it is.
     #[serde(default)]
     pub uri: String,
-    /// Its certificates, the root last.
+    /// The root last.
     #[serde(alias = "cert_chain")]
     pub cert_chain: CertificateChain,
-    /// When it is trusted.
     #[serde(alias = "valid_for")]
     pub valid_for: ValidFor,
-    /// Who runs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
 }
 
-/// An authority's name, for people.
+/// An authority's name, for people: empty parts if its certificate has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DistinguishedName {
-    /// O
     #[serde(default)]
     pub organization: String,
-    /// CN
     #[serde(default, alias = "common_name")]
     pub common_name: String,
 }
 
-/// Certificates in order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateChain {
-    /// From the leaf's side to the root.
+    /// From the leaf upwards.
     #[serde(default, deserialize_with = "at_most::<_, _, MAX_CHAIN>")]
     pub certificates: Vec<X509Certificate>,
 }
 
-/// One certificate.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct X509Certificate {
-    /// DER.
     #[serde(alias = "raw_bytes")]
     pub raw_bytes: Bytes,
+}
+
+impl DistinguishedName {
+    /// The organisation and common name of a certificate's subject.
+    pub fn of_subject(certificate: &Certificate) -> Self {
+        let name = RdnSequence::from_der(certificate.subject_name_der()).unwrap_or_default();
+        Self {
+            organization: attribute(&name, rfc4519::ORGANIZATION_NAME),
+            common_name: attribute(&name, rfc4519::COMMON_NAME),
+        }
+    }
+}
+
+fn attribute(name: &RdnSequence, wanted: ObjectIdentifier) -> String {
+    let mut attributes = name.0.iter().flat_map(|rdn| rdn.0.iter());
+    attributes
+        .find(|attribute| attribute.oid == wanted)
+        .and_then(directory_string)
+        .unwrap_or_default()
+}
+
+/// DirectoryString (RFC 5280 §4.1.2.4), in the encodings that are in use.
+fn directory_string(attribute: &AttributeTypeAndValue) -> Option<String> {
+    let value = &attribute.value;
+    if let Ok(text) = value.decode_as::<Utf8StringRef<'_>>() {
+        return Some(text.to_string());
+    }
+    if let Ok(text) = value.decode_as::<PrintableStringRef<'_>>() {
+        return Some(text.to_string());
+    }
+    if let Ok(text) = value.decode_as::<Ia5StringRef<'_>>() {
+        return Some(text.to_string());
+    }
+    let text = value.decode_as::<TeletexStringRef<'_>>().ok()?;
+    Some(text.to_string())
 }

@@ -1,19 +1,19 @@
-//! Steps 2 and 7: what was signed is the caller's artifact, and the signature over it holds.
+//! Steps 2 and 7: what was signed is the caller's artifact, and the signature holds.
 
-use super::form::Form;
-use super::signer::Signer;
+use super::signer::ProvenSigner;
 use super::trail::Trail;
-use super::{CheckEvidence, CheckName, LoggedEntry, Refusal};
-use crate::protocol::attestation::artifact::digest_text;
+use super::well_formed::WellFormedBundle;
+use super::{CheckEvidence, CheckName, EntryEvidence, Refusal};
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::attestation::statement::{PAYLOAD_TYPE, Statement};
 use crate::protocol::bundle::{Artifact, Content};
 use crate::protocol::bytes::Digest;
+use crate::protocol::evidence::KeyEvidence;
 use crate::protocol::keys::{
     KeyAlgorithm, KeyDetails, PublicKey, SignatureInvalid, SignatureValid,
 };
 
-/// Evidence that what the bundle says was signed is about the caller's artifact.
+/// Evidence that the content that the bundle claims to be signed is about the caller's artifact.
 pub(super) enum SignedContent<'a> {
     /// The artifact itself, by its digest under the signing key's hash function
     Message { digest: Digest },
@@ -25,44 +25,54 @@ pub(super) enum SignedContent<'a> {
     },
 }
 
-/// Evidence that the signature holds, and how it was made.
+/// Evidence that the signature holds.
 pub(super) struct SignatureHolds {
-    pub(super) details: KeyDetails,
+    key: KeyEvidence,
     _valid: SignatureValid,
+}
+
+impl SignatureHolds {
+    pub(super) fn into_evidence(self) -> KeyEvidence {
+        self.key
+    }
 }
 
 impl<'a> SignedContent<'a> {
     pub(super) fn of(
-        form: &Form<'a>,
+        bundle: &WellFormedBundle<'a>,
         artifact: &Artifact,
         trail: &mut Trail,
     ) -> Result<Self, Refusal> {
-        match &form.bundle().content {
+        match &bundle.bundle().content {
             Content::Message { digest: hint, .. } => {
                 if let Some(hint) = hint {
                     check_hint(hint, artifact)?;
                 }
-                let algorithm = form.claimed().key().algorithm().hash();
+                let algorithm = bundle.claimed().key().algorithm().hash();
                 let digest = artifact
                     .digest(algorithm)
                     .ok_or(Refusal::DigestNeeded(algorithm))?
                     .clone();
-                trail.passed(
-                    CheckName::Artifact,
-                    CheckEvidence::Artifact(digest.clone()),
-                    format!("the artifact is {}", digest_text(&digest)),
-                );
+                let detail = format!("the artifact is {digest}");
+                let evidence = CheckEvidence::Artifact {
+                    digest: digest.clone(),
+                    predicate_type: None,
+                };
+                trail.passed(CheckName::Artifact, evidence, detail);
                 Ok(Self::Message { digest })
             }
             Content::Envelope(envelope) => {
-                let (statement, digest) = statement_about(envelope, artifact)?;
-                let detail = format!(
-                    "the artifact is a subject of a statement of type {:?}",
-                    statement.predicate_type()
-                );
-                let evidence = CheckEvidence::Statement {
-                    predicate_type: statement.predicate_type().to_owned(),
-                    digest,
+                if envelope.payload_type != PAYLOAD_TYPE {
+                    return Err(Refusal::PayloadType);
+                }
+                let statement = Statement::parse(&envelope.payload).map_err(Refusal::Statement)?;
+                let digest = statement.names(artifact).ok_or(Refusal::NotASubject)?;
+                let predicate_type = statement.predicate_type().to_owned();
+                let detail =
+                    format!("the artifact is a subject of a statement of type {predicate_type:?}");
+                let evidence = CheckEvidence::Artifact {
+                    digest: digest.clone(),
+                    predicate_type: Some(predicate_type),
                 };
                 trail.passed(CheckName::Artifact, evidence, detail);
                 Ok(Self::Envelope {
@@ -74,16 +84,6 @@ impl<'a> SignedContent<'a> {
         }
     }
 
-    /// The digest under which a Rekor v2 log knows the content: of the artifact, or of the
-    /// envelope's pre-authentication encoding.
-    pub(super) fn logged_digest(&self, key: &PublicKey) -> Digest {
-        match self {
-            Self::Message { digest } => digest.clone(),
-            Self::Envelope { encoding, .. } => key.algorithm().hash().digest(encoding),
-        }
-    }
-
-    /// The statement that was signed, if it was one.
     pub(super) fn into_statement(self) -> Option<Statement> {
         match self {
             Self::Message { .. } => None,
@@ -91,60 +91,57 @@ impl<'a> SignedContent<'a> {
         }
     }
 
-    /// Verifies the signature in one of the ways in which the signer's key may sign; where a log
-    /// says how the signature was made, in that way alone.
+    /// Verifies the signature under each scheme that the registry allows for the signer's key. If a
+    /// log states how it verified the signature, only that scheme is tried.
     pub(super) fn verify_signature(
         &self,
-        form: &Form<'_>,
-        signer: &Signer,
-        entries: &[LoggedEntry],
+        bundle: &WellFormedBundle<'_>,
+        signer: &ProvenSigner<'_>,
+        entries: &[EntryEvidence],
         trail: &mut Trail,
     ) -> Result<SignatureHolds, Refusal> {
         let key = signer.key();
-        let stated = |details: &&KeyDetails| {
-            let mut said = entries.iter().filter_map(|entry| entry.key_details);
-            said.all(|said| said == **details)
+        let is_as_logged = |details: &KeyDetails| {
+            let mut stated = entries.iter().filter_map(|entry| entry.key_details);
+            stated.all(|stated| stated == *details)
         };
-        for details in key.algorithm().schemes().iter().filter(stated) {
-            if let Ok(valid) = self.holds_as(*details, key, form.signature()) {
-                let evidence = CheckEvidence::Signature {
-                    key: key.fingerprint(),
-                    details: *details,
+        for details in key.algorithm().schemes().filter(is_as_logged) {
+            if let Ok(valid) = self.verify_as(details, key, bundle.signature()) {
+                let evidence = KeyEvidence {
+                    fingerprint: key.fingerprint(),
+                    details,
                 };
                 let detail = format!("holds with the signer's {} key", key.algorithm().name());
-                trail.passed(CheckName::Signature, evidence, detail);
+                let for_machines = CheckEvidence::Signature(evidence.clone());
+                trail.passed(CheckName::Signature, for_machines, detail);
                 return Ok(SignatureHolds {
-                    details: *details,
+                    key: evidence,
                     _valid: valid,
                 });
             }
         }
-        Err(self.refusal(key))
+        Err(match (self, key.algorithm()) {
+            (Self::Message { .. }, KeyAlgorithm::Ed25519) => Refusal::PrehashedSignature,
+            _ => Refusal::Signature,
+        })
     }
 
-    fn holds_as(
+    fn verify_as(
         &self,
         details: KeyDetails,
         key: &PublicKey,
         signature: &[u8],
     ) -> Result<SignatureValid, SignatureInvalid> {
         match self {
-            // No log takes a pure Ed25519 signature over an artifact, since a hashedrekord entry
-            // has the digest alone: there is no bundle in which it could count.
+            // A hashedrekord entry has only the digest, so no log accepts a pure Ed25519 signature
+            // over an artifact, and no bundle with one could pass.
             Self::Message { digest } => key.verify_digest_as(details, digest, signature),
             Self::Envelope { encoding, .. } => key.verify_message_as(details, encoding, signature),
         }
     }
-
-    fn refusal(&self, key: &PublicKey) -> Refusal {
-        match (self, key.algorithm()) {
-            (Self::Message { .. }, KeyAlgorithm::Ed25519) => Refusal::PrehashedSignature,
-            _ => Refusal::Signature,
-        }
-    }
 }
 
-/// The hint is not authenticated, but a wrong one is a bundle that contradicts itself.
+/// The hint is not signed, but a bundle with a wrong one contradicts itself.
 fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
     let actual = artifact
         .digest(hint.algorithm())
@@ -153,20 +150,7 @@ fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::DigestMismatch {
-        actual: digest_text(actual),
-        stated: digest_text(hint),
+        actual: actual.to_string(),
+        stated: hint.to_string(),
     })
-}
-
-fn statement_about(
-    envelope: &Envelope,
-    artifact: &Artifact,
-) -> Result<(Statement, Digest), Refusal> {
-    if envelope.payload_type != PAYLOAD_TYPE {
-        return Err(Refusal::PayloadType);
-    }
-    let statement = Statement::parse(&envelope.payload).map_err(Refusal::Statement)?;
-    let digest = statement.names(artifact).ok_or(Refusal::NotASubject)?;
-    let digest = digest.clone();
-    Ok((statement, digest))
 }

@@ -1,94 +1,85 @@
-//! Verification as a chain of evidence: each step takes what the earlier ones proved, in types
-//! that nothing else can make, so that no step can be left out or moved.
+//! Verification of a bundle as a chain of evidence: each step takes what earlier steps proved, in
+//! types that only those steps construct, so no step can be skipped or reordered.
 //!
-//! 1. The bundle keeps the rules of its version, and the caller's expectation fits it.
+//! 1. The bundle follows the rules of its version, and the caller supplied a key if it needs one.
 //! 2. It is about the caller's artifact.
-//! 3. At least one moment of signing is established by a trusted third party.
+//! 3. A trusted third party establishes at least one moment of signing.
 //! 4. At every such moment the signing certificate chains to a trusted authority.
 //! 5. A trusted certificate log promised to publish the certificate.
 //! 6. A trusted signature log contains this signature, this key and this artifact.
 //! 7. The signature holds.
 //! 8. The caller accepts the signer.
 //!
-//! Steps 1 to 7 are [`authenticate`]: they make an [`Authentic`], which says who signed and when,
-//! and not that they may. Only step 8, [`Authentic::accept`], makes a [`Verified`]. A policy that
-//! looks at several bundles of one artifact takes the [`Authentic`]s' evidence instead.
+//! [`authenticate`] is steps 1 to 7. Its [`Authentic`] proves who signed and when, not that they may.
+//! Step 8, [`Authentic::accept`], returns a [`Verified`]. A policy over several bundles of one
+//! artifact decides about the evidence of their [`Authentic`]s instead.
 
-mod authentic;
 mod body;
+mod check;
 mod content;
 mod entry;
-mod evidence;
-mod form;
 mod refusal;
 mod signer;
 #[cfg(test)]
 pub(crate) mod testing;
-mod time;
-mod trail;
-
 #[cfg(test)]
 mod tests;
+mod time;
+mod trail;
+mod well_formed;
 
-pub use authentic::{Authentic, AuthenticSigner, CertifiedSigner};
-pub use entry::LoggedEntry;
+pub use check::{Check, CheckEvidence, CheckName, Outcome};
 pub use refusal::Refusal;
-pub use time::{EstablishedTime, TimeSource};
-pub use trail::{Check, CheckEvidence, CheckName, Outcome};
 
 use super::{Artifact, Bundle, TrustedRoot};
+use crate::protocol::evidence::{EntryEvidence, Evidence, SignerIdentity, TimeEvidence};
 use crate::protocol::keys::PublicKey;
-use crate::protocol::policy::{Identity, Policy};
+use crate::protocol::policy::Policy;
 use crate::protocol::time::UnixTime;
 use content::SignedContent;
-use form::Form;
-use signer::Signer;
-use time::Times;
+use signer::ProvenSigner;
+use time::EstablishedTimes;
 use trail::Trail;
+use well_formed::WellFormedBundle;
 
-/// Whose signature the caller expects.
+/// The signer that the caller expects.
 #[derive(Clone, Debug)]
 pub enum Expectation {
-    /// Someone whom the policy names, by a certificate
+    /// An identity that the policy names, in a certificate
     Identity(Policy),
-    /// The holder of this key, which the caller knows from elsewhere
+    /// The holder of this key, which the caller trusts for reasons of its own
     Key(PublicKey),
 }
 
-/// A bundle that passed every step, by a signer whom the caller accepts. [`Authentic::accept`] is
-/// the only constructor.
+/// A bundle that passed steps 1 to 7: its signature, artifact, signer, times and log entries are
+/// proved. Whether the signer may sign is undecided. Only [`authenticate`] constructs it.
+#[derive(Clone, Debug)]
+pub struct Authentic {
+    evidence: Evidence,
+    trail: Trail,
+}
+
+/// A bundle that passed every step: the caller accepts its signer. Only [`Authentic::accept`]
+/// constructs it.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    signer: VerifiedSigner,
+    signer: SignerIdentity,
     authentic: Authentic,
 }
 
-/// Who signed, as the caller accepted it.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each verification, inside a larger value"
-)]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VerifiedSigner {
-    /// Someone whom a certificate names and the policy accepts
-    Identity(Identity),
-    /// The holder of the caller's key
-    Key(PublicKey),
-}
-
-/// A bundle that was refused: the first reason, and what was checked until then.
+/// A bundle that failed a step.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refused {
-    /// The first reason.
+    /// Why the step failed.
     #[source]
     pub reason: Refusal,
-    /// Every check in order, the ones that were not reached as skipped.
+    /// Every check in order; those that were not reached are skipped.
     pub checks: Vec<Check>,
 }
 
-/// Verifies that `bundle` is a signature over `artifact` by the one whom the caller expects,
-/// as of `trust`. The present moment serves only to refuse log entries from the future.
+/// Verifies that `bundle` is a signature over `artifact` by the signer whom the caller expects, with
+/// the trust root `trust`. `now` serves only to refuse log entries from the future.
 ///
 /// # Errors
 /// The first step that fails.
@@ -106,9 +97,8 @@ pub fn verify(
     authenticate(bundle, artifact, key, trust, now)?.accept(expectation)
 }
 
-/// Verifies that `bundle` is a signature over `artifact` by somebody, as of `trust`: everything but
-/// whether that one may sign. `key` is the key that the caller brings for a bundle that names no
-/// certificate.
+/// Verifies that `bundle` is a signature over `artifact`, whoever made it: every step of [`verify`]
+/// but the last. A bundle without a certificate needs the caller's `key`.
 ///
 /// # Errors
 /// The first step that fails.
@@ -120,54 +110,93 @@ pub fn authenticate(
     now: UnixTime,
 ) -> Result<Authentic, Box<Refused>> {
     let mut trail = Trail::default();
-    match run(bundle, artifact, key, trust, now, &mut trail) {
-        Ok(proof) => Ok(Authentic::new(artifact, proof, trail)),
-        Err(reason) => Err(refused(trail, reason)),
+    match prove(bundle, artifact, key, trust, now, &mut trail) {
+        Ok(evidence) => Ok(Authentic { evidence, trail }),
+        Err(reason) => Err(trail.refuse(reason)),
     }
 }
 
-/// What the steps proved, and [`Authentic`] alone is made of.
-struct Proof {
-    signer: AuthenticSigner,
-    times: Times,
-    entries: Vec<LoggedEntry>,
-    statement: Option<crate::protocol::attestation::statement::Statement>,
-    signature: content::SignatureHolds,
-}
-
-fn run(
+fn prove(
     bundle: &Bundle,
     artifact: &Artifact,
     key: Option<&PublicKey>,
     trust: &TrustedRoot,
     now: UnixTime,
     trail: &mut Trail,
-) -> Result<Proof, Refusal> {
-    let form = Form::examine(bundle, key, trail)?;
-    let content = SignedContent::of(&form, artifact, trail)?;
-    let times = Times::establish(&form, trust, now, trail)?;
-    let signer = Signer::identify(&form, &times, trust, trail)?;
-    let entries = entry::verify_entries(&form, &content, &times, trust, trail)?;
-    let signature = content.verify_signature(&form, &signer, &entries, trail)?;
-    Ok(Proof {
-        signer: signer.into_named()?,
-        times,
+) -> Result<Evidence, Refusal> {
+    let bundle = WellFormedBundle::check(bundle, key, trail)?;
+    let content = SignedContent::of(&bundle, artifact, trail)?;
+    let times = EstablishedTimes::establish(&bundle, trust, now, trail)?;
+    let signer = ProvenSigner::identify(&bundle, &times, trust, trail)?;
+    let entries = entry::verify_entries(&bundle, &content, &times, trust, trail)?;
+    let signature = content.verify_signature(&bundle, &signer, &entries, trail)?;
+    Ok(Evidence {
+        certificate: signer.into_certificate()?,
+        key: signature.into_evidence(),
+        artifact: artifact.clone(),
+        times: times.into_vec(),
         entries,
         statement: content.into_statement(),
-        signature,
     })
 }
 
-fn refused(trail: Trail, reason: Refusal) -> Box<Refused> {
-    Box::new(Refused {
-        checks: trail.finish_refused(&reason),
-        reason,
-    })
+impl Authentic {
+    /// Everything that was proved.
+    pub const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Every check in order.
+    pub fn checks(&self) -> &[Check] {
+        self.trail.checks()
+    }
+
+    /// The evidence and the checks.
+    pub(crate) fn into_parts(self) -> (Evidence, Vec<Check>) {
+        (self.evidence, self.trail.into_checks())
+    }
+
+    /// Accepts the signer if it is the one that the caller expects.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub fn accept(mut self, expectation: &Expectation) -> Result<Verified, Box<Refused>> {
+        let accepted = match (&self.evidence.certificate, expectation) {
+            (Some(certificate), Expectation::Identity(policy)) => policy
+                .permit(certificate.identity.clone())
+                .map(|permit| SignerIdentity::Certificate(permit.into_identity()))
+                .map_err(Refusal::Denied),
+            (None, Expectation::Key(expected)) => {
+                let fingerprint = expected.fingerprint();
+                if fingerprint == self.evidence.key.fingerprint {
+                    Ok(SignerIdentity::key(fingerprint))
+                } else {
+                    Err(Refusal::OtherKey)
+                }
+            }
+            (None, Expectation::Identity(_)) => Err(Refusal::KeyNeeded),
+            (Some(_), Expectation::Key(_)) => Err(Refusal::KeyNotWanted),
+        };
+        let signer = match accepted {
+            Ok(signer) => signer,
+            Err(reason) => return Err(self.trail.refuse(reason)),
+        };
+        let detail = match &signer {
+            SignerIdentity::Certificate(identity) => identity.to_string(),
+            SignerIdentity::Key { fingerprint } => format!("the caller's key {fingerprint}"),
+        };
+        let evidence = CheckEvidence::Signer(signer.clone());
+        self.trail.passed(CheckName::Identity, evidence, detail);
+        Ok(Verified {
+            signer,
+            authentic: self,
+        })
+    }
 }
 
 impl Verified {
-    /// Who signed.
-    pub const fn signer(&self) -> &VerifiedSigner {
+    /// The accepted signer.
+    pub const fn signer(&self) -> &SignerIdentity {
         &self.signer
     }
 
@@ -176,14 +205,18 @@ impl Verified {
         &self.authentic
     }
 
-    /// The moments of signing that were established, at least one.
-    pub fn times(&self) -> &[EstablishedTime] {
-        self.authentic.times()
+    pub(crate) fn into_authentic(self) -> Authentic {
+        self.authentic
     }
 
-    /// The log entries that were verified, at least one.
-    pub fn entries(&self) -> &[LoggedEntry] {
-        self.authentic.entries()
+    /// The established moments of signing, at least one.
+    pub fn times(&self) -> &[TimeEvidence] {
+        &self.authentic.evidence.times
+    }
+
+    /// The verified log entries, at least one.
+    pub fn entries(&self) -> &[EntryEvidence] {
+        &self.authentic.evidence.entries
     }
 
     /// Every check in order.

@@ -1,61 +1,74 @@
-//! Steps 4 and 5: at every established moment the certificate is one that a trusted authority
-//! vouches for, and it was published.
+//! Steps 4 and 5: at every established moment the certificate chains to a trusted authority, and a
+//! trusted log promised to publish it.
 
-use super::form::{ClaimedSigner, Form};
-use super::time::Times;
-use super::trail::{Skip, Trail};
-use super::{AuthenticSigner, CertifiedSigner, CheckEvidence, CheckName, Refusal};
+use super::time::EstablishedTimes;
+use super::trail::Trail;
+use super::well_formed::{ClaimedSigner, WellFormedBundle};
+use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::TrustedRoot;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::evidence::{CertificateEvidence, PathEvidence};
+use crate::protocol::identity::CertificateIdentity;
 use crate::protocol::keys::PublicKey;
-use crate::protocol::policy::Identity;
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::{
-    Certificate, PathError, TrustedAuthority, VerifiedPath, VerifiedSct, verify_path, verify_scts,
+    Certificate, PathError, TrustedAuthority, VerifiedPath, VerifiedSct, integer_magnitude,
+    verify_path, verify_scts,
 };
 
-/// Evidence of who holds the signing key.
-pub(super) enum Signer {
+/// Evidence of who has the signing key: a trusted authority certified it, or the caller supplied it.
+pub(super) enum ProvenSigner<'a> {
     Certified {
-        leaf: Certificate,
-        authority: String,
-        anchor: Sha256,
+        leaf: &'a Certificate,
+        path: PathEvidence,
         scts: Vec<VerifiedSct>,
     },
     Managed {
-        key: PublicKey,
+        key: &'a PublicKey,
     },
 }
 
-impl Signer {
+impl<'a> ProvenSigner<'a> {
     pub(super) fn identify(
-        form: &Form<'_>,
-        times: &Times,
+        bundle: &'a WellFormedBundle<'_>,
+        times: &EstablishedTimes,
         trust: &TrustedRoot,
         trail: &mut Trail,
     ) -> Result<Self, Refusal> {
-        match form.claimed() {
-            ClaimedSigner::Certified { leaf } => {
-                let (authority, path) = path_at_every_time(leaf, times, &trust.authorities)?;
-                trail_path(leaf, authority, &path, trail);
-                let scts = verify_scts(leaf, &path, &trust.ct_logs).map_err(Refusal::Sct)?;
-                trail_published(&scts, trail);
-                Ok(Self::Certified {
-                    leaf: leaf.clone(),
-                    authority: authority.uri.clone(),
-                    anchor: path.anchor().fingerprint(),
-                    scts,
-                })
-            }
+        let leaf = match bundle.claimed() {
+            ClaimedSigner::Certified { leaf } => leaf,
             ClaimedSigner::Managed { key } => {
-                let reason = "the caller's own key takes the place of a certificate";
-                trail.skipped(CheckName::CertificatePath, Skip::OwnKey, reason);
-                trail.skipped(CheckName::CertificateTransparency, Skip::OwnKey, reason);
-                Ok(Self::Managed {
-                    key: PublicKey::clone(key),
-                })
+                let detail = "the caller's own key takes the place of a certificate";
+                for name in [
+                    CheckName::CertificatePath,
+                    CheckName::CertificateTransparency,
+                ] {
+                    trail.skipped(name, "own-key", detail);
+                }
+                return Ok(Self::Managed { key });
             }
+        };
+        let (authority, verified_path) = path_at_every_time(leaf, times, &trust.authorities)?;
+        let path = PathEvidence {
+            authority: authority.uri.clone(),
+            anchor: verified_path.anchor().fingerprint(),
+            certificate: leaf.fingerprint(),
+        };
+        let detail = format!(
+            "chains to a trusted authority, certificate {}",
+            path.certificate
+        );
+        trail.passed(
+            CheckName::CertificatePath,
+            CheckEvidence::Path(path.clone()),
+            detail,
+        );
+        let scts = verify_scts(leaf, &verified_path, &trust.ct_logs).map_err(Refusal::Sct)?;
+        for sct in &scts {
+            let detail = format!("promised at {} by log {}", sct.time, sct.log_id.to_hex());
+            let evidence = CheckEvidence::Sct(sct.clone());
+            trail.passed(CheckName::CertificateTransparency, evidence, detail);
         }
+        Ok(Self::Certified { leaf, path, scts })
     }
 
     pub(super) fn key(&self) -> &PublicKey {
@@ -65,63 +78,42 @@ impl Signer {
         }
     }
 
-    /// Whom the certificate names: a certificate that names nobody has no signer.
-    pub(super) fn into_named(self) -> Result<AuthenticSigner, Refusal> {
-        match self {
-            Self::Certified {
-                leaf,
-                authority,
-                anchor,
-                scts,
-            } => Ok(AuthenticSigner::Certified(CertifiedSigner {
-                identity: identity_of(&leaf)?,
-                certificate: leaf,
-                authority,
-                anchor,
-                scts,
-            })),
-            Self::Managed { key } => Ok(AuthenticSigner::Key(key)),
-        }
-    }
-}
-
-fn trail_path(
-    leaf: &Certificate,
-    authority: &TrustedAuthority,
-    path: &VerifiedPath,
-    trail: &mut Trail,
-) {
-    let evidence = CheckEvidence::Path {
-        authority: authority.uri.clone(),
-        anchor: path.anchor().fingerprint(),
-        certificate: leaf.fingerprint(),
-    };
-    let detail = format!(
-        "chains to a trusted authority, certificate {}",
-        leaf.fingerprint()
-    );
-    trail.passed(CheckName::CertificatePath, evidence, detail);
-}
-
-fn trail_published(scts: &[VerifiedSct], trail: &mut Trail) {
-    for sct in scts {
-        let detail = format!("promised at {} by log {}", sct.time, sct.log_id.to_hex());
-        let evidence = CheckEvidence::Published(sct.clone());
-        trail.passed(CheckName::CertificateTransparency, evidence, detail);
+    /// What the certificate proves about the signer; none if the caller supplied the key.
+    pub(super) fn into_certificate(self) -> Result<Option<CertificateEvidence>, Refusal> {
+        let Self::Certified { leaf, path, scts } = self else {
+            return Ok(None);
+        };
+        let subject = leaf.subject_name().ok_or(Refusal::NoIdentity(
+            "subject alternative name of a known form",
+        ))?;
+        let issuer = leaf
+            .oidc_issuer()
+            .ok_or(Refusal::NoIdentity("OpenID Connect issuer"))?;
+        let claims = leaf.extensions().claims();
+        Ok(Some(CertificateEvidence {
+            identity: CertificateIdentity {
+                issuer: issuer.to_owned(),
+                subject: subject.to_string(),
+            },
+            serial: integer_magnitude(leaf.serial()).to_vec(),
+            path,
+            claims: claims.map(|(name, text)| (name, text.to_owned())).collect(),
+            scts,
+        }))
     }
 }
 
 /// One authority must vouch for the leaf at every established moment, not only at one of them.
 fn path_at_every_time<'a>(
     leaf: &Certificate,
-    times: &Times,
+    times: &EstablishedTimes,
     authorities: &'a [TrustedAuthority],
 ) -> Result<(&'a TrustedAuthority, VerifiedPath), Refusal> {
     let mut nearest: Option<Refusal> = None;
     for authority in authorities {
         match path_by(leaf, times, authority) {
             Ok(path) => return Ok((authority, path)),
-            // An authority that did issue the leaf has the better reason.
+            // The refusal by an authority that did issue the leaf says more.
             Err((at, reason)) => {
                 if nearest.is_none() || reason != PathError::NotIssued {
                     nearest = Some(Refusal::Path { at, reason });
@@ -129,7 +121,7 @@ fn path_at_every_time<'a>(
             }
         }
     }
-    let at = times.moments().next().unwrap_or(UnixTime::from_millis(0));
+    let at = times.moments().next().expect("times are never empty");
     Err(nearest.unwrap_or(Refusal::Path {
         at,
         reason: PathError::NotIssued,
@@ -138,7 +130,7 @@ fn path_at_every_time<'a>(
 
 fn path_by(
     leaf: &Certificate,
-    times: &Times,
+    times: &EstablishedTimes,
     authority: &TrustedAuthority,
 ) -> Result<VerifiedPath, (UnixTime, PathError)> {
     let mut path = None;
@@ -146,17 +138,4 @@ fn path_by(
         path = Some(verify_path(leaf, authority, at).map_err(|reason| (at, reason))?);
     }
     Ok(path.expect("times are never empty"))
-}
-
-fn identity_of(leaf: &Certificate) -> Result<Identity, Refusal> {
-    let subject = leaf.subject_name().ok_or(Refusal::NoIdentity(
-        "subject alternative name of a known form",
-    ))?;
-    let issuer = leaf
-        .oidc_issuer()
-        .ok_or(Refusal::NoIdentity("OpenID Connect issuer"))?;
-    Ok(Identity {
-        issuer: issuer.to_owned(),
-        subject: subject.to_string(),
-    })
 }

@@ -1,4 +1,4 @@
-//! A small world for tests: an authority, a certificate log, a signature log, a signer.
+//! A complete small instance for tests: an authority, logs, a timestamp authority, a signer.
 
 use crate::protocol::note::checkpoint::sign_checkpoint;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct World {
     pub(crate) trust: TrustedRoot,
 }
 
-/// When the log took the entry.
+/// When the log accepted the entry.
 pub(crate) fn taken() -> UnixTime {
     NOW.after(Duration::from_secs(60))
 }
@@ -136,7 +136,7 @@ impl World {
         }
     }
 
-    /// What this server's own signer makes: v0.3, a Rekor v2 entry, one timestamp.
+    /// A bundle as `signet sign` makes it: v0.3, a Rekor v2 entry, one timestamp.
     pub(crate) fn native(&self) -> Bundle {
         let mut bundle = self.message();
         let digest = Sha256::of(ARTIFACT);
@@ -204,7 +204,7 @@ impl World {
         }
     }
 
-    /// A bundle by the bare key.
+    /// A bundle without a certificate.
     pub(crate) fn managed(&self) -> Bundle {
         let mut bundle = self.message();
         let digest = self.hash().digest(ARTIFACT);
@@ -224,7 +224,7 @@ impl World {
         self.signer.public_key().algorithm().hash()
     }
 
-    /// An entry in a tree of two leaves, with promise, proof and checkpoint by the world's log.
+    /// An entry in a tree of two leaves, with promise, proof and checkpoint by the Rekor v1 log.
     pub(crate) fn entry(&self, kind: (&str, &str), body: String, index: u64) -> LogEntry {
         entry_of(&self.log, kind, body.into_bytes(), index, taken())
     }
@@ -236,7 +236,7 @@ impl World {
         verify(bundle, &artifact, &expectation, &self.trust, now).map_err(|refused| refused.reason)
     }
 
-    /// Everything but whether the signer is accepted.
+    /// Every step but the acceptance of the signer.
     pub(crate) fn authentic(&self, bundle: &Bundle) -> Authentic {
         let artifact = Artifact::from_bytes(ARTIFACT);
         authenticate(bundle, &artifact, None, &self.trust, taken()).unwrap()
@@ -301,11 +301,7 @@ pub(crate) fn hashedrekord_v1(
     signature: &[u8],
     pem: &str,
 ) -> String {
-    let algorithm = match digest.algorithm() {
-        HashAlgorithm::Sha256 => "sha256",
-        HashAlgorithm::Sha384 => "sha384",
-        HashAlgorithm::Sha512 => "sha512",
-    };
+    let algorithm = digest.algorithm().name();
     format!(
         r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":{{"algorithm":"{algorithm}","value":"{}"}}}},"signature":{{"content":"{}","publicKey":{{"content":"{}"}}}}}}}}"#,
         hex::encode(digest.as_bytes()),

@@ -1,21 +1,32 @@
-//! dsse 0.0.1: an envelope as text, and the keys that verify it. Of the envelope only hashes and
-//! signatures stay.
+//! dsse 0.0.1: an envelope as JSON text, and the keys that verify it. The log keeps hashes and
+//! signatures.
 
 use serde::{Deserialize, Serialize};
 
+use super::super::binding::{BoundContent, BoundEnvelope, BoundSignature, EntryBinding};
 use super::super::search::{SearchTerm, SearchTerms};
-use super::envelope::{self, Envelope, MAX_SIGNATURES, Signed};
-use super::hash::Sha256Hash;
-use super::verifier::Verifier;
-use super::{EntryError, body};
-use crate::protocol::bytes::{Base64, Sha256, to_base64};
+use super::super::verifier::RawVerifier;
+use super::super::{EntryKind, logged_spec};
+use super::envelope::{self, MAX_SIGNATURES, ProposedEnvelope, VerifiedSignature};
+use super::spec::{LoggedHash, write_body};
+use super::verifier::PemVerifier;
+use super::{Proposal, V1EntryError, parse_spec};
+use crate::protocol::bytes::{Base64, to_base64};
+use crate::protocol::hash::Sha256;
+
+pub(in super::super) const KIND: EntryKind = EntryKind {
+    name: "dsse",
+    version: "0.0.1",
+    parse_proposal: Some(parse_spec::<DsseV001>),
+    parse_logged: Some(parse_logged),
+};
 
 /// The spec as it is proposed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Dsse {
+struct DsseV001 {
     proposed_content: ProposedContent,
-    // Members of the logged form: Go's clients send null for the list, sigstore-python for all.
+    // Members of the logged form: Go's clients send null for the list, sigstore-python for all three.
     #[serde(rename = "signatures", default)]
     _signatures: (),
     #[serde(rename = "envelopeHash", default)]
@@ -32,59 +43,42 @@ struct ProposedContent {
 }
 
 /// The spec as it is logged.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Logged {
-    envelope_hash: Sha256Hash,
-    payload_hash: Sha256Hash,
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LoggedDsse {
+    /// Of the envelope's JSON as it was uploaded, which a bundle does not keep.
+    envelope_hash: LoggedHash,
+    payload_hash: LoggedHash,
     signatures: Vec<LoggedSignature>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LoggedSignature {
-    signature: String,
+    signature: Base64,
     verifier: Base64,
 }
 
 const ENVELOPE: &str = "spec.proposedContent.envelope";
 const VERIFIERS: &str = "spec.proposedContent.verifiers";
 
-impl Dsse {
-    pub(super) fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, EntryError> {
-        let envelope = self.envelope()?;
-        let verifiers = self.verifiers()?;
-        let signed = envelope.verify(&verifiers, VERIFIERS)?;
-        for one in &signed {
-            envelope::add_verifier_terms(one.verifier, terms)?;
-        }
-        envelope.add_terms(terms)?;
-        terms.add(SearchTerm::sha256(&self.envelope_hash()))?;
-        self.body(&envelope, &signed)
+impl DsseV001 {
+    fn envelope(&self) -> Result<ProposedEnvelope, V1EntryError> {
+        ProposedEnvelope::from_json(&self.proposed_content.envelope)
+            .map_err(V1EntryError::envelope(ENVELOPE))
     }
 
-    /// Each signature is logged with its key, so that here too they are verified.
-    pub(super) fn canonical_body(&self) -> Result<Vec<u8>, EntryError> {
-        let envelope = self.envelope()?;
-        let verifiers = self.verifiers()?;
-        let signed = envelope.verify(&verifiers, VERIFIERS)?;
-        self.body(&envelope, &signed)
-    }
-
-    fn envelope(&self) -> Result<Envelope, EntryError> {
-        Envelope::from_json(&self.proposed_content.envelope).map_err(EntryError::envelope(ENVELOPE))
-    }
-
-    fn verifiers(&self) -> Result<Vec<Verifier>, EntryError> {
+    fn verifiers(&self) -> Result<Vec<PemVerifier>, V1EntryError> {
         let verifiers = &self.proposed_content.verifiers;
         if verifiers.is_empty() {
-            return Err(EntryError::Empty(VERIFIERS));
+            return Err(V1EntryError::Empty(VERIFIERS));
         }
         if verifiers.len() > MAX_SIGNATURES {
-            return Err(EntryError::TooManyVerifiers(verifiers.len()));
+            return Err(V1EntryError::TooManyVerifiers(verifiers.len()));
         }
         verifiers
             .iter()
-            .map(|pem| Verifier::from_pem(&pem.0).map_err(EntryError::verifier(VERIFIERS)))
+            .map(|pem| PemVerifier::parse(&pem.0).map_err(V1EntryError::verifier(VERIFIERS)))
             .collect()
     }
 
@@ -92,20 +86,61 @@ impl Dsse {
         Sha256::of(self.proposed_content.envelope.as_bytes())
     }
 
-    fn body(&self, envelope: &Envelope, signed: &[Signed<'_>]) -> Result<Vec<u8>, EntryError> {
-        let logged = |one: &Signed<'_>| LoggedSignature {
-            signature: to_base64(one.signature),
+    fn body(
+        &self,
+        envelope: &ProposedEnvelope,
+        signatures: &[VerifiedSignature<'_>],
+    ) -> Result<Vec<u8>, V1EntryError> {
+        let mut signatures: Vec<_> = signatures.iter().collect();
+        // SPEC rekor dsse 0.0.1: sorted by the base64 text, without repetitions.
+        signatures.sort_by_cached_key(|one| to_base64(one.signature));
+        signatures.dedup_by_key(|one| one.signature);
+        let logged = |one: &VerifiedSignature<'_>| LoggedSignature {
+            signature: Base64(one.signature.to_vec()),
             verifier: Base64(one.verifier.canonical_pem().as_bytes().to_vec()),
         };
-        let mut signatures: Vec<_> = signed.iter().map(logged).collect();
-        // SPEC rekor dsse 0.0.1: in the order of the base64 text, each once.
-        signatures.sort_by(|one, other| one.signature.cmp(&other.signature));
-        signatures.dedup_by(|one, other| one.signature == other.signature);
-        let logged = Logged {
-            envelope_hash: Sha256Hash(self.envelope_hash()),
-            payload_hash: Sha256Hash(envelope.payload_hash()),
-            signatures,
+        let spec = LoggedDsse {
+            envelope_hash: LoggedHash::sha256(self.envelope_hash()),
+            payload_hash: LoggedHash::sha256(envelope.payload_hash()),
+            signatures: signatures.into_iter().map(logged).collect(),
         };
-        body::write("dsse", "0.0.1", &logged)
+        write_body(&KIND, &spec)
     }
+}
+
+impl Proposal for DsseV001 {
+    fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, V1EntryError> {
+        let envelope = self.envelope()?;
+        let verifiers = self.verifiers()?;
+        let signatures = envelope.verify(&verifiers, VERIFIERS)?;
+        for one in &signatures {
+            envelope::add_verifier_terms(one.verifier, terms)?;
+        }
+        envelope.add_terms(terms)?;
+        terms.add(SearchTerm::sha256(&self.envelope_hash()))?;
+        self.body(&envelope, &signatures)
+    }
+
+    /// The body pairs each signature with its key, which only verification finds.
+    fn canonical_body(&self) -> Result<Vec<u8>, V1EntryError> {
+        let envelope = self.envelope()?;
+        let verifiers = self.verifiers()?;
+        self.body(&envelope, &envelope.verify(&verifiers, VERIFIERS)?)
+    }
+}
+
+fn parse_logged(body: &[u8]) -> Option<EntryBinding> {
+    let logged: LoggedDsse = logged_spec(&KIND, body)?;
+    let signature = |one: LoggedSignature| {
+        Some(BoundSignature {
+            signature: Some(one.signature.0),
+            verifier: RawVerifier::from_pem(&one.verifier.0)?,
+            key_details: None,
+        })
+    };
+    let signatures = logged.signatures.into_iter().map(signature);
+    Some(EntryBinding {
+        signatures: signatures.collect::<Option<_>>()?,
+        content: BoundContent::Envelope(BoundEnvelope::hashed(logged.payload_hash.digest()?)),
+    })
 }

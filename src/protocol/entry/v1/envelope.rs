@@ -1,169 +1,207 @@
-//! DSSE envelopes inside proposed entries, and which key made which signature.
+//! DSSE envelopes in proposed entries: which key made which signature, and what an envelope is found by.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::super::search::{SearchTerm, SearchTerms, TooManyTerms};
-use super::verifier::{Message, Verifier};
-use super::{EntryError, statement};
+use super::V1EntryError;
+use super::verifier::{HashedMessage, PemVerifier};
 use crate::protocol::attestation::dsse::pre_authentication_encoding;
 use crate::protocol::attestation::statement::PAYLOAD_TYPE;
-use crate::protocol::bytes::{Sha256, from_base64_lenient};
+use crate::protocol::bytes::from_base64_lenient;
+use crate::protocol::hash::Sha256;
 use crate::protocol::json;
 use crate::protocol::keys::SignatureValid;
 
-/// The most signatures of one envelope, and the most keys proposed with it. Every key is tried on
-/// every signature.
+/// Maximum number of signatures of an envelope, and of keys that are proposed with it: every key may be
+/// tried on every signature.
 pub(super) const MAX_SIGNATURES: usize = 8;
 
-/// Why a text is no envelope.
+/// Error reading an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// Not JSON, or without the members of an envelope
     #[error("must be the JSON of a DSSE envelope: payload, payloadType and signatures")]
     Malformed,
-    /// A payload or signature that is not base64
+    /// A payload or signature is not base64
     #[error("payload and sig must be base64")]
     Base64,
     /// A member that must have content has none
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// Too many signatures
+    /// There are too many signatures
     #[error("the envelope has {0} signatures; the limit is {MAX_SIGNATURES}")]
     TooManySignatures(usize),
 }
 
-/// An envelope as it was read; its signatures were not verified.
+/// An envelope whose signatures were not verified; no part of it is empty.
 #[derive(Clone, Debug)]
-pub(super) struct Envelope {
-    pub(super) payload: Vec<u8>,
-    pub(super) payload_type: String,
-    pub(super) signatures: Vec<Vec<u8>>,
+pub(super) struct ProposedEnvelope {
+    payload: Vec<u8>,
+    payload_type: String,
+    signatures: Vec<Vec<u8>>,
 }
 
 /// A signature with the key that made it.
 #[derive(Clone, Debug)]
-pub(super) struct Signed<'a> {
+pub(super) struct VerifiedSignature<'a> {
     pub(super) signature: &'a [u8],
-    pub(super) verifier: &'a Verifier,
-    /// The evidence that let it come into being.
+    pub(super) verifier: &'a PemVerifier,
     _valid: SignatureValid,
 }
 
-// SPEC DSSE envelope.md: members that are not known are passed over, unlike elsewhere here.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EnvelopeForm {
-    payload: String,
-    payload_type: String,
-    signatures: Vec<SignatureForm>,
-}
-
-#[derive(Deserialize)]
-struct SignatureForm {
-    sig: String,
-}
-
-impl Envelope {
-    /// Reads the standard JSON form, whose base64 may be of either alphabet.
-    pub(super) fn from_json(text: &str) -> Result<Self, EnvelopeError> {
-        let form: EnvelopeForm =
-            json::from_slice(text.as_bytes()).map_err(|_| EnvelopeError::Malformed)?;
-        let decode = |text: &str| from_base64_lenient(text).map_err(|_| EnvelopeError::Base64);
-        let signatures = form.signatures.iter();
-        let envelope = Self {
-            payload: decode(&form.payload)?,
-            payload_type: form.payload_type,
-            signatures: signatures
-                .map(|signature| decode(&signature.sig))
-                .collect::<Result<_, _>>()?,
-        };
-        envelope.check()?;
-        Ok(envelope)
-    }
-
-    /// Insists on everything that an envelope needs, within the limit.
-    pub(super) fn check(&self) -> Result<(), EnvelopeError> {
-        if self.payload.is_empty() {
+impl ProposedEnvelope {
+    pub(super) fn new(
+        payload: Vec<u8>,
+        payload_type: String,
+        signatures: Vec<Vec<u8>>,
+    ) -> Result<Self, EnvelopeError> {
+        if payload.is_empty() {
             return Err(EnvelopeError::Empty("payload"));
         }
-        if self.payload_type.is_empty() {
+        if payload_type.is_empty() {
             return Err(EnvelopeError::Empty("payloadType"));
         }
-        if self.signatures.is_empty() || self.signatures.iter().any(Vec::is_empty) {
+        if signatures.is_empty() || signatures.iter().any(Vec::is_empty) {
             return Err(EnvelopeError::Empty("signatures"));
         }
-        if self.signatures.len() > MAX_SIGNATURES {
-            return Err(EnvelopeError::TooManySignatures(self.signatures.len()));
+        if signatures.len() > MAX_SIGNATURES {
+            return Err(EnvelopeError::TooManySignatures(signatures.len()));
         }
-        Ok(())
+        Ok(Self {
+            payload,
+            payload_type,
+            signatures,
+        })
     }
 
-    /// The bytes that are signed.
-    pub(super) fn encoding(&self) -> Vec<u8> {
+    /// Reads the standard JSON form, whose base64 may be in either alphabet.
+    pub(super) fn from_json(text: &str) -> Result<Self, EnvelopeError> {
+        // SPEC DSSE envelope.md: unknown members are ignored, unlike in entries.
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Envelope {
+            payload: String,
+            payload_type: String,
+            signatures: Vec<Signature>,
+        }
+        #[derive(Deserialize)]
+        struct Signature {
+            sig: String,
+        }
+        let envelope: Envelope =
+            json::from_slice(text.as_bytes()).map_err(|_| EnvelopeError::Malformed)?;
+        let decode = |text: &str| from_base64_lenient(text).map_err(|_| EnvelopeError::Base64);
+        let signatures = envelope.signatures.iter().map(|one| decode(&one.sig));
+        Self::new(
+            decode(&envelope.payload)?,
+            envelope.payload_type,
+            signatures.collect::<Result<_, _>>()?,
+        )
+    }
+
+    pub(super) fn signatures(&self) -> &[Vec<u8>] {
+        &self.signatures
+    }
+
+    pub(super) fn payload_hash(&self) -> Sha256 {
+        Sha256::of(&self.payload)
+    }
+
+    pub(super) fn pre_authentication_encoding(&self) -> Vec<u8> {
         pre_authentication_encoding(&self.payload_type, &self.payload)
     }
 
-    /// Finds the key of every signature. Each key must have made one at least, and the last of two
-    /// keys that fit a signature is the one that counts, as in Rekor.
+    /// Finds the key of every signature. Each key must have made at least one, and if two keys verify the
+    /// same signature, the last one is logged, as in Rekor. `field` is the keys' member.
     pub(super) fn verify<'a>(
         &'a self,
-        verifiers: &'a [Verifier],
+        verifiers: &'a [PemVerifier],
         field: &'static str,
-    ) -> Result<Vec<Signed<'a>>, EntryError> {
-        let encoding = self.encoding();
-        let message = Message::new(&encoding);
-        let mut signed: Vec<Option<Signed<'a>>> = vec![None; self.signatures.len()];
+    ) -> Result<Vec<VerifiedSignature<'a>>, V1EntryError> {
+        let encoding = self.pre_authentication_encoding();
+        let message = HashedMessage::new(&encoding);
+        let mut verified: Vec<Option<VerifiedSignature<'a>>> = vec![None; self.signatures.len()];
         for verifier in verifiers {
-            if signed.iter().all(Option::is_some) {
+            if verified.iter().all(Option::is_some) {
                 break;
             }
             let mut refusal = None;
-            let mut fits = false;
-            for (place, signature) in signed.iter_mut().zip(&self.signatures) {
+            let mut made_one = false;
+            for (slot, signature) in verified.iter_mut().zip(&self.signatures) {
                 match verifier.verify_message(&message, signature) {
                     Ok(valid) => {
-                        *place = Some(Signed {
+                        *slot = Some(VerifiedSignature {
                             signature,
                             verifier,
                             _valid: valid,
                         });
-                        fits = true;
+                        made_one = true;
                     }
                     Err(error) => refusal = Some(error),
                 }
             }
-            if let (false, Some(error)) = (fits, refusal) {
-                return Err(EntryError::signature(field)(error));
+            if let (false, Some(error)) = (made_one, refusal) {
+                return Err(V1EntryError::signature(field)(error));
             }
         }
-        signed
+        verified
             .into_iter()
             .collect::<Option<_>>()
-            .ok_or(EntryError::UnverifiedSignature)
+            .ok_or(V1EntryError::UnverifiedSignature)
     }
 
-    /// Adds the payload's hash and, of an in-toto statement, what it is about.
+    /// Adds the payload's hash and, if the payload is an in-toto statement, the digests in it.
     pub(super) fn add_terms(&self, terms: &mut SearchTerms) -> Result<(), TooManyTerms> {
         terms.add(SearchTerm::sha256(&self.payload_hash()))?;
         if self.payload_type == PAYLOAD_TYPE {
-            statement::add_digests(&self.payload, terms)?;
+            add_statement_terms(&self.payload, terms)?;
         }
         Ok(())
     }
-
-    /// SHA-256 of the payload.
-    pub(super) fn payload_hash(&self) -> Sha256 {
-        Sha256::of(&self.payload)
-    }
 }
 
-/// Adds what the verifier of an envelope can be found by. Rekor keeps the hash of its PEM text as
-/// if it were an artifact's, so that people look for it as either.
+/// Adds what the verifier of an envelope is found by. Rekor also indexes the hash of its PEM text like an
+/// artifact's, so clients search for it in either way.
 pub(super) fn add_verifier_terms(
-    verifier: &Verifier,
+    verifier: &PemVerifier,
     terms: &mut SearchTerms,
 ) -> Result<(), TooManyTerms> {
     let pem = verifier.canonical_pem();
     terms.add(SearchTerm::sha256(&Sha256::of(pem.as_bytes())))?;
     verifier.add_terms(terms)
+}
+
+/// Adds the digests of a statement's subjects, and of the materials that a provenance names. A payload of
+/// another form has none: the log accepts it nevertheless, because its signature verifies.
+fn add_statement_terms(payload: &[u8], terms: &mut SearchTerms) -> Result<(), TooManyTerms> {
+    #[derive(Deserialize)]
+    struct Subjects {
+        subject: Vec<Described>,
+    }
+    #[derive(Deserialize)]
+    struct Provenance {
+        predicate: Predicate,
+    }
+    #[derive(Deserialize)]
+    struct Predicate {
+        materials: Vec<Described>,
+    }
+    #[derive(Deserialize)]
+    struct Described {
+        #[serde(default)]
+        digest: BTreeMap<String, String>,
+    }
+    fn read<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
+        json::from_slice(payload).ok()
+    }
+    let subjects = read::<Subjects>(payload).map(|statement| statement.subject);
+    let materials = read::<Provenance>(payload).map(|statement| statement.predicate.materials);
+    for described in [subjects, materials].into_iter().flatten().flatten() {
+        let digests = described.digest.iter();
+        terms.extend(digests.map(|(name, value)| SearchTerm::named_digest(name, value)))?;
+    }
+    Ok(())
 }

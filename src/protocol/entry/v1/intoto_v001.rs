@@ -1,28 +1,41 @@
-//! intoto 0.0.1: an envelope as text and the one key that signed it. Only hashes and the key stay.
+//! intoto 0.0.1: an envelope as JSON text and the one key that signed it. The log keeps hashes and the
+//! key.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::super::binding::{BoundContent, BoundEnvelope, EntryBinding};
 use super::super::search::{SearchTerm, SearchTerms};
-use super::envelope::{self, Envelope};
-use super::hash::Sha256Hash;
-use super::verifier::Verifier;
-use super::{EntryError, body};
-use crate::protocol::bytes::{Base64, Sha256};
+use super::super::verifier::RawVerifier;
+use super::super::{EntryKind, logged_spec};
+use super::envelope::{self, ProposedEnvelope};
+use super::spec::{LoggedHash, write_body};
+use super::verifier::PemVerifier;
+use super::{Proposal, V1EntryError, parse_spec};
+use crate::protocol::attestation::dsse::Envelope;
+use crate::protocol::bytes::{Base64, to_base64};
+use crate::protocol::hash::{Digest, Sha256};
+
+pub(in super::super) const KIND: EntryKind = EntryKind {
+    name: "intoto",
+    version: "0.0.1",
+    parse_proposal: Some(parse_spec::<IntotoV001>),
+    parse_logged: Some(parse_logged),
+};
 
 /// The spec as it is proposed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct IntotoV001 {
-    content: Content,
+struct IntotoV001 {
+    content: ProposedContent,
     public_key: Base64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Content {
+struct ProposedContent {
     envelope: String,
-    /// Clients send hashes, and the log makes its own.
+    // Clients send hashes, and the log computes its own.
     #[serde(rename = "hash")]
     _hash: Option<IgnoredAny>,
     #[serde(rename = "payloadHash")]
@@ -30,58 +43,107 @@ struct Content {
 }
 
 /// The spec as it is logged.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Logged {
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LoggedIntoto {
     content: LoggedContent,
     public_key: Base64,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LoggedContent {
-    hash: Sha256Hash,
-    payload_hash: Sha256Hash,
+    /// Of the envelope's JSON as it was uploaded.
+    hash: LoggedHash,
+    payload_hash: LoggedHash,
 }
 
 const ENVELOPE: &str = "spec.content.envelope";
 const PUBLIC_KEY: &str = "spec.publicKey";
 
 impl IntotoV001 {
-    pub(super) fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, EntryError> {
-        let envelope = self.envelope()?;
-        let verifier = self.verifier()?;
-        let _signed = envelope.verify(std::slice::from_ref(&verifier), ENVELOPE)?;
-        envelope::add_verifier_terms(&verifier, terms)?;
-        envelope.add_terms(terms)?;
-        terms.add(SearchTerm::sha256(&self.envelope_hash()))?;
-        self.body(&envelope, &verifier)
+    fn envelope(&self) -> Result<ProposedEnvelope, V1EntryError> {
+        ProposedEnvelope::from_json(&self.content.envelope)
+            .map_err(V1EntryError::envelope(ENVELOPE))
     }
 
-    pub(super) fn canonical_body(&self) -> Result<Vec<u8>, EntryError> {
-        self.body(&self.envelope()?, &self.verifier()?)
-    }
-
-    fn envelope(&self) -> Result<Envelope, EntryError> {
-        Envelope::from_json(&self.content.envelope).map_err(EntryError::envelope(ENVELOPE))
-    }
-
-    fn verifier(&self) -> Result<Verifier, EntryError> {
-        Verifier::from_pem(&self.public_key.0).map_err(EntryError::verifier(PUBLIC_KEY))
+    fn verifier(&self) -> Result<PemVerifier, V1EntryError> {
+        PemVerifier::parse(&self.public_key.0).map_err(V1EntryError::verifier(PUBLIC_KEY))
     }
 
     fn envelope_hash(&self) -> Sha256 {
         Sha256::of(self.content.envelope.as_bytes())
     }
 
-    fn body(&self, envelope: &Envelope, verifier: &Verifier) -> Result<Vec<u8>, EntryError> {
-        let logged = Logged {
+    fn body(
+        &self,
+        envelope: &ProposedEnvelope,
+        verifier: &PemVerifier,
+    ) -> Result<Vec<u8>, V1EntryError> {
+        let spec = LoggedIntoto {
             content: LoggedContent {
-                hash: Sha256Hash(self.envelope_hash()),
-                payload_hash: Sha256Hash(envelope.payload_hash()),
+                hash: LoggedHash::sha256(self.envelope_hash()),
+                payload_hash: LoggedHash::sha256(envelope.payload_hash()),
             },
             public_key: Base64(verifier.canonical_pem().as_bytes().to_vec()),
         };
-        body::write("intoto", "0.0.1", &logged)
+        write_body(&KIND, &spec)
     }
+}
+
+impl Proposal for IntotoV001 {
+    fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, V1EntryError> {
+        let envelope = self.envelope()?;
+        let verifier = self.verifier()?;
+        let _signatures = envelope.verify(std::slice::from_ref(&verifier), ENVELOPE)?;
+        envelope::add_verifier_terms(&verifier, terms)?;
+        envelope.add_terms(terms)?;
+        terms.add(SearchTerm::sha256(&self.envelope_hash()))?;
+        self.body(&envelope, &verifier)
+    }
+
+    fn canonical_body(&self) -> Result<Vec<u8>, V1EntryError> {
+        self.body(&self.envelope()?, &self.verifier()?)
+    }
+}
+
+fn parse_logged(body: &[u8]) -> Option<EntryBinding> {
+    let logged: LoggedIntoto = logged_spec(&KIND, body)?;
+    Some(EntryBinding::single(
+        None,
+        RawVerifier::from_pem(&logged.public_key.0)?,
+        BoundContent::Envelope(BoundEnvelope {
+            uploaded_hash: Some(logged.content.hash.digest()?),
+            ..BoundEnvelope::hashed(logged.content.payload_hash.digest()?)
+        }),
+    ))
+}
+
+/// SPEC rekor intoto 0.0.1: the body has no signature, only the hash of the envelope's JSON as it was
+/// uploaded. If a form of this envelope has that hash, it is what was uploaded, and the log verified this
+/// signature; if none has, nothing binds the two.
+///
+/// The forms are those of the clients in use: compact, with the members in Go's or in JavaScript's order,
+/// and the key ID as it is, empty, or left out.
+pub(in super::super) fn is_upload_of(hash: &Digest, envelope: &Envelope) -> bool {
+    let [signature] = envelope.signatures.as_slice() else {
+        return false;
+    };
+    let text = |value: &str| serde_json::Value::from(value).to_string();
+    let sig = format!(r#""sig":"{}""#, to_base64(&signature.signature));
+    let mut signatures = vec![sig.clone()];
+    for key_id in ["", signature.key_id.as_deref().unwrap_or_default()] {
+        let key_id = format!(r#""keyid":{}"#, text(key_id));
+        signatures.extend([format!("{key_id},{sig}"), format!("{sig},{key_id}")]);
+    }
+    let payload = format!(r#""payload":"{}""#, to_base64(&envelope.payload));
+    let payload_type = format!(r#""payloadType":{}"#, text(&envelope.payload_type));
+    let go = format!("{payload_type},{payload}");
+    let javascript = format!("{payload},{payload_type}");
+    [go, javascript].iter().any(|head| {
+        signatures.iter().any(|signature| {
+            let form = format!(r#"{{{head},"signatures":[{{{signature}}}]}}"#);
+            Digest::from(Sha256::of(form.as_bytes())) == *hash
+        })
+    })
 }

@@ -1,62 +1,67 @@
-//! intoto 0.0.2: an envelope as JSON, each signature with its key. The payload does not stay.
+//! intoto 0.0.2: an envelope as a JSON object, each signature with its key. The log drops the payload.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::super::binding::{BoundContent, BoundEnvelope, BoundSignature, EntryBinding};
 use super::super::search::SearchTerms;
-use super::envelope::{self, Envelope, EnvelopeError};
-use super::hash::Sha256Hash;
-use super::verifier::{Message, Verifier};
-use super::{EntryError, body};
-use crate::protocol::bytes::{Base64, from_base64_lenient, to_base64};
+use super::super::verifier::RawVerifier;
+use super::super::{EntryKind, logged_spec};
+use super::envelope::{self, EnvelopeError, ProposedEnvelope};
+use super::spec::{LoggedHash, ProposedSha256, write_body};
+use super::verifier::{HashedMessage, PemVerifier};
+use super::{Proposal, V1EntryError, parse_spec};
+use crate::protocol::bytes::{Base64, from_base64, from_base64_lenient, to_base64};
+
+pub(in super::super) const KIND: EntryKind = EntryKind {
+    name: "intoto",
+    version: "0.0.2",
+    parse_proposal: Some(parse_spec::<IntotoV002>),
+    parse_logged: Some(parse_logged),
+};
 
 /// The spec as it is proposed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct IntotoV002 {
-    content: Content,
+struct IntotoV002 {
+    content: ProposedContent,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Content {
-    envelope: EnvelopeForm,
-    /// What the client says is its envelope's hash. Nobody can check it, for the keys are not part
-    /// of an envelope: it is kept, and not searched by.
-    hash: Sha256Hash,
-    /// Clients send it, and the log makes its own.
+struct ProposedContent {
+    envelope: ProposedObject,
+    /// What the client states as the hash of its envelope. It cannot be checked, because keys are not part
+    /// of an envelope: the log keeps it, and nothing is found by it.
+    hash: ProposedSha256,
+    // Clients send it, and the log computes its own.
     #[serde(rename = "payloadHash")]
     _payload_hash: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct EnvelopeForm {
-    payload: Twice,
+struct ProposedObject {
+    payload: TwiceBase64,
     payload_type: String,
-    signatures: Vec<SignatureForm>,
+    signatures: Vec<ProposedSignature>,
 }
 
-/// A signature as it is proposed, and as it is logged: only the PEM text may differ.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SignatureForm {
-    #[serde(rename = "keyid", default, skip_serializing_if = "is_absent")]
+struct ProposedSignature {
+    #[serde(rename = "keyid")]
     key_id: Option<String>,
     public_key: Base64,
-    sig: Twice,
+    sig: TwiceBase64,
 }
 
-fn is_absent(key_id: &Option<String>) -> bool {
-    key_id.as_ref().is_none_or(String::is_empty)
-}
+/// SPEC rekor intoto 0.0.2: base64 of base64. The inner text is the envelope's own, in either alphabet.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Base64")]
+struct TwiceBase64(Vec<u8>);
 
-/// Base64 of base64: an envelope's own text, once more encoded by the schema's type for bytes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Base64", into = "Base64")]
-struct Twice(Vec<u8>);
-
-impl TryFrom<Base64> for Twice {
+impl TryFrom<Base64> for TwiceBase64 {
     type Error = EnvelopeError;
 
     fn try_from(outer: Base64) -> Result<Self, EnvelopeError> {
@@ -66,31 +71,39 @@ impl TryFrom<Base64> for Twice {
     }
 }
 
-impl From<Twice> for Base64 {
-    fn from(twice: Twice) -> Self {
-        Self(to_base64(&twice.0).into_bytes())
-    }
-}
-
 /// The spec as it is logged.
-#[derive(Serialize)]
-struct Logged<'a> {
-    content: LoggedContent<'a>,
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoggedIntoto {
+    content: LoggedContent,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LoggedContent<'a> {
-    envelope: LoggedEnvelope<'a>,
-    hash: &'a Sha256Hash,
-    payload_hash: Sha256Hash,
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LoggedContent {
+    envelope: LoggedEnvelope,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<LoggedHash>,
+    payload_hash: LoggedHash,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LoggedEnvelope<'a> {
-    payload_type: &'a str,
-    signatures: Vec<SignatureForm>,
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LoggedEnvelope {
+    /// Other logs may keep it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Base64>,
+    payload_type: String,
+    signatures: Vec<LoggedSignature>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LoggedSignature {
+    #[serde(rename = "keyid", skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
+    public_key: Base64,
+    sig: Base64,
 }
 
 const ENVELOPE: &str = "spec.content.envelope";
@@ -98,67 +111,99 @@ const SIGNATURE: &str = "spec.content.envelope.signatures.sig";
 const PUBLIC_KEY: &str = "spec.content.envelope.signatures.publicKey";
 
 impl IntotoV002 {
-    pub(super) fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, EntryError> {
+    fn envelope(&self) -> Result<ProposedEnvelope, V1EntryError> {
+        let object = &self.content.envelope;
+        let signatures = object.signatures.iter();
+        ProposedEnvelope::new(
+            object.payload.0.clone(),
+            object.payload_type.clone(),
+            signatures.map(|one| one.sig.0.clone()).collect(),
+        )
+        .map_err(V1EntryError::envelope(ENVELOPE))
+    }
+
+    /// One for each signature, in the same order.
+    fn verifiers(&self) -> Result<Vec<PemVerifier>, V1EntryError> {
+        let signatures = self.content.envelope.signatures.iter();
+        signatures
+            .map(|one| PemVerifier::parse(&one.public_key.0))
+            .collect::<Result<_, _>>()
+            .map_err(V1EntryError::verifier(PUBLIC_KEY))
+    }
+
+    fn body(
+        &self,
+        envelope: &ProposedEnvelope,
+        verifiers: &[PemVerifier],
+    ) -> Result<Vec<u8>, V1EntryError> {
+        let object = &self.content.envelope;
+        let signature = |(one, verifier): (&ProposedSignature, &PemVerifier)| LoggedSignature {
+            key_id: one.key_id.clone().filter(|id| !id.is_empty()),
+            public_key: Base64(verifier.canonical_pem().as_bytes().to_vec()),
+            sig: Base64(to_base64(&one.sig.0).into_bytes()),
+        };
+        let signatures = object.signatures.iter().zip(verifiers).map(signature);
+        let spec = LoggedIntoto {
+            content: LoggedContent {
+                envelope: LoggedEnvelope {
+                    payload: None,
+                    payload_type: object.payload_type.clone(),
+                    signatures: signatures.collect(),
+                },
+                hash: Some(LoggedHash::sha256(self.content.hash.0)),
+                payload_hash: LoggedHash::sha256(envelope.payload_hash()),
+            },
+        };
+        write_body(&KIND, &spec)
+    }
+}
+
+impl Proposal for IntotoV002 {
+    fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, V1EntryError> {
         let envelope = self.envelope()?;
         let verifiers = self.verifiers()?;
-        let encoding = envelope.encoding();
-        let message = Message::new(&encoding);
-        for (verifier, signature) in verifiers.iter().zip(&envelope.signatures) {
+        let encoding = envelope.pre_authentication_encoding();
+        let message = HashedMessage::new(&encoding);
+        for (verifier, signature) in verifiers.iter().zip(envelope.signatures()) {
             let _valid = verifier
                 .verify_message(&message, signature)
-                .map_err(EntryError::signature(SIGNATURE))?;
+                .map_err(V1EntryError::signature(SIGNATURE))?;
             envelope::add_verifier_terms(verifier, terms)?;
         }
         envelope.add_terms(terms)?;
         self.body(&envelope, &verifiers)
     }
 
-    pub(super) fn canonical_body(&self) -> Result<Vec<u8>, EntryError> {
+    fn canonical_body(&self) -> Result<Vec<u8>, V1EntryError> {
         self.body(&self.envelope()?, &self.verifiers()?)
     }
+}
 
-    fn envelope(&self) -> Result<Envelope, EntryError> {
-        let form = &self.content.envelope;
-        let signatures = form.signatures.iter();
-        let envelope = Envelope {
-            payload: form.payload.0.clone(),
-            payload_type: form.payload_type.clone(),
-            signatures: signatures.map(|one| one.sig.0.clone()).collect(),
-        };
-        envelope.check().map_err(EntryError::envelope(ENVELOPE))?;
-        Ok(envelope)
-    }
-
-    /// One for each signature, in their order.
-    fn verifiers(&self) -> Result<Vec<Verifier>, EntryError> {
-        let signatures = self.content.envelope.signatures.iter();
-        signatures
-            .map(|one| Verifier::from_pem(&one.public_key.0))
-            .collect::<Result<_, _>>()
-            .map_err(EntryError::verifier(PUBLIC_KEY))
-    }
-
-    fn body(&self, envelope: &Envelope, verifiers: &[Verifier]) -> Result<Vec<u8>, EntryError> {
-        let form = &self.content.envelope;
-        let signature = |(one, verifier): (&SignatureForm, &Verifier)| SignatureForm {
-            public_key: Base64(verifier.canonical_pem().as_bytes().to_vec()),
-            ..one.clone()
-        };
-        let logged = Logged {
-            content: LoggedContent {
-                envelope: LoggedEnvelope {
-                    payload_type: &form.payload_type,
-                    signatures: form
-                        .signatures
-                        .iter()
-                        .zip(verifiers)
-                        .map(signature)
-                        .collect(),
-                },
-                hash: &self.content.hash,
-                payload_hash: Sha256Hash(envelope.payload_hash()),
-            },
-        };
-        body::write("intoto", "0.0.2", &logged)
-    }
+fn parse_logged(body: &[u8]) -> Option<EntryBinding> {
+    let LoggedIntoto { content } = logged_spec(&KIND, body)?;
+    let decode = |outer: &Base64| from_base64(std::str::from_utf8(&outer.0).ok()?).ok();
+    let signature = |one: &LoggedSignature| {
+        Some(BoundSignature {
+            signature: Some(decode(&one.sig)?),
+            verifier: RawVerifier::from_pem(&one.public_key.0)?,
+            key_details: None,
+        })
+    };
+    let envelope = content.envelope;
+    let payload = match &envelope.payload {
+        Some(payload) => Some(decode(payload)?),
+        None => None,
+    };
+    Some(EntryBinding {
+        signatures: envelope
+            .signatures
+            .iter()
+            .map(signature)
+            .collect::<Option<_>>()?,
+        content: BoundContent::Envelope(BoundEnvelope {
+            payload_type: Some(envelope.payload_type),
+            payload,
+            ..BoundEnvelope::hashed(content.payload_hash.digest()?)
+        }),
+    })
 }

@@ -2,18 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::EntryKind;
 use super::super::search::{SearchTerm, SearchTerms};
-use super::{EntryError, body};
-use crate::protocol::bytes::{Base64, Sha256};
+use super::spec::write_body;
+use super::{Proposal, V1EntryError, parse_spec};
+use crate::protocol::bytes::Base64;
+use crate::protocol::hash::Sha256;
 use crate::protocol::tsp::verify_carried;
 
-/// The longest response that is logged, in bytes.
+pub(in super::super) const KIND: EntryKind = EntryKind {
+    name: "rfc3161",
+    version: "0.0.1",
+    parse_proposal: Some(parse_spec::<Rfc3161V001>),
+    parse_logged: None,
+};
+
+/// Maximum size of a response in bytes.
 pub(super) const MAX_TIMESTAMP: usize = 10 * 1024;
 
-/// The spec as it is proposed, and as it is logged.
+/// The spec, proposed and logged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Rfc3161 {
+struct Rfc3161V001 {
     tsr: Response,
 }
 
@@ -23,19 +33,19 @@ struct Response {
     content: Base64,
 }
 
-impl Rfc3161 {
-    pub(super) fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, EntryError> {
+impl Proposal for Rfc3161V001 {
+    fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, V1EntryError> {
         let body = self.canonical_body()?;
         let _valid = verify_carried(&self.tsr.content.0)?;
         terms.add(SearchTerm::sha256(&Sha256::of(&self.tsr.content.0)))?;
         Ok(body)
     }
 
-    pub(super) fn canonical_body(&self) -> Result<Vec<u8>, EntryError> {
+    fn canonical_body(&self) -> Result<Vec<u8>, V1EntryError> {
         let length = self.tsr.content.0.len();
         if length > MAX_TIMESTAMP {
-            return Err(EntryError::TimestampLength(length));
+            return Err(V1EntryError::TimestampLength(length));
         }
-        body::write("rfc3161", "0.0.1", self)
+        write_body(&KIND, self)
     }
 }

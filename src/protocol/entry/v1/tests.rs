@@ -1,10 +1,10 @@
 use crate::protocol::entry::v1::envelope::EnvelopeError;
 use crate::protocol::entry::v1::envelope::MAX_SIGNATURES;
 use crate::protocol::entry::v1::rfc3161::MAX_TIMESTAMP;
-use crate::protocol::entry::v1::verifier::VerifierError;
+use crate::protocol::entry::v1::verifier::PemVerifierError;
 use serde_json::{Value, json};
 
-use super::super::hashedrekord::MAX_BODY;
+use super::super::MAX_BODY;
 use super::super::search::MAX_TERMS;
 use super::*;
 use crate::protocol::attestation::dsse::pre_authentication_encoding;
@@ -25,7 +25,7 @@ fn hashedrekord(pem: &str, signature: &[u8], digest: &str) -> String {
     )
 }
 
-fn admit(json: &str) -> Result<AdmittedEntry, EntryError> {
+fn admit(json: &str) -> Result<AdmittedEntry, V1EntryError> {
     ProposedEntry::parse(json.as_bytes()).unwrap().admit()
 }
 
@@ -77,7 +77,7 @@ fn a_hashedrekord_whose_signature_is_over_something_else_is_refused() {
     let error = admit(&json).unwrap_err();
     assert_eq!(
         error,
-        EntryError::Signature {
+        V1EntryError::Signature {
             field: "spec.signature.content",
             source: SignatureInvalid
         }
@@ -89,7 +89,7 @@ fn a_hashedrekord_whose_signature_is_over_something_else_is_refused() {
 }
 
 #[test]
-fn kinds_and_versions_that_are_not_offered_are_named() {
+fn unknown_kinds_and_versions_are_named() {
     let refusal = |kind: &str, version: &str| {
         let json = format!(r#"{{"kind":"{kind}","apiVersion":"{version}","spec":{{}}}}"#);
         ProposedEntry::parse(json.as_bytes())
@@ -106,6 +106,20 @@ fn kinds_and_versions_that_are_not_offered_are_named() {
     let long = "é".repeat(100_000);
     assert!(refusal(&long, "0.0.1").len() < 2_000);
     assert!(refusal("dsse", &long).len() < 2_000);
+}
+
+#[test]
+fn every_kind_has_one_row_in_the_table() {
+    let rows: std::collections::BTreeSet<String> = super::super::KINDS
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+
+    assert_eq!(rows.len(), super::super::KINDS.len());
+    assert_eq!(
+        offered(),
+        "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1, intoto 0.0.2, rekord 0.0.1, rfc3161 0.0.1"
+    );
 }
 
 #[test]
@@ -136,7 +150,7 @@ fn key(algorithm: KeyAlgorithm) -> SigningKey {
     SigningKey::generate(algorithm).unwrap().0
 }
 
-fn admit_value(entry: &Value) -> Result<AdmittedEntry, EntryError> {
+fn admit_value(entry: &Value) -> Result<AdmittedEntry, V1EntryError> {
     admit(&entry.to_string())
 }
 
@@ -188,7 +202,7 @@ fn an_ed25519ph_signature_is_admitted_with_its_sha512_digest_alone() {
     admit_value(&entry("sha512", HashAlgorithm::Sha512)).unwrap();
     assert_eq!(
         admit_value(&entry("sha256", HashAlgorithm::Sha256)).unwrap_err(),
-        EntryError::Ed25519Digest
+        V1EntryError::Ed25519Digest
     );
 }
 
@@ -212,13 +226,13 @@ fn pem_has_one_canonical_form_whatever_its_lines() {
         format!("\n  \n{pem}\n\n"),
         format!("Subject: me\n{pem}"),
     ] {
-        let read = verifier::Verifier::from_pem(text.as_bytes()).unwrap();
+        let read = verifier::PemVerifier::parse(text.as_bytes()).unwrap();
         assert_eq!(read.canonical_pem(), pem, "{text}");
     }
     let long = format!("{pem}{}", " ".repeat(MAX_PEM_LENGTH));
     assert_eq!(
-        verifier::Verifier::from_pem(long.as_bytes()).unwrap_err(),
-        VerifierError::TooLong(long.len())
+        verifier::PemVerifier::parse(long.as_bytes()).unwrap_err(),
+        PemVerifierError::TooLong(long.len())
     );
 }
 
@@ -230,12 +244,12 @@ fn every_key_of_an_envelope_must_have_signed_and_every_signature_needs_its_key()
     admit_value(&dsse(&both, &[&other, &one])).unwrap();
     assert_eq!(
         admit_value(&dsse(&both, &[&one])).unwrap_err(),
-        EntryError::UnverifiedSignature
+        V1EntryError::UnverifiedSignature
     );
     let by_one = envelope(b"{}", &[&one]);
     assert!(matches!(
         admit_value(&dsse(&by_one, &[&other, &one])).unwrap_err(),
-        EntryError::Signature { .. }
+        V1EntryError::Signature { .. }
     ));
 }
 
@@ -255,11 +269,11 @@ fn the_limits_of_an_envelope_are_named() {
 
     assert_eq!(
         error(&dsse(&envelope(b"{}", &[&key]), &many)),
-        EntryError::TooManyVerifiers(MAX_SIGNATURES + 1)
+        V1EntryError::TooManyVerifiers(MAX_SIGNATURES + 1)
     );
     assert_eq!(
         error(&dsse(&envelope(b"{}", &many), &[&key])),
-        EntryError::Envelope {
+        V1EntryError::Envelope {
             field: "spec.proposedContent.envelope",
             source: EnvelopeError::TooManySignatures(MAX_SIGNATURES + 1)
         }
@@ -273,19 +287,19 @@ fn the_limits_of_an_envelope_are_named() {
             EnvelopeError::Base64,
         ),
     ] {
-        let EntryError::Envelope { source, .. } = error(&dsse(&text, &[&key])) else {
+        let V1EntryError::Envelope { source, .. } = error(&dsse(&text, &[&key])) else {
             panic!("{text}");
         };
         assert_eq!(source, reason);
     }
     assert_eq!(
         error(&dsse(&envelope(b"{}", &[&key]), &[])),
-        EntryError::Empty("spec.proposedContent.verifiers")
+        V1EntryError::Empty("spec.proposedContent.verifiers")
     );
 }
 
 #[test]
-fn a_statement_with_too_many_subjects_is_refused_and_one_that_is_none_is_logged() {
+fn a_statement_with_too_many_subjects_is_refused_and_a_payload_that_is_not_one_is_logged() {
     let key = key(KeyAlgorithm::P256);
     let statement = |count: usize| {
         let subject = |n: usize| json!({"name": "x", "digest": {"sha256": format!("{n:064x}")}});
@@ -297,11 +311,11 @@ fn a_statement_with_too_many_subjects_is_refused_and_one_that_is_none_is_logged(
             .map(|entry| entry.into_parts().1.len())
     };
 
-    // Besides the subjects: payload, envelope, and the key as either kind of term.
+    // In addition to the subjects: payload, envelope, and the key as either kind of term.
     assert_eq!(admitted(&statement(MAX_TERMS - 4)), Ok(MAX_TERMS));
     assert_eq!(
         admitted(&statement(MAX_TERMS - 3)),
-        Err(EntryError::TooManyTerms(TooManyTerms))
+        Err(V1EntryError::TooManyTerms(TooManyTerms))
     );
     assert_eq!(admitted("not JSON"), Ok(4));
     assert_eq!(admitted(r#"{"subject":[{"digest":{"sha256":1}}]}"#), Ok(4));
@@ -336,7 +350,7 @@ fn an_entry_that_is_too_large_is_refused_with_the_limit() {
     );
 
     let error = admit(&json).unwrap_err();
-    assert!(matches!(error, EntryError::TooLarge(size) if size > MAX_BODY));
+    assert!(matches!(error, V1EntryError::TooLarge(size) if size > MAX_BODY));
     assert!(error.to_string().contains("65535"), "{error}");
 }
 
@@ -360,7 +374,7 @@ fn a_rekord_is_found_by_its_hash_and_admitted_by_its_content_alone() {
 
     let by_hash = entry(json!({"hash": hash.clone()}));
     let proposed = ProposedEntry::parse(by_hash.to_string().as_bytes()).unwrap();
-    let empty = EntryError::Empty("spec.data.content");
+    let empty = V1EntryError::Empty("spec.data.content");
     assert_eq!(proposed.admit().unwrap_err(), empty);
     let found = proposed.canonical_body().unwrap();
     assert_eq!(signature_of(&found), json!({"hash": hash.clone()}));
@@ -369,7 +383,7 @@ fn a_rekord_is_found_by_its_hash_and_admitted_by_its_content_alone() {
 
     let other = json!({"algorithm": "sha256", "value": Sha256::of(b"other").to_hex()});
     let mismatch = entry(json!({"content": content, "hash": other}));
-    assert_eq!(admit_value(&mismatch).unwrap_err(), EntryError::DataHash);
+    assert_eq!(admit_value(&mismatch).unwrap_err(), V1EntryError::DataHash);
     assert_eq!(admit_value(&entry(json!({}))).unwrap_err(), empty);
     let url = entry(json!({"url": "https://example.com", "hash": hash}));
     let error = ProposedEntry::parse(url.to_string().as_bytes()).unwrap_err();
@@ -387,14 +401,14 @@ fn a_timestamp_response_is_small_and_granted() {
 
     assert_eq!(
         admit_value(&entry(&vec![0; MAX_TIMESTAMP + 1])).unwrap_err(),
-        EntryError::TimestampLength(10_241)
+        V1EntryError::TimestampLength(10_241)
     );
     assert_eq!(
         admit_value(&entry(&refused)).unwrap_err(),
-        EntryError::Timestamp(TimestampError::NotGranted)
+        V1EntryError::Timestamp(TimestampError::NotGranted)
     );
     assert!(matches!(
         admit_value(&entry(b"")).unwrap_err(),
-        EntryError::Timestamp(TimestampError::Malformed)
+        V1EntryError::Timestamp(TimestampError::Malformed)
     ));
 }

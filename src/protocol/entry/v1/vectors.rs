@@ -1,4 +1,4 @@
-//! Entries that other programs signed, with what Python says the log must write and find them by
+//! Entries that other programs signed, with the canonical bodies and search terms that Python computed
 //! (`tests/vectors/entry`).
 
 use std::collections::BTreeSet;
@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::{BindingError, parse_logged};
 use super::*;
 use crate::protocol::bytes::{Base64, Sha256, from_base64, to_base64};
 use crate::protocol::tsp::TimestampError;
@@ -76,7 +77,7 @@ fn the_canonical_body_is_the_one_that_another_program_writes() {
 }
 
 #[test]
-fn an_entry_is_found_by_every_term_that_another_program_counts_and_no_other() {
+fn an_entry_is_found_by_the_terms_that_another_program_lists_and_no_others() {
     for (name, case) in each_case() {
         let digest = |text: &String| {
             let (algorithm, hex) = text.split_once(':').unwrap();
@@ -95,15 +96,34 @@ fn an_entry_is_found_by_every_term_that_another_program_counts_and_no_other() {
 }
 
 #[test]
+fn the_verifier_reads_what_the_log_writes() {
+    for (name, case) in each_case() {
+        let body: serde_json::Value = serde_json::from_str(&case.body).unwrap();
+        let member = |name: &str| body[name].as_str().unwrap().to_owned();
+        let read = parse_logged(&member("kind"), &member("apiVersion"), case.body.as_bytes());
+
+        let expected = match name {
+            // A bundle names the signer's certificate alone.
+            "hashedrekord-chain" => Some(BindingError::Malformed),
+            _ if name.starts_with("rekord") || name == "rfc3161" => Some(BindingError::Kind),
+            _ => None,
+        };
+        assert_eq!(read.err(), expected, "{name}");
+        let other = parse_logged("hashedrekord", "0.0.2", case.body.as_bytes());
+        assert_eq!(other.err(), Some(BindingError::Malformed), "{name}");
+    }
+}
+
+#[test]
 fn an_entry_whose_signature_is_for_something_else_is_refused() {
     for (name, case) in each_case() {
         let error = parse(&case.forged).admit().unwrap_err();
         assert!(
             matches!(
                 error,
-                EntryError::Signature { .. }
-                    | EntryError::UnverifiedSignature
-                    | EntryError::Timestamp(TimestampError::Signature)
+                V1EntryError::Signature { .. }
+                    | V1EntryError::UnverifiedSignature
+                    | V1EntryError::Timestamp(TimestampError::Signature)
             ),
             "{name}: {error}"
         );
@@ -148,7 +168,7 @@ fn a_query_for_the_key_finds_the_entry() {
 }
 
 #[test]
-fn what_no_log_should_take_is_refused_for_its_own_reason() {
+fn each_entry_that_no_log_should_accept_is_refused_for_its_own_reason() {
     #[derive(Deserialize)]
     struct Refused {
         name: String,

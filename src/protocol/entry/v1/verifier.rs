@@ -1,86 +1,87 @@
-//! The key, certificate or chain in PEM by which an x509 signature is verified, and its one
-//! canonical form.
+//! The key, certificate or chain in PEM that verifies an x509 signature, its canonical form, and the
+//! names that it is found by.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::cell::OnceCell;
 
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
+
 use super::super::search::{SearchTerm, SearchTerms, TooManyTerms};
-use super::names;
-use crate::protocol::bytes::{Digest, HashAlgorithm, MAX_PEM_LENGTH};
+use crate::protocol::bytes::MAX_PEM_LENGTH;
+use crate::protocol::der::{self, DerElement, DerReader};
+use crate::protocol::hash::{Digest, HashAlgorithm};
 use crate::protocol::keys::{KeyAlgorithm, KeyError, PublicKey, SignatureInvalid, SignatureValid};
 use crate::protocol::x509::{Certificate, CertificateError};
 
-/// The longest chain that is read, leaf and root included.
-pub(super) const MAX_CHAIN: usize = 10;
+/// Maximum length of a chain, leaf and root included.
+const MAX_CHAIN: usize = 10;
 
-/// Why a text holds no verifier.
+/// Error reading a key, certificate or chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerifierError {
-    /// More text than a chain needs
+pub enum PemVerifierError {
+    /// The text is longer than a chain needs
     #[error("the PEM text has {0} bytes; the limit is {MAX_PEM_LENGTH}")]
     TooLong(usize),
-    /// Not PEM, or blocks of other kinds
+    /// Not PEM, or other blocks
     #[error("must be PEM: one block labelled PUBLIC KEY, or certificates, the signer's own first")]
     Pem,
-    /// A chain that is too long
+    /// The chain is too long
     #[error("the chain has {0} certificates; the limit is {MAX_CHAIN}")]
     ChainLength(usize),
-    /// Not a key that is accepted
+    /// The key cannot be read or is too weak
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Not a certificate that can be read
+    /// A certificate cannot be read
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     /// An authority's certificate signs certificates, not artifacts
     #[error("a certificate authority's certificate cannot verify an artifact's signature")]
     NotALeaf,
-    /// A certificate that the next one did not issue, or not at that time
+    /// The next certificate did not issue this one, or was not valid
     #[error("certificate {0} of the chain was not issued by the one after it")]
     Chain(usize),
 }
 
-/// A key with the certificates that it came in, if any; the first is the key's own.
+/// A key with the chain that it came in, if any; the first certificate is the key's own.
 #[derive(Clone, Debug)]
-pub(super) struct Verifier {
+pub(super) struct PemVerifier {
     key: PublicKey,
     certificates: Vec<Certificate>,
     canonical_pem: String,
 }
 
-/// A message that several keys may have signed, hashed once for each hash.
-pub(super) struct Message<'a> {
+/// A message that several keys may have signed. Each digest of it is computed at most once.
+pub(super) struct HashedMessage<'a> {
     bytes: &'a [u8],
-    digests: [OnceCell<Digest>; 3],
+    digests: [(HashAlgorithm, OnceCell<Digest>); HashAlgorithm::ALL.len()],
 }
 
-impl<'a> Message<'a> {
+impl<'a> HashedMessage<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
-            digests: Default::default(),
+            digests: HashAlgorithm::ALL.map(|algorithm| (algorithm, OnceCell::new())),
         }
     }
 
-    fn digest(&self, hash: HashAlgorithm) -> &Digest {
-        let [sha256, sha384, sha512] = &self.digests;
-        let kept = match hash {
-            HashAlgorithm::Sha256 => sha256,
-            HashAlgorithm::Sha384 => sha384,
-            HashAlgorithm::Sha512 => sha512,
-        };
-        kept.get_or_init(|| hash.digest(self.bytes))
+    fn digest(&self, algorithm: HashAlgorithm) -> &Digest {
+        let cached = self.digests.iter().find(|(one, _)| *one == algorithm);
+        let (_, digest) = cached.expect("ALL has every algorithm");
+        digest.get_or_init(|| algorithm.digest(self.bytes))
     }
 }
 
-impl Verifier {
-    /// Reads PEM, however it is wrapped. The links of a chain are verified, each at the moment at
-    /// which the leaf begins to be valid, for entries are made long after certificates end.
-    pub(super) fn from_pem(text: &[u8]) -> Result<Self, VerifierError> {
+impl PemVerifier {
+    /// Reads PEM, wherever its lines break. The links of a chain are verified, each at the time at which
+    /// the leaf becomes valid, because entries are made long after certificates expire.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, PemVerifierError> {
         if text.len() > MAX_PEM_LENGTH {
-            return Err(VerifierError::TooLong(text.len()));
+            return Err(PemVerifierError::TooLong(text.len()));
         }
-        let blocks = pem::parse_many(text).map_err(|_| VerifierError::Pem)?;
+        let blocks = pem::parse_many(text).map_err(|_| PemVerifierError::Pem)?;
         if blocks.len() > MAX_CHAIN {
-            return Err(VerifierError::ChainLength(blocks.len()));
+            return Err(PemVerifierError::ChainLength(blocks.len()));
         }
         if let [block] = blocks.as_slice()
             && block.tag() == "PUBLIC KEY"
@@ -93,32 +94,25 @@ impl Verifier {
             });
         }
         if blocks.iter().any(|block| block.tag() != "CERTIFICATE") {
-            return Err(VerifierError::Pem);
+            return Err(PemVerifierError::Pem);
         }
         let certificates = blocks
             .iter()
             .map(|block| Certificate::from_der(block.contents()))
             .collect::<Result<Vec<_>, _>>()?;
-        Self::certified(certificates)
-    }
-
-    fn certified(certificates: Vec<Certificate>) -> Result<Self, VerifierError> {
-        let leaf = certificates.first().ok_or(VerifierError::Pem)?;
+        let leaf = certificates.first().ok_or(PemVerifierError::Pem)?;
         if leaf.extensions().is_ca() {
-            return Err(VerifierError::NotALeaf);
+            return Err(PemVerifierError::NotALeaf);
         }
         let start = leaf.validity().start;
-        for (place, (subject, issuer)) in certificates
-            .iter()
-            .zip(certificates.iter().skip(1))
-            .enumerate()
-        {
-            let issued = issuer.extensions().is_ca()
+        let links = certificates.iter().zip(certificates.iter().skip(1));
+        for (number, (subject, issuer)) in (1..).zip(links) {
+            let is_issued = issuer.extensions().is_ca()
                 && issuer.subject_name_der() == subject.issuer_name()
                 && issuer.validity().contains(start)
                 && subject.verify_signed_by(issuer.public_key()).is_ok();
-            if !issued {
-                return Err(VerifierError::Chain(place.saturating_add(1)));
+            if !is_issued {
+                return Err(PemVerifierError::Chain(number));
             }
         }
         Ok(Self {
@@ -128,19 +122,18 @@ impl Verifier {
         })
     }
 
-    /// 64 columns, a newline behind every line, nothing between the blocks: PEM that already is of
-    /// this form comes back byte for byte.
+    /// 64 columns, a newline after every line, and nothing between the blocks. PEM in this form comes back
+    /// unchanged.
     pub(super) fn canonical_pem(&self) -> &str {
         &self.canonical_pem
     }
 
-    /// Which kind of key it is.
     pub(super) const fn algorithm(&self) -> KeyAlgorithm {
         self.key.algorithm()
     }
 
-    /// Verifies over a digest: any of the three hashes with ECDSA and RSA PKCS#1 v1.5, for clients
-    /// take SHA-256 whatever the curve; Ed25519ph with SHA-512.
+    /// Verifies over a digest. ECDSA and RSA PKCS#1 v1.5 go with each of the hashes, because clients use
+    /// SHA-256 with every curve; Ed25519ph goes with SHA-512.
     pub(super) fn verify_digest(
         &self,
         digest: &Digest,
@@ -152,29 +145,65 @@ impl Verifier {
         self.key.verify_prehashed(digest, signature)
     }
 
-    /// Verifies over a message, with the hash of the key's kind, or else with SHA-256.
+    /// Verifies over a message, with the hash of the key's kind or with SHA-256.
     pub(super) fn verify_message(
         &self,
-        message: &Message<'_>,
+        message: &HashedMessage<'_>,
         signature: &[u8],
     ) -> Result<SignatureValid, SignatureInvalid> {
         if self.algorithm() == KeyAlgorithm::Ed25519 {
             return self.key.verify_message(message.bytes, signature);
         }
-        let holds = |hash| self.key.verify_prehashed(message.digest(hash), signature);
-        holds(self.algorithm().hash()).or_else(|_| holds(HashAlgorithm::Sha256))
+        let verify = |hash| self.key.verify_prehashed(message.digest(hash), signature);
+        verify(self.algorithm().hash()).or_else(|_| verify(HashAlgorithm::Sha256))
     }
 
-    /// Adds what the verifier can be found by: its canonical form and every name of the leaf.
+    /// Adds what the verifier is found by: its canonical form, and the leaf's names.
     pub(super) fn add_terms(&self, terms: &mut SearchTerms) -> Result<(), TooManyTerms> {
         terms.add(SearchTerm::public_key(self.canonical_pem.as_bytes()))?;
-        match self.certificates.first() {
-            Some(leaf) => terms.extend(
-                names::subject_names(leaf)
-                    .iter()
-                    .map(|name| SearchTerm::name(name)),
-            ),
-            None => Ok(()),
-        }
+        let names = self.certificates.first().and_then(subject_names);
+        let names = names.unwrap_or_default();
+        terms.extend(names.iter().map(|name| SearchTerm::name(name)))
     }
+}
+
+/// The subjectAltNames that people search by (RFC 5280 §4.2.1.6): hosts, e-mail addresses, URIs, IP
+/// addresses and Fulcio's user names. None if the extension is absent or malformed.
+fn subject_names(certificate: &Certificate) -> Option<Vec<String>> {
+    let extension = certificate.extensions().find(ID_CE_SUBJECT_ALT_NAME)?;
+    let mut names = DerReader::inside(&extension.value, der::SEQUENCE).ok()?;
+    let mut found = Vec::new();
+    while !names.is_finished() {
+        found.extend(parse_name(names.next().ok()?));
+    }
+    Some(found)
+}
+
+fn parse_name(name: DerElement<'_>) -> Option<String> {
+    match name.tag {
+        // rfc822Name [1], dNSName [2], uniformResourceIdentifier [6]
+        0x81 | 0x82 | 0x86 => std::str::from_utf8(name.content).ok().map(str::to_owned),
+        // iPAddress [7]
+        0x87 => {
+            let v4 = <[u8; 4]>::try_from(name.content).map(|bytes| Ipv4Addr::from(bytes).into());
+            let v6 = <[u8; 16]>::try_from(name.content).map(|bytes| Ipv6Addr::from(bytes).into());
+            let address: IpAddr = v4.or(v6).ok()?;
+            Some(address.to_canonical().to_string())
+        }
+        der::CONTEXT_0 => parse_username(name.content),
+        _ => None,
+    }
+}
+
+/// Fulcio's otherName for a user name: OtherName is an identifier and, under `[0]`, the value.
+fn parse_username(other_name: &[u8]) -> Option<String> {
+    const USERNAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
+    let mut fields = DerReader::of(other_name);
+    let id = fields.oid().ok()?;
+    let mut value = DerReader::of(fields.take(der::CONTEXT_0).ok()?);
+    fields.finish().ok()?;
+    let text = value.take(der::UTF8_STRING).ok()?;
+    value.finish().ok()?;
+    let text = std::str::from_utf8(text).ok()?;
+    (id == USERNAME).then(|| text.to_owned())
 }

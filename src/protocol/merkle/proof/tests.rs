@@ -89,7 +89,7 @@ fn every_proof_of_every_tree_up_to_300_leaves_verifies() {
 }
 
 #[test]
-fn the_proofs_of_the_rfc_s_example_tree_are_met() {
+fn the_proofs_of_the_example_tree_of_rfc_6962_are_generated_and_verified() {
     // RFC 6962 §2.1.3: a tree of seven leaves d0 … d6.
     let tree = Tree::new(7);
     let node = |level, index| tree.nodes[&NodeId { level, index }];
@@ -110,7 +110,7 @@ fn the_proofs_of_the_rfc_s_example_tree_are_met() {
 }
 
 #[test]
-fn a_larger_old_tree_is_refused_whatever_the_proof() {
+fn a_larger_old_tree_is_refused_with_any_proof() {
     let tree = Tree::new(8);
 
     assert_eq!(tree.verify(8, 7, &[]), Err(ProofError::Order));

@@ -1,8 +1,11 @@
-//! What an expression names, and what it may cost, found before it runs.
+//! What an expression names and what it may cost, determined before it runs.
 //!
 //! An expression has no loops but its macros over lists and maps, no recursion and no variables of its
-//! own. So its cost is bounded by its parts, each as often as the lists around it are long, if nothing
-//! can be built that is larger than what it was given: hence [`ConditionError::Growth`].
+//! own. Its cost is therefore bounded by its parts, each multiplied by the lengths of the lists around
+//! it, as long as it cannot build a value that is larger than its data: hence
+//! [`ConditionError::Growth`].
+//!
+//! Sums and products saturate: an estimate beyond the range of u64 is too large in any case.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +14,15 @@ use cel::parser::Expression;
 use regex::Regex;
 
 use super::{ConditionError, MAX_PARTS, VARIABLES};
-use crate::protocol::policy::pattern::compile;
+use crate::protocol::policy::matcher::compile;
 
-/// How many parts an expression has, by how many lists they are within.
+/// The number of parts of an expression, by the number of lists around them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     levels: Vec<Level>,
-    /// All parts: the most that an expression may add of its own to the size of what it looks at.
+    /// All parts: the most that an expression can add to the size of its data.
     parts: u64,
-    /// How often things are joined: each may double what a later part looks at.
+    /// The number of `+` outside macros: each may double the size of what a later part looks at.
     joins: u64,
 }
 
@@ -31,11 +34,11 @@ struct Level {
     heavy: u64,
 }
 
-/// How much of a value is compared or copied in the time of one step of the interpreter.
+/// How much of a value the interpreter compares or copies in the time of one step.
 const SIZE_OF_A_STEP: u64 = 16;
 
 impl Cost {
-    /// The most steps over variables of this size; see [`super::variables::size`].
+    /// The maximum number of steps over variables of this size; see [`super::variables::size`].
     pub(super) fn steps(&self, size: u64) -> u64 {
         let size = size
             .saturating_add(self.parts)
@@ -43,7 +46,7 @@ impl Cost {
         let mut times = 1_u64;
         let mut steps = 0_u64;
         for level in &self.levels {
-            let whole = size.wrapping_div(SIZE_OF_A_STEP).saturating_add(1);
+            let whole = size / SIZE_OF_A_STEP + 1;
             let once = level
                 .light
                 .saturating_add(level.heavy.saturating_mul(whole));
@@ -54,12 +57,12 @@ impl Cost {
     }
 }
 
-/// What is known about an expression before it runs.
+/// What was determined about an expression before it runs.
 pub(super) struct Survey {
     pub(super) cost: Cost,
-    /// Every pattern of `matches()`, compiled.
+    /// The compiled patterns of `matches()`.
     pub(super) patterns: BTreeMap<String, Regex>,
-    /// Whether it looks at no variable.
+    /// Whether it has no variables.
     pub(super) is_constant: bool,
 }
 
@@ -76,14 +79,9 @@ pub(super) fn survey(expression: &Expression) -> Result<Survey, ConditionError> 
     Ok(surveyor.survey)
 }
 
-/// The functions of conditions, for people.
-pub(super) fn function_list() -> String {
-    FUNCTIONS.join(", ")
-}
-
 struct Surveyor<'a> {
     survey: Survey,
-    /// The names that macros around the present part have bound.
+    /// The names that the macros around the current part bind.
     bound: Vec<&'a str>,
 }
 
@@ -140,7 +138,7 @@ impl<'a> Surveyor<'a> {
         }
         if name == operators::ADD {
             allow_growth(level == 0 || call.args.iter().any(is_literal))?;
-            self.survey.cost.joins = self.survey.cost.joins.saturating_add(u64::from(level == 0));
+            self.survey.cost.joins += u64::from(level == 0);
         }
         if name == "matches" {
             self.visit_pattern(call)?;
@@ -168,7 +166,7 @@ impl<'a> Surveyor<'a> {
         macros: &'a ComprehensionExpr,
         level: usize,
     ) -> Result<(), ConditionError> {
-        // A start of any other form could name a value, and so square it.
+        // Any other initial value could name a variable, and the macro could square its size.
         let starts_empty = match &macros.accu_init.expr {
             Expr::Literal(_) => true,
             Expr::List(list) => list.elements.is_empty(),
@@ -180,7 +178,7 @@ impl<'a> Surveyor<'a> {
         self.bound.push(&macros.iter_var);
         self.bound.extend(macros.iter_var2.as_deref());
         self.bound.push(&macros.accu_var);
-        let inner = level.saturating_add(1);
+        let inner = level + 1;
         self.visit(&macros.loop_cond, inner)?;
         self.visit_step(&macros.loop_step, &macros.accu_var, inner)?;
         self.visit(&macros.result, level)?;
@@ -188,7 +186,7 @@ impl<'a> Surveyor<'a> {
         Ok(())
     }
 
-    /// `map` and `filter` add one element to their result, which is no longer than their list.
+    /// `map` and `filter` add one element in each step, so their result is not longer than their list.
     fn visit_step(
         &mut self,
         step: &'a Expression,
@@ -229,13 +227,12 @@ impl<'a> Surveyor<'a> {
 
     fn count(&mut self, level: usize, heavy: bool) -> Result<(), ConditionError> {
         let cost = &mut self.survey.cost;
-        cost.parts = cost.parts.saturating_add(1);
+        cost.parts += 1;
         if cost.parts > MAX_PARTS {
             return Err(ConditionError::Parts);
         }
         if cost.levels.len() <= level {
-            cost.levels
-                .resize(level.saturating_add(1), Level::default());
+            cost.levels.resize(level + 1, Level::default());
         }
         if let Some(level) = cost.levels.get_mut(level) {
             let counter = if heavy {
@@ -243,7 +240,7 @@ impl<'a> Surveyor<'a> {
             } else {
                 &mut level.light
             };
-            *counter = counter.saturating_add(1);
+            *counter += 1;
         }
         Ok(())
     }
@@ -261,7 +258,7 @@ const fn is_literal(part: &Expression) -> bool {
     matches!(part.expr, Expr::Literal(_))
 }
 
-/// Whether a call may look at a whole value, and not only at something as long as a literal.
+/// Whether a call may look at a whole value, not only at as much as a literal has.
 fn is_heavy(call: &CallExpr) -> bool {
     let name = call.func_name.as_str();
     if LIGHT.contains(&name) {
@@ -275,7 +272,7 @@ fn is_heavy(call: &CallExpr) -> bool {
     !bounded_by_literal && !among_literals
 }
 
-/// Calls that never look deeper than at one number, truth or member.
+/// Calls that look at one number, truth or member only.
 const LIGHT: [&str; 7] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,
@@ -286,7 +283,7 @@ const LIGHT: [&str; 7] = [
     operators::NOT_STRICTLY_FALSE,
 ];
 
-/// Calls that end with the shorter of their two operands.
+/// Calls that look at no more than the shorter of their two operands.
 const BOUNDED_BY_LITERAL: [&str; 8] = [
     operators::EQUALS,
     operators::NOT_EQUALS,
@@ -321,7 +318,7 @@ const OPERATORS: [&str; 20] = [
     operators::HAS,
 ];
 
-const FUNCTIONS: [&str; 24] = [
+pub(super) const FUNCTIONS: [&str; 24] = [
     "size",
     "contains",
     "startsWith",
@@ -348,7 +345,7 @@ const FUNCTIONS: [&str; 24] = [
     "getSeconds",
 ];
 
-/// The names of types, which may be compared with `type(…)`.
+/// Names of types, for comparisons with `type(…)`.
 const TYPES: [&str; 10] = [
     "bool",
     "bytes",

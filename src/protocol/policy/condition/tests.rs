@@ -1,4 +1,4 @@
-//! What conditions can say, and what they cannot cost.
+//! What conditions can express, and the limits of their cost.
 
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn nested(size: usize) -> Evidence {
 }
 
 #[test]
-fn every_variable_can_be_looked_at() {
+fn every_variable_can_be_used() {
     for condition in [
         &format!("identity.issuer == '{ISSUER}'"),
         "identity.subject.startsWith('https://ci.example/org/')",
@@ -69,7 +69,7 @@ fn every_variable_can_be_looked_at() {
 }
 
 #[test]
-fn an_error_is_never_a_yes() {
+fn a_condition_with_an_error_does_not_hold() {
     use ConditionFailure::{Failed, False, NotBoolean};
     let cases = [
         ("claims.build_trigger == 'pull_request'", False),
@@ -80,7 +80,7 @@ fn an_error_is_never_a_yes() {
         ),
         (
             "times[7].source != 'x'",
-            Failed("an index lies outside its list".to_owned()),
+            Failed("an index is outside its list".to_owned()),
         ),
         (
             "predicate.runDetails.attempt / 0 == 1",
@@ -106,7 +106,7 @@ fn an_error_is_never_a_yes() {
 }
 
 #[test]
-fn what_a_bundle_does_not_have_is_null() {
+fn absent_evidence_is_null() {
     let mut bare = signed_by("a@x");
     bare.certificate = None;
     let is_so = |source: &str| holds(&Condition::new(source).unwrap(), &bare).is_ok();
@@ -120,14 +120,14 @@ fn what_a_bundle_does_not_have_is_null() {
 }
 
 #[test]
-fn a_failure_does_not_print_what_was_signed() {
+fn a_failure_does_not_print_signed_data() {
     let failure = check("predicate + 1 == 2").unwrap_err().to_string();
 
     assert!(!failure.contains("ci.example"), "{failure}");
 }
 
 #[test]
-fn what_cannot_be_evaluated_is_refused_when_loaded() {
+fn invalid_expressions_are_refused_when_loaded() {
     use ConditionError as E;
     let refusal = |source: &str| Condition::new(source).expect_err(source);
 
@@ -169,7 +169,7 @@ fn what_cannot_be_evaluated_is_refused_when_loaded() {
 }
 
 #[test]
-fn nothing_can_be_built_that_grows() {
+fn expressions_that_build_growing_values_are_refused() {
     let doubled = format!("[predicate.a]{}.size() > 1", ".map(x, [x, x])".repeat(12));
     for source in [
         doubled.as_str(),
@@ -188,7 +188,7 @@ fn nothing_can_be_built_that_grows() {
 }
 
 #[test]
-fn what_would_take_too_long_is_refused_before_it_runs() {
+fn expensive_expressions_are_refused_before_they_run() {
     let square = "predicate.list.all(a, predicate.list.exists_one(b, a.name == b.name))";
     let square = Condition::new(square).unwrap();
     let line = Condition::new("predicate.list.all(a, a.name != 'x')").unwrap();
@@ -212,7 +212,7 @@ fn what_would_take_too_long_is_refused_before_it_runs() {
 
 #[test]
 fn deep_and_long_expressions_do_not_exhaust_the_stack() {
-    // A small thread, as a server's are.
+    // A thread with as small a stack as a server's.
     let sources = [
         format!("{}true{}", "(".repeat(2000), ")".repeat(2000)),
         format!("{}true", "!".repeat(4000)),
@@ -240,7 +240,7 @@ fn deep_and_long_expressions_do_not_exhaust_the_stack() {
         "-(-9223372036854775807 - 1) == 1 || (-9223372036854775807 - 1) / -1 == 1".to_owned(),
     ];
     for source in sources {
-        // A fault here would end the process: test threads have stacks of 2 MiB, as a server's do.
+        // A stack overflow would end the process: test threads have stacks of 2 MiB, as a server's do.
         let outcome = Condition::new(&source).map(|one| holds(&one, &provenance()));
         let is_true = matches!(outcome, Ok(Ok(())));
         let may_be = source.starts_with(['!', '-', 't']);

@@ -1,52 +1,63 @@
-//! The variables of a condition, from the evidence.
+//! The variables of a condition, from the evidence about one bundle.
 
 use std::collections::HashMap;
 
 use cel::Value;
 use cel::objects::Key;
 use chrono::DateTime;
+use serde_json::Value as Json;
 
-use crate::protocol::policy::Evidence;
+use crate::protocol::evidence::{CertificateEvidence, Evidence, TimeSource};
 use crate::protocol::time::UnixTime;
 
-/// How much there is to look at: each value of the predicate, and each 64 bytes of text in it, count
-/// one; so do the members of everything else.
-pub(super) fn size(evidence: &Evidence) -> u64 {
-    let statement = evidence.statement.iter().map(|statement| {
-        size_of(&statement.predicate).saturating_add(text_size(&statement.predicate_type))
-    });
-    let certificate = evidence.certificate.iter().flat_map(|certificate| {
-        let names = [&certificate.identity.issuer, &certificate.identity.subject];
-        let texts = names.into_iter().chain(certificate.claims.values());
-        let scts = certificate.scts.len().saturating_mul(4);
-        texts.map(|text| text_size(text)).chain([count(scts)])
-    });
-    let times = count(evidence.times.len().saturating_mul(4));
-    let entries = count(evidence.entries.len().saturating_mul(5));
-    statement
-        .chain(certificate)
-        .chain([times, entries, SHORT_TEXTS])
-        .fold(0, u64::saturating_add)
+/// The statement's predicate; null if there is none. Statements are parsed in full when they are
+/// verified, but keep the predicate as text: only conditions look into it.
+pub(super) fn predicate(evidence: &Evidence) -> Json {
+    let text = evidence.statement.as_ref().and_then(|one| one.predicate());
+    text.map(|text| serde_json::from_str(text).expect("the whole statement was parsed as JSON"))
+        .unwrap_or_default()
 }
 
-/// Digests, fingerprints and names of our own.
+/// How much data there is: one for each value of the predicate and for each 64 bytes of its texts,
+/// and one for each member of everything else.
+pub(super) fn size(evidence: &Evidence, predicate: &Json) -> u64 {
+    let statement = evidence
+        .statement
+        .iter()
+        .map(|statement| size_of(predicate) + text_size(statement.predicate_type()));
+    let certificate = evidence.certificate.iter().map(|certificate| {
+        let identity = &certificate.identity;
+        let claims = certificate.claims.values().map(|text| text_size(text));
+        text_size(&identity.issuer)
+            + text_size(&identity.subject)
+            + claims.sum::<u64>()
+            + 4 * count(certificate.scts.len())
+    });
+    statement.chain(certificate).sum::<u64>()
+        + 4 * count(evidence.times.len())
+        + 5 * count(evidence.entries.len())
+        + SHORT_TEXTS
+}
+
+/// Digests, fingerprints and fixed names.
 const SHORT_TEXTS: u64 = 24;
 
-fn size_of(value: &serde_json::Value) -> u64 {
-    use serde_json::Value;
+fn size_of(value: &Json) -> u64 {
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
-        Value::String(text) => text_size(text),
-        Value::Array(list) => list.iter().map(size_of).fold(1, u64::saturating_add),
-        Value::Object(members) => members
-            .iter()
-            .map(|(key, value)| text_size(key).saturating_add(size_of(value)))
-            .fold(1, u64::saturating_add),
+        Json::Null | Json::Bool(_) | Json::Number(_) => 1,
+        Json::String(text) => text_size(text),
+        Json::Array(list) => 1 + list.iter().map(size_of).sum::<u64>(),
+        Json::Object(members) => {
+            let sizes = members
+                .iter()
+                .map(|(key, value)| text_size(key) + size_of(value));
+            1 + sizes.sum::<u64>()
+        }
     }
 }
 
 fn text_size(text: &str) -> u64 {
-    count(text.len()).wrapping_div(64).saturating_add(1)
+    count(text.len()) / 64 + 1
 }
 
 fn count(length: usize) -> u64 {
@@ -54,46 +65,70 @@ fn count(length: usize) -> u64 {
 }
 
 /// Every variable of [`super::VARIABLES`] with its value; null for what the bundle does not have.
-pub(super) fn values(evidence: &Evidence) -> Vec<(&'static str, Value)> {
+pub(super) fn values(evidence: &Evidence, predicate: &Json) -> [(&'static str, Value); 9] {
     let certificate = evidence.certificate.as_ref();
-    let statement = evidence.statement.as_ref();
     let identity = certificate.map(|certificate| {
-        let identity = &certificate.identity;
         map([
-            ("issuer", text(&identity.issuer)),
-            ("subject", text(&identity.subject)),
+            ("issuer", text(&certificate.identity.issuer)),
+            ("subject", text(&certificate.identity.subject)),
         ])
     });
-    let claims = certificate
-        .into_iter()
-        .flat_map(|certificate| &certificate.claims);
-    let predicate = statement.map(|statement| from_json(&statement.predicate));
-    let statement =
-        statement.map(|statement| map([("predicate_type", text(&statement.predicate_type))]));
-    let digests = evidence
-        .artifact
-        .iter()
-        .map(|digest| (digest.algorithm_name(), text(&hex::encode(&digest.bytes))));
-    vec![
+    let claims = certificate.into_iter().flat_map(|one| &one.claims);
+    let key = map([
+        ("fingerprint", text(&evidence.key.fingerprint.to_string())),
+        ("algorithm", text(evidence.key.details.registry_name())),
+    ]);
+    let times = evidence.times.iter().map(|established| {
+        let source = match established.source {
+            TimeSource::Timestamp => "timestamp",
+            TimeSource::Promise => "promise",
+        };
+        map([
+            ("time", moment(established.time)),
+            ("source", text(source)),
+            ("authority", text(&established.authority)),
+        ])
+    });
+    let entries = evidence.entries.iter().map(|entry| {
+        map([
+            ("log", text(&entry.log)),
+            ("log_id", text(&entry.log_id.to_hex())),
+            // CEL's int ends at 2^63 - 1, which no log's index reaches.
+            (
+                "index",
+                Value::Int(i64::try_from(entry.index).unwrap_or(i64::MAX)),
+            ),
+            ("kind", text(&entry.kind)),
+        ])
+    });
+    let digests = evidence.artifact.digests().iter().map(|digest| {
+        let hex = hex::encode(digest.as_bytes());
+        (digest.algorithm().name(), text(&hex))
+    });
+    let statement = evidence
+        .statement
+        .as_ref()
+        .map(|statement| map([("predicate_type", text(statement.predicate_type()))]));
+    [
         ("identity", identity.unwrap_or(Value::Null)),
-        ("certificate", certificate_value(evidence)),
+        (
+            "certificate",
+            certificate.map_or(Value::Null, certificate_value),
+        ),
         (
             "claims",
             map(claims.map(|(name, value)| (*name, text(value)))),
         ),
-        ("key", key_value(evidence)),
-        ("times", list(evidence.times.iter().map(time_value))),
-        ("entries", list(evidence.entries.iter().map(entry_value))),
+        ("key", key),
+        ("times", list(times)),
+        ("entries", list(entries)),
         ("artifact", map(digests)),
         ("statement", statement.unwrap_or(Value::Null)),
-        ("predicate", predicate.unwrap_or(Value::Null)),
+        ("predicate", from_json(predicate)),
     ]
 }
 
-fn certificate_value(evidence: &Evidence) -> Value {
-    let Some(certificate) = &evidence.certificate else {
-        return Value::Null;
-    };
+fn certificate_value(certificate: &CertificateEvidence) -> Value {
     let scts = certificate.scts.iter().map(|sct| {
         map([
             ("log", text(&sct.log)),
@@ -101,36 +136,12 @@ fn certificate_value(evidence: &Evidence) -> Value {
             ("time", moment(sct.time)),
         ])
     });
+    let path = &certificate.path;
     map([
         ("serial", text(&hex::encode(&certificate.serial))),
-        ("fingerprint", text(&certificate.fingerprint.to_string())),
-        ("authority", text(&certificate.authority.to_string())),
+        ("fingerprint", text(&path.certificate.to_string())),
+        ("authority", text(&path.anchor.to_string())),
         ("scts", list(scts)),
-    ])
-}
-
-fn key_value(evidence: &Evidence) -> Value {
-    map([
-        ("fingerprint", text(&evidence.key.fingerprint.to_string())),
-        ("algorithm", text(evidence.key.details.registry_name())),
-    ])
-}
-
-fn time_value(established: &super::super::TimeEvidence) -> Value {
-    map([
-        ("time", moment(established.time)),
-        ("source", text(established.source.name())),
-        ("authority", text(&established.authority)),
-    ])
-}
-
-fn entry_value(entry: &super::super::EntryEvidence) -> Value {
-    let index = i64::try_from(entry.index).unwrap_or(i64::MAX);
-    map([
-        ("log", text(&entry.log)),
-        ("log_id", text(&entry.log_id.to_hex())),
-        ("index", Value::Int(index)),
-        ("kind", text(&entry.kind)),
     ])
 }
 
@@ -156,9 +167,8 @@ fn map<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::from(members.collect::<HashMap<_, _>>())
 }
 
-/// A whole number is an `int` where it fits, as people write them, else `uint`, else `double`.
+/// A whole number is an `int` if it fits, because literals are, else a `uint`, else a `double`.
 fn from_json(value: &serde_json::Value) -> Value {
-    use serde_json::Value as Json;
     match value {
         Json::Null => Value::Null,
         Json::Bool(truth) => Value::Bool(*truth),

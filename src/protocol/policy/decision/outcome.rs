@@ -1,74 +1,68 @@
-//! What a decision says: who counted, who did not and why, and who is missing.
+//! The outcome of a decision: which signers were counted, which were not and why, and which are
+//! missing.
 
 use std::fmt;
 
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+
 use crate::protocol::bytes::Sha256;
+use crate::protocol::evidence::SignerIdentity;
 use crate::protocol::keys::KeyDetails;
+use crate::protocol::policy::MAX_BUNDLES;
 use crate::protocol::policy::condition::ConditionFailure;
-use crate::protocol::policy::{Evidence, Identity, MAX_BUNDLES};
 use crate::protocol::time::UnixTime;
 
-/// How many of the missing are named in a sentence.
+/// How many missing signers a sentence names.
 const NAMED_MISSING: usize = 12;
 
 /// Evidence that a policy accepts an artifact. `Policy::decide` is the only constructor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
+    /// Every threshold in the policy's order. If there are alternatives, one of them is met.
     thresholds: Vec<ThresholdOutcome>,
+    /// Every bundle in the caller's order, including those that are not counted.
     bundles: Vec<BundleOutcome>,
 }
 
-/// The policy does not accept the artifact: the first reason, and what was found.
+/// The policy does not accept the artifact.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Denial {
-    /// The first reason.
     pub reason: DenialReason,
-    /// Every threshold of the policy in its order, the met ones too; empty where it came to none.
+    /// Every threshold in the policy's order, including those that are met; empty if the bundles were
+    /// refused as a whole.
     pub thresholds: Vec<ThresholdOutcome>,
-    /// Every bundle in the caller's order, the ones that count too; empty where it came to none.
+    /// Every bundle in the caller's order, including those that are counted; empty if the bundles were
+    /// refused as a whole.
     pub bundles: Vec<BundleOutcome>,
 }
 
-/// Why a policy does not accept an artifact.
+/// The first reason for which a policy denies an artifact. `number` is a bundle's position, from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DenialReason {
-    /// No bundle was given
     #[error("there is no verified bundle to decide about")]
     NoBundle,
-    /// Over the limit
-    #[error("{0} bundles are too many to decide about; at most {MAX_BUNDLES} are taken")]
+    #[error("{0} bundles are too many to decide about; the limit is {MAX_BUNDLES}")]
     TooManyBundles(usize),
-    /// The bundles are not about one artifact
     #[error("bundle {number} is not known to be about the same artifact as the first")]
-    OtherArtifact {
-        /// Which bundle, from 1.
-        number: usize,
-    },
-    /// Evidence that is no evidence
-    #[error("nothing says when bundle {number} was signed")]
-    NoTime {
-        /// Which bundle, from 1.
-        number: usize,
-    },
-    /// The deny list cannot be applied
+    OtherArtifact { number: usize },
+    #[error("no time of signing is established for bundle {number}")]
+    NoTime { number: usize },
     #[error(
         "the deny list cannot be applied without the artifact itself, or its other digest: {0}"
     )]
     DigestNeeded(String),
-    /// The only bundle does not count
+    /// The only bundle is not counted
     #[error("{reason}")]
     NotCounted {
-        /// Which bundle, from 1.
         number: usize,
-        /// Why.
         #[source]
         reason: NotCounted,
     },
-    /// Too few signers
     #[error("{0}")]
     Threshold(ThresholdOutcome),
-    /// Enough for each threshold, and too few for all of them
+    /// Enough signers for each threshold, but too few for all of them
     #[error("each signer counts for one threshold only, and there are too few for all of them")]
     SharedSigners,
 }
@@ -76,87 +70,62 @@ pub enum DenialReason {
 /// How far a threshold is met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThresholdOutcome {
-    /// Which set of thresholds it belongs to, from 1, where the policy has several.
+    /// The set of thresholds that it belongs to, from 1; none if the policy has only one set.
     pub alternative: Option<usize>,
-    /// The group that the threshold counts in; none where it counts in all identities.
+    /// The group whose signers it counts; none if it counts all members.
     pub group: Option<String>,
-    /// How many distinct signers it asks for.
+    /// How many distinct signers it needs.
     pub needed: usize,
-    /// Who counts, without repetition, in canonical form.
-    pub counted: Vec<Signer>,
-    /// Who is named in the group and did not come, by the policy's names.
+    /// The distinct signers that are counted, in canonical form.
+    pub counted: Vec<SignerIdentity>,
+    /// The members of the group that did not sign, by the policy's names.
     pub missing: Vec<String>,
 }
 
-/// One who signed, in canonical form.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Signer {
-    /// Someone whom a certificate names
-    Identity(Identity),
-    /// The holder of a key, by the SHA-256 of its SubjectPublicKeyInfo
-    Key(Sha256),
-}
-
-/// What became of one bundle.
+/// What the policy decided about one bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleOutcome {
-    /// Who signed it, in canonical form.
-    pub signer: Signer,
-    /// Why it does not count; empty where it does.
+    /// In canonical form.
+    pub signer: SignerIdentity,
+    /// Why the bundle is not counted; empty if it is.
     pub reasons: Vec<NotCounted>,
 }
 
-/// Why a bundle does not count.
+/// Why a bundle is not counted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotCounted {
-    /// The policy does not name the signer
     #[error("{0} is not an accepted signer")]
-    NotNamed(Signer),
-    /// A claim that is absent or another
+    NotNamed(SignerIdentity),
     #[error("the certificate's claim {0} is not as the policy asks")]
     Claim(&'static str),
-    /// Too few independent parties
     #[error("{found} of {needed} needed {what}")]
     TooFew {
-        /// What kind of party.
         what: &'static str,
-        /// How many distinct ones there are.
         found: usize,
-        /// How many are asked for.
         needed: usize,
     },
-    /// Another authority than those accepted, or none
-    #[error("the certificate is of no accepted authority")]
+    /// The trust anchor of the certificate, if it has one
+    #[error("the certificate is not from an accepted authority")]
     Authority(Option<Sha256>),
-    /// Another kind of key than those accepted
     #[error("{0} is not an accepted key algorithm")]
     KeyAlgorithm(KeyDetails),
-    /// Another predicate than those accepted, or no attestation
+    /// The type of the predicate, if the bundle is an attestation
     #[error("{}", predicate_type(.0.as_deref()))]
     PredicateType(Option<String>),
-    /// Signed outside the window
     #[error("it was signed at {0}, which is outside the policy's window")]
     SignedAt(UnixTime),
-    /// The condition does not hold
     #[error("{0}")]
     Condition(#[source] ConditionFailure),
-    /// On the deny list
     #[error("the deny list names {0}")]
     Denied(String),
-    /// The same again
     #[error("it has the same {what} as bundle {number}, and counts once with it")]
-    Repeated {
-        /// What is the same.
-        what: &'static str,
-        /// As which bundle, from 1.
-        number: usize,
-    },
+    Repeated { what: &'static str, number: usize },
 }
 
 fn predicate_type(found: Option<&str>) -> String {
     match found {
         Some(found) => format!("the attestation is of another type than asked for, {found}"),
-        None => "it is no attestation".to_owned(),
+        None => "it is not an attestation".to_owned(),
     }
 }
 
@@ -171,14 +140,9 @@ impl Accepted {
         }
     }
 
-    /// Every threshold of the policy in its order; where there are alternatives, one is met.
-    pub fn thresholds(&self) -> &[ThresholdOutcome] {
-        &self.thresholds
-    }
-
-    /// Every bundle in the caller's order; some may not have counted.
-    pub fn bundles(&self) -> &[BundleOutcome] {
-        &self.bundles
+    /// The outcomes of the thresholds and of the bundles.
+    pub(crate) fn into_parts(self) -> (Vec<ThresholdOutcome>, Vec<BundleOutcome>) {
+        (self.thresholds, self.bundles)
     }
 }
 
@@ -224,35 +188,29 @@ impl NotCounted {
 }
 
 impl ThresholdOutcome {
-    /// Whether enough distinct signers count.
-    pub fn is_met(&self) -> bool {
+    pub(crate) fn is_met(&self) -> bool {
         self.counted.len() >= self.needed
     }
 }
 
-impl BundleOutcome {
-    /// Whether the bundle counts.
-    pub fn counts(&self) -> bool {
-        self.reasons.is_empty()
-    }
-}
-
-impl Signer {
-    /// Who signed, in canonical form.
-    pub fn of(evidence: &Evidence) -> Self {
-        match &evidence.certificate {
-            Some(certificate) => Self::Identity(certificate.identity.canonical()),
-            None => Self::Key(evidence.key.fingerprint),
+/// With `met`, and the counts in a few words as `summary`.
+impl Serialize for ThresholdOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("ThresholdOutcome", 7)?;
+        if let Some(alternative) = self.alternative {
+            fields.serialize_field("alternative", &alternative)?;
         }
-    }
-}
-
-impl fmt::Display for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Identity(identity) => identity.fmt(f),
-            Self::Key(fingerprint) => write!(f, "the key {fingerprint}"),
+        if let Some(group) = &self.group {
+            fields.serialize_field("group", group)?;
         }
+        fields.serialize_field("met", &self.is_met())?;
+        fields.serialize_field("needed", &self.needed)?;
+        fields.serialize_field("counted", &self.counted)?;
+        if !self.missing.is_empty() {
+            fields.serialize_field("missing", &self.missing)?;
+        }
+        fields.serialize_field("summary", &self.to_string())?;
+        fields.end()
     }
 }
 
@@ -277,9 +235,9 @@ impl fmt::Display for ThresholdOutcome {
             .map(String::as_str)
             .collect();
         write!(f, "; not among them: {}", named.join(", "))?;
-        match self.missing.len().saturating_sub(NAMED_MISSING) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
+        match self.missing.len() {
+            0..=NAMED_MISSING => Ok(()),
+            all => write!(f, " and {} more", all - NAMED_MISSING),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The guide and the schema say what the code knows.
+//! The guide and the schema agree with the code.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
 }
 
-/// The keys that a table knows, from what it says to one that it does not.
+/// The keys of a table, from its error on an unknown one.
 fn keys_of<T: DeserializeOwned>() -> BTreeSet<String> {
     let error = serde_json::from_value::<T>(json!({ "": 0 }))
         .err()
@@ -55,10 +55,10 @@ fn properties(schema: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_example_of_the_guide_is_a_sound_policy() {
+fn every_example_of_the_guide_is_a_valid_policy() {
     assert!(examples().len() >= 9);
     for example in examples() {
-        // The last one is what is added to the twelve.
+        // The last example is a part that is added to the twelve.
         let text = if example.contains("[[identities]]") {
             example.to_owned()
         } else {
@@ -91,7 +91,7 @@ fn the_schema_names_exactly_the_keys_that_are_read() {
 fn the_schema_names_exactly_the_claims_and_algorithms_that_are_known() {
     let schema = schema();
     let identity = &schema["$defs"]["identity"]["properties"];
-    let claims: BTreeSet<_> = claim_names()
+    let claims: BTreeSet<_> = FULCIO_CLAIMS
         .iter()
         .map(|(_, name)| (*name).to_owned())
         .collect();
@@ -117,11 +117,11 @@ fn the_guide_names_every_key_claim_and_variable() {
         .values()
         .filter_map(|one| one["properties"].as_object());
     let keys = keys.flat_map(|properties| properties.keys().map(String::as_str));
-    let claims = claim_names().iter().map(|(_, name)| *name);
+    let claims = FULCIO_CLAIMS.iter().map(|(_, name)| *name);
     for name in keys.chain(claims).chain(condition::VARIABLES) {
         assert!(GUIDE.contains(name), "{name}");
     }
-    for (number, name) in claim_names() {
+    for (number, name) in FULCIO_CLAIMS {
         assert!(
             GUIDE.contains(&format!(".{number} | `{name}`")),
             "{number} {name}"
@@ -130,14 +130,14 @@ fn the_guide_names_every_key_claim_and_variable() {
 }
 
 #[test]
-fn the_guide_quotes_the_verdict_as_it_is() {
+fn the_guide_quotes_the_verdict_verbatim() {
     let quoted = "6 of 7 needed signers of maintainers; not among them: grace, hugo, ida, john, karen, linus [threshold-not-met]";
 
     assert!(GUIDE.contains(quoted));
 }
 
 #[test]
-fn plain_words_say_all_of_it() {
+fn a_policy_is_displayed_completely() {
     let policy = policy(
         "description = 'Releases'\n\
          thresholds = [{ count = 2, of = 'security' }, { count = 1, of = 'release' }]\n\
@@ -164,7 +164,7 @@ fn plain_words_say_all_of_it() {
          \x20 - have its certificate promised by at least 1 distinct certificate logs\n\
          \x20 - be made at 2026-01-01T00:00:00Z or later, at every time it is known by\n\
          \x20 - meet the condition size(times) > 0\n\
-         What does not count, whoever signed it:\n\
+         Denied, whoever signed it:\n\
          \x20 - z@x, until 2026-02-01T00:00:00Z: gone\n\
          Everything else is refused.\n"
     );

@@ -1,4 +1,4 @@
-//! What is refused when a policy is loaded, and where it says the fault is.
+//! What is refused when a policy is loaded, and the path that the error names.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn is_refused(text: &str, at: &str, says: &str) {
 }
 
 #[test]
-fn toml_and_json_say_the_same() {
+fn toml_and_json_are_equivalent() {
     let toml = Policy::parse(&format!(
         "{ONE}[require]\nsigned_after = 2026-01-01T00:00:00Z"
     ));
@@ -29,7 +29,7 @@ fn toml_and_json_say_the_same() {
 }
 
 #[test]
-fn what_is_written_normalised_is_the_same_policy() {
+fn a_serialized_policy_is_the_same_policy() {
     let text = format!(
         "thresholds = [{{ count = 1, of = 'g' }}]\n{ONE}claims = {{ build_trigger = {{ pattern = 'push' }} }}\n\
          [groups]\ng = ['a']\n[require]\nsigned_within = {{ days = 3, of = 2026-01-01T00:00:00Z }}\n\
@@ -79,7 +79,7 @@ fn an_unknown_key_is_refused_with_its_path_and_the_known_ones() {
 }
 
 #[test]
-fn what_is_no_policy_is_refused() {
+fn text_that_is_not_a_policy_is_refused() {
     is_refused("", "", "missing field `identities`");
     is_refused("identities = []", "identities", "1 to 1000");
     is_refused("identities = 3", "identities", "invalid type");
@@ -94,7 +94,7 @@ fn what_is_no_policy_is_refused() {
     is_refused(
         r#"{"groups": {"g": ["a"], "g": ["b"]}, "identities": []}"#,
         "groups",
-        "`g` comes twice",
+        "duplicate field `g`",
     );
     is_refused(r#"{"identities": []} x"#, "", "trailing");
     is_refused(&"#".repeat(256 * 1024 + 1), "", "at most 262144 bytes");
@@ -121,7 +121,7 @@ fn an_identity_has_one_issuer_and_one_subject() {
     is_refused(
         &format!("{ONE}subject_pattern = '.*'"),
         "identities[0]",
-        "do not go together",
+        "exclude each other",
     );
     is_refused(
         "[[identities]]\nissuer = 'i'\nsubject_pattern = 'a('",
@@ -136,7 +136,7 @@ fn an_identity_has_one_issuer_and_one_subject() {
     is_refused(
         &format!("{ONE}key = '00'"),
         "identities[0]",
-        "neither issuer nor subject",
+        "excludes issuer, subject and claims",
     );
     is_refused(&format!("{ONE}{ONE}"), "identities[1].name", "taken");
 }
@@ -152,7 +152,7 @@ fn groups_name_known_identities_once() {
     is_refused(
         &format!("{ONE}[groups]\ng = ['a', 'a']"),
         "groups.g[1]",
-        "a comes twice",
+        "a appears twice",
     );
     is_refused(
         &format!("threshold = {{ count = 1, of = 'h' }}\n{ONE}[groups]\ng = ['a']"),
@@ -167,7 +167,7 @@ fn groups_name_known_identities_once() {
 }
 
 #[test]
-fn a_threshold_that_nobody_can_reach_is_refused() {
+fn a_threshold_that_cannot_be_reached_is_refused() {
     is_refused(
         &format!("threshold = {{ count = 0 }}\n{ONE}"),
         "threshold.count",
@@ -199,14 +199,14 @@ fn a_threshold_that_nobody_can_reach_is_refused() {
         "",
         "exactly one of threshold, thresholds and any",
     );
-    // Two entries for one person are one signer.
+    // Two members with one canonical identity are one signer.
     let again = ONE.replace("'a'", "'b'").replace("a@x", "A@X");
     is_refused(
         &format!("threshold = {{ count = 2 }}\n{ONE}{again}"),
         "threshold",
         "there can be 1",
     );
-    // A pattern leaves open how many there are.
+    // A pattern leaves open how many signers there are.
     let open = "[[identities]]\nissuer = 'i'\nsubject_pattern = '.*'\n";
     assert!(Policy::parse(&format!("threshold = {{ count = 9 }}\n{ONE}{open}")).is_ok());
     is_refused(
@@ -235,7 +235,7 @@ fn thresholds_that_cannot_be_reached_together_are_refused() {
 }
 
 #[test]
-fn a_signer_denied_for_good_is_none() {
+fn a_signer_who_is_always_denied_is_not_counted_as_possible() {
     let denied = format!("{ONE}[[deny]]\nsubject = 'A@x'");
     is_refused(&denied, "identities", "there can be 0");
     assert!(Policy::parse(&format!("{denied}\nfrom = 2026-01-01T00:00:00Z")).is_ok());
@@ -290,12 +290,12 @@ fn requirements_of_the_wrong_form_are_refused() {
         (
             "signed_after = 2026-02-01T00:00:00Z\nsigned_before = 2026-01-01T00:00:00Z",
             "require",
-            "the end lies before",
+            "the end is before",
         ),
         (
             "signed_before = 2026-01-01T00:00:00Z\nsigned_within = { days = 1, of = 2026-02-01T00:00:00Z }",
             "require",
-            "the end lies before",
+            "the end is before",
         ),
         (
             "signed_after = '2026-01-01'",
@@ -310,7 +310,7 @@ fn requirements_of_the_wrong_form_are_refused() {
         (
             "condition = 'claims.'",
             "require.condition",
-            "no CEL expression",
+            "not a CEL expression",
         ),
         (
             "condition = 'false'",
@@ -328,7 +328,7 @@ fn requirements_of_the_wrong_form_are_refused() {
 }
 
 #[test]
-fn a_deny_rule_names_one_thing_and_a_window_that_exists() {
+fn a_deny_rule_has_one_target_and_a_window_that_is_not_empty() {
     let deny = |rule: &str| format!("{ONE}[[deny]]\n{rule}");
     for (rule, at, says) in [
         ("", "deny[0]", "exactly one of"),
@@ -341,7 +341,7 @@ fn a_deny_rule_names_one_thing_and_a_window_that_exists() {
         (
             "subject = 'b@x'\nsubject_pattern = '.*'",
             "deny[0]",
-            "do not go together",
+            "exclude each other",
         ),
         (
             "certificate_serial = '00'",
@@ -358,7 +358,7 @@ fn a_deny_rule_names_one_thing_and_a_window_that_exists() {
         (
             "subject = 'b@x'\nfrom = 2026-01-02T00:00:00Z\nuntil = 2026-01-01T00:00:00Z",
             "deny[0]",
-            "the end lies before",
+            "the end is before",
         ),
         (
             "subject = 'b@x'\nfrom = 'noon'",
@@ -371,7 +371,7 @@ fn a_deny_rule_names_one_thing_and_a_window_that_exists() {
 }
 
 #[test]
-fn the_patterns_of_a_policy_are_bounded_in_number_and_size() {
+fn the_number_and_size_of_patterns_are_limited() {
     let of = |count: usize| {
         let one = |number| {
             format!(

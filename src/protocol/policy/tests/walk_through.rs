@@ -16,14 +16,14 @@ fn signed(names: &[&str]) -> Vec<Evidence> {
         .collect()
 }
 
-/// The policy of the guide, with the issuer that tests have.
+/// The policy of the guide with the issuer of the tests.
 fn seven_of_twelve(more: &str) -> Policy {
     let text = TWELVE.replace("http://localhost:8477", ISSUER);
     Policy::parse(&format!("{text}\n{more}")).unwrap()
 }
 
 #[test]
-fn six_are_refused_with_six_of_seven_and_the_seventh_turns_it() {
+fn six_signers_are_too_few_and_the_seventh_is_enough() {
     let policy = seven_of_twelve("");
 
     for count in 1..=6 {
@@ -35,8 +35,9 @@ fn six_are_refused_with_six_of_seven_and_the_seventh_turns_it() {
     }
     for count in 7..=12 {
         let accepted = policy.decide(&signed(&NAMES[..count])).unwrap();
-        assert_eq!(accepted.thresholds()[0].counted.len(), count);
-        assert!(accepted.bundles().iter().all(BundleOutcome::counts));
+        let (thresholds, bundles) = accepted.into_parts();
+        assert_eq!(thresholds[0].counted.len(), count);
+        assert!(bundles.iter().all(|bundle| bundle.reasons.is_empty()));
     }
     let denial = policy.decide(&signed(&NAMES[..6])).unwrap_err();
     assert_eq!(
@@ -46,7 +47,7 @@ fn six_are_refused_with_six_of_seven_and_the_seventh_turns_it() {
 }
 
 #[test]
-fn any_seven_will_do() {
+fn any_seven_are_enough() {
     let policy = seven_of_twelve("");
     let mut names = NAMES;
     for _ in 0..12 {
@@ -57,7 +58,7 @@ fn any_seven_will_do() {
 }
 
 #[test]
-fn the_same_person_twice_counts_once() {
+fn the_same_signer_twice_counts_once() {
     let mut evidence = signed(&NAMES[..6]);
     let mut again = signed_by("ada@example.com");
     again.key.fingerprint = Sha256::of(b"a new key");
@@ -74,7 +75,7 @@ fn the_same_person_twice_counts_once() {
 }
 
 #[test]
-fn a_deny_listed_hour_takes_one_away() {
+fn a_deny_window_takes_one_signer_away() {
     let hour = "[[deny]]\nsubject = 'ada@example.com'\n\
                 from = 2026-11-20T12:00:00Z\nuntil = 2026-11-20T13:00:00Z";
     let policy = seven_of_twelve(hour);
@@ -91,13 +92,13 @@ fn a_deny_listed_hour_takes_one_away() {
 }
 
 #[test]
-fn a_stranger_does_not_count_and_does_no_harm() {
+fn an_unknown_signer_is_not_counted_and_does_not_harm() {
     let policy = seven_of_twelve("");
     let mut evidence = signed(&NAMES[..6]);
     evidence.push(signed_by("mallory@example.com"));
     assert_eq!(code(&policy, &evidence), "threshold-not-met");
 
     evidence.extend(signed(&NAMES[6..7]));
-    let accepted = policy.decide(&evidence).unwrap();
-    assert!(!accepted.bundles()[6].counts());
+    let (_, bundles) = policy.decide(&evidence).unwrap().into_parts();
+    assert!(!bundles[6].reasons.is_empty());
 }

@@ -4,9 +4,9 @@ use const_oid::db::rfc5280;
 use der::Encode;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
 
-use super::super::profile::{AuthorityName, Issuer, timestamping_certificate};
+use super::super::profile::{AuthorityName, CertificateIssuer, timestamping_certificate};
 use super::super::testing::{
-    NOW, TestAuthority, authority, extension, forged, intermediate, lifetime, serial,
+    NOW, TestAuthority, authority, extension, forged, intermediate, serial, valid_for,
 };
 use super::*;
 use crate::protocol::keys::KeyAlgorithm;
@@ -21,7 +21,7 @@ fn refusal(leaf: Vec<u8>, ca: &TestAuthority) -> PathError {
 }
 
 #[test]
-fn a_leaf_chains_to_its_authority_whatever_the_kinds_of_key() {
+fn a_leaf_chains_to_its_authority_with_any_kinds_of_key() {
     let kinds = [
         KeyAlgorithm::P256,
         KeyAlgorithm::P384,
@@ -40,7 +40,7 @@ fn a_leaf_chains_to_its_authority_whatever_the_kinds_of_key() {
 }
 
 #[test]
-fn of_two_intermediates_with_one_name_the_true_one_is_found() {
+fn of_two_intermediates_with_one_name_the_issuing_one_is_found() {
     let ca = TestAuthority::new("Intermediate");
     let (_, twin) = intermediate(&ca.root, &ca.root_key, "Intermediate", KeyAlgorithm::P256);
     let mut trusted = ca.trusted();
@@ -89,13 +89,13 @@ fn every_certificate_must_be_valid_at_the_moment_and_so_must_the_authority() {
     assert_eq!(late, error(0, at(601)));
 
     // The leaf outlives its issuer (CVE-2026-24122).
-    let issuer = Issuer::of(&ca.intermediate).unwrap();
+    let issuer = CertificateIssuer::of(&ca.intermediate).unwrap();
     let long = super::super::profile::signing_certificate(
-        &super::super::testing::alice(),
+        super::super::testing::alice(),
         ca.root.public_key(),
         &issuer,
         serial(1),
-        lifetime(10_000),
+        valid_for(10_000),
     )
     .unwrap()
     .sign_certificate(&ca.key)
@@ -109,7 +109,7 @@ fn every_certificate_must_be_valid_at_the_moment_and_so_must_the_authority() {
 }
 
 #[test]
-fn a_leaf_of_another_make_is_refused() {
+fn a_leaf_that_deviates_from_the_profile_is_refused() {
     let ca = TestAuthority::new("Intermediate");
     let leaf = ca.signed_leaf();
 
@@ -165,7 +165,7 @@ fn a_changed_byte_anywhere_breaks_the_path() {
 fn a_leaf_issues_nothing_and_an_intermediate_no_further_intermediate() {
     let ca = TestAuthority::new("Intermediate");
     let name = AuthorityName::new("Test", "Below").unwrap();
-    let issuer = Issuer::of(&ca.intermediate).unwrap();
+    let issuer = CertificateIssuer::of(&ca.intermediate).unwrap();
     let purpose = Some(Purpose::CodeSigning);
     let (key, _) = crate::protocol::keys::SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let below = authority(&name, key.public_key(), Some(&issuer), purpose, 5)
@@ -173,11 +173,11 @@ fn a_leaf_issues_nothing_and_an_intermediate_no_further_intermediate() {
         .unwrap();
     let issue_below = |issuing: &Certificate| {
         super::super::profile::signing_certificate(
-            &super::super::testing::alice(),
+            super::super::testing::alice(),
             ca.root.public_key(),
-            &Issuer::of(issuing).unwrap(),
+            &CertificateIssuer::of(issuing).unwrap(),
             serial(1),
-            lifetime(60),
+            valid_for(60),
         )
         .unwrap()
         .sign_certificate(&key)
@@ -203,12 +203,12 @@ fn a_leaf_issues_nothing_and_an_intermediate_no_further_intermediate() {
 }
 
 #[test]
-fn a_timestamping_leaf_is_no_code_signing_leaf_nor_the_reverse() {
+fn a_timestamping_leaf_does_not_sign_code_nor_the_reverse() {
     let ca = TestAuthority::new("Intermediate");
     let (key, _) = crate::protocol::keys::SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let name = AuthorityName::new("Test", "Below").unwrap();
-    let root = Issuer::of(&ca.root).unwrap();
-    let tsa = timestamping_certificate(&name, key.public_key(), &root, serial(1), lifetime(60))
+    let root = CertificateIssuer::of(&ca.root).unwrap();
+    let tsa = timestamping_certificate(&name, key.public_key(), &root, serial(1), valid_for(60))
         .unwrap()
         .sign_certificate(&ca.root_key)
         .unwrap();
@@ -223,11 +223,12 @@ fn a_timestamping_leaf_is_no_code_signing_leaf_nor_the_reverse() {
         assert_eq!(refused, PathError::ExtendedKeyUsage(PathMember(0)));
     }
     // An intermediate for code signing does not vouch for timestamps.
-    let issuer = Issuer::of(&ca.intermediate).unwrap();
-    let below = timestamping_certificate(&name, key.public_key(), &issuer, serial(1), lifetime(60))
-        .unwrap()
-        .sign_certificate(&ca.key)
-        .unwrap();
+    let issuer = CertificateIssuer::of(&ca.intermediate).unwrap();
+    let below =
+        timestamping_certificate(&name, key.public_key(), &issuer, serial(1), valid_for(60))
+            .unwrap()
+            .sign_certificate(&ca.key)
+            .unwrap();
     let refused = verify_chain(&below, &ca.trusted().chain, NOW, Purpose::TimeStamping);
     let expected = PathError::ExtendedKeyUsage(PathMember(1));
     assert_eq!(refused.unwrap_err(), expected);

@@ -1,29 +1,30 @@
-//! Whom a certificate names: a signer, or an authority.
+//! The names in certificates: of signers and of authorities.
 
 use crate::protocol::identity::{IssuerUrl, MAX_NAME_LENGTH, SubjectName};
 
-/// The facts about a signer that a certificate states. Whoever builds one has verified them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    issuer: IssuerUrl,
-    subject: SubjectName,
-    token_subject: String,
+/// What a certificate states about a signer. The caller has verified it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Principal<'a> {
+    issuer: &'a IssuerUrl,
+    subject: &'a SubjectName,
+    token_subject: &'a str,
 }
 
-/// A token's subject that no certificate carries (OpenID Connect Core §2 allows 255 characters).
+/// A token subject that no certificate contains (OpenID Connect Core §2 allows 255 characters).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token's subject must have 1 to {MAX_NAME_LENGTH} printable ASCII characters")]
 pub struct TokenSubjectError;
 
-impl Principal {
-    /// A signer under an issuer; `token_subject` is the token's `sub`, whatever the name is.
+impl<'a> Principal<'a> {
+    /// A signer whom this issuer authenticated; `token_subject` is the token's `sub`, even if another
+    /// claim is the certificate's subject.
     ///
     /// # Errors
     /// A token subject that is empty, too long, or not printable ASCII.
     pub fn new(
-        issuer: IssuerUrl,
-        subject: SubjectName,
-        token_subject: String,
+        issuer: &'a IssuerUrl,
+        subject: &'a SubjectName,
+        token_subject: &'a str,
     ) -> Result<Self, TokenSubjectError> {
         let printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
         let fits = (1..=MAX_NAME_LENGTH).contains(&token_subject.len());
@@ -37,39 +38,34 @@ impl Principal {
         })
     }
 
-    /// The issuer of the identity.
-    pub const fn issuer(&self) -> &IssuerUrl {
-        &self.issuer
+    pub(crate) const fn issuer(&self) -> &'a IssuerUrl {
+        self.issuer
     }
 
-    /// The name that the certificate carries.
-    pub const fn subject(&self) -> &SubjectName {
-        &self.subject
+    pub(super) const fn subject(&self) -> &'a SubjectName {
+        self.subject
     }
 
-    /// The token's `sub`.
-    pub fn token_subject(&self) -> &str {
-        &self.token_subject
+    pub(super) const fn token_subject(&self) -> &'a str {
+        self.token_subject
     }
 }
 
-/// An authority's name: organisation and common name, both present.
+/// An authority's name: organisation and common name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorityName {
     organization: String,
     common_name: String,
 }
 
-/// A name that no authority bears (RFC 5280 appendix A: ub-organization-name, ub-common-name).
+/// A name that no authority has (RFC 5280 appendix A: ub-organization-name, ub-common-name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("organisation and common name must have 1 to 64 characters, none of them a control")]
 pub struct AuthorityNameError;
 
 impl AuthorityName {
-    /// A name of these two parts.
-    ///
     /// # Errors
-    /// A part that is empty, longer than 64 characters, or has control characters.
+    /// A part that is blank, longer than 64 characters, or has control characters.
     pub(crate) fn new(organization: &str, common_name: &str) -> Result<Self, AuthorityNameError> {
         let fits = |text: &str| {
             (1..=64).contains(&text.chars().count())
@@ -85,13 +81,11 @@ impl AuthorityName {
         })
     }
 
-    /// organizationName
-    pub(crate) fn organization(&self) -> &str {
+    pub(super) fn organization(&self) -> &str {
         &self.organization
     }
 
-    /// commonName
-    pub(crate) fn common_name(&self) -> &str {
+    pub(super) fn common_name(&self) -> &str {
         &self.common_name
     }
 }

@@ -1,5 +1,5 @@
 use super::super::extensions::{CODE_SIGNING, FULCIO, fulcio_id};
-use super::super::testing::{TestAuthority, alice, lifetime, sample_keys, serial};
+use super::super::testing::{TestAuthority, alice, sample_keys, serial, valid_for};
 use super::*;
 use crate::protocol::identity::{IssuerUrl, MAX_NAME_LENGTH, SubjectUri};
 use crate::protocol::keys::SigningKey;
@@ -58,14 +58,14 @@ fn a_leaf_has_the_fields_of_the_profile_and_no_others() {
 }
 
 #[test]
-fn the_issuer_extension_is_a_utf8_string_and_its_forerunner_is_bare() {
+fn the_issuer_extension_is_a_utf8_string_and_its_predecessor_is_bare() {
     let leaf = TestAuthority::new("Intermediate").signed_leaf();
     let value = |number| {
         let id = fulcio_id(number).unwrap();
         leaf.extensions().find(id).unwrap().value.clone()
     };
 
-    // Contract, appendix A.
+    // Fulcio docs/oid-info.md.
     assert_eq!(
         value(8),
         [b"\x0c\x13".as_slice(), b"https://idp.example"].concat()
@@ -74,7 +74,7 @@ fn the_issuer_extension_is_a_utf8_string_and_its_forerunner_is_bare() {
 }
 
 #[test]
-fn every_accepted_kind_of_key_is_certified_as_it_came() {
+fn every_accepted_kind_of_key_is_certified_unchanged() {
     let ca = TestAuthority::new("Intermediate");
     for key in all_kinds_of_key() {
         let leaf = ca.leaf(&key).sign_certificate(&ca.key).unwrap();
@@ -85,36 +85,32 @@ fn every_accepted_kind_of_key_is_certified_as_it_came() {
 }
 
 #[test]
-fn a_uri_subject_is_written_as_it_came() {
+fn a_uri_subject_is_written_unchanged() {
     let ca = TestAuthority::new("Intermediate");
     let uri = SubjectName::Uri(SubjectUri::new("spiffe://example/ns/ci").unwrap());
     let issuer = IssuerUrl::new("https://idp.example").unwrap();
-    let principal = Principal::new(issuer, uri.clone(), "ci".to_owned()).unwrap();
+    let principal = Principal::new(&issuer, &uri, "ci").unwrap();
 
     let leaf = signing_certificate(
-        &principal,
+        principal,
         ca.root.public_key(),
-        &Issuer::of(&ca.intermediate).unwrap(),
+        &CertificateIssuer::of(&ca.intermediate).unwrap(),
         serial(3),
-        lifetime(60),
+        valid_for(60),
     )
     .unwrap()
     .sign_certificate(&ca.key)
     .unwrap();
 
     assert_eq!(leaf.subject_name(), Some(&uri));
-    assert_eq!(leaf.validity().end, Some(lifetime(60).not_after));
+    assert_eq!(leaf.validity().end, valid_for(60).end);
 }
 
 #[test]
-fn a_token_subject_that_readers_could_misread_is_refused() {
+fn an_ambiguous_token_subject_is_refused() {
     let long = "x".repeat(MAX_NAME_LENGTH + 1);
     for text in ["", "a\0b", "a\nb", "\u{202e}a", "é", &long] {
-        let refused = Principal::new(
-            alice().issuer().clone(),
-            alice().subject().clone(),
-            text.to_owned(),
-        );
+        let refused = Principal::new(alice().issuer(), alice().subject(), text);
         assert_eq!(refused, Err(TokenSubjectError), "{text:?}");
     }
 }
@@ -125,15 +121,15 @@ fn a_name_with_repeated_attributes_is_copied_byte_for_byte() {
     let ou = |letter: u8| [0x31, 0x0a, 0x30, 0x08, 6, 3, 0x55, 4, 11, 0x0c, 1, letter];
     let name = [&[0x30, 24][..], &ou(b'a'), &ou(b'b')].concat();
     let ca = TestAuthority::new("Intermediate");
-    let mut issuer = Issuer::of(&ca.intermediate).unwrap();
+    let mut issuer = CertificateIssuer::of(&ca.intermediate).unwrap();
     issuer.name.clone_from(&name);
 
     let leaf = signing_certificate(
-        &alice(),
+        alice(),
         ca.root.public_key(),
         &issuer,
         serial(3),
-        lifetime(60),
+        valid_for(60),
     )
     .unwrap()
     .sign_certificate(&ca.key)
@@ -152,7 +148,7 @@ fn a_serial_is_positive_and_always_20_bytes_long() {
 }
 
 #[test]
-fn an_authority_without_a_name_or_a_fitting_key_makes_nothing() {
+fn an_authority_needs_a_name_and_a_matching_key() {
     for (organization, common_name) in [("", "x"), ("x", " "), ("a\nb", "x")] {
         assert!(AuthorityName::new(organization, common_name).is_err());
     }
@@ -167,9 +163,9 @@ fn a_timestamping_leaf_has_one_critical_purpose() {
     let leaf = timestamping_certificate(
         &AuthorityName::new("Test", "TSA").unwrap(),
         ca.root.public_key(),
-        &Issuer::of(&ca.intermediate).unwrap(),
+        &CertificateIssuer::of(&ca.intermediate).unwrap(),
         serial(4),
-        lifetime(60),
+        valid_for(60),
     )
     .unwrap()
     .sign_certificate(&ca.key)

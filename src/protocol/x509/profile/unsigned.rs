@@ -1,4 +1,5 @@
-//! Certificates before their signature, and the two forms that one of them takes.
+//! Certificates before they are signed. A signing leaf is signed twice: with the poison extension for the
+//! certificate log, and with the log's SCT list for the client.
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
@@ -11,7 +12,7 @@ use super::super::{Certificate, SignatureAlgorithm};
 use super::{ProfileError, encoding};
 use crate::protocol::keys::SigningKey;
 
-/// A certificate that lacks only its signature.
+/// A certificate without its signature.
 #[derive(Clone, Debug)]
 pub struct UnsignedCertificate {
     pub(super) tbs: Vec<u8>,
@@ -19,12 +20,12 @@ pub struct UnsignedCertificate {
 }
 
 impl UnsignedCertificate {
-    /// The bytes to be signed.
+    /// The TBSCertificate in DER, without poison or SCT list.
     pub fn tbs(&self) -> &[u8] {
         &self.tbs
     }
 
-    /// The same with the precertificate poison as its last extension (RFC 6962 §3.1).
+    /// Adds the precertificate poison as the last extension (RFC 6962 §3.1).
     ///
     /// # Errors
     /// [`ProfileError::Encoding`]
@@ -33,7 +34,7 @@ impl UnsignedCertificate {
         self.with_extension(POISON, true, NULL)
     }
 
-    /// The same with the SCT list as its last extension (RFC 6962 §3.3).
+    /// Adds the SCT list as the last extension (RFC 6962 §3.3).
     ///
     /// # Errors
     /// The list is too long, or [`ProfileError::Encoding`].
@@ -59,10 +60,10 @@ impl UnsignedCertificate {
         })
     }
 
-    /// Signs with the issuer's key and gives the DER certificate.
+    /// Signs with the issuer's key. Returns the DER certificate.
     ///
     /// # Errors
-    /// The key is not of the issuer's kind, or there was no randomness.
+    /// The key is of another kind than the issuer's, or the randomness failed.
     pub fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, ProfileError> {
         if SignatureAlgorithm::of_key(key.public_key().algorithm()) != self.algorithm {
             return Err(ProfileError::OtherKey);
@@ -78,10 +79,10 @@ impl UnsignedCertificate {
         .map_err(encoding)
     }
 
-    /// Signs with the issuer's key and reads the result back.
+    /// Signs with the issuer's key and parses the result.
     ///
     /// # Errors
-    /// As [`Self::sign`]; also a result that our own reader refuses.
+    /// As [`Self::sign`]; also a result that Signet's own parser refuses.
     pub fn sign_certificate(&self, key: &SigningKey) -> Result<Certificate, ProfileError> {
         Ok(Certificate::from_der(&self.sign(key)?)?)
     }

@@ -1,8 +1,9 @@
 //! Signatures as certificate logs make them (RFC 6962 §2.1.4).
 
-use super::super::tls::{Reader, VectorTooLong, push_vector16};
+use super::super::tls::{VectorTooLong, push_vector16};
 use super::NoPlace;
 use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::cursor::Cursor;
 use crate::protocol::keys::{
     KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid, SigningFailed, SigningKey,
 };
@@ -80,11 +81,11 @@ impl DigitallySigned {
         Ok(out)
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut Cursor<'_>) -> Option<Self> {
         Some(Self {
-            hash: reader.byte()?,
-            algorithm: reader.byte()?,
-            signature: reader.vector16()?.to_vec(),
+            hash: reader.u8()?,
+            algorithm: reader.u8()?,
+            signature: reader.field::<2>()?.to_vec(),
         })
     }
 

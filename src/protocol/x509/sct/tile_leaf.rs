@@ -1,7 +1,8 @@
 //! Leaves as data tiles have them (C2SP static-ct-api), made from what RFC 6962 logs keep.
 
-use super::super::tls::{Reader, VectorTooLong, push_vector16, push_vector24};
+use super::super::tls::{VectorTooLong, push_vector16, push_vector24};
 use crate::protocol::bytes::Sha256;
+use crate::protocol::cursor::Cursor;
 
 /// A `PrecertChainEntry` taken apart (RFC 6962 §4.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +16,12 @@ pub(crate) struct PrecertChain<'a> {
 impl<'a> PrecertChain<'a> {
     /// Reads the `extra_data` of a precertificate's entry; none where it is anything else.
     pub(crate) fn parse(extra_data: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(extra_data);
-        let precertificate = reader.vector24()?;
-        let mut chain = Reader::new(reader.vector24()?);
+        let mut reader = Cursor::new(extra_data);
+        let precertificate = reader.field::<3>()?;
+        let mut chain = Cursor::new(reader.field::<3>()?);
         let mut issuers = Vec::new();
         while !chain.is_empty() {
-            issuers.push(chain.vector24()?);
+            issuers.push(chain.field::<3>()?);
         }
         reader.is_empty().then_some(Self {
             precertificate,
@@ -53,13 +54,13 @@ fn compose(timestamped_entry: &[u8], chain: &PrecertChain<'_>) -> Result<Vec<u8>
 
 /// Whether these bytes are one whole `TimestampedEntry` of a precertificate (RFC 6962 §3.4).
 fn is_of_precertificate(timestamped_entry: &[u8]) -> bool {
-    let mut reader = Reader::new(timestamped_entry);
+    let mut reader = Cursor::new(timestamped_entry);
     let mut read = || {
         let _timestamp = reader.u64()?;
         let entry_type = reader.array()?;
         let _issuer_key_hash = reader.array::<32>()?;
-        let _tbs = reader.vector24()?;
-        let _extensions = reader.vector16()?;
+        let _tbs = reader.field::<3>()?;
+        let _extensions = reader.field::<2>()?;
         Some(entry_type == [0, 1] && reader.is_empty())
     };
     read() == Some(true)

@@ -21,7 +21,7 @@ use super::CheckpointSigner;
 use crate::log::{AppendError, Leaf, Log, PublishedHead, ReadError};
 use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::SearchTerm;
-use crate::protocol::entry::v1::{AdmittedEntry, EntryError};
+use crate::protocol::entry::v1::{AdmittedEntry, V1EntryError};
 use crate::protocol::keys::SigningFailed;
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::protocol::note::EntryPromise;
@@ -63,7 +63,7 @@ pub(crate) struct LoggedEntry {
 pub(crate) enum V1Error {
     /// The entry is not one that is admitted
     #[error("error processing entry: {0}")]
-    Entry(#[from] EntryError),
+    Entry(#[from] V1EntryError),
     /// The same entry is in the log already
     #[error("an equivalent entry already exists in the transparency log with UUID {0}")]
     Duplicate(EntryId),

@@ -82,7 +82,7 @@ impl TestLog {
             log_id: &key.key().fingerprint(),
             log_index: entry.index.get(),
         };
-        assert!(promise.verify(key.key(), &entry.promise).is_ok());
+        assert!(promise.verify_set(key.key(), &entry.promise).is_ok());
         assert_eq!(entry.log_id, key.key().fingerprint());
     }
 

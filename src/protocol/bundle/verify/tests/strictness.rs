@@ -1,5 +1,5 @@
-//! What only a lenient reader takes is refused: members twice, forms of DER that are not the shortest,
-//! bytes behind the end, lists over their limits.
+//! What only a lenient parser accepts is refused: repeated members, DER that is not minimal, trailing
+//! bytes, lists over their limits.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ fn read(json: &str) -> Result<Bundle, BundleError> {
     Bundle::from_json(json.as_bytes())
 }
 
-/// The places of all members of objects, as pointers.
+/// JSON pointers to all members of objects.
 fn members(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
@@ -35,7 +35,7 @@ fn members(value: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 #[test]
-fn a_member_twice_is_refused_at_every_depth() {
+fn a_repeated_member_is_refused_at_every_depth() {
     let world = World::new();
     for bundle in [world.native(), world.attestation(), world.managed()] {
         let document = document(&bundle);
@@ -68,7 +68,7 @@ fn long_length(der: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn der_that_is_not_minimal_is_refused_wherever_it_stands() {
+fn der_that_is_not_minimal_is_refused_everywhere() {
     let world = World::new();
     let good = world.native();
     let with = |change: &dyn Fn(&mut Bundle)| {
@@ -96,7 +96,7 @@ fn der_that_is_not_minimal_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn bytes_behind_the_end_are_refused_wherever_they_stand() {
+fn trailing_bytes_are_refused_everywhere() {
     let world = World::new();
     let good = world.native();
     let longer = |bytes: &[u8]| [bytes, &[0]].concat();
@@ -129,8 +129,8 @@ fn bytes_behind_the_end_are_refused_wherever_they_stand() {
 }
 
 #[test]
-fn limits_are_kept_while_reading_and_before_any_signature_is_looked_at() {
-    // M42. What comes out is an error of reading, so no cryptography was done.
+fn limits_are_enforced_while_parsing_before_any_signature_is_verified() {
+    // The result is a parse error, so no signature was verified.
     let world = World::new();
     let good = document(&world.native());
     let grown = |place: &str, count: usize| {
@@ -156,8 +156,8 @@ fn limits_are_kept_while_reading_and_before_any_signature_is_looked_at() {
 }
 
 #[test]
-fn the_raw_bytes_decide_and_not_what_they_read_as() {
-    // M41: the same statement in another form is another payload, and the same body another leaf.
+fn the_signed_bytes_decide_not_their_parsed_value() {
+    // The same statement in other bytes is another payload, and the same body in other bytes another leaf.
     let world = World::new();
     let mut attestation = world.attestation();
     let Content::Envelope(envelope) = &mut attestation.content else {
@@ -174,7 +174,7 @@ fn the_raw_bytes_decide_and_not_what_they_read_as() {
 }
 
 #[test]
-fn base64_with_bits_behind_the_last_byte_is_refused() {
+fn base64_with_trailing_bits_is_refused() {
     let world = World::new();
     let mut document = document(&world.native());
     let id = document
@@ -183,7 +183,7 @@ fn base64_with_bits_behind_the_last_byte_is_refused() {
     let text = id.as_str().unwrap().to_owned();
     let bytes = crate::protocol::bytes::from_base64(&text).unwrap();
     assert_eq!(to_base64(&bytes), text);
-    // 32 bytes leave two bits of the last letter unused; the next letter sets one of them.
+    // 32 bytes do not use two bits of the last letter; the next letter sets one of them.
     let mut loose = text.into_bytes();
     loose[42] += 1;
     *id = String::from_utf8(loose).unwrap().into();

@@ -1,0 +1,181 @@
+//! What a verification checks, and how each check ended: for people and for machines.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::protocol::bundle::BundleVersion;
+use crate::protocol::bytes::Digest;
+use crate::protocol::evidence::{
+    EntryEvidence, KeyEvidence, PathEvidence, SignerIdentity, TimeEvidence,
+};
+use crate::protocol::x509::VerifiedSct;
+
+/// What a check is about, in the order of the steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CheckName {
+    /// The bundle follows its version's rules
+    BundleForm,
+    /// It is about the caller's artifact
+    Artifact,
+    /// A moment of signing is established
+    SigningTime,
+    /// The certificate chains to a trusted authority
+    CertificatePath,
+    /// A trusted log promised to publish the certificate
+    CertificateTransparency,
+    /// A trusted log contains the signature
+    LogEntry,
+    /// The signature holds
+    Signature,
+    /// The caller accepts the signer
+    Identity,
+    /// A policy over several bundles counts this one; no step of [`super::verify`]
+    Policy,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds
+    Passed,
+    /// It does not hold, and verification ended with it
+    Failed,
+    /// It was not needed, or not reached
+    Skipped,
+}
+
+/// One check. A step may have several, one for each timestamp or log entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The step.
+    pub name: CheckName,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The stable machine code: `ok` if it passed, else the reason.
+    pub code: &'static str,
+    /// The evidence or the reason in one sentence.
+    pub detail: String,
+    /// The evidence for machines; none unless the check passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<CheckEvidence>,
+}
+
+/// What a check that passed is based on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum CheckEvidence {
+    /// [`CheckName::BundleForm`]
+    BundleForm {
+        /// The bundle format's version.
+        bundle_version: BundleVersion,
+        /// How many log entries the bundle claims.
+        log_entries: usize,
+        /// How many timestamps it contains.
+        timestamps: usize,
+    },
+    /// [`CheckName::Artifact`]
+    Artifact {
+        /// The digest that was signed, or by which the statement names the artifact.
+        #[serde(serialize_with = "digest_as_text")]
+        digest: Digest,
+        /// The type of the statement's predicate; none for a message signature.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        predicate_type: Option<String>,
+    },
+    /// [`CheckName::SigningTime`]
+    Time(TimeEvidence),
+    /// [`CheckName::CertificatePath`]
+    Path(PathEvidence),
+    /// [`CheckName::CertificateTransparency`]
+    Sct(VerifiedSct),
+    /// [`CheckName::LogEntry`]
+    Entry(EntryEvidence),
+    /// [`CheckName::Signature`]
+    Signature(KeyEvidence),
+    /// [`CheckName::Identity`]
+    Signer(SignerIdentity),
+}
+
+fn digest_as_text<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(digest)
+}
+
+impl CheckName {
+    /// The steps of [`super::verify`] in order.
+    pub const STEPS: [Self; 8] = [
+        Self::BundleForm,
+        Self::Artifact,
+        Self::SigningTime,
+        Self::CertificatePath,
+        Self::CertificateTransparency,
+        Self::LogEntry,
+        Self::Signature,
+        Self::Identity,
+    ];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BundleForm => "bundle-form",
+            Self::Artifact => "artifact",
+            Self::SigningTime => "signing-time",
+            Self::CertificatePath => "certificate-path",
+            Self::CertificateTransparency => "certificate-transparency",
+            Self::LogEntry => "log-entry",
+            Self::Signature => "signature",
+            Self::Identity => "identity",
+            Self::Policy => "policy",
+        }
+    }
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for CheckName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Outcome {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Check {
+    pub(crate) fn new(
+        name: CheckName,
+        outcome: Outcome,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            name,
+            outcome,
+            code,
+            detail: detail.into(),
+            evidence: None,
+        }
+    }
+
+    pub(crate) fn not_reached(name: CheckName) -> Self {
+        Self::new(name, Outcome::Skipped, "not-reached", "not reached")
+    }
+}

@@ -1,0 +1,127 @@
+//! A policy in English, for `signet policy check`.
+
+use std::fmt;
+
+use super::requirements::Requirements;
+use super::{Member, Policy, Threshold, Who};
+use crate::protocol::time::Validity;
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(description) = &self.description {
+            writeln!(f, "{description}\n")?;
+        }
+        writeln!(f, "Signers:")?;
+        for member in &self.members {
+            writeln!(f, "  - {member}")?;
+        }
+        writeln!(f, "An artifact is accepted if it was signed")?;
+        for (index, thresholds) in self.alternatives.iter().enumerate() {
+            let start = if index == 0 { "by" } else { "or by" };
+            let thresholds: Vec<_> = thresholds.iter().map(Threshold::to_string).collect();
+            writeln!(f, "  {start} {}", thresholds.join(" and "))?;
+        }
+        let more_than_one = self.alternatives.iter().any(|one| one.len() > 1);
+        if more_than_one {
+            writeln!(f, "  where each signer counts for one of these only")?;
+        }
+        self.require.fmt(f)?;
+        if !self.deny.is_empty() {
+            writeln!(f, "Denied, whoever signed it:")?;
+        }
+        for rule in &self.deny {
+            writeln!(f, "  - {rule}")?;
+        }
+        writeln!(f, "Everything else is refused.")
+    }
+}
+
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            write!(f, "{name}: ")?;
+        }
+        match &self.who {
+            Who::Identity(matcher) => matcher.fmt(f)?,
+            Who::Key(key) => write!(f, "the holder of the key {key}")?,
+        }
+        for (index, (claim, wanted)) in self.claims.iter().enumerate() {
+            let start = if index == 0 { ", with" } else { " and" };
+            write!(f, "{start} {claim} = {wanted}")?;
+        }
+        if self.counts_once {
+            f.write_str(", all together as one signer")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the ", self.needed)?;
+        match &self.group {
+            Some(group) => write!(f, "{} in {group}", self.members.len()),
+            None => write!(f, "{} above", self.members.len()),
+        }
+    }
+}
+
+impl fmt::Display for Requirements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = Vec::new();
+        for (verb, what, parties) in [
+            ("be in", "signature logs", &self.logs),
+            (
+                "have its certificate promised by",
+                "certificate logs",
+                &self.certificate_logs,
+            ),
+            (
+                "be timestamped by",
+                "timestamp authorities",
+                &self.timestamp_authorities,
+            ),
+        ] {
+            let needed = parties.needed();
+            if needed > 0 {
+                let among = match &parties.accepted {
+                    Some(accepted) => format!(" among {}", accepted.join(", ")),
+                    None => String::new(),
+                };
+                lines.push(format!("{verb} at least {needed} distinct {what}{among}"));
+            }
+        }
+        if let Some(accepted) = &self.certificate_authorities {
+            lines.push(format!("have its certificate from {}", either(accepted)));
+        }
+        if let Some(accepted) = &self.key_algorithms {
+            lines.push(format!("be made with {}", either(accepted)));
+        }
+        if let Some(accepted) = &self.predicate_types {
+            lines.push(format!("be an attestation of type {}", either(accepted)));
+        }
+        if self.window.start != Validity::ALWAYS.start {
+            let start = self.window.start;
+            lines.push(format!(
+                "be made at {start} or later, at every time it is known by"
+            ));
+        }
+        if let Some(end) = self.window.end {
+            lines.push(format!(
+                "be made at {end} or earlier, at every time it is known by"
+            ));
+        }
+        if let Some(condition) = &self.condition {
+            lines.push(format!("meet the condition {}", condition.as_str().trim()));
+        }
+        if !lines.is_empty() {
+            writeln!(f, "Every signature must")?;
+        }
+        lines.iter().try_for_each(|line| writeln!(f, "  - {line}"))
+    }
+}
+
+fn either(list: &[impl fmt::Display]) -> String {
+    let list: Vec<_> = list.iter().map(ToString::to_string).collect();
+    list.join(" or ")
+}
