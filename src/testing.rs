@@ -13,9 +13,7 @@ pub use crate::protocol::bundle::trusted_root::wire::TrustedRoot as WireTrustedR
 pub use crate::protocol::bundle::{
     Artifact, Authentic, Bundle, Content, Expectation, TrustedRoot, Verified,
 };
-pub use crate::protocol::bytes::{
-    Digest, HashAlgorithm, Sha256, from_base64, from_base64url, to_base64, to_base64url,
-};
+pub use crate::protocol::bytes::{from_base64, from_base64url, to_base64, to_base64url};
 pub use crate::protocol::entry::v1::{AdmittedEntry, ProposedEntry};
 pub use crate::protocol::entry::v2::CreateEntryRequest;
 pub use crate::protocol::entry::{
@@ -25,6 +23,7 @@ pub use crate::protocol::evidence::{
     CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, PathEvidence, TimeEvidence,
     TimeSource,
 };
+pub use crate::protocol::hash::{Digest, HashAlgorithm, Sha256};
 pub use crate::protocol::identity::{
     CertificateIdentity, EmailAddress, IssuerKind, IssuerUrl, SubjectName,
 };

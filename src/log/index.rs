@@ -12,7 +12,7 @@ use super::port::StateError;
 use super::read::{ReadError, StoredLog};
 use super::recover::RecoverError;
 use super::{Health, Leaf, PublishedHead, Shared};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize};
 
 /// Gives the keys by which a log's leaves are found. The index must be dropped when its result changes.

@@ -9,7 +9,7 @@ use super::port::{
     Position, SearchIndex, State, StateChange, StateError, check_expected,
 };
 use super::{Leaf, LogId, SignedHead};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize};
 
 impl LogStorage {

@@ -37,7 +37,7 @@ pub(crate) use self::read::{IndexView, ReadError};
 pub(crate) use self::recover::RecoverError;
 pub(crate) use self::start::{StartError, missing_entries, rebuild_state};
 pub(crate) use self::tree::extend;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{PublicKey, SigningFailed};
 use crate::protocol::merkle::{LeafIndex, NodeId, TreeSize, inclusion_proof};
 use crate::protocol::time::{Clock, UnixTime};

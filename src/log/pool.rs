@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::{AppendError, Appended, EmbedIndex, Leaf, Limits};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::leaf_hash;
 
 /// A leaf in the pool, and the task that waits for it.

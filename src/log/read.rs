@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::port::{Journal, LogStorage, SearchIndex, State, StateError};
 use super::{Leaf, Log, LogId, MAX_LEAVES_PER_READ};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{
     Frontier, LeafInTree, LeafIndex, NodeId, TILE_HEIGHT, TileId, TileSpan, TreeSize,
     consistency_proof, inclusion_proof, root, tile_root,

@@ -9,7 +9,7 @@ use super::publish::CommittedHead;
 use super::read::StoredLog;
 use super::tree::extend;
 use super::{AppendError, Appended, HeadSigner, Health, Leaf, Shared, SignedHead};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::SigningFailed;
 use crate::protocol::merkle::{Frontier, LeafIndex, NodeId, leaf_hash};
 use crate::protocol::time::{Clock, UnixTime};

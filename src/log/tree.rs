@@ -2,7 +2,7 @@
 //! recovery.
 
 use super::port::RowExtension;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{Frontier, NodeId, TILE_HEIGHT};
 
 /// Appends leaves to the frontier and collects what the rows of tiles gain. Calls `complete` with

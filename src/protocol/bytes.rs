@@ -9,9 +9,6 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use base64::{alphabet, engine::general_purpose};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub(crate) use super::hash::WrongDigestLength;
-pub use super::hash::{Digest, HashAlgorithm, Sha256};
-
 /// Encodes as standard base64 with padding.
 pub fn to_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)

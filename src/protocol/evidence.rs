@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::attestation::artifact::Artifact;
 use super::attestation::statement::Statement;
-use super::bytes::Sha256;
+use super::hash::Sha256;
 use super::identity::CertificateIdentity;
 use super::keys::KeyDetails;
 use super::time::UnixTime;

@@ -10,7 +10,8 @@ use super::blocking::blocking;
 use super::refusal::{ErrorFormat, Refusal};
 use super::route::{Api, Route};
 use super::tiles::{self, IMMUTABLE, TilePath, hash_tile, no_tile, refuse_tile};
-use crate::protocol::bytes::{Base64, Sha256, from_base64};
+use crate::protocol::bytes::{Base64, from_base64};
+use crate::protocol::hash::Sha256;
 use crate::services::ctlog::{CtLog, CtReadError, LogEntry};
 
 /// Needs `web::Data<CtLog>`. Mounted below the log's base URL.

@@ -17,9 +17,10 @@ use super::refusal::ErrorFormat;
 use super::route::{Api, Mount, Route};
 pub(crate) use super::route::{Endpoint, Feature};
 use super::trust::path_of;
-use crate::protocol::bytes::{Sha256, to_base64};
+use crate::protocol::bytes::to_base64;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::PublicKey;
-use crate::services::rekor::v1::TreeId;
+use crate::services::rekor::TreeId;
 use crate::services::roster::{AuthorityRole, LogDescription, LogRole, LogState, Roster};
 use crate::services::trust::TrustDocuments;
 

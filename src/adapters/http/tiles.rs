@@ -5,7 +5,7 @@ use actix_web::http::header::{self, ContentType};
 
 use super::refusal::Refusal;
 use crate::log::{ReadError, SignedHead};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{TILE_WIDTH, TileId, TilePathError, TileSpan};
 
 /// `Cache-Control` of files that never change.

@@ -15,7 +15,7 @@ use crate::log::port::{
     Batch, Committed, Journal as _, JournalError, RowExtension, SearchIndex as _, State as _,
 };
 use crate::log::{HeadSigner, LogId, SearchKeys, SignedHead, distinct_keys, extend};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{Frontier, LeafIndex, TILE_HEIGHT, TreeSize, leaf_hash};
 use crate::services::ledger::Table;
 

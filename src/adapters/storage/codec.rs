@@ -2,7 +2,7 @@
 
 use crate::log::SignedHead;
 use crate::log::port::JournalCursor;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::time::UnixTime;
 

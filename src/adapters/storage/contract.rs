@@ -11,7 +11,7 @@ use crate::log::port::{
 };
 use crate::log::tests::{TestSigner, leaf, start, start_indexed};
 use crate::log::{Leaf, SignedHead, extend};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{Frontier, LeafIndex, leaf_hash};
 use crate::protocol::time::UnixTime;
 use crate::services::ledger::Table;

@@ -18,7 +18,7 @@ use crate::log::tests::{TestClock, TestSigner, assert_included, leaf, start};
 use crate::log::{
     AppendError, HeadSigner, Health, Leaf, Limits, Log, PublishedHead, StartError, stored_keys,
 };
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::proof::verify_consistency;
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 

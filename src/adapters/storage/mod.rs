@@ -12,7 +12,6 @@ mod error;
 mod files;
 pub(crate) mod journal;
 mod ledger;
-mod migrate;
 mod sled;
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use crate::log::SignedHead;
 use crate::protocol::bytes::{ProtoBytes, to_base64};
 use crate::protocol::entry::v1::{PkiError, PkiFormat, ProposalError, ProposedEntry};
 use crate::protocol::entry::{NotADigestQuery, SearchTerm};
+use crate::services::rekor::TreeId;
 use crate::services::rekor::v1::{
-    Consistency, EntryName, LoggedEntry, NotAnEntryName, Operator, Query, TreeId, Wanted,
+    Consistency, EntryName, LoggedEntry, NotAnEntryName, Operator, Query, Wanted,
 };
 
 /// `LogEntry`: an object whose only member is named by the entry's ID.

@@ -1,5 +1,7 @@
 //! DSSE envelopes (<https://github.com/secure-systems-lab/dsse>, protocol v1).
 
+use crate::protocol::bytes::to_base64;
+
 /// An envelope. Nothing in it was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -24,6 +26,33 @@ impl Envelope {
     /// The bytes that are signed: `DSSEv1 SP len(type) SP type SP len(payload) SP payload`.
     pub fn pre_authentication_encoding(&self) -> Vec<u8> {
         pre_authentication_encoding(&self.payload_type, &self.payload)
+    }
+
+    /// The JSON texts as which the clients in use upload this envelope; none if it has no signature or
+    /// several. They are compact, with the members in Go's or in JavaScript's order, and the key ID as it
+    /// is, empty, or left out.
+    pub(crate) fn uploaded_forms(&self) -> Vec<String> {
+        let [signature] = self.signatures.as_slice() else {
+            return Vec::new();
+        };
+        let text = |value: &str| serde_json::Value::from(value).to_string();
+        let sig = format!(r#""sig":"{}""#, to_base64(&signature.signature));
+        let mut signatures = vec![sig.clone()];
+        for key_id in ["", signature.key_id.as_deref().unwrap_or_default()] {
+            let key_id = format!(r#""keyid":{}"#, text(key_id));
+            signatures.extend([format!("{key_id},{sig}"), format!("{sig},{key_id}")]);
+        }
+        let payload = format!(r#""payload":"{}""#, to_base64(&self.payload));
+        let payload_type = format!(r#""payloadType":{}"#, text(&self.payload_type));
+        let heads = [
+            format!("{payload_type},{payload}"),
+            format!("{payload},{payload_type}"),
+        ];
+        let forms = heads.iter().flat_map(|head| {
+            let form = move |signature| format!(r#"{{{head},"signatures":[{{{signature}}}]}}"#);
+            signatures.iter().map(form)
+        });
+        forms.collect()
     }
 }
 

@@ -22,7 +22,7 @@ use wire::{BundleJson, LogEntryJson};
 
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::attestation::statement::Statement;
-use crate::protocol::bytes::{Digest, HashAlgorithm, Sha256, WrongDigestLength};
+use crate::protocol::hash::{Digest, HashAlgorithm, Sha256, WrongDigestLength};
 use crate::protocol::json;
 use crate::protocol::keys::PublicKey;
 use crate::protocol::x509::Certificate;

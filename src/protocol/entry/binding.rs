@@ -1,6 +1,5 @@
 //! What a logged body binds: the signature, the key and the content that the log verified together.
 
-use super::v1;
 use super::verifier::RawVerifier;
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::hash::{Digest, Sha256};
@@ -36,7 +35,8 @@ pub(super) struct BoundEnvelope {
     pub(super) payload_hash: Digest,
     pub(super) payload_type: Option<String>,
     pub(super) payload: Option<Vec<u8>>,
-    /// The hash of the envelope's JSON as it was uploaded, where nothing else binds the signature.
+    /// The hash of the envelope's JSON as it was uploaded, where nothing else binds the signature. If
+    /// this envelope has a form with that hash, the form is what the log received and verified.
     pub(super) uploaded_hash: Option<Digest>,
 }
 
@@ -147,7 +147,9 @@ impl BoundEnvelope {
         let digest = Digest::from(Sha256::of(&envelope.payload));
         require(self.payload_hash == digest, "payload")?;
         if let Some(hash) = &self.uploaded_hash {
-            require(v1::intoto_v001::is_upload_of(hash, envelope), "signature")?;
+            let mut forms = envelope.uploaded_forms().into_iter();
+            let is_upload = forms.any(|form| Digest::from(Sha256::of(form.as_bytes())) == *hash);
+            require(is_upload, "signature")?;
         }
         Ok(())
     }

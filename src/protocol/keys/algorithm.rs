@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::hash::HashAlgorithm;
 
 /// A kind of public key that Signet accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,7 +13,7 @@ use digest::consts::U64;
 use digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Update};
 
 use super::KeyAlgorithm;
-use crate::protocol::bytes::{Digest, HashAlgorithm};
+use crate::protocol::hash::{Digest, HashAlgorithm};
 
 /// A key whose point is on its curve and not of small order.
 #[derive(Clone, Debug)]

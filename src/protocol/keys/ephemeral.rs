@@ -9,7 +9,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 
 use super::{KeyAlgorithm, PublicKey, SigningFailed};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 
 /// A P-256 private key that is never written anywhere.
 pub struct EphemeralKey {

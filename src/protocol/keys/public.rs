@@ -11,7 +11,8 @@ use spki::SubjectPublicKeyInfo;
 
 use super::digest_signature::{self, CheckedKey};
 use super::{KeyAlgorithm, KeyDetails};
-use crate::protocol::bytes::{Digest, Sha256, from_pem};
+use crate::protocol::bytes::from_pem;
+use crate::protocol::hash::{Digest, Sha256};
 
 /// A public key of an accepted kind that passed every check.
 #[derive(Clone)]

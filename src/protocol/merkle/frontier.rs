@@ -1,7 +1,7 @@
 //! The right edge of a tree: all that is needed to append to it.
 
 use super::{NodeId, TreeSize, empty_root, node_hash};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 
 /// The roots of the complete subtrees that a tree decomposes into, the largest first.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub(crate) use proof::{ProofError, consistency_proof, root};
 pub(crate) use tile::{TILE_HEIGHT, TilePathError, tile_root};
 pub use tile::{TILE_WIDTH, TileId, TileSpan};
 
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 
 /// `SHA-256(0x00 || leaf)`.
 pub fn leaf_hash(leaf: &[u8]) -> Sha256 {

@@ -1,7 +1,7 @@
 //! Inclusion and consistency proofs, generated from stored nodes and verified (RFC 9162 §2.1.3, §2.1.4).
 
 use super::{LeafInTree, TreeSize, empty_root, node_hash};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{TreeSize, node_hash};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 
 /// The number of hashes or entries in a full tile.
 pub const TILE_WIDTH: u16 = 256;

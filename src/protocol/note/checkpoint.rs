@@ -1,7 +1,8 @@
 //! Checkpoints: notes whose text is a log's origin, size and root (C2SP tlog-checkpoint).
 
 use super::{NoteError, NoteKey, NoteKeyId, UnverifiedNote, signed};
-use crate::protocol::bytes::{Sha256, from_base64, to_base64};
+use crate::protocol::bytes::{from_base64, to_base64};
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::NoteError;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey};
 
 /// The ID of a key in signature lines: the first four bytes of its hash (C2SP signed-note).

@@ -1,6 +1,7 @@
 //! The inclusion promise of a Rekor v1 log: the signed entry timestamp (SET).
 
-use crate::protocol::bytes::{Sha256, to_base64};
+use crate::protocol::bytes::to_base64;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{
     PublicKey, SignatureInvalid, SignatureValid, SigningFailed, SigningKey,
 };

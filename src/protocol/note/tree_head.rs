@@ -4,7 +4,7 @@
 use super::{
     Checkpoint, NoteError, NoteKeyId, UnverifiedNote, checkpoint, key::check_name, signed,
 };
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::time::UnixTime;

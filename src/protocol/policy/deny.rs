@@ -6,8 +6,8 @@ use super::document::{DenyTable, MAX_ENTRIES, check_text, parse_fingerprint, tex
 use super::error::{PolicyError, PolicyFault};
 use super::matcher::TextMatcher;
 use crate::protocol::attestation::artifact::Artifact;
-use crate::protocol::bytes::{Digest, Sha256};
 use crate::protocol::evidence::{Evidence, SignerIdentity};
+use crate::protocol::hash::{Digest, Sha256};
 use crate::protocol::identity::CertificateIdentity;
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::integer_magnitude;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{MAX_POLICY_LENGTH, PolicyError, PolicyFault};
 use super::matcher::{Pattern, TextMatcher};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::json::{self, LocatedError};
 use crate::protocol::time::UnixTime;
 

@@ -27,7 +27,7 @@ pub(crate) use error::PolicyError;
 pub use matcher::IdentityMatcher;
 pub(crate) use matcher::TextMatcher;
 
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::identity::CertificateIdentity;
 use deny::DenyRule;
 use requirements::Requirements;

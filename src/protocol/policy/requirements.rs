@@ -8,8 +8,8 @@ use super::decision::NotCounted;
 use super::document::{RequireTable, check_count, check_text, parse_fingerprint};
 use super::error::{PolicyError, PolicyFault};
 use super::{Member, Who};
-use crate::protocol::bytes::Sha256;
 use crate::protocol::evidence::{Evidence, TimeSource};
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::time::Validity;
 

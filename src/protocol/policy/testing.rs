@@ -6,11 +6,11 @@ use serde_json::json;
 
 use crate::protocol::attestation::artifact::Artifact;
 use crate::protocol::attestation::statement::Statement;
-use crate::protocol::bytes::Sha256;
 use crate::protocol::evidence::{
     CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, PathEvidence, TimeEvidence,
     TimeSource,
 };
+use crate::protocol::hash::Sha256;
 use crate::protocol::identity::CertificateIdentity;
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::time::UnixTime;

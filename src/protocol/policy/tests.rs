@@ -3,8 +3,8 @@
 use super::testing::{ISSUER, entry, sct, signed_by, stamped};
 use super::*;
 use crate::protocol::attestation::artifact::{Artifact, ArtifactHasher};
-use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::evidence::{Evidence, TimeSource};
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::x509::extensions::FULCIO_CLAIMS;
 
 mod documents;

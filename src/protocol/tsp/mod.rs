@@ -1,6 +1,7 @@
 //! The time-stamp protocol (RFC 3161, RFC 5816). Pure: no I/O, no clock.
 
 mod carried;
+mod error;
 mod oid;
 pub(crate) mod request;
 mod response;
@@ -16,17 +17,16 @@ mod well_formed;
 use const_oid::ObjectIdentifier;
 
 pub(crate) use carried::verify_carried;
+pub(crate) use error::{MAX_RESPONSE, TimestampError};
 pub(crate) use request::RequestError;
 pub use request::TimestampRequest;
 pub(crate) use response::{PkiFailure, rejection};
 pub(crate) use token::TokenSignerError;
 pub use token::{Serial, TokenSigner};
 pub(crate) use tst_info::UnverifiedStatement;
-pub(crate) use verify::MAX_RESPONSE;
-pub(crate) use verify::TimestampError;
 pub use verify::{TrustedTsa, verify_reply, verify_response};
 
-use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::hash::HashAlgorithm;
 
 /// The policy under which Sigstore's timestamp authorities issue, and the only one here.
 pub(crate) const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.2");

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{PkiFailure, hash_oid, known_hash};
-use crate::protocol::bytes::{Digest, HashAlgorithm, ProtoBytes, WrongDigestLength};
+use crate::protocol::bytes::ProtoBytes;
 use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use crate::protocol::hash::{Digest, HashAlgorithm, WrongDigestLength};
 use crate::protocol::oid;
 
 /// The longest DER request that is read, in bytes. A real one has about 60.

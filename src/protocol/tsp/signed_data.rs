@@ -5,8 +5,8 @@ use const_oid::ObjectIdentifier;
 
 use super::signer_id::{SignerId, SigningCertificates};
 use super::{TimestampError, known_hash, oid, well_formed};
-use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid};
 use crate::protocol::x509::SignatureAlgorithm;
 

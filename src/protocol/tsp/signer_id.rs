@@ -4,8 +4,8 @@
 use ring::digest;
 
 use super::{known_hash, oid};
-use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::x509::Certificate;
 
 /// issuerAndSerialNumber or subjectKeyIdentifier.

@@ -5,8 +5,8 @@
 
 use super::request::TimestampRequest;
 use super::{POLICY, oid};
-use crate::protocol::bytes::Sha256;
 use crate::protocol::der as der_form;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, SigningFailed, SigningKey};
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;

@@ -5,8 +5,8 @@ use time::{Date, Month, PrimitiveDateTime, Time};
 
 use super::signed_data::UnverifiedToken;
 use super::{TimestampError, known_hash};
-use crate::protocol::bytes::Digest;
 use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use crate::protocol::hash::Digest;
 use crate::protocol::time::UnixTime;
 
 /// The statement inside a token, its form checked.

@@ -1,16 +1,11 @@
 //! Is this a token by an authority that is trusted, over these bytes, for that moment?
 
-use super::TimestampRequest;
 use super::signed_data::UnverifiedToken;
 use super::tst_info::TstInfo;
-use crate::protocol::bytes::{Digest, Sha256};
-use crate::protocol::der::MalformedDer as Malformed;
+use super::{MAX_RESPONSE, TimestampError, TimestampRequest};
+use crate::protocol::hash::{Digest, Sha256};
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::{Certificate, PathError, Purpose, verify_chain};
-
-/// The longest response that is read, in bytes. One with a long chain of RSA certificates has
-/// about 8 KiB.
-pub(crate) const MAX_RESPONSE: usize = 32 * 1024;
 
 /// A timestamp authority of a trust root.
 #[derive(Clone, Debug)]
@@ -32,77 +27,6 @@ pub struct VerifiedTimestamp {
     pub authority: usize,
     /// The fingerprint of the key that signed.
     pub key: Sha256,
-}
-
-/// Why a timestamp response was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TimestampError {
-    /// More bytes than any response has
-    #[error("the timestamp response has {0} bytes; the limit is {MAX_RESPONSE}")]
-    TooLarge(usize),
-    /// Not one DER TimeStampResp with a token
-    #[error("not a valid timestamp response")]
-    Malformed,
-    /// A status other than granted
-    #[error("the timestamp authority did not grant a token")]
-    NotGranted,
-    /// More signers than the authority
-    #[error("the timestamp token has more than one signer")]
-    SeveralSigners,
-    /// The signature is not over attributes (RFC 5652 §11 requires them for this content)
-    #[error("the timestamp token has no signed attributes")]
-    NoSignedAttributes,
-    /// The signed content type is missing or another
-    #[error("the timestamp token's signed content type is not TSTInfo")]
-    ContentType,
-    /// A hash or signature algorithm that is not accepted, or two that disagree
-    #[error("the timestamp token uses algorithms that are not accepted")]
-    Algorithm,
-    /// The imprint's hash is unknown or too weak, or the digest has the wrong length
-    #[error("the timestamp's imprint is not made with SHA-256, SHA-384 or SHA-512")]
-    WeakImprint,
-    /// The token is over other bytes
-    #[error("the timestamp is over other bytes than these")]
-    Imprint,
-    /// The nonce is not the one that was sent
-    #[error("the timestamp does not repeat the nonce of the request")]
-    Nonce,
-    /// An extension of the statement that must be understood
-    #[error("the timestamp has a critical extension that is not known here")]
-    CriticalExtension,
-    /// No signed attribute names the signer's certificate (RFC 5816 §2.2.1)
-    #[error("the timestamp token does not name its signer's certificate")]
-    NoSigningCertificate,
-    /// The certificate named is neither listed by an authority nor in the token, or it is named
-    /// in two ways that disagree
-    #[error("the certificate that the timestamp token names as its signer's was not found")]
-    SignerNotFound,
-    /// The signed digest is not the statement's
-    #[error("the timestamp token's signed digest is not that of its content")]
-    MessageDigest,
-    /// The signature does not hold
-    #[error("the timestamp token's signature does not hold")]
-    Signature,
-    /// The signer is not one of the authorities'
-    #[error("no trusted timestamp authority made this timestamp")]
-    UnknownAuthority,
-    /// Its authority is not trusted at that moment
-    #[error("the timestamp authority {uri} is not trusted at {time}")]
-    OutsideWindow {
-        /// Which authority.
-        uri: String,
-        /// genTime
-        time: UnixTime,
-    },
-    /// The signer's certificate does not lead to the authority
-    #[error("the timestamp signer's certificate is refused: {0}")]
-    Path(#[from] PathError),
-}
-
-impl From<Malformed> for TimestampError {
-    fn from(Malformed: Malformed) -> Self {
-        Self::Malformed
-    }
 }
 
 /// Verifies a DER TimeStampResp over `signed` (the bytes whose hash it must carry) against the

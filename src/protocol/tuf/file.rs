@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Version;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 
 /// A document to which another document refers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::canonical;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey};
 
 /// Names a key within metadata. In Signet's metadata it is the SHA-256 of the canonical key object in

@@ -6,9 +6,11 @@
 
 mod canonical;
 mod change;
+mod error;
 mod file;
 mod key;
 mod metadata;
+mod online;
 mod root;
 mod signed;
 #[cfg(test)]
@@ -19,21 +21,15 @@ mod tests;
 pub(crate) mod trusted_set;
 
 pub(crate) use change::RootChange;
+pub(crate) use error::{MetadataError, RuleError, SignError, SuccessionError, VerifyError};
 pub(crate) use file::{Custom, FileRef, SigstoreCustom, TargetFile};
 pub(crate) use key::{KeyId, KeyObject};
-pub(crate) use metadata::Snapshot;
-pub(crate) use metadata::Targets;
-pub(crate) use metadata::Timestamp;
 pub(crate) use metadata::Version;
 pub use metadata::{Metadata, Role};
+pub(crate) use online::{Snapshot, Targets, Timestamp};
 pub use root::Root;
 pub(crate) use root::RootRules;
-pub(crate) use root::RuleError;
-pub(crate) use root::VerifyError;
-pub(crate) use signed::MetadataError;
-pub(crate) use signed::SignError;
 pub use signed::Signed;
-pub(crate) use signed::SuccessionError;
 
 /// `spec_version` of the metadata.
 pub(crate) const SPEC_VERSION: &str = "1.0.31";

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::error::{MetadataError, RuleError, SuccessionError, VerifyError};
 use super::metadata::{expiry, metadata};
 use super::{KeyId, KeyObject, Metadata, Role, SPEC_VERSION, Signed, Version};
 use crate::protocol::keys::PublicKey;
@@ -57,48 +58,6 @@ pub struct RootRules {
     pub online_key: PublicKey,
 }
 
-/// Error in the keys and thresholds of a root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RuleError {
-    /// Some clients refuse other kinds
-    #[error("the keys of a root must be ECDSA P-256 keys, which all clients accept")]
-    Kind,
-    /// More than [`MAX_ROOT_KEYS`]
-    #[error("a root has at most {MAX_ROOT_KEYS} keys")]
-    TooMany,
-    /// One key could reach a threshold of two
-    #[error("a key is repeated")]
-    Twice,
-    /// The server could sign roots without the holders of the root keys
-    #[error("the online key cannot be a root key")]
-    Online,
-    /// The threshold is zero or cannot be reached
-    #[error("the threshold of the {role} role is {threshold}, and must be 1 to {keys}")]
-    Threshold {
-        /// The role.
-        role: Role,
-        /// How many keys must sign.
-        threshold: u32,
-        /// How many keys the role has.
-        keys: usize,
-    },
-    /// A role names a key that is absent from `keys`
-    #[error("the {0} role names a key that the root does not have")]
-    Missing(Role),
-}
-
-/// A document has too few valid signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{document} has {valid} of the {threshold} required signatures")]
-pub struct VerifyError {
-    /// The document's role.
-    pub document: Role,
-    /// How many keys of the role signed it.
-    pub valid: usize,
-    /// How many must sign.
-    pub threshold: u32,
-}
-
 impl Root {
     /// Makes a root in which the online key signs for all other roles.
     ///
@@ -106,7 +65,7 @@ impl Root {
     /// See [`RuleError`].
     pub fn new(version: Version, expires: UnixTime, rules: &RootRules) -> Result<Self, RuleError> {
         if rules.root_keys.len() > MAX_ROOT_KEYS {
-            return Err(RuleError::TooMany);
+            return Err(RuleError::TooMany(MAX_ROOT_KEYS));
         }
         if rules.root_keys.contains(&rules.online_key) {
             return Err(RuleError::Online);
@@ -239,5 +198,34 @@ impl Root {
             valid: signers.len(),
             threshold: *threshold,
         })
+    }
+}
+
+impl Signed<Root> {
+    /// Reads a root and checks its keys and thresholds.
+    ///
+    /// # Errors
+    /// See [`MetadataError`].
+    pub fn parse_root(bytes: &[u8]) -> Result<Self, MetadataError> {
+        let root = Self::parse(bytes)?;
+        root.body().check()?;
+        Ok(root)
+    }
+
+    /// Checks that `next` may replace this root: it has the next version, and both roots' thresholds of
+    /// keys signed it.
+    ///
+    /// # Errors
+    /// See [`SuccessionError`].
+    pub fn check_successor(&self, next: &Self) -> Result<(), SuccessionError> {
+        if Some(next.body().version()) != self.body().version().next() {
+            return Err(SuccessionError::Version {
+                found: next.body().version().get(),
+                after: self.body().version().get(),
+            });
+        }
+        // SPEC TUF §5.3.4: a threshold of the old root's keys, and one of the new root's.
+        self.body().verify(next).map_err(SuccessionError::Old)?;
+        next.body().verify(next).map_err(SuccessionError::New)
     }
 }

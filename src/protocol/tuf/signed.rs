@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::canonical::{self, JsonError};
-use super::root::RuleError;
-use super::{KeyId, Metadata, Role, Root};
+use super::canonical;
+use super::error::{MetadataError, SignError};
+use super::{KeyId, Metadata};
 use crate::protocol::json;
-use crate::protocol::keys::{SigningFailed, SigningKey};
+use crate::protocol::keys::SigningKey;
 
 /// A document with its signatures, which were not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,50 +16,6 @@ pub struct Signed<T> {
     payload: Vec<u8>,
     body: T,
     signatures: Vec<(KeyId, Vec<u8>)>,
-}
-
-/// Error reading a document.
-#[derive(Debug, thiserror::Error)]
-pub enum MetadataError {
-    /// Larger than clients fetch
-    #[error("{role} metadata is larger than {limit} bytes")]
-    TooLarge {
-        /// The document's role.
-        role: Role,
-        /// In bytes.
-        limit: usize,
-    },
-    /// Not JSON, or not JSON that has a canonical form
-    #[error("{0} metadata: {1}")]
-    Json(Role, #[source] JsonError),
-    /// JSON without the document's members
-    #[error("{0} metadata: {1}")]
-    Form(Role, #[source] serde_json::Error),
-    /// Another role's document
-    #[error("this is {found} metadata, and {wanted} metadata is expected")]
-    OtherRole {
-        /// `_type` of the document.
-        found: Role,
-        /// The expected role.
-        wanted: Role,
-    },
-    /// The specification has another major version
-    #[error("metadata of specification {0:?} is not supported; only version 1 is")]
-    SpecVersion(String),
-    /// The root's keys or thresholds are invalid
-    #[error("root metadata: {0}")]
-    Rules(#[from] RuleError),
-}
-
-/// Error signing a document.
-#[derive(Debug, thiserror::Error)]
-pub enum SignError {
-    /// No randomness
-    #[error(transparent)]
-    Signing(#[from] SigningFailed),
-    /// The key is of another kind
-    #[error("metadata is only signed with ECDSA P-256 keys")]
-    Kind,
 }
 
 #[derive(Deserialize)]
@@ -211,52 +167,4 @@ impl<T: Metadata> Signed<T> {
             .iter()
             .map(|(id, signature)| (id, signature.as_slice()))
     }
-}
-
-impl Signed<Root> {
-    /// Reads a root and checks its keys and thresholds.
-    ///
-    /// # Errors
-    /// See [`MetadataError`].
-    pub fn parse_root(bytes: &[u8]) -> Result<Self, MetadataError> {
-        let root = Self::parse(bytes)?;
-        root.body.check()?;
-        Ok(root)
-    }
-
-    /// Checks that `next` may replace this root: it has the next version, and both roots' thresholds of
-    /// keys signed it.
-    ///
-    /// # Errors
-    /// See [`SuccessionError`].
-    pub fn check_successor(&self, next: &Self) -> Result<(), SuccessionError> {
-        if Some(next.body.version()) != self.body.version().next() {
-            return Err(SuccessionError::Version {
-                found: next.body.version().get(),
-                after: self.body.version().get(),
-            });
-        }
-        // SPEC TUF §5.3.4: a threshold of the old root's keys, and one of the new root's.
-        self.body.verify(next).map_err(SuccessionError::Old)?;
-        next.body.verify(next).map_err(SuccessionError::New)
-    }
-}
-
-/// Error replacing a root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SuccessionError {
-    /// Not the next version
-    #[error("root version {found} does not follow version {after}")]
-    Version {
-        /// The new root's version.
-        found: u32,
-        /// The current root's version.
-        after: u32,
-    },
-    /// Too few keys of the current root signed
-    #[error("signed by the current root's keys: {0}")]
-    Old(#[source] super::VerifyError),
-    /// Too few of its own keys signed
-    #[error("signed by its own keys: {0}")]
-    New(#[source] super::VerifyError),
 }

@@ -3,12 +3,11 @@ use crate::protocol::tuf::trusted_set::TrustedSet;
 use crate::protocol::tuf::trusted_set::UpdateError;
 use serde_json::{Value, json};
 
-use super::signed::SuccessionError;
+use super::SuccessionError;
 use super::testing::{NOW, Online, TestRepository, days, key, rules, version};
 use super::*;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::time::UnixTime;
-use root::RuleError;
 
 fn update(set: &mut TrustedSet, online: &Online, now: UnixTime) -> Result<(), UpdateError> {
     set.update_timestamp(&online.timestamp, now)?;
@@ -285,7 +284,10 @@ fn roots_with_invalid_keys_or_thresholds_are_refused() {
     );
     assert_eq!(make(rules(&[&online], 1, &online)), RuleError::Online);
     assert_eq!(make(rules(&[&p384], 1, &online)), RuleError::Kind);
-    assert_eq!(make(rules(&many, 1, &online)), RuleError::TooMany);
+    assert_eq!(
+        make(rules(&many, 1, &online)),
+        RuleError::TooMany(MAX_ROOT_KEYS)
+    );
 
     let repository = TestRepository::new();
     let root: Value = serde_json::from_slice(repository.root.bytes()).unwrap();

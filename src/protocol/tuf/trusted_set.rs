@@ -1,6 +1,6 @@
 //! The client's workflow (TUF specification §5), from a trusted root to the listed files.
 
-use super::signed::SuccessionError;
+use super::SuccessionError;
 use super::{Metadata, MetadataError, Role, Root, Signed, Snapshot, Targets, Timestamp, Version};
 use super::{TargetFile, VerifyError};
 use crate::protocol::time::UnixTime;

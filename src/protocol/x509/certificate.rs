@@ -10,7 +10,7 @@ use super::extensions::{ExtensionError, Extensions};
 use super::names::parse_name;
 use super::signature::SignatureAlgorithm;
 use super::tbs::{RawCertificate, RawTbs};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::identity::SubjectName;
 use crate::protocol::keys::{KeyError, PublicKey, SignatureInvalid, SignatureValid};
 use crate::protocol::time::{UnixTime, Validity};

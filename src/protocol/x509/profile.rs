@@ -25,7 +25,7 @@ use super::extensions::{TIME_STAMPING, fulcio_id, utf8_string};
 use super::signature::SignatureAlgorithm;
 use super::tbs::{RawCertificate, RawTbs};
 use super::{Certificate, CertificateError, VectorTooLong};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::identity::SubjectName;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningFailed};
 use crate::protocol::time::{UnixTime, Validity};

@@ -6,7 +6,7 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode};
 use spki::AlgorithmIdentifierRef;
 
-use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid};
 
 /// A signature algorithm with its hash.

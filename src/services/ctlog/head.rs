@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::log::HeadSigner;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::note::{NoteError, TreeHeadKey, UnverifiedNote};

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{CtLog, CtReadError};
 use crate::log::{Leaf, ReadError};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{LeafInTree, LeafIndex, TileId, TileSpan, TreeSize};
 use crate::protocol::note::UnverifiedNote;
 use crate::protocol::time::UnixTime;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{CtLog, CtSubmitError};
 use crate::log::{IndexTooLarge, Leaf};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;

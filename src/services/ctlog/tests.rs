@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::log::{Leaf, Limits, LogId, LogStorage, stored_keys};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::KeyAlgorithm;
 use crate::protocol::merkle::{
     LeafIndex, TileId, TileSpan, TreeSize, leaf_hash, root_from_inclusion,

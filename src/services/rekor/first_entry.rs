@@ -8,10 +8,10 @@
 use super::v1::{SignatureLogV1, V1Error};
 use super::{RekorError, SignatureLog};
 use crate::log::{Health, Log};
-use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::v1::ProposedEntry;
 use crate::protocol::entry::v2::V2EntryError;
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 
 /// Why a log has no first entry yet; the next start tries again.

@@ -3,15 +3,17 @@
 
 mod first_entry;
 mod signer;
+mod tree_id;
 pub(crate) mod v1;
 
 pub(crate) use first_entry::{FirstEntry, FirstEntryError};
 pub(crate) use signer::CheckpointSigner;
+pub(crate) use tree_id::TreeId;
 
 use crate::classify::{Classify, ErrorClass};
 use crate::log::{AppendError, Leaf, Log, PublishedHead};
-use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::v2::{V2EntryError, VerifiedEntry};
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::LeafIndex;
 
 /// The signature log in the Rekor v2 dialect.

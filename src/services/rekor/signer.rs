@@ -1,8 +1,8 @@
 //! How the signature logs sign their heads: as C2SP checkpoints, under their own name.
 
-use super::v1::TreeId;
+use super::TreeId;
 use crate::log::HeadSigner;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{PublicKey, SigningFailed, SigningKey};
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::note::{Checkpoint, NoteError, NoteKey, UnverifiedNote, sign_checkpoint_of};

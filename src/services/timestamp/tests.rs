@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use futures_util::FutureExt as _;
 
 use super::*;
-use crate::protocol::bytes::{HashAlgorithm, Sha256};
+use crate::protocol::hash::{HashAlgorithm, Sha256};
 use crate::protocol::tsp::testing::{NOON, TestTsa};
 use crate::protocol::tsp::{TokenSignerError, verify_reply};
 use crate::services::ledger::{LedgerError, Table};

@@ -11,7 +11,7 @@ use crate::protocol::bundle::trusted_root::wire::{
     ValidFor, X509Certificate,
 };
 use crate::protocol::bundle::trusted_root::{MEDIA_TYPE, TrustedRoot, TrustedRootError};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::time::Validity;
 use crate::protocol::x509::Certificate;
 use crate::services::roster::{

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tuf::{
     Metadata, MetadataError, Role, Root, Signed, Snapshot, SuccessionError, Targets, Timestamp,

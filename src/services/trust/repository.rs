@@ -13,7 +13,7 @@ use super::error::{MAX_DOCUMENT, OpenRepositoryError, RepositoryError};
 use super::record::{RepositoryRecord, record_key};
 use super::target::Target;
 use super::terms::{RepositoryHealth, RootTerm, expiry, is_current};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::SigningKey;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::tuf::{

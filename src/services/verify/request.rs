@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::protocol::bundle::{Artifact, Bundle, Expectation};
-use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::keys::{KeyError, PublicKey};
 use crate::protocol::policy::{EmptyPolicy, IdentityMatcher, Policy, PolicyError};
 

@@ -8,7 +8,8 @@ use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
 use crate::log::{AppendError, ReadError};
-use crate::protocol::bytes::{Sha256, from_base64, to_base64};
+use crate::protocol::bytes::{from_base64, to_base64};
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::leaf_hash;
 use crate::services::rekor::v1::tests::{TestLog, new_key, proposal};
 

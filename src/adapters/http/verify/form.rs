@@ -12,7 +12,7 @@ use super::question::{RawQuestion, RequestError};
 use crate::adapters::http::blocking::WorkLimit;
 use crate::adapters::http::refusal::Refusal;
 use crate::protocol::bundle::{Artifact, ArtifactHasher, NotADigest};
-use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::hash::HashAlgorithm;
 
 /// Bytes of an artifact that are hashed with one permit.
 const BATCH: usize = 1 << 20;
@@ -70,8 +70,8 @@ impl From<MultipartError> for FormError {
     }
 }
 
-impl From<&FormError> for Refusal {
-    fn from(error: &FormError) -> Self {
+impl From<FormError> for Refusal {
+    fn from(error: FormError) -> Self {
         let (status, code) = match error {
             FormError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large"),
             FormError::ArtifactTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "artifact-too-large"),
@@ -85,12 +85,6 @@ impl From<&FormError> for Refusal {
             | FormError::TooManyParts => (StatusCode::BAD_REQUEST, "malformed-form"),
         };
         Self::new(status, code, error)
-    }
-}
-
-impl From<FormError> for Refusal {
-    fn from(error: FormError) -> Self {
-        RequestError::from(error).into()
     }
 }
 
@@ -117,7 +111,7 @@ pub(super) async fn read(
         }
         reader.take(part, work).await?;
     }
-    Ok(reader.finish()?)
+    reader.finish()
 }
 
 /// What was read so far.
@@ -194,11 +188,12 @@ impl FormReader {
         String::from_utf8(bytes).map_err(|_| FormError::NotText(name))
     }
 
-    fn finish(self) -> Result<RawQuestion, RequestError> {
+    fn finish(self) -> Result<RawQuestion, Refusal> {
         let mut question = self.question;
         question
             .requirement
-            .pair_identities(self.identities, self.issuers)?;
+            .pair_identities(self.identities, self.issuers)
+            .map_err(RequestError::from)?;
         if let Some(digest) = self.digest
             && question.artifact.replace(digest).is_some()
         {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::form::FormError;
 use crate::adapters::http::refusal::Refusal;
 use crate::protocol::bundle::{Artifact, Bundle, BundleError};
 use crate::protocol::bytes::from_base64_lenient;
@@ -84,9 +83,6 @@ pub(super) enum RequestError {
     /// The body is no JSON of the form
     #[error("the body is not as expected: {0}")]
     Json(#[source] serde_json::Error),
-    /// The body is no form of the kind
-    #[error(transparent)]
-    Form(#[from] FormError),
     /// No bundle, or more than can be asked about
     #[error(transparent)]
     BundleCount(#[from] BundleCountError),
@@ -139,7 +135,6 @@ impl From<RequestError> for Refusal {
     fn from(error: RequestError) -> Self {
         let slug = match &error {
             RequestError::Json(_) => "malformed-json",
-            RequestError::Form(error) => return error.into(),
             RequestError::BundleCount(BundleCountError::None) => "no-bundle",
             RequestError::BundleCount(BundleCountError::TooMany(_)) => "too-many-bundles",
             RequestError::BundleCount(BundleCountError::SeveralWithoutPolicy) => "several-bundles",

@@ -8,7 +8,8 @@ use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
 use crate::adapters::system::SystemClock;
 use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World};
-use crate::protocol::bytes::{Sha256, to_base64};
+use crate::protocol::bytes::to_base64;
+use crate::protocol::hash::Sha256;
 use crate::protocol::policy::{IdentityMatcher, Policy};
 
 const LIMITS: Limits = Limits {

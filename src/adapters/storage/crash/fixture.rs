@@ -1,7 +1,7 @@
 //! Stores that released versions wrote: they open, pass the audit, and accept entries.
 
 use super::*;
-use crate::adapters::storage::migrate::VERSION;
+use crate::adapters::storage::sled::migrate::VERSION;
 use crate::services::ledger::Table;
 
 fn fixtures() -> PathBuf {

@@ -12,7 +12,7 @@ use std::fmt;
 use crate::adapters::storage::codec::{FieldReader, put_counted, put_head};
 use crate::log::port::{JournalCursor, Position};
 use crate::log::{Leaf, LogId, SignedHead};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::services::ledger::Table;
 
 /// Length of what precedes a record's payload.

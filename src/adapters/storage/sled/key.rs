@@ -1,7 +1,7 @@
 //! The keys of the state's only tree: a letter for the family, then big-endian integers.
 
 use crate::log::LogId;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::LeafIndex;
 use crate::services::ledger::Table;
 

@@ -5,6 +5,7 @@
 //! anything, because the journal has all of it. So nothing is flushed before a request is answered.
 
 pub(super) mod key;
+pub(super) mod migrate;
 mod open;
 
 use std::ops::Range;
@@ -16,7 +17,7 @@ use super::codec::{FieldReader, put_head};
 use super::journal::record::Fact;
 use crate::log::port::{JournalCursor, Position, SearchIndex, State, StateChange, StateError};
 use crate::log::{LogId, SignedHead};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize};
 use crate::services::ledger::{Facts, Table};
 use key::CHUNK;

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::{SledState, key};
+use super::{SledState, key, migrate};
 use crate::adapters::storage::error::OpenError;
-use crate::adapters::storage::{files, migrate};
+use crate::adapters::storage::files;
 
 /// The unit by which sled extends its file, in bytes; fixed when a state is created. Since values stay
 /// below 2 KiB, many pages of sled fit into one and none becomes a file of its own.

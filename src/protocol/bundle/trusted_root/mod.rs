@@ -3,7 +3,7 @@
 
 pub(crate) mod wire;
 
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::json;
 use crate::protocol::keys::{KeyDetails, KeyError, PublicKey};
 use crate::protocol::note::NoteKeyId;

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::protocol::bundle::BundleVersion;
-use crate::protocol::bytes::Digest;
 use crate::protocol::evidence::{
     EntryEvidence, KeyEvidence, PathEvidence, SignerIdentity, TimeEvidence,
 };
+use crate::protocol::hash::Digest;
 use crate::protocol::x509::VerifiedSct;
 
 /// What a check is about, in the order of the steps.

@@ -7,8 +7,8 @@ use super::{CheckEvidence, CheckName, EntryEvidence, Refusal};
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::attestation::statement::{PAYLOAD_TYPE, Statement};
 use crate::protocol::bundle::{Artifact, Content};
-use crate::protocol::bytes::Digest;
 use crate::protocol::evidence::KeyEvidence;
+use crate::protocol::hash::Digest;
 use crate::protocol::keys::{
     KeyAlgorithm, KeyDetails, PublicKey, SignatureInvalid, SignatureValid,
 };

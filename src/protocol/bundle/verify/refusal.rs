@@ -2,7 +2,7 @@
 
 use super::CheckName;
 use crate::protocol::attestation::statement::{PAYLOAD_TYPE, StatementError};
-use crate::protocol::bytes::HashAlgorithm;
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::merkle::{OutOfRange, ProofError};
 use crate::protocol::note::NoteError;
 use crate::protocol::policy::IdentityDenied;

@@ -8,7 +8,8 @@ use crate::protocol::attestation::dsse::{Envelope, EnvelopeSignature};
 use crate::protocol::bundle::{
     BundleVersion, Content, InclusionProof, LogEntry, SigningMaterial, TrustedLog,
 };
-use crate::protocol::bytes::{HashAlgorithm, Sha256, to_base64};
+use crate::protocol::bytes::to_base64;
+use crate::protocol::hash::{HashAlgorithm, Sha256};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{TreeSize, leaf_hash, node_hash};
 use crate::protocol::note::NoteKey;
@@ -297,7 +298,7 @@ pub(crate) fn entry_of(
 }
 
 pub(crate) fn hashedrekord_v1(
-    digest: &crate::protocol::bytes::Digest,
+    digest: &crate::protocol::hash::Digest,
     signature: &[u8],
     pem: &str,
 ) -> String {

@@ -12,9 +12,8 @@ use super::envelope::{self, ProposedEnvelope};
 use super::spec::{LoggedHash, write_body};
 use super::verifier::PemVerifier;
 use super::{Proposal, V1EntryError, parse_spec};
-use crate::protocol::attestation::dsse::Envelope;
-use crate::protocol::bytes::{Base64, to_base64};
-use crate::protocol::hash::{Digest, Sha256};
+use crate::protocol::bytes::Base64;
+use crate::protocol::hash::Sha256;
 
 pub(in super::super) const KIND: EntryKind = EntryKind {
     name: "intoto",
@@ -117,33 +116,4 @@ fn parse_logged(body: &[u8]) -> Option<EntryBinding> {
             ..BoundEnvelope::hashed(logged.content.payload_hash.digest()?)
         }),
     ))
-}
-
-/// SPEC rekor intoto 0.0.1: the body has no signature, only the hash of the envelope's JSON as it was
-/// uploaded. If a form of this envelope has that hash, it is what was uploaded, and the log verified this
-/// signature; if none has, nothing binds the two.
-///
-/// The forms are those of the clients in use: compact, with the members in Go's or in JavaScript's order,
-/// and the key ID as it is, empty, or left out.
-pub(in super::super) fn is_upload_of(hash: &Digest, envelope: &Envelope) -> bool {
-    let [signature] = envelope.signatures.as_slice() else {
-        return false;
-    };
-    let text = |value: &str| serde_json::Value::from(value).to_string();
-    let sig = format!(r#""sig":"{}""#, to_base64(&signature.signature));
-    let mut signatures = vec![sig.clone()];
-    for key_id in ["", signature.key_id.as_deref().unwrap_or_default()] {
-        let key_id = format!(r#""keyid":{}"#, text(key_id));
-        signatures.extend([format!("{key_id},{sig}"), format!("{sig},{key_id}")]);
-    }
-    let payload = format!(r#""payload":"{}""#, to_base64(&envelope.payload));
-    let payload_type = format!(r#""payloadType":{}"#, text(&envelope.payload_type));
-    let go = format!("{payload_type},{payload}");
-    let javascript = format!("{payload},{payload_type}");
-    [go, javascript].iter().any(|head| {
-        signatures.iter().any(|signature| {
-            let form = format!(r#"{{{head},"signatures":[{{{signature}}}]}}"#);
-            Digest::from(Sha256::of(form.as_bytes())) == *hash
-        })
-    })
 }

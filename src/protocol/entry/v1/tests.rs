@@ -8,7 +8,8 @@ use super::super::MAX_BODY;
 use super::super::search::MAX_TERMS;
 use super::*;
 use crate::protocol::attestation::dsse::pre_authentication_encoding;
-use crate::protocol::bytes::{HashAlgorithm, MAX_PEM_LENGTH, Sha256, to_base64};
+use crate::protocol::bytes::{MAX_PEM_LENGTH, to_base64};
+use crate::protocol::hash::{HashAlgorithm, Sha256};
 use crate::protocol::keys::{KeyAlgorithm, PublicKey, SignatureInvalid, SigningKey};
 use crate::protocol::tsp::{PkiFailure, TimestampError, rejection};
 

@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 
 use super::super::{BindingError, parse_logged};
 use super::*;
-use crate::protocol::bytes::{Base64, Sha256, from_base64, to_base64};
+use crate::protocol::bytes::{Base64, from_base64, to_base64};
+use crate::protocol::hash::Sha256;
 use crate::protocol::tsp::TimestampError;
 
 #[derive(Deserialize)]

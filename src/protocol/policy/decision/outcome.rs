@@ -6,8 +6,8 @@ use std::fmt;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-use crate::protocol::bytes::Sha256;
 use crate::protocol::evidence::SignerIdentity;
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::policy::MAX_BUNDLES;
 use crate::protocol::policy::condition::ConditionFailure;

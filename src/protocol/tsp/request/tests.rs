@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 
 // Made by `openssl ts -query` over "abc"; published in the tests of the x509-tsp crate.
 const OPENSSL_REQUEST: &str = "30400201013031300D060960864801650304020105000420BA7816BF8F01CFEA\

@@ -3,8 +3,8 @@ use rcgen::{BasicConstraints, CustomExtension, IsCa, KeyUsagePurpose};
 use super::super::testing::{NOON, TestTsa};
 use super::super::{Serial, oid};
 use super::*;
-use crate::protocol::bytes::{HashAlgorithm, Sha256};
 use crate::protocol::der::{self as der_form, DerReader as Fields, element};
+use crate::protocol::hash::{HashAlgorithm, Sha256};
 use crate::protocol::keys::SigningKey;
 use crate::protocol::x509::chain::PathMember;
 

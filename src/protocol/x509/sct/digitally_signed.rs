@@ -2,8 +2,8 @@
 
 use super::super::tls::{VectorTooLong, push_vector16};
 use super::NoPlace;
-use crate::protocol::bytes::HashAlgorithm;
 use crate::protocol::cursor::Cursor;
+use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::keys::{
     KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid, SigningFailed, SigningKey,
 };

@@ -4,7 +4,7 @@ use super::super::Certificate;
 use super::super::extensions::SCT_LIST;
 use super::super::tbs;
 use super::super::tls::{VectorTooLong, push_vector16, push_vector24};
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
 use crate::protocol::time::UnixTime;
 
 /// What a certificate log records of a precertificate (RFC 6962 §3.2, `PreCert`).

@@ -1,8 +1,8 @@
 //! Leaves as data tiles have them (C2SP static-ct-api), made from what RFC 6962 logs keep.
 
 use super::super::tls::{VectorTooLong, push_vector16, push_vector24};
-use crate::protocol::bytes::Sha256;
 use crate::protocol::cursor::Cursor;
+use crate::protocol::hash::Sha256;
 
 /// A `PrecertChainEntry` taken apart (RFC 6962 §4.6).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::TreeId;
-use crate::protocol::bytes::Sha256;
+use crate::protocol::hash::Sha256;
+use crate::services::rekor::TreeId;
 
 /// The whole name of an entry: tree ID and leaf hash, 80 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,6 @@ mod entry_id;
 mod kept;
 mod read;
 mod search;
-mod tree_id;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,14 +13,13 @@ pub(crate) use entry_id::{EntryId, EntryName, NotAnEntryName};
 pub(crate) use read::{Consistency, MAX_WANTED, Wanted};
 pub(crate) use search::Operator;
 pub(crate) use search::Query;
-pub(crate) use tree_id::TreeId;
 
 use self::kept::Kept;
-use super::CheckpointSigner;
+use super::{CheckpointSigner, TreeId};
 use crate::log::{AppendError, Leaf, Log, PublishedHead, ReadError};
-use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::SearchTerm;
 use crate::protocol::entry::v1::{AdmittedEntry, V1EntryError};
+use crate::protocol::hash::Sha256;
 use crate::protocol::keys::SigningFailed;
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::protocol::note::EntryPromise;

@@ -2,8 +2,8 @@
 
 use super::{EntryId, EntryName, Kept, LoggedEntry, SignatureLogV1, V1Error};
 use crate::log::ReadError;
-use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::v1::ProposedEntry;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize, leaf_hash};
 
 /// The most entries that are read for one request.

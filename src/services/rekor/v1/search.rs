@@ -2,8 +2,8 @@
 
 use super::{EntryId, SignatureLogV1, V1Error};
 use crate::log::{IndexView, ReadError};
-use crate::protocol::bytes::Sha256;
 use crate::protocol::entry::SearchTerm;
+use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::LeafIndex;
 
 /// The most entries that one search finds: the newest ones.

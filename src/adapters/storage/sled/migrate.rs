@@ -1,14 +1,14 @@
 //! Migrating a state to the version that this release writes. The steps are in `migrations/`.
 
-#[path = "../../../migrations/m0001_initial_layout.rs"]
+#[path = "../../../../migrations/m0001_initial_layout.rs"]
 mod m0001_initial_layout;
-#[path = "../../../migrations/m0002_search_index.rs"]
+#[path = "../../../../migrations/m0002_search_index.rs"]
 mod m0002_search_index;
 
-use super::sled::key;
+use super::key;
 
 /// The version of the state that this release writes.
-pub(super) const VERSION: u32 = 2;
+pub(in crate::adapters::storage) const VERSION: u32 = 2;
 
 struct Step {
     /// The version to which the step leads.
