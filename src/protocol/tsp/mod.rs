@@ -1,6 +1,5 @@
 //! The time-stamp protocol (RFC 3161, RFC 5816). Pure: no I/O, no clock.
 
-mod carried;
 mod error;
 mod oid;
 pub(crate) mod request;
@@ -16,23 +15,23 @@ mod well_formed;
 
 use const_oid::ObjectIdentifier;
 
-pub(crate) use carried::verify_carried;
 pub(crate) use error::{MAX_RESPONSE, TimestampError};
 pub(crate) use request::RequestError;
 pub use request::TimestampRequest;
 pub(crate) use response::{PkiFailure, rejection};
 pub(crate) use token::TokenSignerError;
 pub use token::{Serial, TokenSigner};
-pub(crate) use tst_info::UnverifiedStatement;
+pub(crate) use tst_info::UnverifiedTstInfo;
+pub(crate) use verify::verify_with_embedded_certificate;
 pub use verify::{TrustedTsa, verify_reply, verify_response};
 
 use crate::protocol::hash::HashAlgorithm;
 
-/// The policy under which Sigstore's timestamp authorities issue, and the only one here.
+/// The policy of Sigstore's timestamp authorities, the only one that Signet issues under.
 pub(crate) const POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.2");
 
-/// The hash with this identifier, if it is one of those accepted.
-fn known_hash(oid: ObjectIdentifier) -> Option<HashAlgorithm> {
+/// None for a hash that is not accepted.
+fn accepted_hash(oid: ObjectIdentifier) -> Option<HashAlgorithm> {
     match oid {
         oid::SHA_256 => Some(HashAlgorithm::Sha256),
         oid::SHA_384 => Some(HashAlgorithm::Sha384),

@@ -1,4 +1,4 @@
-//! The object identifiers of time-stamp tokens (RFC 3161, RFC 5652, RFC 5035, RFC 5758).
+//! Object identifiers in time-stamp tokens (RFC 3161, RFC 5652, RFC 5035, RFC 5758).
 
 use const_oid::ObjectIdentifier;
 
@@ -32,5 +32,5 @@ pub(super) const SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.
 /// `ecdsa-with-SHA256` (RFC 5758 §3.2)
 pub(super) const ECDSA_SHA_256: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-/// `rsaEncryption`, with the digest named beside it (RFC 3370 §3.2)
+/// `rsaEncryption`; the hash is in a separate field (RFC 3370 §3.2)
 pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");

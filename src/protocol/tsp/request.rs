@@ -1,79 +1,65 @@
-//! What a client asks for: RFC 3161 §2.4.1 in DER, or the JSON form of Sigstore's authority.
+//! Timestamp requests: DER TimeStampReq (RFC 3161 §2.4.1), or the JSON of Sigstore's authority.
 
 use const_oid::ObjectIdentifier;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{PkiFailure, hash_oid, known_hash};
+use super::{PkiFailure, accepted_hash, hash_oid};
 use crate::protocol::bytes::ProtoBytes;
-use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use crate::protocol::der::{self, DerReader, MalformedDer};
 use crate::protocol::hash::{Digest, HashAlgorithm, WrongDigestLength};
 use crate::protocol::oid;
 
-/// The longest DER request that is read, in bytes. A real one has about 60.
+/// Maximum size of a DER request, in bytes. Clients send about 60.
 pub const MAX_DER_REQUEST: usize = 1024;
 
-/// The longest JSON request that is read, in bytes.
+/// Maximum size of a JSON request, in bytes.
 pub const MAX_JSON_REQUEST: usize = 1024;
 
-/// The longest nonce, in bytes of its INTEGER. Clients send 8.
+/// Maximum length of a nonce's INTEGER content, in bytes. Clients send 8.
 const MAX_NONCE: usize = 64;
 
-/// The longest nonce in JSON, in decimal digits.
+/// Maximum length of a nonce in JSON, in decimal digits.
 const MAX_NONCE_DIGITS: usize = 64;
 
-/// A request that was read: a strong hash, a digest of its length, no extensions.
+/// A valid timestamp request: an accepted hash, a digest of matching length, no extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimestampRequest {
     digest: Digest,
-    /// The messageImprint as it came, to be echoed byte for byte.
+    /// The client's DER messageImprint, which the token repeats byte for byte.
     imprint: Vec<u8>,
     policy: Option<ObjectIdentifier>,
     nonce: Option<Vec<u8>>,
     wants_certificate: bool,
 }
 
-/// Why a request was refused.
+/// Error parsing a timestamp request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// Longer than any request
     #[error("the request has {actual} bytes; the limit is {limit}")]
-    TooLarge {
-        /// How many bytes there were.
-        actual: usize,
-        /// How many are read.
-        limit: usize,
-    },
-    /// Not one DER TimeStampReq
-    #[error("the request is not one DER TimeStampReq")]
+    TooLarge { actual: usize, limit: usize },
+    #[error("the request is not a valid DER TimeStampReq")]
     Malformed,
-    /// A version other than 1
     #[error("the request's version is not 1")]
     Version,
-    /// Not the JSON form
-    #[error("the request is not as expected: {0}")]
+    #[error("the request is not a valid JSON timestamp request: {0}")]
     Json(String),
-    /// SHA-1, MD5 or anything else that is not on the list
     #[error("the hash algorithm is not accepted; use SHA-256, SHA-384 or SHA-512")]
     Hash,
-    /// A digest that the hash algorithm cannot have made
-    #[error("the message digest does not fit its algorithm: {0}")]
+    #[error("the message digest does not match its hash algorithm: {0}")]
     DigestLength(#[from] WrongDigestLength),
-    /// A nonce that is no non-negative integer, or too long
     #[error(
         "the nonce is not an integer of at most {MAX_NONCE} bytes or {MAX_NONCE_DIGITS} digits"
     )]
     Nonce,
-    /// A policy that is no object identifier
     #[error("the policy is not an object identifier")]
     Policy,
-    /// Extensions, of which none is known here
-    #[error("the request has extensions, and none is accepted")]
+    #[error("the request has extensions; none is supported")]
     Extensions,
 }
 
 impl RequestError {
-    /// What RFC 3161 §2.4.2 calls this failure.
+    /// The PKIFailureInfo that is sent to the client (RFC 3161 §2.4.2).
     pub const fn failure(&self) -> PkiFailure {
         match self {
             Self::Hash => PkiFailure::BadAlgorithm,
@@ -89,14 +75,14 @@ impl RequestError {
     }
 }
 
-impl From<Malformed> for RequestError {
-    fn from(Malformed: Malformed) -> Self {
+impl From<MalformedDer> for RequestError {
+    fn from(MalformedDer: MalformedDer) -> Self {
         Self::Malformed
     }
 }
 
 impl TimestampRequest {
-    /// A request made here, without a policy.
+    /// Creates a request without a policy.
     pub fn new(digest: Digest, nonce: Option<u64>, wants_certificate: bool) -> Self {
         Self {
             imprint: encode_imprint(&digest),
@@ -107,24 +93,24 @@ impl TimestampRequest {
         }
     }
 
-    /// Reads a DER TimeStampReq, consuming every byte.
+    /// Parses a DER TimeStampReq. Trailing bytes are an error.
     ///
     /// # Errors
     /// See [`RequestError`].
     pub fn from_der(der: &[u8]) -> Result<Self, RequestError> {
         check_size(der, MAX_DER_REQUEST)?;
-        let mut fields = Fields::inside(der, der_form::SEQUENCE)?;
+        let mut fields = DerReader::inside(der, der::SEQUENCE)?;
         if fields.integer()? != [1] {
             return Err(RequestError::Version);
         }
-        let imprint = fields.element(der_form::SEQUENCE)?;
+        let imprint = fields.element(der::SEQUENCE)?;
         let policy = fields
-            .optional(der_form::OBJECT_IDENTIFIER)?
+            .optional(der::OBJECT_IDENTIFIER)?
             .map(|bytes| oid::parse_content(bytes).ok_or(RequestError::Policy))
             .transpose()?;
         let nonce = fields.optional_integer()?;
         let wants_certificate = fields.default_false()?;
-        let extensions = fields.optional(der_form::CONTEXT_0)?;
+        let extensions = fields.optional(der::CONTEXT_0)?;
         fields.finish()?;
         if extensions.is_some() {
             return Err(RequestError::Extensions);
@@ -141,7 +127,7 @@ impl TimestampRequest {
         })
     }
 
-    /// Reads the JSON form.
+    /// Parses a JSON request.
     ///
     /// # Errors
     /// See [`RequestError`].
@@ -169,58 +155,56 @@ impl TimestampRequest {
         })
     }
 
-    /// The digest to be stamped.
     pub const fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// The policy that the client insists on, if it does.
+    /// The policy that the client requires.
     pub const fn policy(&self) -> Option<ObjectIdentifier> {
         self.policy
     }
 
-    /// The nonce as the content of a DER INTEGER.
+    /// The nonce, as the content of a DER INTEGER.
     pub fn nonce(&self) -> Option<&[u8]> {
         self.nonce.as_deref()
     }
 
-    /// Whether the signer's certificate is to be in the token.
+    /// Whether the token must include the signer's certificate (`certReq`).
     pub const fn wants_certificate(&self) -> bool {
         self.wants_certificate
     }
 
-    /// The messageImprint, whole, as the token repeats it.
+    /// The DER messageImprint.
     pub(super) fn imprint(&self) -> &[u8] {
         &self.imprint
     }
 
-    /// The request in DER.
+    /// Encodes the request as DER.
     pub fn to_der(&self) -> Vec<u8> {
-        let policy = self.policy.map(der_form::oid).unwrap_or_default();
-        let nonce = self.nonce().map_or_else(Vec::new, |nonce| {
-            der_form::element(der_form::INTEGER, &[nonce])
-        });
+        let policy = self.policy.map(der::oid).unwrap_or_default();
+        let nonce = self
+            .nonce()
+            .map_or_else(Vec::new, |nonce| der::element(der::INTEGER, &[nonce]));
         let certificate: &[u8] = if self.wants_certificate {
-            &[der_form::BOOLEAN, 1, 0xff]
+            &[der::BOOLEAN, 1, 0xff]
         } else {
             &[]
         };
-        let version = [der_form::INTEGER, 1, 1];
-        der_form::element(
-            der_form::SEQUENCE,
+        let version = [der::INTEGER, 1, 1];
+        der::element(
+            der::SEQUENCE,
             &[&version, &self.imprint, &policy, &nonce, certificate],
         )
     }
 }
 
-/// The JSON form; unknown members are refused.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct JsonRequest<'a> {
     artifact_hash: ProtoBytes,
     hash_algorithm: String,
     certificates: Option<bool>,
-    /// Any integer: JSON's may be longer than a machine word.
+    /// Raw, because a nonce may be longer than 64 bits.
     #[serde(borrow)]
     nonce: Option<&'a RawValue>,
     #[serde(rename = "tsaPolicyOID")]
@@ -238,31 +222,28 @@ const fn check_size(bytes: &[u8], limit: usize) -> Result<(), RequestError> {
 }
 
 fn parse_imprint(content: &[u8]) -> Result<Digest, RequestError> {
-    let mut fields = Fields::of(content);
-    let algorithm = known_hash(fields.plain_algorithm()?).ok_or(RequestError::Hash)?;
-    let digest = fields.take(der_form::OCTET_STRING)?;
+    let mut fields = DerReader::of(content);
+    let algorithm = accepted_hash(fields.plain_algorithm()?).ok_or(RequestError::Hash)?;
+    let digest = fields.take(der::OCTET_STRING)?;
     fields.finish()?;
     Ok(Digest::new(algorithm, digest.to_vec())?)
 }
 
 fn encode_imprint(digest: &Digest) -> Vec<u8> {
-    let algorithm = der_form::element(
-        der_form::SEQUENCE,
-        &[
-            &der_form::oid(hash_oid(digest.algorithm())),
-            &[der_form::NULL, 0],
-        ],
+    let algorithm = der::element(
+        der::SEQUENCE,
+        &[&der::oid(hash_oid(digest.algorithm())), &[der::NULL, 0]],
     );
-    let hashed = der_form::element(der_form::OCTET_STRING, &[digest.as_bytes()]);
-    der_form::element(der_form::SEQUENCE, &[&algorithm, &hashed])
+    let hashed = der::element(der::OCTET_STRING, &[digest.as_bytes()]);
+    der::element(der::SEQUENCE, &[&algorithm, &hashed])
 }
 
-/// A decimal number as the content of a DER INTEGER.
+/// Converts a decimal number to the content of a DER INTEGER.
 fn parse_decimal(digits: &str) -> Option<Vec<u8>> {
     if digits.len() > MAX_NONCE_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
-    // 27 bytes hold every number of 64 digits.
+    // 10⁶⁴ < 2²¹⁶: 27 bytes are enough for 64 digits.
     let mut number = [0u8; 27];
     for digit in digits.bytes() {
         let mut carry = u16::from(digit.checked_sub(b'0')?);

@@ -1,28 +1,28 @@
-//! Refusals: a TimeStampResp without a token (RFC 3161 §2.4.2).
+//! Rejections: a TimeStampResp without a token (RFC 3161 §2.4.2).
 
-use crate::protocol::der as der_form;
+use crate::protocol::der;
 
-/// PKIFailureInfo: why there is no token. The number is the bit's place in its BIT STRING.
+/// PKIFailureInfo. The discriminant is the bit's position in the BIT STRING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PkiFailure {
     /// badAlg: the hash algorithm is unknown or too weak
     BadAlgorithm = 0,
-    /// badRequest: the request is not one that is answered here
+    /// badRequest: the request's version is not supported
     BadRequest = 2,
     /// badDataFormat: the request has the wrong form
     BadDataFormat = 5,
-    /// timeNotAvailable: the authority's time cannot be relied upon
+    /// timeNotAvailable: the authority's clock is not reliable
     TimeNotAvailable = 14,
-    /// unacceptedPolicy: the policy asked for is another
+    /// unacceptedPolicy: the requested policy is not supported
     UnacceptedPolicy = 15,
-    /// unacceptedExtension: an extension was asked for
+    /// unacceptedExtension: the request has an extension
     UnacceptedExtension = 16,
-    /// systemFailure: the fault is the authority's own
+    /// systemFailure: an internal error
     SystemFailure = 25,
 }
 
 impl PkiFailure {
-    /// The name in RFC 3161.
+    /// The name in RFC 3161 §2.4.2.
     #[cfg(any(test, feature = "testing"))]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,29 +36,26 @@ impl PkiFailure {
         }
     }
 
-    /// A named-bit BIT STRING: trailing zero bits are left out (X.690 §11.2.2).
+    /// Encodes a named-bit BIT STRING, which omits trailing zero bits (X.690 §11.2.2).
     fn to_bit_string(self) -> Vec<u8> {
-        let place = self as u32;
-        let zero_bytes = usize::try_from(place.wrapping_div(8)).unwrap_or_default();
-        let bit = place.wrapping_rem(8);
+        let position = self as u32;
+        let zero_bytes = usize::try_from(position.wrapping_div(8)).unwrap_or_default();
+        let bit = position.wrapping_rem(8);
         let unused = u8::try_from(7u32.wrapping_sub(bit)).unwrap_or_default();
         let mut content = vec![0; zero_bytes];
         content.insert(0, unused);
         content.push(0x80_u8.wrapping_shr(bit));
-        der_form::element(der_form::BIT_STRING, &[&content])
+        der::element(der::BIT_STRING, &[&content])
     }
 }
 
-/// A TimeStampResp with status `rejection` (2), a sentence for a person, and the failure.
+/// Encodes a TimeStampResp with status `rejection` (2), a status text and a failure.
 pub(crate) fn rejection(failure: PkiFailure, text: &str) -> Vec<u8> {
-    let status = [der_form::INTEGER, 1, 2];
-    let text = der_form::element(der_form::UTF8_STRING, &[text.as_bytes()]);
-    let texts = der_form::element(der_form::SEQUENCE, &[&text]);
-    let info = der_form::element(
-        der_form::SEQUENCE,
-        &[&status, &texts, &failure.to_bit_string()],
-    );
-    der_form::element(der_form::SEQUENCE, &[&info])
+    let status = [der::INTEGER, 1, 2];
+    let text = der::element(der::UTF8_STRING, &[text.as_bytes()]);
+    let texts = der::element(der::SEQUENCE, &[&text]);
+    let info = der::element(der::SEQUENCE, &[&status, &texts, &failure.to_bit_string()]);
+    der::element(der::SEQUENCE, &[&info])
 }
 
 #[cfg(test)]
@@ -66,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_named_bits_without_trailing_zeros() {
+    fn failures_are_encoded_as_named_bits_without_trailing_zeros() {
         for (failure, encoded) in [
             (PkiFailure::BadAlgorithm, "03020780"),
             (PkiFailure::BadRequest, "03020520"),
@@ -86,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_carries_status_text_and_failure_and_no_token() {
+    fn a_rejection_has_status_text_and_failure_and_no_token() {
         assert_eq!(
             hex::encode(rejection(PkiFailure::BadAlgorithm, "no")),
             "300f300d02010230040c026e6f03020780"

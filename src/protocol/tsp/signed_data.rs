@@ -1,25 +1,25 @@
-//! A token's envelope: TimeStampResp, ContentInfo and SignedData, read as far as a token uses them
-//! (RFC 3161 §2.4.2, RFC 5652 §5).
+//! The CMS part of a time-stamp token: TimeStampResp, ContentInfo and SignedData (RFC 3161 §2.4.2,
+//! RFC 5652 §5).
 
 use const_oid::ObjectIdentifier;
 
 use super::signer_id::{SignerId, SigningCertificates};
-use super::{TimestampError, known_hash, oid, well_formed};
-use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use super::{TimestampError, accepted_hash, oid, well_formed};
+use crate::protocol::der::{self, DerReader, MalformedDer};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::keys::{PublicKey, SignatureInvalid, SignatureValid};
 use crate::protocol::x509::SignatureAlgorithm;
 
-/// A token with its one signer, nothing about it verified.
+/// A parsed token. Nothing in it is verified.
 pub(super) struct UnverifiedToken<'a> {
-    /// The DER TSTInfo.
-    pub(super) statement: &'a [u8],
-    /// The certificates that came along, each in DER.
+    /// DER
+    pub(super) tst_info: &'a [u8],
+    /// The embedded certificates, each in DER.
     pub(super) certificates: Vec<&'a [u8]>,
     pub(super) signer: SignerInfo<'a>,
 }
 
-/// The one SignerInfo.
+/// A parsed SignerInfo (RFC 5652 §5.3).
 pub(super) struct SignerInfo<'a> {
     pub(super) id: SignerId<'a>,
     pub(super) attributes: SignedAttributes<'a>,
@@ -29,106 +29,106 @@ pub(super) struct SignerInfo<'a> {
     signature: &'a [u8],
 }
 
-/// What the signature is over, and what it says of the statement.
+/// The attributes that the signature covers. They bind the TSTInfo by its digest.
 pub(super) struct SignedAttributes<'a> {
-    /// DER SET OF, as it is signed (RFC 5652 §5.4).
+    /// The DER SET OF that is signed (RFC 5652 §5.4).
     signed_bytes: Vec<u8>,
     message_digest: &'a [u8],
-    pub(super) certificates: SigningCertificates<'a>,
+    pub(super) signing_certificates: SigningCertificates<'a>,
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Reads a DER TimeStampResp that grants a token, consuming every byte.
+    /// Parses a DER TimeStampResp that grants a token. Trailing bytes are an error.
     pub(super) fn parse_response(response: &'a [u8]) -> Result<Self, TimestampError> {
         well_formed::check(response)?;
-        let mut fields = Fields::inside(response, der_form::SEQUENCE)?;
-        let mut status = Fields::of(fields.take(der_form::SEQUENCE)?);
-        // Clients refuse grantedWithMods (1), so here it is no grant either.
+        let mut fields = DerReader::inside(response, der::SEQUENCE)?;
+        let mut status = DerReader::of(fields.take(der::SEQUENCE)?);
+        // Clients reject grantedWithMods (1), so it is an error here too.
         if status.integer()? != [0] {
             return Err(TimestampError::NotGranted);
         }
-        status.optional(der_form::SEQUENCE)?; // statusString: words for people
-        status.optional(der_form::BIT_STRING)?; // failInfo
+        status.optional(der::SEQUENCE)?; // statusString
+        status.optional(der::BIT_STRING)?; // failInfo
         status.finish()?;
-        let mut info = Fields::of(fields.take(der_form::SEQUENCE)?);
+        let mut info = DerReader::of(fields.take(der::SEQUENCE)?);
         fields.finish()?;
         if info.oid()? != oid::SIGNED_DATA {
             return Err(TimestampError::Malformed);
         }
-        let content = info.take(der_form::CONTEXT_0)?;
+        let content = info.take(der::CONTEXT_0)?;
         info.finish()?;
         Self::parse_signed_data(content)
     }
 
     fn parse_signed_data(content: &'a [u8]) -> Result<Self, TimestampError> {
-        let mut fields = Fields::inside(content, der_form::SEQUENCE)?;
+        let mut fields = DerReader::inside(content, der::SEQUENCE)?;
         if fields.integer()? != [3] {
             return Err(TimestampError::Malformed);
         }
-        check_digest_algorithms(fields.take(der_form::SET)?)?;
-        let mut encapsulated = Fields::of(fields.take(der_form::SEQUENCE)?);
+        check_digest_algorithms(fields.take(der::SET)?)?;
+        let mut encapsulated = DerReader::of(fields.take(der::SEQUENCE)?);
         if encapsulated.oid()? != oid::TST_INFO {
             return Err(TimestampError::Malformed);
         }
-        let mut statement = Fields::of(encapsulated.take(der_form::CONTEXT_0)?);
-        let certificates = fields.optional(der_form::CONTEXT_0)?;
-        fields.optional(der_form::CONTEXT_1)?; // crls: not used
-        let mut signers = Fields::of(fields.take(der_form::SET)?);
-        let signer = SignerInfo::parse(signers.take(der_form::SEQUENCE)?)?;
-        // SPEC RFC 3161 §2.4.2: no signature but the authority's.
+        let mut content = DerReader::of(encapsulated.take(der::CONTEXT_0)?);
+        let certificates = fields.optional(der::CONTEXT_0)?;
+        fields.optional(der::CONTEXT_1)?; // crls: not used
+        let mut signers = DerReader::of(fields.take(der::SET)?);
+        let signer = SignerInfo::parse(signers.take(der::SEQUENCE)?)?;
+        // RFC 3161 §2.4.2: the token has no signature other than the authority's.
         if !signers.is_finished() {
             return Err(TimestampError::SeveralSigners);
         }
         let token = Self {
-            statement: statement.take(der_form::OCTET_STRING)?,
+            tst_info: content.take(der::OCTET_STRING)?,
             certificates: split_certificates(certificates.unwrap_or_default())?,
             signer,
         };
-        statement.finish()?;
+        content.finish()?;
         encapsulated.finish()?;
         fields.finish()?;
         Ok(token)
     }
 }
 
-/// digestAlgorithms is a hint, for the signer names its own; each is an AlgorithmIdentifier.
-fn check_digest_algorithms(content: &[u8]) -> Result<(), Malformed> {
-    let mut algorithms = Fields::of(content);
+/// Checks the form only: `digestAlgorithms` is a hint, and the SignerInfo has its own.
+fn check_digest_algorithms(content: &[u8]) -> Result<(), MalformedDer> {
+    let mut algorithms = DerReader::of(content);
     while !algorithms.is_finished() {
         algorithms.plain_algorithm()?;
     }
     Ok(())
 }
 
-fn split_certificates(content: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
-    let mut fields = Fields::of(content);
+fn split_certificates(content: &[u8]) -> Result<Vec<&[u8]>, MalformedDer> {
+    let mut fields = DerReader::of(content);
     let mut certificates = Vec::new();
     while !fields.is_finished() {
         let element = fields.next()?;
-        // Other choices than a certificate (RFC 5652 §10.2.2) name no signer here.
-        if element.tag == der_form::SEQUENCE {
-            check_frame(element.content)?;
+        // Other choices (RFC 5652 §10.2.2) cannot be the signer's certificate.
+        if element.tag == der::SEQUENCE {
+            check_certificate_structure(element.content)?;
             certificates.push(element.whole);
         }
     }
     Ok(certificates)
 }
 
-/// A Certificate is three fields, whatever is inside them (RFC 5280 §4.1).
-fn check_frame(certificate: &[u8]) -> Result<(), Malformed> {
-    let mut fields = Fields::of(certificate);
-    fields.take(der_form::SEQUENCE)?;
-    fields.take(der_form::SEQUENCE)?;
-    fields.take(der_form::BIT_STRING)?;
+/// Checks that there are the three fields of a Certificate (RFC 5280 §4.1), and not their contents.
+fn check_certificate_structure(certificate: &[u8]) -> Result<(), MalformedDer> {
+    let mut fields = DerReader::of(certificate);
+    fields.take(der::SEQUENCE)?;
+    fields.take(der::SEQUENCE)?;
+    fields.take(der::BIT_STRING)?;
     fields.finish()
 }
 
 impl<'a> SignerInfo<'a> {
     fn parse(content: &'a [u8]) -> Result<Self, TimestampError> {
-        let mut fields = Fields::of(content);
+        let mut fields = DerReader::of(content);
         let version = fields.integer()?;
-        let id = SignerId::take(&mut fields)?;
-        // SPEC RFC 5652 §5.3: the version follows from the kind of identifier.
+        let id = SignerId::parse(&mut fields)?;
+        // RFC 5652 §5.3: the kind of identifier determines the version.
         let expected: &[u8] = match id {
             SignerId::IssuerAndSerial(_) => &[1],
             SignerId::SubjectKeyId(_) => &[3],
@@ -136,13 +136,13 @@ impl<'a> SignerInfo<'a> {
         if version != expected {
             return Err(TimestampError::Malformed);
         }
-        let digest = known_hash(fields.plain_algorithm()?).ok_or(TimestampError::Algorithm)?;
+        let digest = accepted_hash(fields.plain_algorithm()?).ok_or(TimestampError::Algorithm)?;
         let attributes = fields
-            .optional(der_form::CONTEXT_0)?
+            .optional(der::CONTEXT_0)?
             .ok_or(TimestampError::NoSignedAttributes)?;
-        let algorithm = fields.element(der_form::SEQUENCE)?.whole;
-        let signature = fields.take(der_form::OCTET_STRING)?;
-        fields.optional(der_form::CONTEXT_1)?; // unsigned attributes prove nothing
+        let algorithm = fields.element(der::SEQUENCE)?.whole;
+        let signature = fields.take(der::OCTET_STRING)?;
+        fields.optional(der::CONTEXT_1)?; // unsignedAttrs: not used
         fields.finish()?;
         Ok(Self {
             id,
@@ -153,14 +153,13 @@ impl<'a> SignerInfo<'a> {
         })
     }
 
-    /// Verifies that this signer signed the attributes with `key`, and the attributes the
-    /// statement.
+    /// Verifies the signature over the attributes with `key`, and the attributes' digest of the TSTInfo.
     pub(super) fn verify(
         &self,
         key: &PublicKey,
-        statement: &[u8],
+        tst_info: &[u8],
     ) -> Result<SignatureValid, TimestampError> {
-        if self.digest.digest(statement).as_bytes() != self.attributes.message_digest {
+        if self.digest.digest(tst_info).as_bytes() != self.attributes.message_digest {
             return Err(TimestampError::MessageDigest);
         }
         let algorithm = self.signature_algorithm()?;
@@ -169,10 +168,10 @@ impl<'a> SignerInfo<'a> {
             .map_err(|SignatureInvalid| TimestampError::Signature)
     }
 
-    /// The algorithm that is declared; its hash is the one that is declared beside it.
+    /// The declared signature algorithm. Its hash must be the declared digest algorithm.
     fn signature_algorithm(&self) -> Result<SignatureAlgorithm, TimestampError> {
-        let plain = Fields::of(self.algorithm).plain_algorithm();
-        // SPEC RFC 3370 §3.2: rsaEncryption leaves the hash to digestAlgorithm.
+        let plain = DerReader::of(self.algorithm).plain_algorithm();
+        // RFC 3370 §3.2: with rsaEncryption, digestAlgorithm is the hash.
         if plain == Ok(oid::RSA) {
             return Ok(SignatureAlgorithm::RsaPkcs1(self.digest));
         }
@@ -180,7 +179,7 @@ impl<'a> SignerInfo<'a> {
             SignatureAlgorithm::from_der(self.algorithm).ok_or(TimestampError::Algorithm)?;
         let hash = match algorithm {
             SignatureAlgorithm::Ecdsa(hash) | SignatureAlgorithm::RsaPkcs1(hash) => hash,
-            // SPEC RFC 8419 §3.1: SHA-512 goes with Ed25519.
+            // RFC 8419 §3.1: Ed25519 requires SHA-512 as the digest algorithm.
             SignatureAlgorithm::Ed25519 => HashAlgorithm::Sha512,
         };
         if hash == self.digest {
@@ -193,14 +192,14 @@ impl<'a> SignerInfo<'a> {
 
 impl<'a> SignedAttributes<'a> {
     fn parse(content: &'a [u8]) -> Result<Self, TimestampError> {
-        let mut fields = Fields::of(content);
+        let mut fields = DerReader::of(content);
         let mut seen: Vec<ObjectIdentifier> = Vec::new();
         let mut elements = Vec::new();
         let mut content_type = None;
         let mut message_digest = None;
-        let mut certificates = SigningCertificates::default();
+        let mut signing_certificates = SigningCertificates::default();
         while !fields.is_finished() {
-            let attribute = fields.element(der_form::SEQUENCE)?;
+            let attribute = fields.element(der::SEQUENCE)?;
             elements.push(attribute.whole);
             let (id, value) = parse_attribute(attribute.content)?;
             if seen.contains(&id) || seen.len() >= MAX_ATTRIBUTES {
@@ -208,34 +207,34 @@ impl<'a> SignedAttributes<'a> {
             }
             seen.push(id);
             match id {
-                oid::CONTENT_TYPE => content_type = Some(Fields::of(value).oid()?),
+                oid::CONTENT_TYPE => content_type = Some(DerReader::of(value).oid()?),
                 oid::MESSAGE_DIGEST => {
-                    message_digest = Some(Fields::of(value).take(der_form::OCTET_STRING)?);
+                    message_digest = Some(DerReader::of(value).take(der::OCTET_STRING)?);
                 }
-                other => certificates.read(other, value)?,
+                other => signing_certificates.read(other, value)?,
             }
         }
-        // SPEC RFC 5652 §5.3: the content type is required and must be the content's.
+        // RFC 5652 §5.3: the attribute is required and equals the type of the content.
         if content_type != Some(oid::TST_INFO) {
             return Err(TimestampError::ContentType);
         }
         Ok(Self {
-            signed_bytes: der_form::set_of(der_form::SET, elements),
+            signed_bytes: der::set_of(der::SET, elements),
             message_digest: message_digest.ok_or(TimestampError::MessageDigest)?,
-            certificates,
+            signing_certificates,
         })
     }
 }
 
-/// More attributes than any authority signs.
+/// Maximum number of signed attributes. Authorities sign about four.
 const MAX_ATTRIBUTES: usize = 32;
 
-/// An attribute with exactly one value: those that matter here must have one, and no authority
-/// signs others that have more.
-fn parse_attribute(content: &[u8]) -> Result<(ObjectIdentifier, &[u8]), Malformed> {
-    let mut fields = Fields::of(content);
+/// Parses an attribute with exactly one value. RFC 5652 §11 requires this of the attributes that are used
+/// here, and authorities do not sign others with more.
+fn parse_attribute(content: &[u8]) -> Result<(ObjectIdentifier, &[u8]), MalformedDer> {
+    let mut fields = DerReader::of(content);
     let id = fields.oid()?;
-    let mut values = Fields::of(fields.take(der_form::SET)?);
+    let mut values = DerReader::of(fields.take(der::SET)?);
     fields.finish()?;
     let value = values.next()?.whole;
     values.finish()?;

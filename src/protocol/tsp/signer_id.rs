@@ -1,28 +1,28 @@
-//! How a token names its signer's certificate: SignerIdentifier (RFC 5652 §5.3) and ESSCertID or
-//! ESSCertIDv2 (RFC 5035 §4–5). A token must name it in both ways.
+//! Identifiers of the signer's certificate: SignerIdentifier (RFC 5652 §5.3), and ESSCertID or ESSCertIDv2
+//! (RFC 5035 §4–5). A token must have both kinds, and all must identify one certificate.
 
 use ring::digest;
 
-use super::{known_hash, oid};
-use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use super::{accepted_hash, oid};
+use crate::protocol::der::{self, DerReader, MalformedDer};
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::x509::Certificate;
 
-/// issuerAndSerialNumber or subjectKeyIdentifier.
+/// SignerIdentifier
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SignerId<'a> {
     IssuerAndSerial(IssuerAndSerial<'a>),
     SubjectKeyId(&'a [u8]),
 }
 
-/// An issuer's Name in DER, and a serial number's INTEGER content.
+/// The issuer's DER Name and the content of the serial number's INTEGER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct IssuerAndSerial<'a> {
     issuer: &'a [u8],
     serial: &'a [u8],
 }
 
-/// The hash of the signer's certificate, and whose certificate it is.
+/// ESSCertID or ESSCertIDv2
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EssCertId<'a> {
     hash: CertHash<'a>,
@@ -36,59 +36,60 @@ enum CertHash<'a> {
 }
 
 impl<'a> SignerId<'a> {
-    /// Reads the next field of a SignerInfo.
-    pub(super) fn take(fields: &mut Fields<'a>) -> Result<Self, Malformed> {
-        if let Some(id) = fields.optional(der_form::CONTEXT_0_PRIMITIVE)? {
+    pub(super) fn parse(fields: &mut DerReader<'a>) -> Result<Self, MalformedDer> {
+        if let Some(id) = fields.optional(der::CONTEXT_0_PRIMITIVE)? {
             return Ok(Self::SubjectKeyId(id));
         }
-        let mut names = Fields::of(fields.take(der_form::SEQUENCE)?);
-        let issuer = names.element(der_form::SEQUENCE)?.whole;
+        let mut names = DerReader::of(fields.take(der::SEQUENCE)?);
+        let issuer = names.element(der::SEQUENCE)?.whole;
         let serial = names.integer()?;
         names.finish()?;
         Ok(Self::IssuerAndSerial(IssuerAndSerial { issuer, serial }))
     }
 
-    /// Whether this is the certificate that is named.
-    pub(super) fn names(&self, certificate: &Certificate) -> bool {
+    pub(super) fn matches(&self, certificate: &Certificate) -> bool {
         match self {
-            Self::IssuerAndSerial(name) => name.names(certificate),
+            Self::IssuerAndSerial(name) => name.matches(certificate),
             Self::SubjectKeyId(id) => certificate.extensions().subject_key_id() == Some(id),
         }
     }
 }
 
 impl IssuerAndSerial<'_> {
-    fn names(&self, certificate: &Certificate) -> bool {
+    fn matches(&self, certificate: &Certificate) -> bool {
         self.issuer == certificate.issuer_name() && self.serial == certificate.serial()
     }
 }
 
 impl<'a> EssCertId<'a> {
-    /// Reads a SigningCertificate: the first ESSCertID is the signer's (RFC 2634 §5.4).
-    pub(super) fn parse_v1(value: &'a [u8]) -> Result<Self, Malformed> {
+    /// Parses a SigningCertificate, whose first ESSCertID is the signer's (RFC 2634 §5.4).
+    pub(super) fn parse_v1(value: &'a [u8]) -> Result<Self, MalformedDer> {
         let mut fields = first_id(value)?;
-        let hash = CertHash::Sha1(fields.take(der_form::OCTET_STRING)?);
-        Self::with(hash, fields)
+        let hash = CertHash::Sha1(fields.take(der::OCTET_STRING)?);
+        Self::parse_issuer_after(hash, fields)
     }
 
-    /// Reads a SigningCertificateV2: the first ESSCertIDv2 is the signer's (RFC 5035 §3).
-    pub(super) fn parse_v2(value: &'a [u8]) -> Result<Self, Malformed> {
+    /// Parses a SigningCertificateV2, whose first ESSCertIDv2 is the signer's (RFC 5035 §3).
+    pub(super) fn parse_v2(value: &'a [u8]) -> Result<Self, MalformedDer> {
         let mut fields = first_id(value)?;
         let mut hash = fields.next()?;
         let mut algorithm = HashAlgorithm::Sha256;
-        if hash.tag == der_form::SEQUENCE {
-            let named = Fields::of(hash.whole).plain_algorithm()?;
-            algorithm = known_hash(named).ok_or(Malformed)?;
+        if hash.tag == der::SEQUENCE {
+            let named = DerReader::of(hash.whole).plain_algorithm()?;
+            algorithm = accepted_hash(named).ok_or(MalformedDer)?;
             hash = fields.next()?;
         }
-        if hash.tag != der_form::OCTET_STRING {
-            return Err(Malformed);
+        if hash.tag != der::OCTET_STRING {
+            return Err(MalformedDer);
         }
-        Self::with(CertHash::Sha2(algorithm, hash.content), fields)
+        Self::parse_issuer_after(CertHash::Sha2(algorithm, hash.content), fields)
     }
 
-    fn with(hash: CertHash<'a>, mut rest: Fields<'a>) -> Result<Self, Malformed> {
-        let issuer_serial = match rest.optional(der_form::SEQUENCE)? {
+    fn parse_issuer_after(
+        hash: CertHash<'a>,
+        mut rest: DerReader<'a>,
+    ) -> Result<Self, MalformedDer> {
+        let issuer_serial = match rest.optional(der::SEQUENCE)? {
             None => None,
             Some(content) => Some(parse_issuer_serial(content)?),
         };
@@ -99,8 +100,7 @@ impl<'a> EssCertId<'a> {
         })
     }
 
-    /// Whether these DER bytes hash as named.
-    pub(super) fn fits_bytes(&self, der: &[u8]) -> bool {
+    pub(super) fn hash_matches(&self, der: &[u8]) -> bool {
         match self.hash {
             CertHash::Sha1(hash) => {
                 digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der).as_ref() == hash
@@ -109,38 +109,38 @@ impl<'a> EssCertId<'a> {
         }
     }
 
-    /// Whether this is the certificate that is named.
-    pub(super) fn names(&self, certificate: &Certificate) -> bool {
-        self.fits_bytes(certificate.der())
+    pub(super) fn matches(&self, certificate: &Certificate) -> bool {
+        self.hash_matches(certificate.der())
             && self
                 .issuer_serial
-                .is_none_or(|name| name.names(certificate))
+                .is_none_or(|name| name.matches(certificate))
     }
 }
 
-/// `SEQUENCE { certs SEQUENCE OF id, policies SEQUENCE OPTIONAL }`: the fields of the first id.
-fn first_id(value: &[u8]) -> Result<Fields<'_>, Malformed> {
-    let mut outer = Fields::inside(value, der_form::SEQUENCE)?;
-    let mut ids = Fields::of(outer.take(der_form::SEQUENCE)?);
-    outer.optional(der_form::SEQUENCE)?;
+/// Parses `SEQUENCE { certs SEQUENCE OF id, policies SEQUENCE OPTIONAL }` and returns the fields of the
+/// first id.
+fn first_id(value: &[u8]) -> Result<DerReader<'_>, MalformedDer> {
+    let mut outer = DerReader::inside(value, der::SEQUENCE)?;
+    let mut ids = DerReader::of(outer.take(der::SEQUENCE)?);
+    outer.optional(der::SEQUENCE)?;
     outer.finish()?;
-    Ok(Fields::of(ids.take(der_form::SEQUENCE)?))
+    Ok(DerReader::of(ids.take(der::SEQUENCE)?))
 }
 
-/// IssuerSerial, its GeneralNames holding one directoryName (RFC 5035 §4).
-fn parse_issuer_serial(content: &[u8]) -> Result<IssuerAndSerial<'_>, Malformed> {
-    let mut fields = Fields::of(content);
-    let mut names = Fields::of(fields.take(der_form::SEQUENCE)?);
-    let mut name = Fields::of(names.take(der_form::CONTEXT_4)?);
+/// Parses an IssuerSerial whose GeneralNames is one directoryName (RFC 5035 §4).
+fn parse_issuer_serial(content: &[u8]) -> Result<IssuerAndSerial<'_>, MalformedDer> {
+    let mut fields = DerReader::of(content);
+    let mut names = DerReader::of(fields.take(der::SEQUENCE)?);
+    let mut name = DerReader::of(names.take(der::CONTEXT_4)?);
     names.finish()?;
-    let issuer = name.element(der_form::SEQUENCE)?.whole;
+    let issuer = name.element(der::SEQUENCE)?.whole;
     name.finish()?;
     let serial = fields.integer()?;
     fields.finish()?;
     Ok(IssuerAndSerial { issuer, serial })
 }
 
-/// The attributes that name the signer's certificate; both are read where both are there.
+/// The signing-certificate attributes. A token may have both versions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SigningCertificates<'a> {
     v1: Option<EssCertId<'a>>,
@@ -148,12 +148,12 @@ pub(super) struct SigningCertificates<'a> {
 }
 
 impl<'a> SigningCertificates<'a> {
-    /// Takes an attribute's value if it is one of the two.
+    /// Parses the value if the attribute is one of the two; ignores other attributes.
     pub(super) fn read(
         &mut self,
         id: const_oid::ObjectIdentifier,
         value: &'a [u8],
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), MalformedDer> {
         match id {
             oid::SIGNING_CERTIFICATE => self.v1 = Some(EssCertId::parse_v1(value)?),
             oid::SIGNING_CERTIFICATE_V2 => self.v2 = Some(EssCertId::parse_v2(value)?),
@@ -162,22 +162,22 @@ impl<'a> SigningCertificates<'a> {
         Ok(())
     }
 
-    /// Whether there is one at all (RFC 3161 §2.4.1, RFC 5816 §2.2.1 require it).
+    /// RFC 3161 §2.4.2 and RFC 5816 §2.2.1 require at least one.
     pub(super) const fn is_empty(&self) -> bool {
         self.v1.is_none() && self.v2.is_none()
     }
 
-    /// Whether these DER bytes hash as every attribute says.
-    pub(super) fn fit_bytes(&self, der: &[u8]) -> bool {
-        self.all(|id| id.fits_bytes(der))
+    /// Whether every hash matches this DER certificate.
+    pub(super) fn hashes_match(&self, der: &[u8]) -> bool {
+        self.all(|id| id.hash_matches(der))
     }
 
-    /// Whether this is the certificate that every attribute names.
-    pub(super) fn name(&self, certificate: &Certificate) -> bool {
-        self.all(|id| id.names(certificate))
+    /// Whether every attribute identifies this certificate.
+    pub(super) fn match_certificate(&self, certificate: &Certificate) -> bool {
+        self.all(|id| id.matches(certificate))
     }
 
-    fn all(&self, holds: impl Fn(&EssCertId<'a>) -> bool) -> bool {
-        !self.is_empty() && self.v1.iter().chain(&self.v2).all(holds)
+    fn all(&self, matches: impl Fn(&EssCertId<'a>) -> bool) -> bool {
+        !self.is_empty() && self.v1.iter().chain(&self.v2).all(matches)
     }
 }

@@ -1,4 +1,4 @@
-//! Authorities for tests: a root and a leaf for timestamps, made with rcgen.
+//! Timestamp authorities for tests: a root and a leaf, created with rcgen.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair,
@@ -10,7 +10,7 @@ use crate::protocol::keys::SigningKey;
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::Certificate;
 
-/// 2026-01-31T09:30:00Z, a moment at which test certificates are valid.
+/// 2026-01-31T09:30:00Z, within the validity of the test certificates.
 pub(crate) const NOON: UnixTime = UnixTime::from_seconds(1_769_851_800);
 
 /// EKU timeStamping (RFC 5280 §4.2.1.12)
@@ -18,7 +18,6 @@ const TIME_STAMPING: [u8; 12] = [
     0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08,
 ];
 
-/// A timestamp authority of one's own.
 pub(crate) struct TestTsa {
     root_params: CertificateParams,
     root_key: KeyPair,
@@ -28,12 +27,12 @@ pub(crate) struct TestTsa {
 }
 
 impl TestTsa {
-    /// A P-256 leaf as it should be.
+    /// An authority with a valid P-256 leaf.
     pub(crate) fn new() -> Self {
         Self::with(&rcgen::PKCS_ECDSA_P256_SHA256, |_| {})
     }
 
-    /// A leaf with another key or other parameters.
+    /// An authority whose leaf has another key or other parameters.
     pub(crate) fn with(
         algorithm: &'static SignatureAlgorithm,
         change: impl FnOnce(&mut CertificateParams),
@@ -82,12 +81,11 @@ impl TestTsa {
         vec![self.leaf.clone(), self.root.clone()]
     }
 
-    /// What signs tokens with the leaf.
     pub(crate) fn signer(&self) -> TokenSigner {
         TokenSigner::new(self.key(), &self.leaf).unwrap()
     }
 
-    /// The authority as a trust root lists it, without end.
+    /// The authority as a trust root lists it, with an open validity.
     pub(crate) fn trusted(&self) -> TrustedTsa {
         TrustedTsa {
             uri: "https://tsa.example/api/v1/timestamp".to_owned(),

@@ -1,21 +1,21 @@
-//! What a token states (TSTInfo, RFC 3161 §2.4.2).
+//! TSTInfo, the signed content of a token (RFC 3161 §2.4.2).
 
 use const_oid::ObjectIdentifier;
 use time::{Date, Month, PrimitiveDateTime, Time};
 
 use super::signed_data::UnverifiedToken;
-use super::{TimestampError, known_hash};
-use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use super::{TimestampError, accepted_hash};
+use crate::protocol::der::{self, DerReader, MalformedDer};
 use crate::protocol::hash::Digest;
 use crate::protocol::time::UnixTime;
 
-/// The statement inside a token, its form checked.
+/// A parsed TSTInfo.
 #[derive(Debug)]
 pub(super) struct TstInfo<'a> {
-    /// None where the hash is not one that is accepted.
+    /// None if the hash is not accepted or the digest has the wrong length.
     pub(super) digest: Option<Digest>,
     pub(super) policy: ObjectIdentifier,
-    /// An INTEGER's content.
+    /// The content of the INTEGER.
     pub(super) serial: &'a [u8],
     pub(super) time: UnixTime,
     pub(super) nonce: Option<&'a [u8]>,
@@ -23,29 +23,29 @@ pub(super) struct TstInfo<'a> {
 }
 
 impl<'a> TstInfo<'a> {
-    /// Reads one DER TSTInfo of version 1.
-    pub(super) fn parse(der: &'a [u8]) -> Result<Self, Malformed> {
-        let mut fields = Fields::inside(der, der_form::SEQUENCE)?;
+    /// Parses a DER TSTInfo of version 1.
+    pub(super) fn parse(der: &'a [u8]) -> Result<Self, MalformedDer> {
+        let mut fields = DerReader::inside(der, der::SEQUENCE)?;
         if fields.integer()? != [1] {
-            return Err(Malformed);
+            return Err(MalformedDer);
         }
         let policy = fields.oid()?;
-        let mut imprint = Fields::of(fields.take(der_form::SEQUENCE)?);
+        let mut imprint = DerReader::of(fields.take(der::SEQUENCE)?);
         let hash = imprint.plain_algorithm()?;
-        let digest = imprint.take(der_form::OCTET_STRING)?;
+        let digest = imprint.take(der::OCTET_STRING)?;
         imprint.finish()?;
         let serial = fields.integer()?;
-        let time = parse_time(fields.take(der_form::GENERALIZED_TIME)?).ok_or(Malformed)?;
-        if let Some(accuracy) = fields.optional(der_form::SEQUENCE)? {
+        let time = parse_time(fields.take(der::GENERALIZED_TIME)?).ok_or(MalformedDer)?;
+        if let Some(accuracy) = fields.optional(der::SEQUENCE)? {
             check_accuracy(accuracy)?;
         }
         fields.default_false()?; // ordering
         let nonce = fields.optional_integer()?;
-        fields.optional(der_form::CONTEXT_0)?; // tsa, a hint (RFC 3161 §2.4.2)
-        let extensions = fields.optional(der_form::CONTEXT_1)?;
+        fields.optional(der::CONTEXT_0)?; // tsa: a hint (RFC 3161 §2.4.2)
+        let extensions = fields.optional(der::CONTEXT_1)?;
         fields.finish()?;
         Ok(Self {
-            digest: known_hash(hash)
+            digest: accepted_hash(hash)
                 .and_then(|algorithm| Digest::new(algorithm, digest.to_vec()).ok()),
             policy,
             serial,
@@ -56,49 +56,50 @@ impl<'a> TstInfo<'a> {
     }
 }
 
-/// What a granted token states. Nothing about it was verified.
-pub(crate) struct UnverifiedStatement {
+/// The TSTInfo of a granted token. Nothing in it is verified.
+pub(crate) struct UnverifiedTstInfo {
     pub(crate) time: UnixTime,
     /// Big-endian, in two's complement.
     pub(crate) serial: Vec<u8>,
     pub(crate) policy: ObjectIdentifier,
 }
 
-impl UnverifiedStatement {
-    /// Reads the statement in a DER TimeStampResp, as strictly as [`super::verify_response`] does.
+impl UnverifiedTstInfo {
+    /// Parses the TSTInfo in a DER TimeStampResp, as strictly as [`super::verify_response`] does.
     pub(crate) fn parse_response(response: &[u8]) -> Result<Self, TimestampError> {
         let token = UnverifiedToken::parse_response(response)?;
-        let statement = TstInfo::parse(token.statement)?;
+        let tst_info = TstInfo::parse(token.tst_info)?;
         Ok(Self {
-            time: statement.time,
-            serial: statement.serial.to_vec(),
-            policy: statement.policy,
+            time: tst_info.time,
+            serial: tst_info.serial.to_vec(),
+            policy: tst_info.policy,
         })
     }
 }
 
-fn check_accuracy(content: &[u8]) -> Result<(), Malformed> {
-    let mut fields = Fields::of(content);
+fn check_accuracy(content: &[u8]) -> Result<(), MalformedDer> {
+    let mut fields = DerReader::of(content);
     fields.optional_integer()?;
-    fields.optional(der_form::CONTEXT_0_PRIMITIVE)?;
-    fields.optional(der_form::CONTEXT_1_PRIMITIVE)?;
+    fields.optional(der::CONTEXT_0_PRIMITIVE)?;
+    fields.optional(der::CONTEXT_1_PRIMITIVE)?;
     fields.finish()
 }
 
-fn any_critical(extensions: &[u8]) -> Result<bool, Malformed> {
-    let mut extensions = Fields::of(extensions);
+fn any_critical(extensions: &[u8]) -> Result<bool, MalformedDer> {
+    let mut extensions = DerReader::of(extensions);
     let mut any = false;
     while !extensions.is_finished() {
-        let mut fields = Fields::of(extensions.take(der_form::SEQUENCE)?);
+        let mut fields = DerReader::of(extensions.take(der::SEQUENCE)?);
         fields.oid()?;
         any |= fields.default_false()?;
-        fields.take(der_form::OCTET_STRING)?;
+        fields.take(der::OCTET_STRING)?;
         fields.finish()?;
     }
     Ok(any)
 }
 
-/// `YYYYMMDDhhmmss[.f…]Z`; a fraction has no trailing zero (RFC 3161 §2.4.2).
+/// Parses `YYYYMMDDhhmmss[.f…]Z`, truncated to milliseconds. A fraction must not end with a zero
+/// (RFC 3161 §2.4.2).
 fn parse_time(text: &[u8]) -> Option<UnixTime> {
     let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
     let (whole, fraction) = text
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_with_and_without_a_fraction() {
+    fn times_are_parsed_with_and_without_a_fraction() {
         let millis = |text: &str| parse_time(text.as_bytes()).map(UnixTime::millis);
 
         assert_eq!(millis("20230607112226Z"), Some(1_686_136_946_000));
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn times_in_any_other_form_are_refused() {
+    fn times_in_other_forms_are_rejected() {
         for text in [
             "",
             "Z",

@@ -1,31 +1,32 @@
-//! Is this a token by an authority that is trusted, over these bytes, for that moment?
+//! Verifies timestamp responses against trusted authorities.
 
 use super::signed_data::UnverifiedToken;
 use super::tst_info::TstInfo;
 use super::{MAX_RESPONSE, TimestampError, TimestampRequest};
 use crate::protocol::hash::{Digest, Sha256};
+use crate::protocol::keys::SignatureValid;
 use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::{Certificate, PathError, Purpose, verify_chain};
 
 /// A timestamp authority of a trust root.
 #[derive(Clone, Debug)]
 pub struct TrustedTsa {
-    /// The authority's name in the trust root, for messages.
+    /// The authority's URI in the trust root, for error messages.
     pub uri: String,
-    /// The signing leaf if it is listed, intermediates upwards, then the root, which is last.
+    /// The signing leaf if the trust root lists it, then intermediates, the root last.
     pub chain: Vec<Certificate>,
     /// When the authority is trusted.
     pub validity: Validity,
 }
 
-/// Evidence that a trusted authority saw the bytes at a moment.
+/// Evidence that a trusted authority issued a timestamp over the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedTimestamp {
-    /// genTime
+    /// The token's genTime.
     pub time: UnixTime,
-    /// Which authority of those given, by its place.
+    /// Index into the authorities that were passed.
     pub authority: usize,
-    /// The fingerprint of the key that signed.
+    /// Fingerprint of the signing key.
     pub key: Sha256,
 }
 
@@ -46,8 +47,8 @@ pub fn verify_response(
     Ok(verified)
 }
 
-/// Verifies the answer to a request of one's own: as [`verify_response`], and the digest and the
-/// nonce, or its absence, are the request's.
+/// Verifies the response to `request`: as [`verify_response`], and the digest and the nonce, or its
+/// absence, match the request.
 ///
 /// # Errors
 /// See [`TimestampError`].
@@ -73,80 +74,99 @@ fn verify_token<'a>(
         return Err(TimestampError::TooLarge(response.len()));
     }
     let token = UnverifiedToken::parse_response(response)?;
-    let statement = TstInfo::parse(token.statement)?;
-    let digest = statement
+    let tst_info = TstInfo::parse(token.tst_info)?;
+    let digest = tst_info
         .digest
         .as_ref()
         .ok_or(TimestampError::WeakImprint)?;
     if !covers(digest) {
         return Err(TimestampError::Imprint);
     }
-    if statement.has_critical_extension {
+    if tst_info.has_critical_extension {
         return Err(TimestampError::CriticalExtension);
     }
-    let signer = find_signer(&token, authorities)?;
-    let _ = token.signer.verify(signer.public_key(), token.statement)?;
-    let authority = find_authority(&signer, authorities, statement.time)?;
+    let signer = find_signer_certificate(&token, authorities)?;
+    let _ = token.signer.verify(signer.public_key(), token.tst_info)?;
+    let authority = find_authority(&signer, authorities, tst_info.time)?;
     let verified = VerifiedTimestamp {
-        time: statement.time,
+        time: tst_info.time,
         authority,
         key: signer.public_key().fingerprint(),
     };
-    Ok((verified, statement.nonce))
+    Ok((verified, tst_info.nonce))
 }
 
-/// The certificate whose hash the signature covers. It may come from a stranger's bag: that it is
-/// the one named, and that it leads to an authority, is what makes it the signer's.
-pub(super) fn find_signer(
+/// Verifies a DER TimeStampResp with the certificate that the token embeds and identifies: status granted,
+/// a well-formed TSTInfo, and the CMS signature. Does not check who issued the certificate or whether it
+/// may sign timestamps.
+///
+/// # Errors
+/// See [`TimestampError`]. A token without its signer's certificate is an error.
+pub(crate) fn verify_with_embedded_certificate(
+    response: &[u8],
+) -> Result<SignatureValid, TimestampError> {
+    if response.len() > MAX_RESPONSE {
+        return Err(TimestampError::TooLarge(response.len()));
+    }
+    let token = UnverifiedToken::parse_response(response)?;
+    TstInfo::parse(token.tst_info)?;
+    let signer = find_signer_certificate(&token, &[])?;
+    token.signer.verify(signer.public_key(), token.tst_info)
+}
+
+/// Finds the certificate whose hash the signature covers, in an authority's chain or in the token. A
+/// certificate from the token is untrusted: the caller must verify its path to an authority.
+fn find_signer_certificate(
     token: &UnverifiedToken<'_>,
     authorities: &[TrustedTsa],
 ) -> Result<Certificate, TimestampError> {
-    let named = &token.signer.attributes.certificates;
-    if named.is_empty() {
+    let identifiers = &token.signer.attributes.signing_certificates;
+    if identifiers.is_empty() {
         return Err(TimestampError::NoSigningCertificate);
     }
     let listed = authorities
         .iter()
         .flat_map(|authority| &authority.chain)
-        .find(|certificate| named.fit_bytes(certificate.der()));
+        .find(|certificate| identifiers.hashes_match(certificate.der()));
     let signer = match listed {
         Some(certificate) => certificate.clone(),
         None => token
             .certificates
             .iter()
-            .find(|der| named.fit_bytes(der))
+            .find(|der| identifiers.hashes_match(der))
             .and_then(|der| Certificate::from_der(der).ok())
             .ok_or(TimestampError::SignerNotFound)?,
     };
-    if !named.name(&signer) || !token.signer.id.names(&signer) {
+    if !identifiers.match_certificate(&signer) || !token.signer.id.matches(&signer) {
         return Err(TimestampError::SignerNotFound);
     }
     Ok(signer)
 }
 
-/// The first authority that vouches for the signer at that moment; else the most telling refusal.
+/// Returns the index of the first authority that is trusted for the signer at `time`; otherwise the last
+/// error that is more specific than `UnknownAuthority`.
 fn find_authority(
     signer: &Certificate,
     authorities: &[TrustedTsa],
     time: UnixTime,
 ) -> Result<usize, TimestampError> {
-    let mut refusal = TimestampError::UnknownAuthority;
-    for (place, authority) in authorities.iter().enumerate() {
-        match vouches(authority, signer, time) {
-            Ok(()) => return Ok(place),
+    let mut failure = TimestampError::UnknownAuthority;
+    for (index, authority) in authorities.iter().enumerate() {
+        match check_authority(authority, signer, time) {
+            Ok(()) => return Ok(index),
             Err(TimestampError::UnknownAuthority) => {}
-            Err(error) => refusal = error,
+            Err(error) => failure = error,
         }
     }
-    Err(refusal)
+    Err(failure)
 }
 
-fn vouches(
+fn check_authority(
     authority: &TrustedTsa,
     signer: &Certificate,
     time: UnixTime,
 ) -> Result<(), TimestampError> {
-    // An authority that lists its leaf vouches for this one only: its root may have others.
+    // An authority that lists its leaf is trusted for this leaf only: its root may have issued others.
     let listed_leaf = authority
         .chain
         .first()

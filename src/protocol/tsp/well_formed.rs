@@ -1,31 +1,32 @@
-//! Is all of a message DER, also the parts of it that nobody reads (X.690 §8, §10 and §11)? What a
-//! lenient reader sees otherwise than a strict one is refused before it is looked into.
+//! Checks that a whole message is DER, including the parts that are otherwise ignored (X.690 §8, §10 and
+//! §11). This rejects messages that a lenient parser would read differently.
 
-use crate::protocol::der::{self as der_form, DerReader as Fields, MalformedDer as Malformed};
+use crate::protocol::der::{self, DerReader, MalformedDer};
 
-/// Deeper nesting than any token has.
+/// Maximum depth of nesting. A token has about a dozen levels.
 const MAX_DEPTH: usize = 32;
 
-/// Insists that the message is one DER element and that so is everything inside it.
-pub(super) fn check(message: &[u8]) -> Result<(), Malformed> {
-    let mut outermost = Fields::of(message);
+/// Checks that the message is one DER element, and everything inside it too.
+pub(super) fn check(message: &[u8]) -> Result<(), MalformedDer> {
+    let mut outermost = DerReader::of(message);
     let element = outermost.next()?;
     outermost.finish()?;
     check_content(element.tag, element.content, MAX_DEPTH)
 }
 
-fn check_content(tag: u8, content: &[u8], depth: usize) -> Result<(), Malformed> {
+fn check_content(tag: u8, content: &[u8], depth: usize) -> Result<(), MalformedDer> {
     const CONSTRUCTED: u8 = 0x20;
     if tag & CONSTRUCTED == 0 {
         return check_primitive(tag, content);
     }
-    // A string in pieces is BER (X.690 §10.2); of the universal types only these two have parts.
+    // A constructed string is BER (X.690 §10.2); SEQUENCE and SET are the only constructed universal types
+    // that messages use.
     let is_universal = tag & 0xc0 == 0;
-    if is_universal && tag != der_form::SEQUENCE && tag != der_form::SET {
-        return Err(Malformed);
+    if is_universal && tag != der::SEQUENCE && tag != der::SET {
+        return Err(MalformedDer);
     }
-    let depth = depth.checked_sub(1).ok_or(Malformed)?;
-    let mut fields = Fields::of(content);
+    let depth = depth.checked_sub(1).ok_or(MalformedDer)?;
+    let mut fields = DerReader::of(content);
     while !fields.is_finished() {
         let element = fields.next()?;
         check_content(element.tag, element.content, depth)?;
@@ -33,21 +34,21 @@ fn check_content(tag: u8, content: &[u8], depth: usize) -> Result<(), Malformed>
     Ok(())
 }
 
-fn check_primitive(tag: u8, content: &[u8]) -> Result<(), Malformed> {
-    let good = match tag {
-        der_form::BOOLEAN => matches!(content, [0x00 | 0xff]),
-        der_form::INTEGER => return der_form::shortest_integer(content).map(drop),
-        der_form::NULL => content.is_empty(),
-        der_form::OBJECT_IDENTIFIER => is_object_identifier(content),
-        der_form::BIT_STRING => is_bit_string(content),
+fn check_primitive(tag: u8, content: &[u8]) -> Result<(), MalformedDer> {
+    let is_valid = match tag {
+        der::BOOLEAN => matches!(content, [0x00 | 0xff]),
+        der::INTEGER => return der::shortest_integer(content).map(drop),
+        der::NULL => content.is_empty(),
+        der::OBJECT_IDENTIFIER => is_object_identifier(content),
+        der::BIT_STRING => is_bit_string(content),
         // SEQUENCE and SET are always constructed (X.690 §8.9.1, §8.11.1).
         0x10 | 0x11 => false,
         _ => true,
     };
-    if good { Ok(()) } else { Err(Malformed) }
+    if is_valid { Ok(()) } else { Err(MalformedDer) }
 }
 
-/// Each arc in its shortest form, the last one complete (X.690 §8.19.2).
+/// Whether each arc is in its shortest form and the last one is complete (X.690 §8.19.2).
 fn is_object_identifier(content: &[u8]) -> bool {
     const MORE: u8 = 0x80;
     let mut starts = true;
@@ -60,7 +61,7 @@ fn is_object_identifier(content: &[u8]) -> bool {
     !content.is_empty() && starts
 }
 
-/// At most seven unused bits, all zero (X.690 §11.2).
+/// Whether there are at most seven unused bits, all zero (X.690 §8.6.2, §11.2).
 fn is_bit_string(content: &[u8]) -> bool {
     match content {
         [0] => true,
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn der_is_well_formed_to_its_depths() {
+    fn der_is_accepted() {
         for message in [
             &[0x30, 0x00][..],
             &[0x30, 0x03, 0x01, 0x01, 0xff],
@@ -87,29 +88,28 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_lenient_reader_takes_is_refused_at_any_depth() {
-        // M48, and its like.
+    fn non_canonical_encodings_are_rejected_at_any_depth() {
         let deep = (0..200).fold(vec![0x05, 0x00], |inner, _| {
-            der_form::element(der_form::SEQUENCE, &[&inner])
+            der::element(der::SEQUENCE, &[&inner])
         });
         for message in [
             &deep[..],
-            &[0x30, 0x00, 0x00],                         // a byte behind
-            &[0x30, 0x03, 0x01, 0x01, 0x01],             // TRUE as one
-            &[0x30, 0x04, 0x01, 0x02, 0xff, 0xff],       // two bytes of truth
-            &[0x30, 0x04, 0x30, 0x81, 0x01, 0x00],       // a length that is not minimal
-            &[0x30, 0x80, 0x00, 0x00],                   // indefinite
-            &[0x30, 0x04, 0x02, 0x02, 0x00, 0x01],       // a leading zero
+            &[0x30, 0x00, 0x00],                         // trailing byte
+            &[0x30, 0x03, 0x01, 0x01, 0x01],             // TRUE as 0x01
+            &[0x30, 0x04, 0x01, 0x02, 0xff, 0xff],       // BOOLEAN of two bytes
+            &[0x30, 0x04, 0x30, 0x81, 0x01, 0x00],       // length not minimal
+            &[0x30, 0x80, 0x00, 0x00],                   // indefinite length
+            &[0x30, 0x04, 0x02, 0x02, 0x00, 0x01],       // leading zero
             &[0x30, 0x04, 0x03, 0x02, 0x08, 0x57],       // eight unused bits
-            &[0x30, 0x04, 0x03, 0x02, 0x01, 0x01],       // an unused bit that is set
-            &[0x30, 0x02, 0x03, 0x00],                   // a bit string without its count
-            &[0x30, 0x03, 0x05, 0x01, 0x00],             // a NULL with content
-            &[0x30, 0x04, 0x06, 0x02, 0x80, 0x01],       // an arc with a leading zero
-            &[0x30, 0x03, 0x06, 0x01, 0x80],             // an arc without end
-            &[0x30, 0x02, 0x10, 0x00],                   // a primitive SEQUENCE
-            &[0x30, 0x05, 0x24, 0x03, 0x04, 0x01, 0x07], // an OCTET STRING in pieces
+            &[0x30, 0x04, 0x03, 0x02, 0x01, 0x01],       // unused bit set
+            &[0x30, 0x02, 0x03, 0x00],                   // BIT STRING without unused bits
+            &[0x30, 0x03, 0x05, 0x01, 0x00],             // NULL with content
+            &[0x30, 0x04, 0x06, 0x02, 0x80, 0x01],       // arc with a leading zero
+            &[0x30, 0x03, 0x06, 0x01, 0x80],             // arc not terminated
+            &[0x30, 0x02, 0x10, 0x00],                   // primitive SEQUENCE
+            &[0x30, 0x05, 0x24, 0x03, 0x04, 0x01, 0x07], // constructed OCTET STRING
         ] {
-            assert_eq!(check(message), Err(Malformed), "{message:02x?}");
+            assert_eq!(check(message), Err(MalformedDer), "{message:02x?}");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::protocol::json;
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::note::UnverifiedNote;
 use crate::protocol::time::UnixTime;
-use crate::protocol::tsp::UnverifiedStatement;
+use crate::protocol::tsp::UnverifiedTstInfo;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::extensions::SCT_LIST;
 use crate::protocol::x509::sct::parse_sct_list;
@@ -269,11 +269,11 @@ fn entry(entry: &LogEntry) -> EntryContents {
 
 /// Read by the verifier's own reader: what it refuses is not shown as readable here.
 fn timestamp(der: &[u8]) -> TimestampContents {
-    match UnverifiedStatement::parse_response(der) {
-        Ok(statement) => TimestampContents::Readable {
-            time: statement.time.to_rfc3339(),
-            serial: hex::encode(&statement.serial),
-            policy: statement.policy.to_string(),
+    match UnverifiedTstInfo::parse_response(der) {
+        Ok(tst_info) => TimestampContents::Readable {
+            time: tst_info.time.to_rfc3339(),
+            serial: hex::encode(&tst_info.serial),
+            policy: tst_info.policy.to_string(),
         },
         Err(_) => TimestampContents::Unreadable {
             unreadable: "not a timestamp that can be read",

@@ -8,7 +8,7 @@ use super::spec::write_body;
 use super::{Proposal, V1EntryError, parse_spec};
 use crate::protocol::bytes::Base64;
 use crate::protocol::hash::Sha256;
-use crate::protocol::tsp::verify_carried;
+use crate::protocol::tsp::verify_with_embedded_certificate;
 
 pub(in super::super) const KIND: EntryKind = EntryKind {
     name: "rfc3161",
@@ -36,7 +36,7 @@ struct Response {
 impl Proposal for Rfc3161V001 {
     fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, V1EntryError> {
         let body = self.canonical_body()?;
-        let _valid = verify_carried(&self.tsr.content.0)?;
+        let _valid = verify_with_embedded_certificate(&self.tsr.content.0)?;
         terms.add(SearchTerm::sha256(&Sha256::of(&self.tsr.content.0)))?;
         Ok(body)
     }

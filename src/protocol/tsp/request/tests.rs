@@ -1,7 +1,7 @@
 use super::*;
 use crate::protocol::hash::Sha256;
 
-// Made by `openssl ts -query` over "abc"; published in the tests of the x509-tsp crate.
+// `openssl ts -query` over "abc", from the tests of the x509-tsp crate.
 const OPENSSL_REQUEST: &str = "30400201013031300D060960864801650304020105000420BA7816BF8F01CFEA\
     414140DE5DAE2223B00361A396177A9CB410FF61F20015AD0208314CFCE4E0651827";
 
@@ -11,14 +11,11 @@ fn der() -> Vec<u8> {
 
 fn request_der(tail: &[u8]) -> Vec<u8> {
     let digest = Digest::from(Sha256::of(b"abc"));
-    der_form::element(
-        der_form::SEQUENCE,
-        &[&[2, 1, 1], &encode_imprint(&digest), tail],
-    )
+    der::element(der::SEQUENCE, &[&[2, 1, 1], &encode_imprint(&digest), tail])
 }
 
 #[test]
-fn a_request_made_by_openssl_is_read() {
+fn an_openssl_request_is_parsed() {
     let request = TimestampRequest::from_der(&der()).unwrap();
 
     assert_eq!(request.digest(), &Digest::from(Sha256::of(b"abc")));
@@ -29,7 +26,7 @@ fn a_request_made_by_openssl_is_read() {
 }
 
 #[test]
-fn a_request_that_we_make_is_one_that_we_read() {
+fn an_encoded_request_parses_to_the_same_request() {
     let digest = HashAlgorithm::Sha512.digest(b"abc");
     let request = TimestampRequest::new(digest, Some(u64::MAX), true);
 
@@ -40,7 +37,7 @@ fn a_request_that_we_make_is_one_that_we_read() {
 }
 
 #[test]
-fn a_cut_or_extended_request_is_refused() {
+fn a_truncated_or_extended_request_is_rejected() {
     let der = der();
     for end in 0..der.len() {
         TimestampRequest::from_der(&der[..end]).unwrap_err();
@@ -53,7 +50,7 @@ fn a_cut_or_extended_request_is_refused() {
 }
 
 #[test]
-fn no_flipped_byte_makes_reading_panic() {
+fn no_changed_byte_makes_the_parser_panic() {
     let der = der();
     for place in 0..der.len() {
         for value in 0..=u8::MAX {
@@ -65,11 +62,10 @@ fn no_flipped_byte_makes_reading_panic() {
 }
 
 #[test]
-fn weak_hashes_versions_and_extensions_are_refused_each_by_its_name() {
+fn weak_hashes_versions_and_extensions_are_rejected_with_distinct_errors() {
     let sha1 = "302302010130 1f300706052b0e03021a0414 \
                 a9993e364706816aba3e25717850c26c9cd0d89d"
         .replace(' ', "");
-    // The outer length counts 2+1+33 bytes.
     let mut sha1 = hex::decode(sha1).unwrap();
     sha1[1] = u8::try_from(sha1.len() - 2).unwrap();
     assert_eq!(TimestampRequest::from_der(&sha1), Err(RequestError::Hash));
@@ -87,7 +83,7 @@ fn weak_hashes_versions_and_extensions_are_refused_each_by_its_name() {
     assert_eq!(error.failure(), PkiFailure::UnacceptedExtension);
 
     let mut short = der();
-    short[19] = 2; // names SHA-384 over 32 bytes
+    short[19] = 2; // SHA-384 with a digest of 32 bytes
     assert!(matches!(
         TimestampRequest::from_der(&short),
         Err(RequestError::DigestLength(_))
@@ -95,14 +91,14 @@ fn weak_hashes_versions_and_extensions_are_refused_each_by_its_name() {
 }
 
 #[test]
-fn long_nonces_policies_and_requests_are_refused_before_any_work() {
-    let nonce = der_form::element(der_form::INTEGER, &[&[1; 65]]);
+fn long_nonces_policies_and_requests_are_rejected() {
+    let nonce = der::element(der::INTEGER, &[&[1; 65]]);
     assert_eq!(
         TimestampRequest::from_der(&request_der(&nonce)),
         Err(RequestError::Nonce)
     );
 
-    let policy = der_form::element(der_form::OBJECT_IDENTIFIER, &[&[1; 900]]);
+    let policy = der::element(der::OBJECT_IDENTIFIER, &[&[1; 900]]);
     assert_eq!(
         TimestampRequest::from_der(&request_der(&policy)),
         Err(RequestError::Policy)
@@ -127,7 +123,7 @@ fn json(members: &str) -> Result<TimestampRequest, RequestError> {
 }
 
 #[test]
-fn the_json_form_asks_for_the_same_as_the_der_form() {
+fn json_and_der_parse_to_the_same_request() {
     let request =
         json(",\"hashAlgorithm\":\"sha256\",\"nonce\":3552492266035943463,\"certificates\":false")
             .unwrap();
@@ -136,7 +132,7 @@ fn the_json_form_asks_for_the_same_as_the_der_form() {
 }
 
 #[test]
-fn json_nonces_longer_than_a_machine_word_are_kept_whole() {
+fn json_nonces_longer_than_64_bits_are_preserved() {
     let request =
         json(",\"hashAlgorithm\":\"sha256\",\"nonce\":340282366920938463463374607431768211455")
             .unwrap();
@@ -151,7 +147,7 @@ fn json_nonces_longer_than_a_machine_word_are_kept_whole() {
 }
 
 #[test]
-fn json_with_weak_missing_or_unknown_members_is_refused() {
+fn json_with_weak_missing_or_unknown_members_is_rejected() {
     assert_eq!(json(",\"hashAlgorithm\":\"sha1\""), Err(RequestError::Hash));
     assert!(matches!(json(""), Err(RequestError::Json(_))));
     for members in [
@@ -167,7 +163,7 @@ fn json_with_weak_missing_or_unknown_members_is_refused() {
         json(",\"hashAlgorithm\":\"sha512\""),
         Err(RequestError::DigestLength(_))
     ));
-    // Found by fuzzing: const-oid's reader overflows on the second, and takes the third for 1.0.2.
+    // const-oid's parser overflows on the second, and parses the third as 1.0.2.
     for policy in ["one.two", "1.3.99999999999", "1..2"] {
         let members = format!(",\"hashAlgorithm\":\"sha256\",\"tsaPolicyOID\":\"{policy}\"");
         assert_eq!(json(&members), Err(RequestError::Policy), "{policy}");

@@ -3,12 +3,12 @@ use rcgen::{BasicConstraints, CustomExtension, IsCa, KeyUsagePurpose};
 use super::super::testing::{NOON, TestTsa};
 use super::super::{Serial, oid};
 use super::*;
-use crate::protocol::der::{self as der_form, DerReader as Fields, element};
+use crate::protocol::der::{self, DerReader, element};
 use crate::protocol::hash::{HashAlgorithm, Sha256};
 use crate::protocol::keys::SigningKey;
 use crate::protocol::x509::chain::PathMember;
 
-const SIGNED: &[u8] = b"the signature that is stamped";
+const SIGNED: &[u8] = b"the timestamped signature";
 
 fn request(wants_certificate: bool) -> TimestampRequest {
     TimestampRequest::new(Sha256::of(SIGNED).into(), Some(7), wants_certificate)
@@ -28,9 +28,9 @@ fn verify(tsa: &TestTsa, response: &[u8]) -> Result<VerifiedTimestamp, Timestamp
     verify_response(response, SIGNED, &[tsa.trusted()])
 }
 
-/// A token written apart from `token.rs`, every part of which can be another than it should be.
-struct Forged {
-    statement: Vec<u8>,
+/// A token encoded independently of `token.rs`, so that a test can change each part.
+struct ForgedToken {
+    tst_info: Vec<u8>,
     attributes: Vec<Vec<u8>>,
     certificates: Vec<Vec<u8>>,
     signer_id: Vec<u8>,
@@ -41,40 +41,40 @@ struct Forged {
 }
 
 fn sequence(parts: &[&[u8]]) -> Vec<u8> {
-    element(der_form::SEQUENCE, parts)
+    element(der::SEQUENCE, parts)
 }
 
 fn attribute(id: const_oid::ObjectIdentifier, value: &[u8]) -> Vec<u8> {
-    sequence(&[&der_form::oid(id), &element(der_form::SET, &[value])])
+    sequence(&[&der::oid(id), &element(der::SET, &[value])])
 }
 
 fn octets(bytes: &[u8]) -> Vec<u8> {
-    element(der_form::OCTET_STRING, &[bytes])
+    element(der::OCTET_STRING, &[bytes])
 }
 
 /// The DER TSTInfo inside a response.
-fn statement_of(response: &[u8]) -> Vec<u8> {
+fn tst_info_of(response: &[u8]) -> Vec<u8> {
     UnverifiedToken::parse_response(response)
         .unwrap()
-        .statement
+        .tst_info
         .to_vec()
 }
 
-impl Forged {
+impl ForgedToken {
     fn new(tsa: &TestTsa, hash: HashAlgorithm, algorithm: &str) -> Self {
         let honest = response(&TestTsa::new(), NOON, false);
-        let statement = statement_of(&honest);
-        let digest = hash.digest(&statement);
+        let tst_info = tst_info_of(&honest);
+        let digest = hash.digest(&tst_info);
         let certificate_hash = octets(Sha256::of(tsa.leaf.der()).as_bytes());
-        let serial = element(der_form::INTEGER, &[tsa.leaf.serial()]);
+        let serial = element(der::INTEGER, &[tsa.leaf.serial()]);
         let id = sequence(&[&sequence(&[&sequence(&[&certificate_hash])])]);
         Self {
             attributes: vec![
-                attribute(oid::CONTENT_TYPE, &der_form::oid(oid::TST_INFO)),
+                attribute(oid::CONTENT_TYPE, &der::oid(oid::TST_INFO)),
                 attribute(oid::MESSAGE_DIGEST, &octets(digest.as_bytes())),
                 attribute(oid::SIGNING_CERTIFICATE_V2, &id),
             ],
-            statement,
+            tst_info,
             certificates: Vec::new(),
             signer_id: [
                 &[2, 1, 1][..],
@@ -95,16 +95,14 @@ impl Forged {
 
     fn sign(&self, key: &SigningKey) -> Vec<u8> {
         let attributes = || self.attributes.iter().map(Vec::as_slice).collect();
-        let signature = key
-            .sign(&der_form::set_of(der_form::SET, attributes()))
-            .unwrap();
+        let signature = key.sign(&der::set_of(der::SET, attributes())).unwrap();
         let signer = sequence(&[
             &self.signer_id,
-            &sequence(&[&der_form::oid(self.digest)]),
+            &sequence(&[&der::oid(self.digest)]),
             &if self.attributes.is_empty() {
                 Vec::new()
             } else {
-                element(der_form::CONTEXT_0, &attributes())
+                element(der::CONTEXT_0, &attributes())
             },
             &self.algorithm,
             &octets(&signature),
@@ -113,24 +111,24 @@ impl Forged {
         let certificates: Vec<_> = self.certificates.iter().map(Vec::as_slice).collect();
         let signed_data = sequence(&[
             &[2, 1, 3],
-            &element(der_form::SET, &[]),
+            &element(der::SET, &[]),
             &sequence(&[
-                &der_form::oid(oid::TST_INFO),
-                &element(der_form::CONTEXT_0, &[&octets(&self.statement)]),
+                &der::oid(oid::TST_INFO),
+                &element(der::CONTEXT_0, &[&octets(&self.tst_info)]),
             ]),
-            &element(der_form::CONTEXT_0, &certificates),
-            &element(der_form::SET, &signers),
+            &element(der::CONTEXT_0, &certificates),
+            &element(der::SET, &signers),
         ]);
         let token = sequence(&[
-            &der_form::oid(oid::SIGNED_DATA),
-            &element(der_form::CONTEXT_0, &[&signed_data]),
+            &der::oid(oid::SIGNED_DATA),
+            &element(der::CONTEXT_0, &[&signed_data]),
         ]);
         sequence(&[&sequence(&[&[2, 1, self.status]]), &token])
     }
 }
 
 #[test]
-fn a_token_verifies_with_and_without_the_certificate_in_it() {
+fn a_token_verifies_with_and_without_an_embedded_certificate() {
     let tsa = TestTsa::new();
     for wants_certificate in [true, false] {
         let response = response(&tsa, NOON, wants_certificate);
@@ -161,7 +159,7 @@ fn an_authority_that_lists_only_its_root_needs_the_certificate_in_the_token() {
 }
 
 #[test]
-fn a_token_covers_exactly_the_bytes_that_were_stamped() {
+fn a_token_over_other_bytes_is_rejected() {
     let tsa = TestTsa::new();
     let response = response(&tsa, NOON, true);
 
@@ -172,7 +170,7 @@ fn a_token_covers_exactly_the_bytes_that_were_stamped() {
 }
 
 #[test]
-fn a_reply_repeats_the_nonce_of_its_request_or_has_none() {
+fn a_reply_must_have_the_nonce_of_its_request_or_none() {
     let tsa = TestTsa::new();
     let signer = tsa.signer();
     let ask = |nonce| TimestampRequest::new(Sha256::of(SIGNED).into(), nonce, false);
@@ -198,7 +196,7 @@ fn a_reply_repeats_the_nonce_of_its_request_or_has_none() {
 }
 
 #[test]
-fn no_changed_byte_gains_another_time_or_a_panic() {
+fn a_changed_byte_never_changes_the_time_or_panics() {
     let tsa = TestTsa::new();
     let honest = response(&tsa, NOON, true);
     let verified = verify(&tsa, &honest).unwrap();
@@ -208,7 +206,7 @@ fn no_changed_byte_gains_another_time_or_a_panic() {
         for flip in [0x01, 0x80] {
             let mut changed = honest.clone();
             changed[place] ^= flip;
-            // Parts that nobody signs, as the set of digest algorithms, may change unnoticed.
+            // Unsigned parts, such as digestAlgorithms, may change without an error.
             match verify_response(&changed, SIGNED, &authorities) {
                 Ok(still) => assert_eq!(still, verified),
                 Err(_) => refused += 1,
@@ -224,26 +222,26 @@ fn no_changed_byte_gains_another_time_or_a_panic() {
 }
 
 #[test]
-fn the_signer_is_the_certificate_that_is_named_and_not_the_first_of_the_bag() {
+fn the_signer_is_the_identified_certificate_and_not_the_first_embedded_one() {
     let tsa = TestTsa::new();
     let forger = TestTsa::new();
-    let mut token = Forged::p256(&tsa);
+    let mut token = ForgedToken::p256(&tsa);
     token.certificates = vec![forger.leaf.der().to_vec(), tsa.leaf.der().to_vec()];
     verify(&tsa, &token.sign(&tsa.key())).unwrap();
 
-    // Signed by the forger in the authority's name, and in the forger's own.
+    // Signed with the forger's key: identified as the authority, then as the forger.
     assert_eq!(
         verify(&tsa, &token.sign(&forger.key())),
         Err(TimestampError::Signature)
     );
-    let mut token = Forged::p256(&forger);
+    let mut token = ForgedToken::p256(&forger);
     token.certificates = vec![forger.leaf.der().to_vec(), tsa.leaf.der().to_vec()];
     assert_eq!(
         verify(&tsa, &token.sign(&forger.key())),
         Err(TimestampError::UnknownAuthority)
     );
-    // Named one way as the authority, the other way as the forger.
-    token.signer_id = Forged::p256(&tsa).signer_id;
+    // One identifier is the authority's, the other one the forger's.
+    token.signer_id = ForgedToken::p256(&tsa).signer_id;
     assert_eq!(
         verify(&tsa, &token.sign(&forger.key())),
         Err(TimestampError::SignerNotFound)
@@ -251,7 +249,7 @@ fn the_signer_is_the_certificate_that_is_named_and_not_the_first_of_the_bag() {
 }
 
 #[test]
-fn the_declared_algorithm_is_the_one_that_is_used() {
+fn the_declared_algorithm_must_match_the_digest_and_the_key() {
     // RFC 5758 §3.2 and RFC 8410 §3
     for (algorithm, hash, declared) in [
         (
@@ -271,17 +269,17 @@ fn the_declared_algorithm_is_the_one_that_is_used() {
         ),
     ] {
         let tsa = TestTsa::with(algorithm, |_| {});
-        let token = Forged::new(&tsa, hash, declared);
+        let token = ForgedToken::new(&tsa, hash, declared);
         verify(&tsa, &token.sign(&tsa.key())).unwrap();
 
-        // ecdsa-with-SHA512 beside another digest, then sha256WithRSAEncryption.
-        let other = Forged::new(&tsa, HashAlgorithm::Sha256, "300a06082a8648ce3d040304");
+        // ecdsa-with-SHA512 with digest SHA-256, then sha256WithRSAEncryption.
+        let other = ForgedToken::new(&tsa, HashAlgorithm::Sha256, "300a06082a8648ce3d040304");
         assert_eq!(
             verify(&tsa, &other.sign(&tsa.key())),
             Err(TimestampError::Algorithm)
         );
         let rsa = "300d06092a864886f70d01010b0500";
-        let other = Forged::new(&tsa, HashAlgorithm::Sha256, rsa);
+        let other = ForgedToken::new(&tsa, HashAlgorithm::Sha256, rsa);
         assert_eq!(
             verify(&tsa, &other.sign(&tsa.key())),
             Err(TimestampError::Signature)
@@ -290,46 +288,46 @@ fn the_declared_algorithm_is_the_one_that_is_used() {
 }
 
 #[test]
-fn everything_that_must_be_signed_must_be_there() {
+fn required_attributes_must_be_present_once() {
     let tsa = TestTsa::new();
-    let refusal = |change: &dyn Fn(&mut Forged)| {
-        let mut token = Forged::p256(&tsa);
+    let error_after = |change: &dyn Fn(&mut ForgedToken)| {
+        let mut token = ForgedToken::p256(&tsa);
         change(&mut token);
         verify(&tsa, &token.sign(&tsa.key())).unwrap_err()
     };
 
     assert_eq!(
-        refusal(&|token| token.attributes.clear()),
+        error_after(&|token| token.attributes.clear()),
         TimestampError::NoSignedAttributes
     );
-    for (place, error) in [
+    for (index, error) in [
         (0, TimestampError::ContentType),
         (1, TimestampError::MessageDigest),
         (2, TimestampError::NoSigningCertificate),
     ] {
-        let without = refusal(&|token| {
-            token.attributes.remove(place);
+        let without = error_after(&|token| {
+            token.attributes.remove(index);
         });
         assert_eq!(without, error);
-        let twice = refusal(&|token| token.attributes.push(token.attributes[place].clone()));
+        let twice = error_after(&|token| token.attributes.push(token.attributes[index].clone()));
         assert_eq!(twice, TimestampError::Malformed);
     }
     assert_eq!(
-        refusal(&|token| token.signers = 2),
+        error_after(&|token| token.signers = 2),
         TimestampError::SeveralSigners
     );
     assert_eq!(
-        refusal(&|token| token.signers = 0),
+        error_after(&|token| token.signers = 0),
         TimestampError::Malformed
     );
     for status in [1, 2, 3] {
         assert_eq!(
-            refusal(&|token| token.status = status),
+            error_after(&|token| token.status = status),
             TimestampError::NotGranted
         );
     }
     assert_eq!(
-        refusal(&|token| token.statement = statement_of(&response(
+        error_after(&|token| token.tst_info = tst_info_of(&response(
             &tsa,
             UnixTime::from_seconds(NOON.seconds() + 1),
             false
@@ -339,16 +337,16 @@ fn everything_that_must_be_signed_must_be_there() {
 }
 
 #[test]
-fn an_issuer_in_the_certificate_identifier_must_be_the_certificates() {
+fn an_issuer_and_serial_in_ess_cert_id_must_match_the_certificate() {
     let tsa = TestTsa::new();
     let hash = octets(Sha256::of(tsa.leaf.der()).as_bytes());
     let with_serial = |serial: &[u8]| {
-        let name = element(der_form::CONTEXT_4, &[tsa.leaf.issuer_name()]);
-        let serial = element(der_form::INTEGER, &[serial]);
+        let name = element(der::CONTEXT_4, &[tsa.leaf.issuer_name()]);
+        let serial = element(der::INTEGER, &[serial]);
         let issuer_serial = sequence(&[&sequence(&[&name]), &serial]);
         let id = sequence(&[&hash, &issuer_serial]);
         let value = sequence(&[&sequence(&[&id])]);
-        let mut token = Forged::p256(&tsa);
+        let mut token = ForgedToken::p256(&tsa);
         token.attributes[2] = attribute(oid::SIGNING_CERTIFICATE_V2, &value);
         verify(&tsa, &token.sign(&tsa.key()))
     };
@@ -358,7 +356,7 @@ fn an_issuer_in_the_certificate_identifier_must_be_the_certificates() {
 }
 
 #[test]
-fn a_certificate_that_is_not_for_timestamps_alone_is_refused() {
+fn a_certificate_with_another_purpose_than_timestamping_is_rejected() {
     // EKU: timeStamping not critical; then timeStamping and codeSigning, critical.
     let purposes = |der: &str, critical| {
         let mut extension =
@@ -400,7 +398,7 @@ fn a_certificate_that_is_not_for_timestamps_alone_is_refused() {
 }
 
 #[test]
-fn certificates_are_judged_at_the_time_of_the_token_ends_included() {
+fn certificates_must_be_valid_at_the_tokens_time_bounds_included() {
     let tsa = TestTsa::new();
     let at = |text: &str| {
         let time = UnixTime::from_rfc3339(text).unwrap();
@@ -419,14 +417,14 @@ fn certificates_are_judged_at_the_time_of_the_token_ends_included() {
 }
 
 #[test]
-fn an_authority_vouches_only_within_its_own_window() {
+fn an_authority_is_trusted_only_within_its_own_validity() {
     let retired = TestTsa::new();
     let current = retired.sibling();
     let mut old = retired.trusted();
     old.validity.end = Some(UnixTime::from_seconds(NOON.seconds() - 1));
     let authorities = [old.clone(), current.trusted()];
 
-    // The current authority's window and root fit, but it is not the one that signed.
+    // The current authority is valid and has the same root, but did not sign.
     assert!(matches!(
         verify_response(&response(&retired, NOON, true), SIGNED, &authorities),
         Err(TimestampError::OutsideWindow { .. })
@@ -439,7 +437,7 @@ fn an_authority_vouches_only_within_its_own_window() {
 }
 
 #[test]
-fn without_authorities_or_certificates_nothing_is_trusted() {
+fn without_a_matching_authority_no_token_is_trusted() {
     let tsa = TestTsa::new();
     let response = response(&tsa, NOON, true);
     let mut empty = tsa.trusted();
@@ -454,26 +452,26 @@ fn without_authorities_or_certificates_nothing_is_trusted() {
 }
 
 #[test]
-fn weak_imprints_and_critical_extensions_are_refused() {
+fn weak_imprints_and_critical_extensions_are_rejected() {
     let tsa = TestTsa::new();
-    let forge = |statement: Vec<u8>| {
-        let mut token = Forged::p256(&tsa);
-        let digest = octets(Sha256::of(&statement).as_bytes());
+    let forge = |tst_info: Vec<u8>| {
+        let mut token = ForgedToken::p256(&tsa);
+        let digest = octets(Sha256::of(&tst_info).as_bytes());
         token.attributes[1] = attribute(oid::MESSAGE_DIGEST, &digest);
-        token.statement = statement;
+        token.tst_info = tst_info;
         verify(&tsa, &token.sign(&tsa.key()))
     };
     let parts = |imprint: &[u8], tail: &[u8]| {
-        let time = element(der_form::GENERALIZED_TIME, &[b"20260131093000Z"]);
-        let policy = der_form::oid(super::super::POLICY);
+        let time = element(der::GENERALIZED_TIME, &[b"20260131093000Z"]);
+        let policy = der::oid(super::super::POLICY);
         sequence(&[&[2, 1, 1], &policy, imprint, &[2, 1, 5], &time, tail])
     };
     let good = request(false).imprint().to_vec();
-    // SHA-1 over nothing in particular.
+    // SHA-1 of the empty string.
     let sha1 = hex::decode("301f300706052b0e03021a0414da39a3ee5e6b4b0d3255bfef95601890afd80709");
     let extension = |critical: &[u8]| {
-        let one = sequence(&[&der_form::oid(oid::CONTENT_TYPE), critical, &octets(&[])]);
-        element(der_form::CONTEXT_1, &[&one])
+        let one = sequence(&[&der::oid(oid::CONTENT_TYPE), critical, &octets(&[])]);
+        element(der::CONTEXT_1, &[&one])
     };
 
     forge(parts(&good, &[])).unwrap();
@@ -489,7 +487,7 @@ fn weak_imprints_and_critical_extensions_are_refused() {
 }
 
 #[test]
-fn an_oversized_response_is_refused_unread() {
+fn an_oversized_response_is_rejected() {
     assert_eq!(
         verify_response(&[0x30; MAX_RESPONSE + 1], SIGNED, &[]),
         Err(TimestampError::TooLarge(MAX_RESPONSE + 1))
@@ -497,35 +495,36 @@ fn an_oversized_response_is_refused_unread() {
 }
 
 #[test]
-fn the_statement_says_what_the_contract_asks_for() {
+fn an_issued_tst_info_has_the_expected_fields() {
     let tsa = TestTsa::new();
-    let statement = statement_of(&response(
+    let tst_info = tst_info_of(&response(
         &tsa,
         UnixTime::from_millis(NOON.millis() + 999),
         true,
     ));
 
-    let mut fields = Fields::inside(&statement, der_form::SEQUENCE).unwrap();
+    let mut fields = DerReader::inside(&tst_info, der::SEQUENCE).unwrap();
     assert_eq!(fields.integer().unwrap(), [1]);
     assert_eq!(fields.oid().unwrap().to_string(), "1.3.6.1.4.1.57264.2");
     assert_eq!(fields.next().unwrap().whole, request(true).imprint());
     let serial = fields.integer().unwrap();
     assert_eq!((serial.len(), serial[0]), (20, 0x7f));
     assert_eq!(
-        fields.take(der_form::GENERALIZED_TIME).unwrap(),
+        fields.take(der::GENERALIZED_TIME).unwrap(),
         b"20260131093000Z"
     );
-    assert_eq!(fields.take(der_form::SEQUENCE).unwrap(), [2, 1, 1]);
+    assert_eq!(fields.take(der::SEQUENCE).unwrap(), [2, 1, 1]);
     assert_eq!(fields.integer().unwrap(), [7]);
-    let mut tsa_name = Fields::of(fields.take(der_form::CONTEXT_0).unwrap());
+    let mut tsa_name = DerReader::of(fields.take(der::CONTEXT_0).unwrap());
     assert_eq!(
-        tsa_name.take(der_form::CONTEXT_4).unwrap(),
+        tsa_name.take(der::CONTEXT_4).unwrap(),
         tsa.leaf.subject_name_der()
     );
     fields.finish().unwrap();
 }
+
 #[test]
-fn tokens_made_by_openssl_verify_whichever_way_they_name_their_certificate() {
+fn openssl_tokens_verify_with_either_ess_cert_id() {
     let root = Certificate::from_pem(include_str!("../vectors/openssl-root.pem")).unwrap();
     let authorities = [TrustedTsa {
         uri: "openssl".to_owned(),
