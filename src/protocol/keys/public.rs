@@ -263,7 +263,7 @@ fn algorithm_of(
                 Some(rfc5912::SECP_521_R_1) => (KeyAlgorithm::P521, 133),
                 _ => return Err(KeyError::Unsupported),
             };
-            // SPEC RFC 5480 §2.2: the uncompressed form. aws-lc would also accept a compressed point and
+            // RFC 5480 §2.2: the uncompressed form. aws-lc would also accept a compressed point and
             // a whole SubjectPublicKeyInfo, which ring and other verifiers refuse.
             if raw.first() == Some(&4) && raw.len() == size {
                 Ok(algorithm)

@@ -13,7 +13,7 @@ use super::{KeyAlgorithm, PublicKey};
 
 /// A private key. Its debug form shows only the public half.
 ///
-/// ring takes randomness from nowhere but the operating system, so this type, unlike the rest of the
+/// ring takes randomness only from the operating system, so this type, unlike the rest of the
 /// pure layer, does not get it as an argument. Nothing but the bytes of signatures depends on it.
 pub struct SigningKey {
     pair: KeyPair,

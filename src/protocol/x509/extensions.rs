@@ -101,7 +101,7 @@ impl Extensions {
             rfc5280::ID_CE_KEY_USAGE => self.key_usage = Some(KeyUsage::from_der(value).ok()?),
             rfc5280::ID_CE_EXT_KEY_USAGE => {
                 let purposes = ExtendedKeyUsage::from_der(value).ok()?.0;
-                // SPEC RFC 5280 §4.2.1.12: SIZE (1..MAX).
+                // RFC 5280 §4.2.1.12: SIZE (1..MAX).
                 if purposes.is_empty() {
                     return None;
                 }

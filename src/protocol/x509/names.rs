@@ -31,7 +31,7 @@ pub(super) fn parse_name(der: &[u8]) -> Option<RdnSequence> {
 /// are several, and none if the value is not a list of names.
 pub(super) fn parse_one_name(der: &[u8]) -> Option<Option<SubjectName>> {
     let names = Vec::<AnyRef<'_>>::from_der(der).ok()?;
-    // SPEC RFC 5280 §4.2.1.6: SIZE (1..MAX).
+    // RFC 5280 §4.2.1.6: SIZE (1..MAX).
     if names.is_empty() || !names.iter().all(|name| name.tag().is_context_specific()) {
         return None;
     }
@@ -144,7 +144,7 @@ mod tests {
         ] {
             assert_eq!(parse_one_name(&several), Some(None));
         }
-        // A constructed string is BER, and an address of other characters is no IA5String.
+        // A constructed string is BER, and an address with other characters is not an IA5String.
         assert_eq!(parse_one_name(&list(&[&element(0xa1, b"a@x")])), Some(None));
         assert_eq!(parse_one_name(&list(&[&element(0x81, b"\xff@x")])), None);
         for other in [

@@ -287,7 +287,7 @@ fn encoding<E>(_: E) -> ProfileError {
     ProfileError::Encoding
 }
 
-/// Takes the place of the keys that rcgen needs; everything that it returns is overwritten.
+/// Replaces the keys that rcgen requires; everything that it returns is overwritten.
 struct Placeholder;
 
 impl rcgen::PublicKeyData for Placeholder {

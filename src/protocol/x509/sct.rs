@@ -1,8 +1,7 @@
-//! Signed certificate timestamps and what a certificate log keeps and signs (RFC 6962 §3).
+//! Signed certificate timestamps and certificate log entries (RFC 6962 §3).
 
 mod digitally_signed;
 mod entry;
-mod leaf_index;
 mod tile_leaf;
 
 use der::asn1::OctetStringRef;
@@ -22,16 +21,17 @@ use crate::protocol::time::{UnixTime, Validity};
 
 pub(crate) use digitally_signed::{DigitallySigned, LogSigningError};
 pub use entry::PrecertEntry;
-pub(crate) use entry::precert_chain_entry;
-pub(crate) use leaf_index::{NoPlace, leaf_index_extension, place_leaf};
+pub(crate) use entry::{
+    LeafIndexError, leaf_index_extension, precert_chain_entry, set_leaf_time_and_index,
+};
 pub(crate) use tile_leaf::{PrecertChain, tile_leaf};
 
 /// A certificate-transparency log of a trust root.
 #[derive(Clone, Debug)]
 pub struct TrustedCtLog {
-    /// Where the log is, for messages.
+    /// The log's URL, for error messages.
     pub base_url: String,
-    /// The log's key; its ID is the key's fingerprint.
+    /// The log's key. The log ID is its fingerprint.
     pub key: PublicKey,
     /// When its timestamps are trusted.
     pub validity: Validity,
@@ -45,11 +45,11 @@ pub struct VerifiedSct {
     /// The log's ID.
     #[serde(serialize_with = "serialize_log_id")]
     pub log_id: Sha256,
-    /// When the log saw the precertificate.
+    /// The SCT's timestamp.
     pub time: UnixTime,
 }
 
-/// In JSON, logs write their IDs in base64.
+/// Serializes a log ID in base64, as RFC 6962 logs do in JSON.
 pub(crate) fn serialize_log_id<S: Serializer>(
     log_id: &Sha256,
     serializer: S,
@@ -57,25 +57,22 @@ pub(crate) fn serialize_log_id<S: Serializer>(
     serializer.serialize_str(&to_base64(log_id.as_bytes()))
 }
 
-/// Why a certificate's SCTs do not suffice.
+/// Error verifying a certificate's SCTs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SctError {
-    /// The certificate has no SCT list
-    #[error("the certificate carries no signed certificate timestamp")]
+    #[error("the certificate has no signed certificate timestamp")]
     Missing,
-    /// The list is not what RFC 6962 §3.3 describes
+    /// RFC 6962 §3.3
     #[error("the certificate's list of signed certificate timestamps is malformed")]
     Malformed,
-    /// No SCT is by a trusted log
-    #[error("no signed certificate timestamp is by a trusted log")]
+    #[error("none of the certificate's signed certificate timestamps is from a trusted log")]
     NoTrustedLog,
-    /// An SCT names a trusted log that did not sign it
-    #[error("the signed certificate timestamp by log {0} does not verify")]
+    /// The SCT has the ID of a trusted log, whose key does not verify it
+    #[error("the signed certificate timestamp of log {0} has an invalid signature")]
     Invalid(Sha256),
-    /// An SCT is from outside the time in which its log is trusted
-    #[error("the log {log_id} is not trusted at {time}, when it timestamped the certificate")]
+    #[error("log {log_id} is not trusted at {time}, the time of its signed certificate timestamp")]
     OutsideValidity {
-        /// Which log.
+        /// The log's ID.
         log_id: Sha256,
         /// The SCT's time.
         time: UnixTime,
@@ -87,16 +84,16 @@ pub enum SctError {
 pub struct SignedCertificateTimestamp {
     /// SHA-256 of the log's SubjectPublicKeyInfo.
     pub log_id: Sha256,
-    /// When the log saw the entry.
+    /// When the log issued the SCT.
     pub time: UnixTime,
-    /// CtExtensions: empty, or where the leaf stands (C2SP static-ct-api).
+    /// CtExtensions: empty, or the leaf's index (C2SP static-ct-api).
     pub extensions: Vec<u8>,
     /// The log's signature over the entry.
     pub signature: DigitallySigned,
 }
 
 impl SignedCertificateTimestamp {
-    /// Signs the promise for an entry, without extensions.
+    /// Signs an SCT without extensions.
     ///
     /// # Errors
     /// See [`LogSigningError`].
@@ -109,8 +106,7 @@ impl SignedCertificateTimestamp {
         Self::sign_with(key, entry, time, Vec::new())
     }
 
-    /// Signs the promise for an entry that stands at an index, and tells the index
-    /// (C2SP static-ct-api).
+    /// Signs an SCT with the `leaf_index` extension (C2SP static-ct-api).
     ///
     /// # Errors
     /// See [`LogSigningError`].
@@ -139,10 +135,10 @@ impl SignedCertificateTimestamp {
         })
     }
 
-    /// Verifies the promise for an entry.
+    /// Verifies the SCT over an entry.
     ///
     /// # Errors
-    /// The signature does not hold.
+    /// The signature is invalid.
     pub fn verify(
         &self,
         key: &PublicKey,
@@ -163,7 +159,7 @@ impl SignedCertificateTimestamp {
         Ok(out)
     }
 
-    /// Reads one, behind its version byte.
+    /// Parses what follows the version byte.
     fn read(reader: &mut Cursor<'_>) -> Option<Self> {
         let sct = Self {
             log_id: Sha256::from_bytes(reader.array()?),
@@ -177,10 +173,10 @@ impl SignedCertificateTimestamp {
 
 const V1: u8 = 0;
 
-/// The value of the SCT list extension (RFC 6962 §3.3): a DER octet string with the TLS list.
+/// Encodes the value of the SCT list extension (RFC 6962 §3.3): a DER OCTET STRING with a TLS vector.
 ///
 /// # Errors
-/// More bytes than the format's length fields can say.
+/// A field is longer than its length prefix can express.
 pub fn encode_sct_list(scts: &[SignedCertificateTimestamp]) -> Result<Vec<u8>, VectorTooLong> {
     let mut items = Vec::new();
     for sct in scts {
@@ -194,10 +190,10 @@ pub fn encode_sct_list(scts: &[SignedCertificateTimestamp]) -> Result<Vec<u8>, V
         .map_err(too_long)
 }
 
-/// Reads the value of the SCT list extension. SCTs of versions other than 1 are left out.
+/// Parses the value of the SCT list extension. SCTs of versions other than 1 are ignored.
 ///
 /// # Errors
-/// [`SctError::Malformed`], also for an empty list.
+/// [`SctError::Malformed`]. An empty list is malformed.
 pub fn parse_sct_list(value: &[u8]) -> Result<Vec<SignedCertificateTimestamp>, SctError> {
     read_sct_list(value).ok_or(SctError::Malformed)
 }
@@ -219,9 +215,9 @@ fn read_sct_list(value: &[u8]) -> Option<Vec<SignedCertificateTimestamp>> {
     Some(scts)
 }
 
-/// Verifies the embedded SCTs (RFC 6962 §3.2): returns one for each distinct trusted log whose
-/// SCT holds over the precertificate rebuilt from `leaf`, at least one. An SCT of an unknown log
-/// is skipped; one of a known log that does not verify is an error.
+/// Verifies the embedded SCTs over the precertificate rebuilt from `leaf` (RFC 6962 §3.2). Returns one for
+/// each trusted log, at least one. An SCT of an unknown log is skipped; an SCT of a trusted log that does
+/// not verify is an error.
 ///
 /// # Errors
 /// See [`SctError`].
@@ -247,25 +243,25 @@ pub fn verify_scts(
     Ok(verified)
 }
 
-/// One SCT; none if it is of an unknown log.
+/// None for an SCT of an unknown log.
 fn verify_sct(
     sct: &SignedCertificateTimestamp,
     entry: &PrecertEntry,
     logs: &[TrustedCtLog],
 ) -> Result<Option<VerifiedSct>, SctError> {
     let SignedCertificateTimestamp { log_id, time, .. } = *sct;
-    let mut of_this_id = logs
+    let mut logs_with_id = logs
         .iter()
         .filter(|log| log.key.fingerprint() == log_id)
         .peekable();
-    let Some(first) = of_this_id.peek() else {
+    let Some(first) = logs_with_id.peek() else {
         return Ok(None);
     };
     let _ = sct
         .verify(&first.key, entry)
         .map_err(|_| SctError::Invalid(log_id))?;
-    // A trust root may list one log several times, with a window each.
-    match of_this_id.find(|log| log.validity.contains(time)) {
+    // A trust root may list one log several times, with different validities.
+    match logs_with_id.find(|log| log.validity.contains(time)) {
         Some(log) => Ok(Some(VerifiedSct {
             log: log.base_url.clone(),
             log_id,

@@ -33,9 +33,9 @@ impl SignatureAlgorithm {
             .find(|(_, oid)| *oid == identifier.oid)
             .copied()?;
         let parameters_fit = match algorithm {
-            // SPEC RFC 5758 §3.2, RFC 8410 §3: the parameters must be absent.
+            // RFC 5758 §3.2, RFC 8410 §3: the parameters must be absent.
             Self::Ecdsa(_) | Self::Ed25519 => parameters.is_none(),
-            // SPEC RFC 4055 §5: writers set NULL, and readers must accept absence too.
+            // RFC 4055 §5: writers set NULL, and readers must accept absence too.
             Self::RsaPkcs1(_) => parameters.is_none_or(|parameters| parameters.is_null()),
         };
         parameters_fit.then_some(algorithm)
@@ -74,7 +74,7 @@ impl SignatureAlgorithm {
     /// Verifies a signature under this algorithm.
     ///
     /// # Errors
-    /// The key is of another family, or the signature does not hold.
+    /// The key is of another family, or the signature is invalid.
     pub fn verify(
         self,
         key: &PublicKey,

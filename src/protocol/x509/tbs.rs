@@ -56,7 +56,7 @@ pub(super) fn without_extension(tbs: &[u8], id: ObjectIdentifier) -> Option<Vec<
     let before = extensions.len();
     extensions.retain(|extension| extension_id(extension) != Some(id));
     let removed = before.checked_sub(extensions.len())?;
-    // SPEC RFC 5280 §4.1: Extensions is SIZE (1..MAX), so an empty list is omitted.
+    // RFC 5280 §4.1: Extensions is SIZE (1..MAX), so an empty list is omitted.
     if extensions.is_empty() {
         raw.extensions = None;
     }

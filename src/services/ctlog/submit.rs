@@ -10,7 +10,7 @@ use crate::protocol::merkle::LeafIndex;
 use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::sct::{
-    PrecertEntry, SignedCertificateTimestamp, place_leaf, precert_chain_entry,
+    PrecertEntry, SignedCertificateTimestamp, precert_chain_entry, set_leaf_time_and_index,
 };
 
 /// A signed precertificate with what the log needs to know of it.
@@ -41,7 +41,7 @@ impl CtLog {
     ) -> Result<Promise, CtSubmitError> {
         let issuers = self.issuers.unrecorded(precertificate.chain);
         let leaf = Leaf {
-            data: precertificate.entry.unplaced_leaf()?,
+            data: precertificate.entry.leaf_template()?,
             extra: precert_chain_entry(precertificate.der, precertificate.chain)?,
             keys: issuers.clone(),
         };
@@ -64,7 +64,7 @@ impl CtLog {
 /// An entry has the time of the first head that contains it. Head times never decrease, and RFC 6962
 /// §3.5 requires a head to be at least as recent as every SCT of its tree.
 fn place(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), IndexTooLarge> {
-    place_leaf(&mut leaf.data, time, index).map_err(|_| IndexTooLarge)
+    set_leaf_time_and_index(&mut leaf.data, time, index).map_err(|_| IndexTooLarge)
 }
 
 /// Certificates above the logged ones, which data tiles name by fingerprint alone (C2SP

@@ -222,7 +222,7 @@ fn a_timestamping_leaf_does_not_sign_code_nor_the_reverse() {
         let refused = verify_chain(leaf, &chain, NOW, purpose).unwrap_err();
         assert_eq!(refused, PathError::ExtendedKeyUsage(PathMember(0)));
     }
-    // An intermediate for code signing does not vouch for timestamps.
+    // An intermediate for code signing must not issue a timestamping leaf.
     let issuer = CertificateIssuer::of(&ca.intermediate).unwrap();
     let below =
         timestamping_certificate(&name, key.public_key(), &issuer, serial(1), valid_for(60))

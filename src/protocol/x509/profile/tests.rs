@@ -117,7 +117,7 @@ fn an_ambiguous_token_subject_is_refused() {
 
 #[test]
 fn a_name_with_repeated_attributes_is_copied_byte_for_byte() {
-    // O=Test, OU=a, OU=b: a name that rcgen cannot hold.
+    // O=Test, OU=a, OU=b: a name that rcgen cannot represent.
     let ou = |letter: u8| [0x31, 0x0a, 0x30, 0x08, 6, 3, 0x55, 4, 11, 0x0c, 1, letter];
     let name = [&[0x30, 24][..], &ou(b'a'), &ou(b'b')].concat();
     let ca = TestAuthority::new("Intermediate");

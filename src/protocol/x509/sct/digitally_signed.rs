@@ -1,14 +1,14 @@
-//! Signatures as certificate logs make them (RFC 6962 §2.1.4).
+//! Signatures of certificate logs (RFC 6962 §2.1.4).
 
 use super::super::tls::{VectorTooLong, push_vector16};
-use super::NoPlace;
+use super::LeafIndexError;
 use crate::protocol::cursor::Cursor;
 use crate::protocol::hash::HashAlgorithm;
 use crate::protocol::keys::{
     KeyAlgorithm, PublicKey, SignatureInvalid, SignatureValid, SigningFailed, SigningKey,
 };
 
-/// A signature with its algorithms named as TLS 1.2 names them (RFC 5246 §4.7).
+/// A TLS 1.2 `digitally-signed` struct (RFC 5246 §4.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigitallySigned {
     hash: u8,
@@ -16,21 +16,18 @@ pub struct DigitallySigned {
     signature: Vec<u8>,
 }
 
-/// Why a log cannot sign.
+/// Error signing as a certificate log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogSigningError {
-    /// SPEC RFC 6962 §2.1.4: P-256 or RSA, and SHA-256
+    /// RFC 6962 §2.1.4: P-256 or RSA, with SHA-256
     #[error("a certificate log signs with an ECDSA P-256 or RSA key, not with {}", .0.name())]
     Key(KeyAlgorithm),
-    /// There was no randomness
     #[error(transparent)]
     Signing(#[from] SigningFailed),
-    /// What is signed does not fit the format
     #[error(transparent)]
     TooLong(#[from] VectorTooLong),
-    /// The entry stands where the format has no number for it
     #[error(transparent)]
-    Index(#[from] NoPlace),
+    Index(#[from] LeafIndexError),
 }
 
 impl DigitallySigned {
@@ -38,7 +35,7 @@ impl DigitallySigned {
     const RSA: u8 = 1;
     const ECDSA: u8 = 3;
 
-    /// Signs as a certificate log does.
+    /// Signs with SHA-256 and the algorithm of the key.
     ///
     /// # Errors
     /// See [`LogSigningError`].
@@ -57,13 +54,13 @@ impl DigitallySigned {
     /// Verifies a log's signature: SHA-256 with the algorithm of the key's family.
     ///
     /// # Errors
-    /// Other algorithms, or a signature that does not hold.
+    /// The algorithms differ, or the signature is invalid.
     pub fn verify(
         &self,
         key: &PublicKey,
         message: &[u8],
     ) -> Result<SignatureValid, SignatureInvalid> {
-        // SPEC RFC 6962 §2.1.4: SHA-256 and nothing else.
+        // RFC 6962 §2.1.4: only SHA-256 is allowed.
         if self.hash != Self::SHA256 || Self::algorithm_of(key.algorithm()) != Some(self.algorithm)
         {
             return Err(SignatureInvalid);
@@ -71,7 +68,7 @@ impl DigitallySigned {
         key.verify_prehashed(&HashAlgorithm::Sha256.digest(message), &self.signature)
     }
 
-    /// The encoded form: hash, algorithm, and the signature behind its two-byte length.
+    /// Encodes hash, algorithm, and the signature with a two-byte length prefix.
     ///
     /// # Errors
     /// A signature of more than 65,535 bytes.

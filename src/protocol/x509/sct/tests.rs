@@ -98,7 +98,7 @@ fn precertificate_and_certificate_differ_in_their_last_extension_only() {
 }
 
 #[test]
-fn an_embedded_sct_verifies_and_counts_once_for_each_log() {
+fn embedded_scts_verify_once_for_each_log() {
     for copies in [1, 2] {
         let case = logged(&TestAuthority::new("Intermediate"), copies);
 
@@ -112,7 +112,7 @@ fn an_embedded_sct_verifies_and_counts_once_for_each_log() {
 }
 
 #[test]
-fn an_sct_of_an_unknown_log_or_from_outside_its_window_is_no_evidence() {
+fn an_sct_of_an_unknown_log_or_outside_its_validity_is_rejected() {
     let ca = TestAuthority::new("Intermediate");
     let mut case = logged(&ca, 1);
     let other = logged(&ca, 1);
@@ -129,13 +129,13 @@ fn an_sct_of_an_unknown_log_or_from_outside_its_window_is_no_evidence() {
 }
 
 #[test]
-fn an_sct_given_for_another_certificate_or_issuer_is_refused() {
+fn an_sct_for_another_certificate_or_issuer_is_rejected() {
     let ca = TestAuthority::new("Intermediate");
     let twin = TestAuthority::new("Intermediate");
     let case = logged(&ca, 1);
     let foreign_path = logged(&twin, 1).path;
 
-    // The twin has the same name and another key: the issuer's key is what the SCT covers.
+    // The twin has the same name and another key. The SCT covers the issuer's key.
     let swapped = verify_scts(&case.leaf, &foreign_path, std::slice::from_ref(&case.log));
     assert_eq!(
         swapped.unwrap_err(),
@@ -154,7 +154,7 @@ fn an_sct_given_for_another_certificate_or_issuer_is_refused() {
 }
 
 #[test]
-fn a_certificate_without_scts_is_refused() {
+fn a_certificate_without_scts_is_rejected() {
     let ca = TestAuthority::new("Intermediate");
     let case = logged(&ca, 1);
 
@@ -164,7 +164,7 @@ fn a_certificate_without_scts_is_refused() {
 }
 
 #[test]
-fn a_list_survives_being_written_and_read_and_no_cut_of_it_does() {
+fn an_sct_list_round_trips_and_a_truncated_one_is_rejected() {
     let case = logged(&TestAuthority::new("Intermediate"), 2);
     let value = &case.leaf.extensions().find(SCT_LIST).unwrap().value;
 
@@ -179,7 +179,7 @@ fn a_list_survives_being_written_and_read_and_no_cut_of_it_does() {
 
 /// The examples of static-ct-api: eight bytes, the index in 40 bits.
 #[test]
-fn a_leaf_that_is_placed_is_the_leaf_of_that_time_and_index() {
+fn a_leaf_template_becomes_the_leaf_with_that_time_and_index() {
     let entry = PrecertEntry {
         issuer_key_hash: Sha256::from_bytes([7; 32]),
         tbs: vec![1, 2, 3],
@@ -187,25 +187,28 @@ fn a_leaf_that_is_placed_is_the_leaf_of_that_time_and_index() {
     for index in [0, 1, 0x01_0203_0405, (1 << 40) - 1] {
         let index = LeafIndex::new(index);
         let extension = leaf_index_extension(index).unwrap();
-        let mut leaf = entry.unplaced_leaf().unwrap();
+        let mut leaf = entry.leaf_template().unwrap();
 
-        place_leaf(&mut leaf, NOW, index).unwrap();
+        set_leaf_time_and_index(&mut leaf, NOW, index).unwrap();
 
         assert_eq!(leaf, entry.leaf(NOW, &extension).unwrap());
         assert_eq!(extension[..3], [0, 0, 5]);
         assert_eq!(extension[3..], index.get().to_be_bytes()[3..]);
     }
-    let mut leaf = entry.unplaced_leaf().unwrap();
+    let mut leaf = entry.leaf_template().unwrap();
     let beyond = LeafIndex::new(1 << 40);
-    assert_eq!(place_leaf(&mut leaf, NOW, beyond), Err(NoPlace));
     assert_eq!(
-        place_leaf(&mut [0; 17], NOW, LeafIndex::new(0)),
-        Err(NoPlace)
+        set_leaf_time_and_index(&mut leaf, NOW, beyond),
+        Err(LeafIndexError)
+    );
+    assert_eq!(
+        set_leaf_time_and_index(&mut [0; 17], NOW, LeafIndex::new(0)),
+        Err(LeafIndexError)
     );
 }
 
 #[test]
-fn the_extension_of_a_promise_is_signed() {
+fn the_extensions_of_an_sct_are_signed() {
     let ca = TestAuthority::new("Intermediate");
     let case = logged(&ca, 1);
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
@@ -222,7 +225,7 @@ fn the_extension_of_a_promise_is_signed() {
 }
 
 #[test]
-fn what_is_no_entry_of_a_precertificate_has_no_tile_leaf() {
+fn an_entry_that_is_not_a_precertificates_has_no_tile_leaf() {
     let entry = PrecertEntry {
         issuer_key_hash: Sha256::from_bytes([7; 32]),
         tbs: vec![1, 2, 3],
@@ -248,7 +251,7 @@ fn what_is_no_entry_of_a_precertificate_has_no_tile_leaf() {
 }
 
 #[test]
-fn only_keys_of_rfc_6962_sign_for_a_log() {
+fn only_key_types_of_rfc_6962_sign_scts() {
     for kind in [KeyAlgorithm::Ed25519, KeyAlgorithm::P384] {
         let (key, _) = SigningKey::generate(kind).unwrap();
         let refused = DigitallySigned::sign(&key, b"x");
@@ -257,7 +260,7 @@ fn only_keys_of_rfc_6962_sign_for_a_log() {
 }
 
 #[test]
-fn a_leaf_and_its_extra_data_have_the_layout_of_the_contract() {
+fn leaf_and_extra_data_have_the_layout_of_rfc_6962() {
     let entry = PrecertEntry {
         issuer_key_hash: Sha256::from_bytes([7; 32]),
         tbs: vec![1, 2, 3],

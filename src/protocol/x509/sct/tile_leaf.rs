@@ -1,20 +1,20 @@
-//! Leaves as data tiles have them (C2SP static-ct-api), made from what RFC 6962 logs keep.
+//! Leaves of data tiles (C2SP static-ct-api), converted from RFC 6962 entries.
 
 use super::super::tls::{VectorTooLong, push_vector16, push_vector24};
 use crate::protocol::cursor::Cursor;
 use crate::protocol::hash::Sha256;
 
-/// A `PrecertChainEntry` taken apart (RFC 6962 §4.6).
+/// A parsed `PrecertChainEntry` (RFC 6962 §4.6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PrecertChain<'a> {
     /// The precertificate in DER.
     pub precertificate: &'a [u8],
-    /// The certificates above it in DER, the issuing one first.
+    /// The certificates above it in DER, the issuer's first.
     pub issuers: Vec<&'a [u8]>,
 }
 
 impl<'a> PrecertChain<'a> {
-    /// Reads the `extra_data` of a precertificate's entry; none where it is anything else.
+    /// Parses the `extra_data` of a precertificate entry. None if it is malformed.
     pub(crate) fn parse(extra_data: &'a [u8]) -> Option<Self> {
         let mut reader = Cursor::new(extra_data);
         let precertificate = reader.field::<3>()?;
@@ -30,9 +30,9 @@ impl<'a> PrecertChain<'a> {
     }
 }
 
-/// The `TileLeaf` of a precertificate from the `MerkleTreeLeaf` and the `extra_data` of its entry:
-/// the timestamped entry, the precertificate, and the fingerprints of its issuers. None where they
-/// are not those of a precertificate.
+/// Converts the `MerkleTreeLeaf` and `extra_data` of a precertificate entry to a `TileLeaf`: the
+/// timestamped entry, the precertificate, and the fingerprints of its issuers. None if the entry is
+/// malformed or not a precertificate's.
 pub(crate) fn tile_leaf(leaf_input: &[u8], extra_data: &[u8]) -> Option<Vec<u8>> {
     let timestamped_entry = leaf_input.strip_prefix(&[0, 0])?;
     is_of_precertificate(timestamped_entry).then_some(())?;
