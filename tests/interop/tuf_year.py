@@ -26,7 +26,7 @@ TARGETS = ["trusted_root.json", "signing_config.v0.2.json"]
 
 
 class Folder(FetcherInterface):
-    """Serves one day's folder as a server would: what is not there is 404."""
+    """Serves one day's folder; answers 404 for other files."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -39,7 +39,7 @@ class Folder(FetcherInterface):
 
 
 class Clock(datetime.datetime):
-    """The moment of the day that is simulated."""
+    """Returns the simulated time of a day."""
 
     moment = None
 
@@ -85,7 +85,7 @@ def simulate(program, folder, renew):
 
 
 def first_failure(moments, folders, cache, first_root):
-    """The first day on which a client that comes every day is refused, and why."""
+    """Returns the first day on which a client that updates every day fails, and the reason."""
     for number, (moment, folder) in enumerate(zip(moments, folders)):
         try:
             refresh(folder, moment, cache, first_root)
