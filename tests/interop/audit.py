@@ -1,9 +1,9 @@
 """Audits a running instance's logs with independent code.
 
 Reads the signature log through its tiles and the CT log through its RFC 6962 endpoints and as static
-files, recomputes every leaf hash and root, verifies the signatures on all heads, finds every issuer,
-and, where an earlier run left its heads behind, that the trees of today begin with the trees of then: by recomputing the old roots,
-and by the CT log's own consistency proof.
+files, recomputes every leaf hash and root, verifies the signatures on all heads, and fetches every
+issuer. If an earlier run stored its heads, it verifies that the trees are consistent with them, by recomputing the
+old roots and with the CT log's consistency proof.
 
     audit.py URL TRUSTED_ROOT STATE
 """

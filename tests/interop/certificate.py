@@ -1,7 +1,7 @@
 """Checks a certificate that the server issued, with Python's cryptography and no code of Signet.
 
-The profile, field by field; the SCT's signature over the rebuilt precertificate; and that the
-precertificate in the CT log is the certificate with the poison in place of the SCT list.
+Checks every field of the profile, the SCT's signature over the rebuilt precertificate, and that the
+precertificate in the CT log is the certificate with the poison extension instead of the SCT list.
 
     certificate.py URL LEAF_DER TRUSTED_ROOT EMAIL
 """

@@ -1,8 +1,7 @@
-"""A year of the TUF repository, read day by day by python-tuf's own client.
+"""Reads a simulated year of the TUF repository with python-tuf's client.
 
-Every day one client comes that was there the day before, and every thirtieth day one that has nothing
-but the first root. Both must get every target, each with the clock of that day. The same year without
-the renewals must fail, on the days on which it has to.
+One client updates every day. Every thirtieth day, a new client starts from the first root. Both must get every
+target, with the clock of that day. Without the renewals, the updates must fail on the expected days.
 
     tests/interop/tuf_year.py [path of the tuf_year example; default target/debug/examples/tuf_year]
 """

@@ -21,7 +21,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The published library on a command line, for it comes without one.
+ * A command line for the published library, which has none.
  *
  * <pre>
  *   Client sign   --bundle OUT --token JWT --rekor 1|2 TRUST FILE
