@@ -436,7 +436,7 @@ fn no_sibling_modules_form_a_cycle() {
                 format!("\n    `{}` uses `{}`: {place}", pair[0], pair[1])
             });
             faults.push(format!(
-                "the modules below `{parent}` form a cycle:{}",
+                "the modules in `crate::{parent}` form a cycle:{}",
                 steps.collect::<String>()
             ));
         }
