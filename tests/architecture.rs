@@ -11,7 +11,7 @@ mod routes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use graph::{Edge, Graph, Mention};
 
@@ -436,7 +436,7 @@ fn no_sibling_modules_form_a_cycle() {
                 format!("\n    `{}` uses `{}`: {place}", pair[0], pair[1])
             });
             faults.push(format!(
-                "the modules below `{parent}` form a cycle:{}",
+                "the modules in `crate::{parent}` form a cycle:{}",
                 steps.collect::<String>()
             ));
         }
@@ -519,6 +519,45 @@ fn the_architecture_page_names_every_folder_and_no_file_that_is_gone() {
             "{path} is named and does not exist"
         );
     }
+}
+
+#[test]
+fn every_guarantee_on_the_architecture_page_names_a_test() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let code = ["src", "tests"].map(|folder| rust_code_in(&root().join(folder)));
+    let rows: Vec<&str> = page
+        .lines()
+        .filter(|row| row.starts_with("| `src/"))
+        .collect();
+    assert!(!rows.is_empty());
+
+    for row in rows {
+        let guarantees = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for guarantee in guarantees.split(". ") {
+            let name = guarantee.split('`').rev().nth(1);
+            let name = name.filter(|_| guarantee.ends_with("`)"));
+            let name = name.unwrap_or_else(|| panic!("no test proves {guarantee:?}"));
+            let head = format!("fn {name}() ");
+            assert!(
+                code.iter().any(|code| code.contains(&head)),
+                "there is no test {name}"
+            );
+        }
+    }
+}
+
+fn rust_code_in(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let read = |path: PathBuf| {
+        if path.is_dir() {
+            rust_code_in(&path)
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            fs::read_to_string(path).unwrap()
+        } else {
+            String::new()
+        }
+    };
+    entries.map(|entry| read(entry.path())).collect()
 }
 
 /// Whether a folder has a file of its name next to it and is three levels down: then the header of

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the shape of src: how long, how fragmented, how commented.
+"""Measures the length, fragmentation and comments of the code in src.
 
     tests/shape.py [SRC]
 

@@ -196,21 +196,16 @@ impl InstanceKeys {
         needed.extend(logs.map(|log| log.key_file));
         needed.push(ISSUER_KEY);
         for authority in &AUTHORITIES {
+            if authority.own.and_then(|own| own(settings)).is_some() {
+                continue;
+            }
             let files = [authority.key_file, authority.chain_file];
-            match authority.own {
-                None => needed.extend(files),
-                Some(own) if own(settings).is_some() => {}
-                // An instance that began with the operator's authority gets one of its own when the
-                // setting is removed.
-                Some(_) => {
-                    let mut is_generated = store.has(authority.root_key_file)?;
-                    for file in files {
-                        is_generated |= store.has(file)?;
-                    }
-                    if is_generated {
-                        needed.extend(files);
-                    }
-                }
+            let mut exists = !authority.may_be_new || store.has(authority.root_key_file)?;
+            for file in files {
+                exists |= store.has(file)?;
+            }
+            if exists {
+                needed.extend(files);
             }
         }
         for name in needed {

@@ -85,6 +85,9 @@ pub(super) struct AuthorityDeclaration {
     pub document: &'static str,
     /// Organisation and common name of a generated root
     pub subject: fn(&Settings) -> (&str, &str),
+    /// Whether an instance may lack all its files: it used the operator's own authority, or was created
+    /// by a release without this authority. They are then created at the next start.
+    pub may_be_new: bool,
     /// The operator's own key and certificates, if the settings name them
     pub own: Option<fn(&Settings) -> Option<OwnCa<'_>>>,
 }
@@ -100,6 +103,7 @@ pub(super) const AUTHORITIES: [AuthorityDeclaration; 2] = [
         path: "",
         document: "fulcio-chain.pem",
         subject: |settings| (&settings.ca.organisation, &settings.ca.common_name),
+        may_be_new: true,
         own: Some(|settings| settings.ca.own()),
     },
     AuthorityDeclaration {
@@ -112,6 +116,7 @@ pub(super) const AUTHORITIES: [AuthorityDeclaration; 2] = [
         path: "/api/v1/timestamp",
         document: "tsa-chain.pem",
         subject: |settings| (&settings.timestamp.organisation, "timestamp root"),
+        may_be_new: false,
         own: None,
     },
 ];

@@ -18,7 +18,7 @@ pub struct Graph {
 #[derive(Default)]
 struct Module {
     children: BTreeSet<String>,
-    /// What `use` brings into the module's namespace: a name, and the path that it stands for.
+    /// Imports of the module: the name, and the path that it refers to.
     imports: BTreeMap<String, Vec<String>>,
 }
 

@@ -1,9 +1,9 @@
 """Crash tests of the real binary.
 
-The oracle is on this side: every entry that was acknowledged, with its index and leaf, and every
-checkpoint that was ever seen. After each fault the server must start without help, serve every
-acknowledged entry at its index, extend every checkpoint ever seen, and pass `signet fsck`; or, if its
-journal was tampered with, refuse to start or become read-only, and say why.
+The tests record every acknowledged entry, with its index and leaf, and every checkpoint. After each fault the
+server must start without help, serve every acknowledged entry at its index, extend every recorded checkpoint,
+and pass `signet fsck`. If its journal was tampered with, it must refuse to start or become read-only, and print
+the reason.
 """
 
 import argparse
@@ -85,11 +85,11 @@ class Oracle:
         assert known == root, f"two roots were signed for size {size}"
 
     def check_v1(self, url):
-        """The v1 log is as large as it ever was, and entries are found by name and by digest."""
+        """Checks that the v1 log has not shrunk, and that its entries are found by ID and by digest."""
         info = fetch(f"{url}/api/v1/log").json()
         self.saw(info["signedTreeHead"], self.heads_v1)
         largest = max(self.heads_v1)
-        assert info["treeSize"] >= largest, f"{largest} entries were there, {info['treeSize']} are left"
+        assert info["treeSize"] >= largest, f"the log had {largest} entries and has {info['treeSize']}"
         older = self.acks_v1[:-NEWEST]
         asked = self.acks_v1[-NEWEST:] + random.sample(older, min(OTHERS, len(older)))
         for start in range(0, len(asked), 10):
@@ -99,28 +99,28 @@ class Oracle:
             )
             entries = {name: entry for one in reply.json() for name, entry in one.items()}
             for name, ack in some.items():
-                assert name in entries, f"entry {name} was acknowledged and is gone"
-                assert entries[name]["logIndex"] == ack.index, f"entry {name} has moved"
+                assert name in entries, f"entry {name} was acknowledged and is missing"
+                assert entries[name]["logIndex"] == ack.index, f"entry {name} has another index"
                 body = json.loads(base64.b64decode(entries[name]["body"]))
-                assert body["spec"]["data"]["hash"]["value"] == ack.digest, f"entry {name} is another"
+                assert body["spec"]["data"]["hash"]["value"] == ack.digest, f"entry {name} has other content"
         for ack in asked[:5] + asked[-5:]:
             query = {"hash": f"sha256:{ack.digest}"}
             found = requests.post(f"{url}/api/v1/index/retrieve", json=query, timeout=10).json()
             assert found == [ack.id], f"a search for entry {ack.id} finds {found}"
 
     def check(self, leaves):
-        """Every acknowledged entry is there, and every head is a prefix of the tree."""
+        """Checks that every acknowledged entry exists, and that every head is of a prefix of the tree."""
         for ack in self.acks:
-            assert ack.index < len(leaves), f"entry {ack.index} was acknowledged and is gone"
-            assert leaves[ack.index] == ack.leaf, f"entry {ack.index} is another one now"
+            assert ack.index < len(leaves), f"entry {ack.index} was acknowledged and is missing"
+            assert leaves[ack.index] == ack.leaf, f"entry {ack.index} has other content"
         roots = dict(prefix_roots(leaves, set(self.heads)))
         for size, root in self.heads.items():
-            assert size <= len(leaves), f"a checkpoint of size {size} was seen, {len(leaves)} are left"
-            assert base64.b64decode(root) == roots[size], f"the tree of size {size} was rewritten"
+            assert size <= len(leaves), f"a checkpoint had size {size}, the log has {len(leaves)} entries"
+            assert base64.b64decode(root) == roots[size], f"the tree of size {size} has another root"
 
 
 def prefix_roots(leaves, sizes):
-    """The roots of the trees of the first n leaves, for each n wanted."""
+    """Returns the roots of the trees of the first n leaves, for each requested n."""
     if 0 in sizes:
         yield 0, hashlib.sha256(b"").digest()
     stack = []
@@ -137,7 +137,7 @@ def prefix_roots(leaves, sizes):
 
 
 def batch_ends(segment):
-    """The ends of commits and facts in a segment. A journal cut at one is an old copy, not torn."""
+    """Returns the ends of commits and facts in a segment. A journal that is cut at one is an old copy, not torn."""
     data = segment.read_bytes()
     ends, at = set(), len(b"SIGNETJ\n")
     while at < len(data):
@@ -155,7 +155,7 @@ def free_port():
 
 
 class Server:
-    """One run of the binary; a context that never leaves a process behind."""
+    """One run of the binary. The process is killed when the context ends."""
 
     def __init__(self, bench, strace=()):
         self.bench, self.strace = bench, list(strace)
@@ -183,7 +183,7 @@ class Server:
         return data.decode(errors="replace")
 
     def ready(self, path="/healthz"):
-        """Waits until the server answers. False if it ended first."""
+        """Waits until the server answers. Returns false if it ended first."""
         waiting = threading.Event()
         for _ in range(START_SECONDS * 20):
             if self.process.poll() is not None:
@@ -200,7 +200,7 @@ class Server:
         if self.process.poll() is None:
             os.killpg(self.process.pid, how)
         status = self.process.wait(START_SECONDS)
-        # Under strace this was the end of strace; the server may end a moment later.
+        # With strace, this waited for strace; the server may end a moment later.
         if (self.bench.data / "lock").exists():
             with open(self.bench.data / "lock", "rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -254,7 +254,7 @@ class Bench:
         }
 
     def append(self, session=requests):
-        """An entry in either dialect; both logs share the journal."""
+        """Appends an entry in either dialect; both logs share the journal."""
         return self.append_v1(session) if random.random() < 0.5 else self.append_v2(session)
 
     def append_v1(self, session=requests):
@@ -314,7 +314,7 @@ class Bench:
                 assert reply.status_code == 201, reply.text
             self.check()
             status = server.kill(signal.SIGTERM)
-            assert status == 0, f"SIGTERM ended in status {status}:\n" + server.said()
+            assert status == 0, f"exit status {status} after SIGTERM:\n" + server.said()
         self.fsck()
 
     def fsck(self):
@@ -403,7 +403,7 @@ def broken_state(bench):
     for path in files():
         path.write_bytes(b"")
     bench.audit()
-    print("  the state deleted, truncated, noise, empty: rebuilt each time")
+    print("  state deleted, truncated, overwritten with noise, or empty: rebuilt each time")
 
 
 def broken_journal(bench):
@@ -426,7 +426,7 @@ def broken_journal(bench):
             said = server.said()
             assert server.process.returncode not in (0, -signal.SIGABRT, 101), said
             for word in words:
-                assert word in said, f"{name}: no word of {word!r} in:\n{said}"
+                assert word in said, f"{name}: {word!r} is not in:\n{said}"
         shutil.rmtree(bench.data)
         keep.rename(bench.data)
         print(f"  {name}: refused, because {said.strip().splitlines()[-1]}")
@@ -470,7 +470,7 @@ def broken_journal(bench):
         ready = requests.get(bench.url + "/readyz", timeout=5)
         assert ready.status_code == 503 and "missing" in ready.text, ready.text
         assert requests.get(bench.url + "/checkpoint", timeout=5).status_code == 200
-    print(f"  yesterday's journal restored: read-only, {reply.json()['message']}")
+    print(f"  old journal restored: read-only, {reply.json()['message']}")
 
 
 def main():

@@ -1,9 +1,9 @@
-"""Audits a running instance's logs with code that is not the server's.
+"""Audits a running instance's logs with independent code.
 
 Reads the signature log through its tiles and the CT log through its RFC 6962 endpoints and as static
-files, recomputes every leaf hash and root, verifies the signatures on all heads, finds every issuer,
-and, where an earlier run left its heads behind, that the trees of today begin with the trees of then: by recomputing the old roots,
-and by the CT log's own consistency proof.
+files, recomputes every leaf hash and root, verifies the signatures on all heads, and fetches every
+issuer. If an earlier run stored its heads, it verifies that the trees are consistent with them, by recomputing the
+old roots and with the CT log's consistency proof.
 
     audit.py URL TRUSTED_ROOT STATE
 """
@@ -29,7 +29,7 @@ def node_hash(left, right):
 
 
 def root_of(hashes_):
-    """MTH of RFC 6962 §2.1, by the book's recursion."""
+    """MTH of RFC 6962 §2.1, as the RFC defines it."""
     if not hashes_:
         return hashlib.sha256(b"").digest()
     if len(hashes_) == 1:
@@ -41,7 +41,7 @@ def root_of(hashes_):
 
 
 def check_consistency(first, first_root, second, second_root, proof):
-    """RFC 9162 §2.1.4.2, written from its text."""
+    """Verifies a consistency proof (RFC 9162 §2.1.4.2)."""
     if first == second:
         assert not proof and first_root == second_root
         return
@@ -163,7 +163,7 @@ def open_tree_head(note, base_url, log):
 
 
 class Fields:
-    """The TLS presentation language, as far as it is needed."""
+    """A reader for the TLS presentation language."""
 
     def __init__(self, data):
         self.data, self.at = data, 0
@@ -194,7 +194,7 @@ def tile_leaves(data):
 
 
 def audit_static_ct(base, log, expected):
-    """The CT log as static files; `expected` are the leaf hashes that get-entries led to."""
+    """The CT log as static files; `expected` are the leaf hashes of get-entries."""
     reply = fetch(f"{base}/checkpoint")
     assert reply.headers["content-type"] == "text/plain; charset=utf-8"
     size, root = open_tree_head(reply.text, log["baseUrl"], log)

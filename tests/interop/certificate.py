@@ -1,7 +1,7 @@
-"""Checks a certificate that the server issued, with Python's cryptography and no code of ours.
+"""Checks a certificate that the server issued, with Python's cryptography and no code of Signet.
 
-The profile, field by field; the SCT's signature over the rebuilt precertificate; and that the
-precertificate in the CT log is the certificate with the poison in place of the SCT list.
+Checks every field of the profile, the SCT's signature over the rebuilt precertificate, and that the
+precertificate in the CT log is the certificate with the poison extension instead of the SCT list.
 
     certificate.py URL LEAF_DER TRUSTED_ROOT EMAIL
 """
@@ -63,7 +63,7 @@ def check_profile(leaf, issuer, issuer_url, email):
     assert not list(leaf.subject)
     assert 0 < leaf.serial_number.bit_length() <= 159
     life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
-    # Ten minutes from its issuing, and up to two seconds before that.
+    # From up to two seconds before it was issued until ten minutes after.
     assert 600 <= life.total_seconds() <= 602, life
     get = leaf.extensions.get_extension_for_oid
     usage = get(ExtensionOID.KEY_USAGE)
@@ -129,9 +129,9 @@ def check_logged(url, leaf, issuer, signed, tbs):
     while len(entries) < size:
         page = requests.get(f"{base}/get-entries", params={"start": len(entries), "end": size}, timeout=10)
         entries += page.json()["entries"]
-    # MerkleTreeLeaf is the signed structure but for its first two bytes (RFC 6962 §3.2, §3.4).
+    # MerkleTreeLeaf is the signed structure except for its first two bytes (RFC 6962 §3.2, §3.4).
     wanted = b"\x00\x00" + signed[2:]
-    # SPEC static-ct-api: the SCT tells where its entry stands, in 40 bits behind type and length.
+    # static-ct-api: the SCT contains the index of its entry, in 40 bits after type and length.
     assert signed[-10:-5] == b"\x00\x08\x00\x00\x05"
     entry = entries[int.from_bytes(signed[-5:], "big")]
     assert base64.b64decode(entry["leaf_input"]) == wanted

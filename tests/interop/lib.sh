@@ -1,20 +1,20 @@
-# What the interop run and the clients' files share. Sourced by `run`, never run.
+# Functions that the interop run and the clients' files share. `run` sources this file.
 #
-# A client's file in clients/ defines functions with its name, all but the first optional:
+# A client's file in clients/ defines these functions. All except the first are optional:
 #
-#   install_X   installs it, pinned, below $cache, and prints its version; runs with the network
-#   sign_X      signs, and says with `offer` what others shall verify
-#   read_X      what is to be looked at before the server is restarted
-#   verify_X    verifies after the restart, its own and, by `each_bundle`, everyone's
-#   refuse_X    shows that it refuses what it must
-#   again_X     signs once more after the restart
-#   close_X     what comes last
+#   install_X   installs a pinned version below $cache and prints it; runs with network access
+#   sign_X      signs, and calls `offer` for bundles that all clients verify
+#   read_X      reads from the server before the restart
+#   verify_X    verifies after the restart its own bundles and, with `each_bundle`, those of all clients
+#   refuse_X    checks that the client rejects invalid input
+#   again_X     signs again after the restart
+#   close_X     runs last
 #
-# Errors do not end such a function (`set -e` is off in them): chain with && what belongs together.
+# Errors do not end these functions, because `set -e` is off in them. Chain dependent commands with &&.
 #
-# They find: $signet, $cache, $here (tests/interop), $transport (https or http), $url (without port or
+# Variables: $signet, $cache, $here (tests/interop), $transport (https or http), $url (without port or
 # path), $ca (the private CA's PEM), $pass (a folder of this pass), $trust (the trust documents as
-# files), $artifact and $other (two different files), $email (whom tokens are for).
+# files), $artifact and $other (two different files), $email (the subject of the tokens).
 
 # shellcheck shell=bash disable=SC2154
 
@@ -23,13 +23,13 @@ server=
 
 say() { printf '\n%s\n' "$*"; }
 
-# record CLIENT FLOW OUTCOME: a row of the results, and a line for people.
+# record CLIENT FLOW OUTCOME: writes a row of the results and prints it.
 record() {
   printf '%s\t%s\t%s\t%s\n' "$transport" "$1" "$2" "$3" >>"$results"
   printf '  %-5s %s: %s\n' "$3" "$1" "$2"
 }
 
-# show_output: the end of what the last command said.
+# show_output: prints the end of the last command's output.
 show_output() { sed 's/^/        /' "$pass/out" | tail -n 25; }
 
 # check CLIENT FLOW COMMAND…: the command must succeed.
@@ -46,7 +46,7 @@ check() {
   fi
 }
 
-# refuse CLIENT FLOW PATTERN COMMAND…: the command must fail, and say why in words that match.
+# refuse CLIENT FLOW PATTERN COMMAND…: the command must fail, and its output must match.
 refuse() {
   local client=$1 flow="refuses $2" pattern=$3 status=0
   shift 3
@@ -55,13 +55,13 @@ refuse() {
     record "$client" "$flow" ok
   else
     record "$client" "$flow" FAIL
-    printf '        exit status %s, expected a refusal that says /%s/\n' "$status" "$pattern"
+    printf '        exit status %s, expected an error that matches /%s/\n' "$status" "$pattern"
     show_output
   fi
 }
 
-# clean CLIENT COMMAND…: runs the command as the client's own user would on a new machine: a home
-# directory of its own, no variable but those that name the private CA. `env NAME=VALUE` adds more.
+# clean CLIENT COMMAND…: runs the command as on a new machine: with the client's own home directory and
+# only the variables that name the private CA. `env NAME=VALUE` adds variables.
 clean() {
   local home=$pass/home/$1
   shift
@@ -74,10 +74,10 @@ clean() {
   )
 }
 
-# offer NAME KIND BUNDLE ARTIFACT: a bundle that every client shall verify after the restart. KIND
-# is blob or attestation, then the dialect of its log entry: blob-v1, attestation-v2, …, and the entry's
-# kind where not every client knows it: attestation-v1-intoto (0.0.2), attestation-v2-dsse. What names
-# one dialect and carries an entry of the other, or none, is a failure.
+# offer NAME KIND BUNDLE ARTIFACT: adds a bundle that every client verifies after the restart. KIND is
+# blob or attestation and the dialect of the log entry (blob-v1, attestation-v2), followed by the entry's kind
+# if not every client supports it: attestation-v1-intoto (0.0.2), attestation-v2-dsse. A bundle without an entry
+# of that dialect is a failure.
 offer() {
   local dialect
   [ -s "$3" ] || return 0
@@ -89,7 +89,7 @@ offer() {
   esac
 }
 
-# each_bundle FUNCTION: calls FUNCTION NAME KIND BUNDLE ARTIFACT for every bundle on offer.
+# each_bundle FUNCTION: calls FUNCTION NAME KIND BUNDLE ARTIFACT for every offered bundle.
 each_bundle() {
   local name kind bundle file
   while IFS=$'\t' read -r name kind bundle file <&3; do
@@ -97,7 +97,7 @@ each_bundle() {
   done 3<"$pass/bundles.tsv"
 }
 
-# token: a new identity token for $email, from the server's own issuer.
+# token: prints a new identity token for $email, from the server's own issuer.
 token() {
   local endpoint
   endpoint=$(curl -fs "$url/.well-known/openid-configuration" | jq -r .token_endpoint)
@@ -105,7 +105,7 @@ token() {
     jq -r .id_token
 }
 
-# statement: an in-toto statement about $artifact with the predicate of predicate.json, as a file.
+# statement: writes an in-toto statement about $artifact with predicate.json, and prints the file's path.
 statement() {
   jq -c --arg digest "$(sha256sum "$artifact" | cut -d' ' -f1)" \
     '{_type: "https://in-toto.io/Statement/v1", subject: [{name: "artifact", digest: {sha256: $digest}}],
@@ -114,7 +114,7 @@ statement() {
   printf '%s\n' "$pass/statement.json"
 }
 
-# flip_signature BUNDLE OUT: the same bundle with one bit of its signature flipped.
+# flip_signature BUNDLE OUT: copies the bundle with one bit of its signature flipped.
 flip_signature() {
   python3 - "$1" "$2" <<'PY'
 import base64, json, sys
@@ -131,7 +131,7 @@ json.dump(bundle, open(sys.argv[2], "w"))
 PY
 }
 
-# flip_bit FILE OUT: the same file with the lowest bit of its last byte flipped.
+# flip_bit FILE OUT: copies the file with the lowest bit of its last byte flipped.
 flip_bit() {
   python3 -c 'import sys; d = bytearray(open(sys.argv[1], "rb").read()); d[-1] ^= 1; open(sys.argv[2], "wb").write(d)' \
     "$1" "$2"
@@ -139,7 +139,7 @@ flip_bit() {
 
 # --- installing -----------------------------------------------------------------------------------
 
-# install_all: every client's install function at once; what they print is shown when they end.
+# install_all: runs every client's install function in parallel and prints their output at the end.
 install_all() {
   local client began failed=0
   local -A jobs=()
@@ -161,10 +161,10 @@ install_all() {
     fi
   done
   printf '  installed in %s s\n' "$(($(date +%s) - began))"
-  [ "$failed" -eq 0 ] || { echo "a client that is missing is a failure"; exit 1; }
+  [ "$failed" -eq 0 ] || { echo "a client could not be installed"; exit 1; }
 }
 
-# need TOOL…: what the machine must have, such as git.
+# need TOOL…: fails if a tool, such as git, is missing.
 need() {
   local tool
   for tool in "$@"; do
@@ -172,8 +172,8 @@ need() {
   done
 }
 
-# go_install PACKAGE@VERSION: builds a Go program into $cache/go/bin; a program whose version is there
-# already is left alone. All share one build cache and build one after the other.
+# go_install PACKAGE@VERSION: builds a Go program into $cache/go/bin, unless that version exists.
+# The builds share one cache and run one after the other.
 go_install() {
   local wanted=$1 name stamp
   name=${wanted%@*}
@@ -189,7 +189,7 @@ go_install() {
 }
 
 # go_build FOLDER PACKAGE NAME: builds a program from the module in FOLDER, whose go.sum pins it, into
-# $cache/go/bin/NAME, unless it is there from the same sources.
+# $cache/go/bin/NAME, unless it was built from the same sources.
 go_build() {
   local wanted stamp=$cache/go/bin/$3.version
   need go || return
@@ -202,7 +202,7 @@ go_build() {
   fi
 }
 
-# go_cached COMMAND…: with the caches of Go below $cache.
+# go_cached COMMAND…: runs the command with Go's caches below $cache.
 go_cached() {
   env CGO_ENABLED=0 GOFLAGS='-trimpath -modcacherw' GOTOOLCHAIN=local GOBIN="$cache/go/bin" \
     GOCACHE="$cache/go/build" GOMODCACHE="$cache/go/mod" "$@"
@@ -210,20 +210,20 @@ go_cached() {
 
 # --- the server -----------------------------------------------------------------------------------
 
-# may_listen PORT…: ends the run with a hint if this user may not listen there or someone else does.
+# may_listen PORT…: ends the run with a hint if this user cannot listen on the port.
 may_listen() {
   local port
   for port in "$@"; do
     python3 -c 'import socket, sys
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(("127.0.0.1", int(sys.argv[1])))' \
       "$port" 2>/dev/null && continue
-    echo "port $port cannot be used: run this as root, or where unshare may make a network namespace," >&2
-    echo "or allow it (sysctl net.ipv4.ip_unprivileged_port_start=80) and free it" >&2
+    echo "port $port cannot be used: run this as root, or where unshare can create a network namespace," >&2
+    echo "or allow it (sysctl net.ipv4.ip_unprivileged_port_start=80) and stop the process that uses it" >&2
     exit 1
   done
 }
 
-# make_certificate FOLDER: a private CA and its certificate for localhost, as an organisation has them.
+# make_certificate FOLDER: generates a private CA and its certificate for localhost.
 make_certificate() {
   mkdir -p "$1"
   (
@@ -273,14 +273,14 @@ stop_server() {
 
 finish() {
   [ -z "$server" ] || kill "$server" 2>/dev/null || true
-  # Helpers of clients, such as a registry, were started by this shell.
+  # This shell also started the clients' helpers, such as a registry.
   # shellcheck disable=SC2046
   kill $(jobs -p) 2>/dev/null || true
   wait 2>/dev/null || true
   rm -rf "$work"
 }
 
-# fetch_trust: the trust documents into $trust, and a signing configuration for each dialect alone.
+# fetch_trust: downloads the trust documents into $trust, with a signing configuration for each dialect.
 fetch_trust() {
   local name dialect
   mkdir -p "$trust"
@@ -314,7 +314,7 @@ begin_pass() {
   "$signet" account add "$email" --service --json --data-dir "$pass/data" >"$pass/account.json"
   client_id=$(jq -r .client_id "$pass/account.json")
   client_secret=$(jq -r .client_secret "$pass/account.json")
-  # What was there before the first signature: the monitors' other history grows from it.
+  # A copy from before the first signature, from which the monitor test creates a fork.
   cp -a "$pass/data" "$pass/born"
   fetch_trust
   artifact=$pass/artifact
@@ -323,14 +323,14 @@ begin_pass() {
   printf 'the slow brown fox\n' >"$other"
 }
 
-# phase NAME: that phase of every client that has it.
+# phase NAME: runs that phase of every client that has it.
 phase() {
   local client began
   for client in "${clients[@]}"; do
     declare -F "$1_$client" >/dev/null || continue
     began=$(date +%s)
     say "$client, $transport: $1"
-    # A step between two checks that fails is a failure too, and the next client has its turn.
+    # A failed step between two checks is a failure too. The next client still runs.
     "$1_$client" || record "$client" "$1" FAIL
     printf '  %s s\n' "$(($(date +%s) - began))"
   done
@@ -342,8 +342,8 @@ end_pass() {
   printf '  %s took %s s\n' "$transport" "$(($(date +%s) - began))"
 }
 
-# print_table RESULTS: client and flow against transport, and an exit status of 1 if anything failed
-# or a client did nothing at all in a pass.
+# print_table RESULTS: prints client and flow by transport; fails if a flow failed or if a client recorded
+# nothing in a pass.
 print_table() {
   python3 - "$1" "${clients[@]}" <<'PY'
 import sys
@@ -353,7 +353,7 @@ for line in open(sys.argv[1]):
     transport, client, flow, outcome = line.rstrip("\n").split("\t")
     if (client, flow) not in flows:
         flows.append((client, flow))
-    # A flow that failed once has failed.
+    # One failure is enough for a flow to fail.
     if rows.get((transport, client, flow)) != "FAIL":
         rows[transport, client, flow] = outcome
 transports = ["https", "http"]

@@ -1,8 +1,7 @@
-"""A year of the TUF repository, read day by day by python-tuf's own client.
+"""Reads a simulated year of the TUF repository with python-tuf's client.
 
-Every day one client comes that was there the day before, and every thirtieth day one that has nothing
-but the first root. Both must get every target, each with the clock of that day. The same year without
-the renewals must fail, on the days on which it has to.
+One client updates every day. Every thirtieth day, a new client starts from the first root. Both must get every
+target, with the clock of that day. Without the renewals, the updates must fail on the expected days.
 
     tests/interop/tuf_year.py [path of the tuf_year example; default target/debug/examples/tuf_year]
 """
@@ -26,7 +25,7 @@ TARGETS = ["trusted_root.json", "signing_config.v0.2.json"]
 
 
 class Folder(FetcherInterface):
-    """Serves one day's folder as a server would: what is not there is 404."""
+    """Serves one day's folder; answers 404 for other files."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -39,7 +38,7 @@ class Folder(FetcherInterface):
 
 
 class Clock(datetime.datetime):
-    """The moment of the day that is simulated."""
+    """Returns the simulated time of a day."""
 
     moment = None
 
@@ -85,7 +84,7 @@ def simulate(program, folder, renew):
 
 
 def first_failure(moments, folders, cache, first_root):
-    """The first day on which a client that comes every day is refused, and why."""
+    """Returns the first day on which a client that updates every day fails, and the reason."""
     for number, (moment, folder) in enumerate(zip(moments, folders)):
         try:
             refresh(folder, moment, cache, first_root)

@@ -1,5 +1,5 @@
-# Audits with code that is not the server's (audit.py, certificate.py): every hash, proof and
-# signature of the logs, and a certificate field by field.
+# Audits with independent code (audit.py, certificate.py): every hash, proof and signature of the logs, and
+# every field of a certificate.
 # shellcheck shell=bash disable=SC2154
 
 install_audit() { "$("$here/install")/bin/python" -c 'import cryptography; print("cryptography", cryptography.__version__)'; }

@@ -1,5 +1,4 @@
-# cosign: files and container images, each dialect of the log by files, and by TUF what the
-# repository says.
+# cosign: files and container images, with each dialect by trust files, and with the TUF repository.
 # shellcheck shell=bash disable=SC2154
 
 cosign_image=localhost:5000/fox
@@ -12,7 +11,7 @@ install_cosign() {
 
 cosign() { clean cosign "$cache/go/bin/cosign" "$@"; }
 
-# cosign_new DIALECT COMMAND…: what signs, with the configuration of that dialect.
+# cosign_new DIALECT COMMAND…: signs with the configuration of that dialect.
 cosign_new() {
   local dialect=$1 command=$2
   shift 2
@@ -20,7 +19,7 @@ cosign_new() {
     --signing-config "$trust/signing_config.$dialect.json" "$@"
 }
 
-# cosign_who COMMAND IDENTITY …: what verifies, by files.
+# cosign_who COMMAND IDENTITY …: verifies with trust files.
 cosign_who() {
   local command=$1 identity=$2
   shift 2
@@ -42,7 +41,7 @@ cosign_registry() {
   done
 }
 
-# cosign_push NAME: a tiny image; prints its reference by digest.
+# cosign_push NAME: pushes a small image and prints its reference by digest.
 cosign_push() {
   printf '%s\n' "$1" >"$pass/$1.txt"
   tar -C "$pass" -cf "$pass/$1.tar" "$1.txt"
@@ -72,7 +71,7 @@ sign_cosign() {
     check cosign "attest an image, Rekor $dialect" cosign_new "$dialect" attest \
       --predicate "$here/predicate.json" --type slsaprovenance1 "$image"
   done
-  # As before there were signing configurations: such a client knows the v1 dialect alone.
+  # Clients without signing configurations support the v1 dialect only.
   check cosign "sign-blob, by URLs" cosign sign-blob --yes --identity-token "$(token)" \
     --use-signing-config=false --trusted-root "$trust/trusted_root.json" --fulcio-url "$url" \
     --rekor-url "$url" --timestamp-server-url "$url/api/v1/timestamp" --oidc-issuer "$url" \
@@ -93,15 +92,15 @@ cosign_verify_bundle() {
   esac
 }
 
-cosign_takes() {
-  # dsse 0.0.2 is what the public log no longer takes and Go's verifier does not know.
+cosign_verifies() {
+  # The public log no longer accepts dsse 0.0.2, and Go's verifier does not support it.
   [ "$2" != attestation-v2-dsse ] || return 0
   check cosign "verifies $1" cosign_verify_bundle "$email" "$2" "$3" "$4"
 }
 
 verify_cosign() {
   local dialect image
-  each_bundle cosign_takes
+  each_bundle cosign_verifies
   for dialect in v1 v2; do
     image=$(cat "$pass/image-$dialect")
     check cosign "verify an image, Rekor $dialect" cosign_who verify "$email" "$image"
@@ -132,7 +131,7 @@ refuse_cosign() {
   local image
   each_bundle cosign_refuses
   image=$(cosign_push unsigned) || return
-  refuse cosign "an image that nobody signed" 'no .*(signatures|bundle)' cosign_who verify "$email" "$image"
+  refuse cosign "an image without a signature" 'no .*(signatures|bundle)' cosign_who verify "$email" "$image"
   refuse cosign "an image for another identity" 'identit' \
     cosign_who verify mallory@example.com "$(cat "$pass/image-v2")"
   refuse cosign "an attestation of another type" 'predicate' \

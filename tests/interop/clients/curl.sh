@@ -1,10 +1,10 @@
-# openssl, curl and jq: the blocks of docs/curl.md, as they stand there, one after the other.
+# openssl, curl and jq: runs the blocks of docs/curl.md in order.
 # shellcheck shell=bash disable=SC2154
 
 install_curl() { need openssl curl jq && curl --version | head -n 1; }
 
-# curl_script PART: the blocks below the page's heading PART as one script. It writes a line for
-# each to descriptor 3: "begin" and its heading, then "ok" once it did what the page says of it.
+# curl_script PART: prints the blocks below the heading PART as one script. For each block, the script writes
+# "begin" and the heading to descriptor 3, and "ok" if the block succeeded, or failed where it should.
 curl_script() {
   awk -v part="$1" '
     /^```/ && block != "" {
@@ -27,7 +27,7 @@ curl_script() {
     sed "s|https://signet\.example\.com|$url|g; s|build@example\.com|$email|g"
 }
 
-# curl_page PART: runs that part in the client's own folder, and records each heading's blocks.
+# curl_page PART: runs that part in the client's folder and records the result of each heading.
 curl_page() {
   local folder=$pass/home/curl heading begun ended
   mkdir -p "$folder"

@@ -1,6 +1,5 @@
 # gitsign: commits and tags, online (the log is searched) and offline (the entry is in the signature).
-# Its module is pinned by go/gitsign: `go install` wants the list of its versions, which not every
-# module proxy has.
+# go/gitsign pins its module: `go install` needs the list of versions, which some module proxies lack.
 # shellcheck shell=bash disable=SC2154
 
 install_gitsign() {
@@ -8,8 +7,8 @@ install_gitsign() {
     sed -n 's|^require github.com/sigstore/||p' "$here/go/gitsign/go.mod"
 }
 
-# gitsign_env COMMAND…: in the repository, with what its manual says for an instance of one's own. It
-# reads the trusted root by TUF, and the other anchors as files.
+# gitsign_env COMMAND…: runs the command in the repository with the settings for a private instance. gitsign
+# reads the trusted root by TUF and the other anchors from files.
 gitsign_env() {
   clean gitsign env -C "$pass/repository" PATH="$cache/go/bin:$PATH" GIT_CONFIG_NOSYSTEM=1 \
     GITSIGN_FULCIO_URL="$url" GITSIGN_REKOR_URL="$url" GITSIGN_OIDC_ISSUER="$url" \
@@ -19,7 +18,7 @@ gitsign_env() {
     TUF_MIRROR="$url/tuf" TUF_ROOT_JSON="$trust/root.json" "$@"
 }
 
-# gitsign_new MODE COMMAND…: git, signing in that mode, with a new token.
+# gitsign_new MODE COMMAND…: runs git, which signs in that mode with a new token.
 gitsign_new() {
   local mode=$1
   shift
@@ -51,8 +50,8 @@ sign_gitsign() {
       gitsign_new "$mode" commit -q -S --allow-empty -m "What was done, $mode"
     gitsign_env git branch "$mode"
   done
-  # Online, gitsign 0.16 logs a tag under the hash that a commit of its content would have, and then
-  # looks for the tag's own: against no log can it find what it logged.
+  # Online, gitsign 0.16 logs a tag under the hash of a commit with the same content, but searches for the
+  # tag's own hash, so it finds its entry in no log.
   check gitsign "signs a tag, offline" gitsign_new offline tag -s -m "A release" release
 }
 
@@ -66,7 +65,7 @@ verify_gitsign() {
   check gitsign "git verify-tag, offline" gitsign_env GITSIGN_REKOR_MODE=offline git verify-tag release
 }
 
-# gitsign_forge MODE NAME: a branch whose commit has the other one's signature under another message.
+# gitsign_forge MODE NAME: creates a branch with a commit that has the signature of another commit.
 gitsign_forge() {
   local forged
   forged=$(gitsign_env git cat-file commit "$1" | sed 's/^What was done/What was not done/' |

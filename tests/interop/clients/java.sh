@@ -1,5 +1,5 @@
-# sigstore-java: the published library, called by java/. Its signer speaks gRPC over TLS and nothing
-# else, so it signs over https alone and verifies over both.
+# sigstore-java: the published library, called by java/. Its signer supports gRPC over TLS only, so it signs
+# over https and verifies over both transports.
 # shellcheck shell=bash disable=SC2154
 
 java_folder() {
@@ -15,7 +15,7 @@ install_java() {
     rm -rf "$folder"
     mkdir -p "$folder"
     cp -r "$here/java/pom.xml" "$here/java/src" "$folder"
-    # The local repository of Maven is only needed to build.
+    # Maven's local repository is needed for the build only.
     mvn --batch-mode --quiet --no-transfer-progress -f "$folder/pom.xml" \
       -Dmaven.repo.local="$cache/maven" compile dependency:copy-dependencies \
       -DincludeScope=runtime -DoutputDirectory="$folder/lib" && touch "$folder/complete"
@@ -23,7 +23,7 @@ install_java() {
   [ -e "$folder/complete" ] && basename "$folder"/lib/sigstore-java-*.jar .jar
 }
 
-# java_client COMMAND OPTION…: with a trust store of its own that knows the private CA alone.
+# java_client COMMAND OPTION…: runs the client with a trust store that contains the private CA only.
 java_client() {
   local folder store=$work/pki/java.p12
   folder=$(java_folder)
@@ -34,13 +34,13 @@ java_client() {
     -cp "$folder/target/classes:$folder/lib/*" interop.Client "$@"
 }
 
-# java_new DIALECT COMMAND BUNDLE FILE: what signs, with that dialect, its trust by files.
+# java_new DIALECT COMMAND BUNDLE FILE: signs with that dialect and trust files.
 java_new() {
   java_client "$2" --bundle "$3" --token "$(token)" --rekor "${1#v}" \
     --trusted-root "$trust/trusted_root.json" --signing-config "$trust/signing_config.$1.json" "$4"
 }
 
-# java_mirror COMMAND OPTION…: its trust from the TUF repository.
+# java_mirror COMMAND OPTION…: runs the client with the TUF repository.
 java_mirror() {
   local command=$1
   shift
@@ -59,7 +59,7 @@ sign_java() {
     check java "signs a file, Rekor $dialect" java_new "$dialect" sign "$pass/java-$dialect.json" "$artifact"
     offer "java's file, Rekor $dialect" "blob-$dialect" "$pass/java-$dialect.json" "$artifact"
   done
-  # It attests in the v2 dialect alone, and logs the envelope as dsse 0.0.2.
+  # It attests in the v2 dialect only, and logs the envelope as dsse 0.0.2.
   check java "attests" java_new v2 attest "$pass/java-attestation.json" "$(statement)"
   offer "java's attestation" attestation-v2-dsse "$pass/java-attestation.json" "$artifact"
   check java "signs a file, by TUF" java_mirror sign --token "$(token)" --rekor 2 \
@@ -67,14 +67,14 @@ sign_java() {
   offer "java's file, by TUF" blob-v2 "$pass/java-tuf.json" "$artifact"
 }
 
-java_takes() {
-  # sigstore-java 2.0 knows envelopes that are logged as dsse, not those logged as intoto or by digest.
+java_verifies() {
+  # sigstore-java 2.0 supports envelopes that are logged as dsse, but not as intoto or by digest.
   case $2 in attestation-v1-intoto | attestation-v2) return 0 ;; esac
   check java "verifies $1" java_verify "$email" "$3" "$4"
 }
 
 verify_java() {
-  each_bundle java_takes
+  each_bundle java_verifies
   check java "verifies signet's file, by TUF" java_mirror verify --identity "$email" --issuer "$url" \
     --bundle "$pass/signet.json" "$artifact"
 }

@@ -1,5 +1,5 @@
-# The JavaScript clients' last major versions: sigstore 4.1, and @sigstore/cli 0.8, whose library is
-# older still (3.1).
+# The previous major versions of the JavaScript clients: sigstore 4.1, and @sigstore/cli 0.8, which contains
+# library 3.1.
 # shellcheck shell=bash disable=SC2154
 # shellcheck source=tests/interop/js/flows.sh
 . "$here/js/flows.sh"
@@ -20,17 +20,17 @@ sign_js-old() {
   offer "js-old's attestation by the command line" attestation-v1-intoto "$pass/js-old-cli.json" "$artifact"
 }
 
-js-old_takes() {
-  # An envelope that is logged by its digest is newer than this library.
+js-old_verifies() {
+  # This library does not support envelopes that are logged by digest.
   [ "$2" != attestation-v2 ] || return 0
   check js-old "the library verifies $1" js_library_verify js-old earlier "$email" "$2" "$3" "$4"
-  # And the Rekor v2 dialect is newer than this command line.
+  # This command line does not support the Rekor v2 dialect.
   case $2 in
     *-v1 | *-v1-*) check js-old "the command line verifies $1" js_verify js-old earlier "$email" "$2" "$3" "$4" ;;
   esac
 }
 
-verify_js-old() { each_bundle js-old_takes; }
+verify_js-old() { each_bundle js-old_verifies; }
 
 js-old_refuses_its_own() {
   case $1 in

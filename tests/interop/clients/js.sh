@@ -1,4 +1,4 @@
-# sigstore, the JavaScript library: both dialects of the log, its trust from the TUF repository.
+# sigstore, the JavaScript library: both dialects, with the TUF repository.
 # shellcheck shell=bash disable=SC2154
 # shellcheck source=tests/interop/js/flows.sh
 . "$here/js/flows.sh"
@@ -21,18 +21,18 @@ sign_js() {
       "$trust/signing_config.$dialect.json" "$(token)" "$pass/js-attestation-$dialect.json" "$(statement)"
   done
   offer "js's attestation, Rekor v1" attestation-v1 "$pass/js-attestation-v1.json" "$artifact"
-  # This library logs an envelope as dsse 0.0.2, where others log its digest.
+  # This library logs an envelope as dsse 0.0.2; other clients log its digest.
   offer "js's attestation, Rekor v2" attestation-v2-dsse "$pass/js-attestation-v2.json" "$artifact"
-  # What the instance tells this library to use.
+  # The instance's own signing configuration.
   check js "attests, by the instance's signing configuration" js_library js current config attest \
     "$trust/signing_config.v0.2.json" "$(token)" "$pass/js-attestation.json" "$(statement)"
   offer "js's attestation, by the instance's signing configuration" attestation-v1 \
     "$pass/js-attestation.json" "$artifact"
 }
 
-js_takes() { check js "verifies $1" js_library_verify js current "$email" "$2" "$3" "$4"; }
+js_verifies() { check js "verifies $1" js_library_verify js current "$email" "$2" "$3" "$4"; }
 
-verify_js() { each_bundle js_takes; }
+verify_js() { each_bundle js_verifies; }
 
 js_refuses_its_own() {
   case $1 in js\'s*) js_refuses js current js_library_verify "$@" ;; esac

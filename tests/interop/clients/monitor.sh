@@ -1,6 +1,6 @@
-# Monitors of the three logs. Two of them are certificate-transparency-go's own programs; the third is
-# go/monitor, made of the libraries of Sigstore's rekor-monitor and asking what that asks. (Module
-# proxies do not all have rekor-monitor itself.)
+# Monitors of the three logs. Two are programs of certificate-transparency-go. The third is go/monitor, which
+# uses the libraries of Sigstore's rekor-monitor and makes the same requests, because some module proxies lack
+# rekor-monitor itself.
 # shellcheck shell=bash disable=SC2154
 
 install_monitor() {
@@ -9,7 +9,7 @@ install_monitor() {
     go_install github.com/google/certificate-transparency-go/scanner/scanlog@v1.4.0
 }
 
-# monitor_run LOG: one pass over that log; what it found goes to standard output.
+# monitor_run LOG: runs one pass over that log and prints what it found.
 monitor_run() {
   local at=$url
   [ "$1" != ct ] || at=$url/ct
@@ -17,20 +17,20 @@ monitor_run() {
     -identity "^builder@example\.com$" -state "$pass/monitor-$1"
 }
 
-# monitor_finds LOG: a pass that finds the identity.
+# monitor_finds LOG: runs a pass, which must find the identity.
 monitor_finds() { monitor_run "$1" | tee "$pass/found" && grep -q "^found $email at " "$pass/found"; }
 
-# monitor_silent LOG: a pass that has nothing to find, for nothing is new.
+# monitor_silent LOG: runs a pass without new entries, which must find nothing.
 monitor_silent() { monitor_run "$1" | grep -qx '0 found'; }
 
-# ctclient COMMAND OPTION…: with the key, it verifies the heads that it gets.
+# ctclient COMMAND OPTION…: runs ctclient with the log's key, so that it verifies the heads.
 ctclient() {
   local command=$1
   shift
   clean monitor "$cache/go/bin/ctclient" "$command" --log_uri "$url/ct" --pub_key "$trust/ctlog.pem" "$@"
 }
 
-# monitor_scan ISSUER: scanlog finds precertificates of that issuer.
+# monitor_scan ISSUER: counts the precertificates of that issuer with scanlog.
 monitor_scan() {
   clean monitor "$cache/go/bin/scanlog" -log_uri "$url/ct" -match_issuer_regex "$1" -precerts_only \
     >"$pass/found" 2>&1 || return
@@ -38,8 +38,8 @@ monitor_scan() {
   grep -q "Process precert at index 0: CN: '' Issuer: " "$pass/found"
 }
 
-# monitor_new FILE: signs it, which the CT log and the log in the v2 dialect know of, and takes the same
-# signature and certificate to the log in the v1 dialect.
+# monitor_new FILE: signs it, which appends to the CT log and to rekor-v2, and appends the same signature and
+# certificate to rekor-v1.
 monitor_new() {
   local bundle=$pass/monitored.json
   "$signet" sign --url "$url" --ca-file "$ca" --identity-token "$(token)" --bundle "$bundle" "$1" &&
@@ -51,7 +51,7 @@ monitor_new() {
 }
 
 sign_monitor() {
-  check monitor "something to find is logged, in both dialects" monitor_new "$artifact"
+  check monitor "logs an entry in both dialects" monitor_new "$artifact"
 }
 
 read_monitor() {
@@ -65,17 +65,17 @@ read_monitor() {
   check monitor "ctclient: the roots" ctclient get-roots
   check monitor "ctclient: an entry" ctclient get-entries --first 0 --last 0
   check monitor "scanlog finds what this authority issued" monitor_scan '^signet'
-  refuse monitor "to call them another authority's (scanlog)" '^0 matches' monitor_scan '^someone else'
+  refuse monitor "to find certificates of another authority (scanlog)" '^0 matches' monitor_scan '^someone else'
 }
 
 verify_monitor() {
-  check monitor "something new is logged, in both dialects" monitor_new "$other"
-  check monitor "goes on where it was before the restart, CT log" monitor_finds ct
-  check monitor "goes on where it was before the restart, Rekor v2" monitor_finds v2
-  check monitor "goes on where it was before the restart, Rekor v1" monitor_finds v1
+  check monitor "logs another entry in both dialects" monitor_new "$other"
+  check monitor "continues after the restart, CT log" monitor_finds ct
+  check monitor "continues after the restart, Rekor v2" monitor_finds v2
+  check monitor "continues after the restart, Rekor v1" monitor_finds v1
 }
 
-# monitor_size LOG: how large the log was at the last pass.
+# monitor_size LOG: prints the size of the log at the last pass.
 monitor_size() {
   case $1 in
     ct) jq .tree_size "$pass/monitor-ct" ;;
@@ -83,8 +83,8 @@ monitor_size() {
   esac
 }
 
-# monitor_fork: the same keys under another history, at least as long as the one that was seen. It
-# grew from a copy of the data folder from before the first signature.
+# monitor_fork: starts a server with the same keys and another history, at least as long as the one that the
+# monitors saw. It starts from a copy of the data directory from before the first signature.
 monitor_fork() {
   local most=0 size log n
   for log in ct v1 v2; do
@@ -97,7 +97,7 @@ monitor_fork() {
   done
 }
 
-# After everyone else: the clients of this pass have seen the true logs.
+# Runs last, because the other clients of this pass need the original logs.
 close_monitor() {
   local log
   stop_server
@@ -112,6 +112,6 @@ close_monitor() {
   stop_server
   mv "$pass/data" "$pass/fork" && mv "$pass/true" "$pass/data" && start_server || return
   for log in ct v2 v1; do
-    check monitor "the true log again, $log" monitor_run "$log"
+    check monitor "accepts the original log again, $log" monitor_run "$log"
   done
 }

@@ -19,7 +19,7 @@ openssl_shows() {
 
 sign_openssl() {
   openssl ts -query -data "$artifact" -sha256 -cert -out "$pass/query.tsq" 2>/dev/null
-  check openssl "asks for a timestamp with curl" curl -fsS "$url/api/v1/timestamp" -o "$pass/reply.tsr" \
+  check openssl "requests a timestamp with curl" curl -fsS "$url/api/v1/timestamp" -o "$pass/reply.tsr" \
     -H 'Content-Type: application/timestamp-query' --data-binary "@$pass/query.tsq"
   "$signet" sign --url "$url" --ca-file "$ca" --identity-token "$(token)" --bundle "$pass/openssl.json" \
     "$artifact" >"$pass/out" 2>&1 || show_output

@@ -1,17 +1,18 @@
-# sigstore-python, pinned with all that it needs in requirements.txt.
+# sigstore-python, pinned with its dependencies in requirements.txt.
 # shellcheck shell=bash disable=SC2154
 
 install_python() { "$("$here/install")/bin/sigstore" --version; }
 
 python_sigstore() { clean python "$("$here/install")/bin/sigstore" "$@"; }
 
-# python_config COMMAND…: its trust from the one file.
+# python_config COMMAND…: runs the client with client_trust_config.json.
 python_config() { python_sigstore --trust-config "$trust/client_trust_config.json" "$@"; }
 
-# python_instance COMMAND…: its trust from the TUF repository.
+# python_instance COMMAND…: runs the client with the TUF repository.
 python_instance() { python_sigstore --instance "$url/tuf" "$@"; }
 
-# python_sign TRUST DIALECT BUNDLE FILE, TRUST being one of the two above; without a dialect it chooses.
+# python_sign TRUST DIALECT BUNDLE FILE: signs. TRUST is one of the two functions above. Without
+# a dialect, the client chooses.
 python_sign() {
   "$1" sign --identity-token "$(token)" ${2:+--rekor-version "${2#v}"} --bundle "$3" "$4"
 }
@@ -45,18 +46,18 @@ sign_python() {
   offer "python's attestation, by TUF" attestation-v2 "$pass/python-attestation-tuf.json" "$artifact"
 }
 
-# statement_type BUNDLE: the type that an attestation's statement has; nothing for a file's.
+# statement_type BUNDLE: prints the type of an attestation's statement, or nothing for a file's signature.
 statement_type() { jq -r '.dsseEnvelope.payload // empty | @base64d | fromjson | ._type' "$1"; }
 
-python_takes() {
-  # sigstore-python knows neither dsse 0.0.2 nor intoto, and no statement of version 0.1, as cosign's is.
+python_verifies() {
+  # sigstore-python does not support dsse 0.0.2, intoto, or statements of version 0.1, which cosign writes.
   case $2 in attestation-v1-intoto | attestation-v2-dsse) return 0 ;; esac
   [ "$(statement_type "$3")" != https://in-toto.io/Statement/v0.1 ] || return 0
   check python "verifies $1" python_verify python_config "$email" "$3" "$4"
 }
 
 verify_python() {
-  each_bundle python_takes
+  each_bundle python_verifies
   check python "verifies a file, by TUF" \
     python_verify python_instance "$email" "$pass/python-tuf.json" "$artifact"
   check python "verifies an attestation, by TUF" \

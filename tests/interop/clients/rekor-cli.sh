@@ -1,5 +1,5 @@
-# rekor-cli: every kind of entry that the v1 dialect admits, search, proofs, and its own memory of the
-# log across a restart.
+# rekor-cli: every kind of entry of the v1 dialect, search, proofs, and the client's own record of the log
+# across a restart.
 # shellcheck shell=bash disable=SC2154
 
 rekor_kinds=(hashedrekord rekord-x509 rekord-pgp rekord-ssh rekord-minisign rfc3161 intoto:0.0.1
@@ -11,17 +11,17 @@ install_rekor-cli() {
 
 rekor_cli() { clean rekor-cli "$cache/go/bin/rekor-cli" --rekor_server "$url" --format json "$@"; }
 
-# rekor_upload NAME OPTION…: uploads, keeping the answer; a new entry, not one that was there.
+# rekor_upload NAME OPTION…: uploads an entry, which must be new, and stores the answer.
 rekor_upload() {
   local name=$1
   shift
   rekor_cli upload "$@" >"$rekor/$name.json" && jq -e '.AlreadyExists == false' "$rekor/$name.json"
 }
 
-# rekor_uuid KIND: the entry ID that its upload was answered with.
+# rekor_uuid KIND: prints the entry ID in the answer to the upload.
 rekor_uuid() { jq -er '.Location | split("/") | last' "$rekor/$1.json" | grep -Ex '[0-9a-f]{80}'; }
 
-# rekor_envelope NAME: a DSSE envelope over a statement, signed by openssl.
+# rekor_envelope NAME: writes a DSSE envelope over a statement, signed by openssl.
 rekor_envelope() {
   local type=application/vnd.in-toto+json payload=$rekor/$1.statement
   jq -cn --arg name "$1" --arg digest "$(sha256sum "$rekor/file" | cut -d' ' -f1)" --slurpfile p "$here/predicate.json" \
@@ -35,7 +35,7 @@ rekor_envelope() {
     '{payloadType: $type, payload: $payload, signatures: [{sig: $sig}]}' >"$rekor/$1.envelope"
 }
 
-# rekor_prepare: keys and signatures of every kind, each made by the tool that it comes from.
+# rekor_prepare: generates keys and signatures of every kind with their original tools.
 rekor_prepare() {
   rekor=$pass/rekor
   mkdir -p "$rekor/gnupg" && chmod 700 "$rekor/gnupg" && cd "$rekor" || return
@@ -60,7 +60,7 @@ rekor_prepare() {
       "$url/api/v1/timestamp" -o reply.tsr
 }
 
-# rekor_options KIND: the options that name its entry, to upload it and to verify it.
+# rekor_options KIND: sets the options that upload and verify the entry of that kind.
 rekor_options() {
   case $1 in
     hashedrekord) printf '%s\n' --type hashedrekord --pki-format x509 --signature "$rekor/file.sig" \
@@ -89,7 +89,7 @@ sign_rekor-cli() {
   check rekor-cli "loginfo" rekor_cli loginfo
 }
 
-# rekor_finds KIND OPTION…: the search finds that kind's entry.
+# rekor_finds KIND OPTION…: searches; the result must contain the entry of that kind.
 rekor_finds() {
   local uuid
   uuid=$(rekor_uuid "$1") || return
@@ -111,7 +111,7 @@ rekor_same_index() {
 
 verify_rekor-cli() {
   local kind options
-  check rekor-cli "loginfo goes on from what it saw before the restart" rekor_cli loginfo
+  check rekor-cli "loginfo continues from the state before the restart" rekor_cli loginfo
   check rekor-cli "logproof" rekor_proof
   for kind in "${rekor_kinds[@]}"; do
     mapfile -t options < <(rekor_options "$kind")
@@ -148,7 +148,7 @@ rekor_again() {
     '.AlreadyExists and (.Location | endswith($uuid))'
 }
 
-# rekor_wrong KIND: its options with another artifact under the same signature.
+# rekor_wrong KIND: sets the options with another artifact and the same signature.
 rekor_wrong() {
   case $1 in
     intoto:* | dsse)
@@ -165,16 +165,16 @@ refuse_rekor-cli() {
   local kind options
   for kind in "${rekor_kinds[@]}"; do
     mapfile -t options < <(rekor_wrong "$kind")
-    refuse rekor-cli "what was not signed, $kind" 'verif|invalid|signature|mismatch|error|400' \
+    refuse rekor-cli "an unsigned artifact, $kind" 'verif|invalid|signature|mismatch|error|400' \
       rekor_cli upload "${options[@]}"
-    refuse rekor-cli "to find what was not logged, $kind" 'cannot be located|verif|invalid|error' \
+    refuse rekor-cli "to find an entry that was not logged, $kind" 'cannot be located|verif|invalid|error' \
       rekor_cli verify "${options[@]}"
   done
   refuse rekor-cli "an index that the log does not have" '404|not ?found' rekor_cli get --log-index 999999
-  refuse rekor-cli "to find two terms that no entry has both of" 'no matching entries' rekor_cli search \
+  refuse rekor-cli "to find two terms that no entry has together" 'no matching entries' rekor_cli search \
     --operator and --email dave@example.com --subject https://example.com/carol/build
-  refuse rekor-cli "to find a stranger" 'no matching entries' rekor_cli search --email mallory@example.com
-  # Its memory of the log, with another root in it: the log cannot be a continuation of that.
+  refuse rekor-cli "to find an unknown e-mail address" 'no matching entries' rekor_cli search --email mallory@example.com
+  # With another root in the client's record, the log is not consistent with it.
   clean rekor-cli python3 - <<'PY' || return
 import base64, json, pathlib
 path = pathlib.Path.home() / ".rekor/state.json"

@@ -1,4 +1,4 @@
-# signet's own commands: the reference that the others are held against.
+# signet's own commands, with which the other clients are compared.
 # shellcheck shell=bash disable=SC2154
 
 signet_sign() {
@@ -15,14 +15,14 @@ sign_signet() {
   offer "signet's file" blob-v2 "$pass/signet.json" "$artifact"
 }
 
-signet_takes() {
+signet_verifies() {
   local name=$1 bundle=$3 file=$4
   check signet "verifies $name" signet_verify "$email" "$bundle" "$file"
   check signet "verifies $name by digest" \
     signet_verify "$email" "$bundle" "sha256:$(sha256sum "$file" | cut -d' ' -f1)"
 }
 
-verify_signet() { each_bundle signet_takes; }
+verify_signet() { each_bundle signet_verifies; }
 
 signet_refuses() {
   local name=$1 bundle=$3 file=$4

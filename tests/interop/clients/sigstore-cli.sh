@@ -12,11 +12,11 @@ sign_sigstore-cli() {
   offer "sigstore-cli's attestation" attestation-v1-intoto "$pass/sigstore-cli.json" "$artifact"
 }
 
-sigstore-cli_takes() {
+sigstore-cli_verifies() {
   check sigstore-cli "verifies $1" js_verify sigstore-cli current "$email" "$2" "$3" "$4"
 }
 
-verify_sigstore-cli() { each_bundle sigstore-cli_takes; }
+verify_sigstore-cli() { each_bundle sigstore-cli_verifies; }
 
 sigstore-cli_refuses_its_own() {
   case $1 in

@@ -1,4 +1,4 @@
-# sigstore-go: the library, by a small program (go/sigstore-go).
+# sigstore-go: the library, called by a small program (go/sigstore-go).
 # shellcheck shell=bash disable=SC2154
 
 install_sigstore-go() {
@@ -42,14 +42,14 @@ sign_sigstore-go() {
   fi
 }
 
-sigstore_go_takes() {
-  # dsse 0.0.2 is what the public log no longer takes and Go's verifier does not know.
+sigstore_go_verifies() {
+  # The public log no longer accepts dsse 0.0.2, and Go's verifier does not support it.
   [ "$2" != attestation-v2-dsse ] || return 0
   check sigstore-go "verifies $1" sigstore_go_verify "$email" "$3" "$4"
 }
 
 verify_sigstore-go() {
-  each_bundle sigstore_go_takes
+  each_bundle sigstore_go_verifies
   if [ -s "$trust/root.json" ]; then
     check sigstore-go "verifies a file, by TUF" sigstore_go verify -tuf-mirror "$url/tuf" \
       -tuf-root "$trust/root.json" -identity "$email" -issuer "$url" -bundle "$pass/go-tuf.json" "$artifact"

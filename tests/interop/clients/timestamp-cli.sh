@@ -30,7 +30,7 @@ verify_timestamp-cli() {
   for hash in sha256 sha384 sha512; do
     check timestamp-cli "verify, $hash" timestamp_verify "$pass/$hash.tsr" "$artifact"
   done
-  # openssl's own, if that is among the clients of this run.
+  # The timestamp that the openssl client requested, if it is part of this run.
   [ ! -s "$pass/reply.tsr" ] || check timestamp-cli "verify openssl's timestamp" timestamp_verify "$pass/reply.tsr" "$artifact"
 }
 

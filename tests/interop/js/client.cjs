@@ -1,13 +1,13 @@
-// The sigstore library on a command line: what a program that uses it would call.
+// A command line for the sigstore library.
 //
 //   node client.cjs MODULES sign   URL TOKEN BUNDLE FILE
 //   node client.cjs MODULES attest URL TOKEN BUNDLE STATEMENT
 //   node client.cjs MODULES config sign|attest CONFIG TOKEN BUNDLE FILE
 //   node client.cjs MODULES verify URL ROOT CACHE IDENTITY ISSUER BUNDLE [FILE]
 //
-// `sign` and `attest` name the services by URL, as the library's first page does; `config` takes them
-// from a signing configuration. `verify` gets its trust from the TUF repository at URL and no more
-// than ROOT, its root. MODULES is the folder with the library's version.
+// `sign` and `attest` name the services by URL, as the library's README does. `config` reads them from a
+// signing configuration. `verify` uses the TUF repository at URL and trusts only its root, ROOT. MODULES is the
+// folder with the library's version.
 "use strict";
 
 const fs = require("node:fs");
@@ -20,7 +20,7 @@ const TIMEOUT = 20000;
 const [modules, command, ...rest] = process.argv.slice(2);
 const installed = createRequire(path.join(path.resolve(modules), "index.js"));
 const sigstore = installed("sigstore");
-// The parts that the library itself uses, whatever else is installed beside it.
+// The packages that the library itself uses, even if other versions are installed.
 const part = createRequire(installed.resolve("sigstore"));
 
 function save(file, bundle) {

@@ -1,12 +1,12 @@
-# What the three files of JavaScript clients share. Sourced by them.
+# Functions that the three files of JavaScript clients share. They source this file.
 # shellcheck shell=bash disable=SC2154
 
-# js_modules SET: the folder of the set's packages; SET is current or earlier.
+# js_modules SET: prints the folder of the set's packages; SET is current or earlier.
 js_modules() {
   printf '%s/js-%s' "$cache" "$(sha256sum "$here/js/$1/package-lock.json" | cut -c1-16)"
 }
 
-# js_install SET: installs what the set's lock file says; no script of any package runs.
+# js_install SET: installs the packages of the set's lock file, without running their scripts.
 js_install() {
   local modules
   need node npm flock || return 1
@@ -23,7 +23,7 @@ js_install() {
   [ -e "$modules/complete" ] && js_versions "$modules"
 }
 
-# js_versions MODULES: what is installed there.
+# js_versions MODULES: prints the installed versions.
 js_versions() {
   jq -rs 'map(.name + " " + .version) | join(", ")' \
     "$1/node_modules/sigstore/package.json" "$1/node_modules/@sigstore/cli/package.json"
@@ -36,7 +36,7 @@ js_library() {
   clean "$client" node "$here/js/client.cjs" "$(js_modules "$set")" "$@"
 }
 
-# js_command CLIENT SET TOKEN ARGUMENT…: calls the command line, which takes its token as in a CI.
+# js_command CLIENT SET TOKEN ARGUMENT…: calls the command line, which reads its token as in CI.
 js_command() {
   local client=$1 set=$2 token=$3
   shift 3
@@ -44,13 +44,13 @@ js_command() {
     node "$(js_modules "$set")/node_modules/@sigstore/cli/bin/run" "$@"
 }
 
-# js_attest CLIENT SET BUNDLE: the command line signs a statement.
+# js_attest CLIENT SET BUNDLE: signs a statement with the command line.
 js_attest() {
   js_command "$1" "$2" "$(token)" attest --fulcio-url "$url" --rekor-url "$url" \
     --tsa-server-url "$url" --timeout 20 --output-file "$3" "$(statement)"
 }
 
-# js_verify CLIENT SET IDENTITY KIND BUNDLE FILE: the command line verifies, with its trust from /tuf.
+# js_verify CLIENT SET IDENTITY KIND BUNDLE FILE: verifies with the command line and the TUF repository.
 js_verify() {
   local blob=()
   case $4 in blob-*) blob=(--blob-file "$6") ;; esac
@@ -59,7 +59,7 @@ js_verify() {
     --certificate-identity-email "$3" "${blob[@]}" "$5"
 }
 
-# js_library_verify CLIENT SET IDENTITY KIND BUNDLE FILE: the library does.
+# js_library_verify CLIENT SET IDENTITY KIND BUNDLE FILE: verifies with the library.
 js_library_verify() {
   local blob=()
   case $4 in blob-*) blob=("$6") ;; esac
@@ -67,9 +67,9 @@ js_library_verify() {
     "${blob[@]}"
 }
 
-# js_refuses CLIENT SET VERIFY NAME KIND BUNDLE FILE: what VERIFY, one of the two above, must refuse.
-# With a flipped bit it is the timestamp that first no longer fits. An attestation names its subjects
-# itself; these clients are given no artifact with it.
+# js_refuses CLIENT SET VERIFY NAME KIND BUNDLE FILE: checks that VERIFY, one of the two functions above,
+# rejects invalid input. With a flipped bit, the timestamp is the first check to fail. These clients verify an
+# attestation without an artifact.
 js_refuses() {
   local client=$1 set=$2 verify=$3 name=$4 kind=$5 bundle=$6 file=$7
   flip_signature "$bundle" "$pass/flipped.json"

@@ -4,6 +4,7 @@ use super::torn::open_journal;
 use super::*;
 use crate::adapters::storage::audit::Difference;
 use crate::adapters::storage::error::DamagedEntry;
+use crate::adapters::storage::sled::wait_for_lock;
 use crate::log::port::JournalError;
 use crate::log::{ReadError, missing_entries};
 use crate::services::ledger::{LedgerError, Table};
@@ -225,8 +226,10 @@ async fn the_audit_names_what_the_state_has_wrong() {
 
 /// The state as sled has it.
 fn sled_state(store: &Store) -> ::sled::Db {
+    let dir = state_dir(store.path());
+    wait_for_lock(&dir).unwrap();
     ::sled::Config::new()
-        .path(state_dir(store.path()))
+        .path(dir)
         .segment_size(2 << 20)
         .open()
         .unwrap()

@@ -12,6 +12,8 @@ use std::ops::Range;
 
 use ::sled::{Batch, Db};
 
+#[cfg(test)]
+pub(super) use self::open::wait_for_lock;
 pub(super) use self::open::{open, set_aside};
 use super::codec::{FieldReader, put_head};
 use super::journal::record::Fact;

@@ -74,6 +74,7 @@ fn attempt(dir: &Path, instance: [u8; 16], cache_bytes: u64) -> Result<SledState
         .path(dir)
         .cache_capacity(cache_bytes)
         .segment_size(SEGMENT);
+    wait_for_lock(dir).map_err(|error| Failure::Refused(OpenError::io(dir)(error)))?;
     let db = catch_unwind(AssertUnwindSafe(|| config.open()))
         .map_err(|_| Failure::Broken("sled panicked while opening it".to_owned()))?
         .map_err(|error| Failure::of(dir, error))?;
@@ -98,6 +99,18 @@ fn attempt(dir: &Path, instance: [u8; 16], cache_bytes: u64) -> Result<SledState
         None => drop(db.insert(key::INSTANCE, &instance).map_err(failed)?),
     }
     Ok(SledState { db })
+}
+
+/// Waits until sled's lock on its file is free.
+///
+/// After a database is dropped, sled's own threads still hold the lock for a moment, and sled does not wait
+/// for it. No other process has the lock, because this process has the store's.
+pub(in crate::adapters::storage) fn wait_for_lock(dir: &Path) -> std::io::Result<()> {
+    match fs::File::open(dir.join("db")) {
+        Ok(file) => file.lock(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes unfinished snapshots, with which sled does not open (sled issues 1527, 1533).

@@ -1,10 +1,9 @@
-// Watches one log as a monitor does, with the libraries that Sigstore's own monitor is made of: it
-// verifies the head with the trusted root's key, proves that the log continues what was seen at the
-// last run, and looks for an identity in all that is new.
+// Monitors one log with the libraries that rekor-monitor uses: it verifies the head with the trusted root's key,
+// verifies consistency with the head of the last run, and searches the new entries for an identity.
 //
 //	monitor v1|v2|ct -url URL -trusted-root FILE -identity REGEXP -state FILE
 //
-// Exits with 1 if the log is not what it should be; what it found goes to standard output.
+// Exits with 1 if a check fails. Prints what it found.
 package main
 
 import (
@@ -21,7 +20,7 @@ import (
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 )
 
-// watch is what a run was asked to do.
+// watch contains the options of a run.
 type watch struct {
 	url, state string
 	trusted    *root.TrustedRoot
@@ -72,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 	return err
 }
 
-// last is the head of the last run, empty at the first.
+// last is the head of the last run, empty on the first run.
 func (w *watch) last() (string, error) {
 	written, err := os.ReadFile(w.state)
 	if errors.Is(err, os.ErrNotExist) {
@@ -83,7 +82,7 @@ func (w *watch) last() (string, error) {
 
 func (w *watch) keep(head string) error { return os.WriteFile(w.state, []byte(head), 0o600) }
 
-// look reports the certificate at an index if it is of the identity that is looked for.
+// look prints the certificate at an index if its identity matches.
 func (w *watch) look(index uint64, certificate *x509.Certificate) {
 	for _, name := range cryptoutils.GetSubjectAlternateNames(certificate) {
 		if w.identity.MatchString(name) {
@@ -93,8 +92,8 @@ func (w *watch) look(index uint64, certificate *x509.Certificate) {
 	}
 }
 
-// logKey is the trusted root's log with that base URL; the two dialects' logs have different kinds of
-// keys here.
+// logKey returns the key of the trusted root's log with that base URL. The two Rekor logs have keys of
+// different kinds.
 func (w *watch) logKey(edwards bool) (*root.TransparencyLog, error) {
 	for _, log := range w.trusted.RekorLogs() {
 		if _, is := log.PublicKey.(ed25519.PublicKey); is == edwards && log.BaseURL == w.url {

@@ -26,7 +26,7 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 )
 
-// The public monitor asks for ten entries at a time, the most that the interface allows.
+// rekor-monitor requests ten entries at a time, the maximum of the API.
 const page = 10
 
 func (w *watch) rekorV1(ctx context.Context) error {
@@ -66,7 +66,7 @@ func (w *watch) rekorV1(ctx context.Context) error {
 	return w.keep(*info.SignedTreeHead)
 }
 
-// continues proves that the head is a continuation of the last one, and returns the size of that.
+// continues verifies that the head is consistent with the last one, and returns the size of the last one.
 func (w *watch) continues(ctx context.Context, api *rekor.Rekor, verifier signature.Verifier, head *util.SignedCheckpoint, tree string) (int64, error) {
 	kept, err := w.last()
 	if err != nil || kept == "" {
@@ -85,7 +85,7 @@ func (w *watch) continues(ctx context.Context, api *rekor.Rekor, verifier signat
 	return int64(last.Size), nil
 }
 
-// scan verifies the entries from first up to end, not including it, and looks at their keys.
+// scan verifies the entries from first to end, exclusive, and checks their keys.
 func (w *watch) scan(ctx context.Context, api *rekor.Rekor, verifier signature.Verifier, first, end int64) error {
 	var query models.SearchLogQuery
 	for index := first; index < end; index++ {

@@ -14,7 +14,7 @@ import (
 	"github.com/transparency-dev/tessera/client"
 )
 
-// What a monitor wants of an entry: the certificates that verify it.
+// The part of an entry that the monitor reads: the certificates that verify it.
 type bodyV2 struct {
 	Spec struct {
 		HashedRekord struct {

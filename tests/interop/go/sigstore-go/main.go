@@ -1,5 +1,5 @@
-// Signs and verifies with sigstore-go, as a program that uses the library would: the services come
-// from a signing configuration, the trust from a trusted root, both as files or both by TUF.
+// Signs and verifies with sigstore-go. The services come from a signing configuration and the trust from a
+// trusted root, both from files or both by TUF.
 //
 //	sigstore-go sign   [trust options] -token TOKEN [-statement] -bundle OUT FILE
 //	sigstore-go verify [trust options] -identity ID -issuer URL -bundle BUNDLE FILE
@@ -134,7 +134,7 @@ func (o *options) sign(trusted *root.TrustedRoot, services *root.SigningConfig, 
 	return os.WriteFile(o.bundle, written, 0o600)
 }
 
-// choose takes the services that the signing configuration selects for what the library can speak.
+// choose returns the services that the signing configuration selects for the versions the library supports.
 func choose(services *root.SigningConfig, settings *sign.BundleOptions) error {
 	if services == nil {
 		return errors.New("signing needs a signing configuration")

@@ -21,7 +21,7 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The published library on a command line, for it comes without one.
+ * A command line for the published library, which has none.
  *
  * <pre>
  *   Client sign   --bundle OUT --token JWT --rekor 1|2 TRUST FILE
@@ -30,7 +30,7 @@ import java.util.Map;
  * </pre>
  *
  * TRUST is either {@code --trusted-root FILE --signing-config FILE} or {@code --mirror URL --root FILE
- * --cache FOLDER}. Whatever the library refuses ends the program with a stack trace and status 1.
+ * --cache FOLDER}. If the library rejects the input, the program exits with a stack trace and status 1.
  */
 final class Client {
   private final Map<String, String> options = new HashMap<>();
