@@ -1,7 +1,7 @@
 use super::*;
-use crate::log::AppendError;
-use crate::log::Limits;
-use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningKey};
+use crate::doubles::{FixedClock, keys};
+use crate::log::{AppendError, Limits};
+use crate::protocol::keys::{PublicKey, SigningKey};
 use crate::protocol::time::Validity;
 use crate::protocol::x509::extensions::POISON;
 use crate::protocol::x509::sct::PrecertChain;
@@ -14,14 +14,6 @@ use crate::services::ctlog::tests::log_of;
 use crate::services::roster::AuthorityRole;
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
-
-struct FixedClock(UnixTime);
-
-impl Clock for FixedClock {
-    fn now(&self) -> UnixTime {
-        self.0
-    }
-}
 
 fn generated() -> NewAuthority {
     let serials = [1, 2].map(|byte| SerialNumber::from_random([byte; 20]));
@@ -48,7 +40,7 @@ fn authority(log: &Arc<CtLog>, now: UnixTime, lifetime: Duration) -> Certificate
 }
 
 fn proven_key() -> ProvenKey {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     by_challenge(&key, "alice@example.com")
         .verify(&["alice@example.com"])
         .unwrap()
@@ -184,7 +176,7 @@ async fn no_certificate_is_issued_without_randomness() {
 
 #[test]
 fn a_key_is_read_from_der_and_from_pem_with_any_line_length() {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let der = crate::protocol::bytes::to_base64(key.public_key().spki_der());
     let unwrapped = format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----");
     for text in [key.public_key().to_pem(), der, unwrapped] {
@@ -199,7 +191,7 @@ fn a_key_is_read_from_der_and_from_pem_with_any_line_length() {
 
 #[test]
 fn each_fault_of_a_key_has_its_own_error() {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let refuse = |request: KeyRequest| request.verify(&["alice@example.com"]).unwrap_err();
     let with_key = |key: &str| KeyRequest::PublicKey {
         key: key.to_owned(),

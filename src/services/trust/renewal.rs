@@ -109,7 +109,7 @@ mod tests {
         let mut logged = Vec::new();
         for day in 0..=366 {
             logged.extend(keeper.changed_term().map(|term| (day, term)));
-            instance.clock.advance_days(1);
+            instance.advance_days(1);
         }
 
         assert_eq!(

@@ -2,18 +2,11 @@ use serde_json::json;
 
 use super::request::{MAX_BUNDLES, PolicyRequirement};
 use super::*;
+use crate::doubles::FixedClock;
 use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
 use crate::protocol::bundle::{Artifact, CheckName, Outcome};
 use crate::protocol::policy::{IdentityMatcher, Policy};
 use crate::protocol::time::UnixTime;
-
-struct FixedClock(UnixTime);
-
-impl Clock for FixedClock {
-    fn now(&self) -> UnixTime {
-        self.0
-    }
-}
 
 fn report(artifact: &[u8], now: UnixTime) -> serde_json::Value {
     let world = World::new();

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
+use crate::doubles::keys;
 use crate::protocol::attestation::dsse::pre_authentication_encoding;
 use crate::protocol::bytes::{from_base64, to_base64};
 use crate::protocol::entry::v2::HashedRekordError;
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
-use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::services::rekor::tests::{memory_log, signed_entry};
 
@@ -111,7 +111,7 @@ async fn a_duplicate_is_answered_with_409_and_the_index_of_the_first() {
 
 /// An envelope as sigstore-js submits it, signed by a new key.
 fn envelope() -> Value {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let (payload_type, payload) = ("application/vnd.in-toto+json", b"{}");
     let message = pre_authentication_encoding(payload_type, payload);
     json!({"dsseRequestV002": {

@@ -1,10 +1,11 @@
 use super::*;
+use crate::doubles::keys;
 use crate::protocol::time::Clock as _;
 use crate::protocol::tuf::RuleError;
 use crate::protocol::tuf::trusted_set::TrustedSet;
 use crate::services::trust::RepositoryHealth;
 use crate::services::trust::terms::RootTerm;
-use crate::services::trust::testing::{TestInstance, outside_key, refresh};
+use crate::services::trust::testing::{TestInstance, refresh};
 
 fn begun() -> (TestInstance, TrustRepository) {
     let instance = TestInstance::new();
@@ -31,7 +32,7 @@ fn a_renewed_root_counts_at_once_and_clients_of_the_first_follow() {
     let (instance, repository) = begun();
     let mut client = TrustedSet::new(&repository.file("1.root.json").unwrap()).unwrap();
     let first = repository.initial_root_hash();
-    instance.clock.advance_days(305);
+    instance.advance_days(305);
     repository.renew().unwrap();
     assert_eq!(
         repository.health(),
@@ -44,7 +45,7 @@ fn a_renewed_root_counts_at_once_and_clients_of_the_first_follow() {
     assert_eq!(repository.health(), RepositoryHealth::Good);
     assert_eq!(repository.file("root.json").unwrap(), root.bytes());
     assert_eq!(repository.initial_root_hash(), first);
-    instance.clock.advance_days(61);
+    instance.advance_days(61);
     repository.renew().unwrap();
     let now = instance.clock.now();
     refresh(&mut client, now, |path| repository.file(path)).unwrap();
@@ -56,7 +57,7 @@ fn a_renewed_root_counts_at_once_and_clients_of_the_first_follow() {
 #[test]
 fn a_ceremony_moves_the_root_to_keys_that_the_server_never_sees() {
     let (instance, repository) = begun();
-    let (alice, bob, carol) = (outside_key(), outside_key(), outside_key());
+    let (alice, bob, carol) = (keys::p256(), keys::p256(), keys::p256());
     let request = repository
         .propose(&proposal(&[&alice, &bob, &carol], 2))
         .unwrap();
@@ -108,7 +109,7 @@ fn a_ceremony_moves_the_root_to_keys_that_the_server_never_sees() {
 #[test]
 fn a_root_that_nobody_before_has_signed_is_not_installed() {
     let (_, repository) = begun();
-    let thief = outside_key();
+    let thief = keys::p256();
     let mut request = repository.propose(&proposal(&[&thief], 1)).unwrap();
     request.sign(&thief).unwrap();
 
@@ -124,7 +125,7 @@ fn a_root_that_nobody_before_has_signed_is_not_installed() {
 #[test]
 fn the_server_takes_no_root_under_which_it_could_not_go_on() {
     let (instance, repository) = begun();
-    let (other_online, root_key) = (outside_key(), &instance.root_key.0);
+    let (other_online, root_key) = (keys::p256(), &instance.root_key.0);
     let present = repository.status().unwrap().root;
     let mut rules = present.body().rules().unwrap();
     rules.online_key = other_online.public_key().clone();
@@ -144,7 +145,7 @@ fn the_server_takes_no_root_under_which_it_could_not_go_on() {
         })
         .unwrap();
     short.sign(root_key).unwrap();
-    instance.clock.advance_days(1);
+    instance.advance_days(1);
     assert!(matches!(
         repository.install_root(short.next()),
         Err(RepositoryError::Expired(_))
@@ -154,7 +155,7 @@ fn the_server_takes_no_root_under_which_it_could_not_go_on() {
 #[test]
 fn proposals_that_make_no_root_are_refused() {
     let (instance, repository) = begun();
-    let (alice, online) = (outside_key(), &instance.online_key.0);
+    let (alice, online) = (keys::p256(), &instance.online_key.0);
     let refused = |proposal: RootProposal| repository.propose(&proposal).unwrap_err();
 
     for threshold in [0, 2] {
