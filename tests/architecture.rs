@@ -66,7 +66,12 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ),
     (
         "adapters::outbound",
-        &["services::issuer", "services::oidc", "services::sign"],
+        &[
+            "adapters::wire",
+            "services::issuer",
+            "services::oidc",
+            "services::sign",
+        ],
     ),
     (
         "adapters::storage",

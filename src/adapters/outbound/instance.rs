@@ -8,11 +8,15 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::protocol::bytes::to_base64;
+use crate::adapters::wire::fulcio::{
+    CreateSigningCertificateRequest, Credentials, PublicKeyRequest, RequestedKey,
+    SIGNING_CERT_PATH, SigningCertificateReply,
+};
+use crate::adapters::wire::token::TokenReply;
+use crate::protocol::bytes::ProtoBytes;
 use crate::protocol::entry::UnverifiedHashedRekord;
 use crate::protocol::entry::v2::CreateEntryRequest;
 use crate::protocol::keys::PublicKey;
@@ -122,10 +126,6 @@ impl InstanceClient {
         client_id: &str,
         client_secret: &str,
     ) -> Result<Zeroizing<String>, InstanceError> {
-        #[derive(Deserialize)]
-        struct Grant {
-            id_token: Zeroizing<String>,
-        }
         let what = "an identity token";
         let request = self
             .http
@@ -137,7 +137,7 @@ impl InstanceClient {
             )
             .body("grant_type=client_credentials");
         let reply = Zeroizing::new(self.send(request, what).await?);
-        Ok(parse::<Grant>(&reply, what)?.id_token)
+        Ok(parse::<TokenReply>(&reply, what)?.id_token)
     }
 
     async fn post_json(
@@ -218,16 +218,18 @@ impl SigningServer for InstanceClient {
         proof: &[u8],
     ) -> Result<Vec<String>, InstanceError> {
         let what = "a certificate";
-        let body = json!({
-            "credentials": { "oidcIdentityToken": token.expose() },
-            "publicKeyRequest": {
-                "publicKey": { "content": key.to_pem() },
-                "proofOfPossession": to_base64(proof),
-            },
-        });
-        let reply = self.post_json("/api/v2/signingCert", &body, what).await?;
-        let reply: SigningCertificateReply = parse(&reply, what)?;
-        Ok(reply.signed_certificate_embedded_sct.chain.certificates)
+        let body = CreateSigningCertificateRequest {
+            credentials: Some(Credentials {
+                oidc_identity_token: Some(token.expose().to_owned()),
+            }),
+            public_key_request: Some(PublicKeyRequest {
+                public_key: Some(RequestedKey::pem(key.to_pem())),
+                proof_of_possession: Some(ProtoBytes(proof.to_vec())),
+            }),
+            certificate_signing_request: None,
+        };
+        let reply = self.post_json(SIGNING_CERT_PATH, &body, what).await?;
+        Ok(parse::<SigningCertificateReply>(&reply, what)?.into_certificates())
     }
 
     async fn request_timestamp(&self, request: Vec<u8>) -> Result<Vec<u8>, InstanceError> {
@@ -296,22 +298,6 @@ fn message_of(body: &[u8]) -> String {
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T, InstanceError> {
     serde_json::from_slice(body).map_err(|cause| InstanceError::Malformed { what, cause })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SigningCertificateReply {
-    signed_certificate_embedded_sct: CertificateWithChain,
-}
-
-#[derive(Deserialize)]
-struct CertificateWithChain {
-    chain: Chain,
-}
-
-#[derive(Deserialize)]
-struct Chain {
-    certificates: Vec<String>,
 }
 
 #[cfg(test)]

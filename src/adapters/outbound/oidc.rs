@@ -157,14 +157,14 @@ impl Endpoint {
         issuer: &IssuerUrl,
         body_limit: usize,
     ) -> Result<IssuerKeys, FetchError> {
-        // SPEC OpenID Connect Discovery §4.1: a trailing slash is removed before the path is appended.
+        // OpenID Connect Discovery §4.1: a trailing slash is removed before the path is appended.
         let base = issuer.as_str();
         let base = base.strip_suffix('/').unwrap_or(base);
         let address = format!("{base}/.well-known/openid-configuration");
         let document = self.get(&address, body_limit).await?;
         let metadata: Metadata =
             serde_json::from_slice(&document.body).map_err(|_| FetchError::BadDiscovery)?;
-        // SPEC OpenID Connect Discovery §4.3: `issuer` must be identical to the URL that was asked.
+        // OpenID Connect Discovery §4.3: `issuer` must be identical to the URL that was asked.
         if metadata.issuer != issuer.as_str() {
             return Err(FetchError::IssuerMismatch);
         }
@@ -173,7 +173,7 @@ impl Endpoint {
             return Err(FetchError::ForeignKeyAddress);
         }
         let keys = self.get(address.as_str(), body_limit).await?;
-        // SPEC RFC 7517 §8.5.2. Many issuers send plain JSON, and some no type at all.
+        // RFC 7517 §8.5.2. Many issuers send plain JSON, and some no type at all.
         if !matches!(
             keys.media_type.as_deref(),
             None | Some("application/json" | "application/jwk-set+json")

@@ -16,9 +16,10 @@ pub(super) struct IssuedChain<'a> {
 
 impl IssuedChain<'_> {
     /// The leaf first, the root last; one PEM block each.
-    pub(super) fn blocks(&self) -> Vec<&str> {
-        let above = self.above.iter().map(String::as_str);
-        [self.leaf.as_str()].into_iter().chain(above).collect()
+    pub(super) fn into_blocks(self) -> Vec<String> {
+        let mut blocks = vec![self.leaf];
+        blocks.extend_from_slice(self.above);
+        blocks
     }
 }
 

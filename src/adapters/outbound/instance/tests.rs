@@ -5,6 +5,8 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
+use serde_json::json;
+
 use super::*;
 use crate::adapters::http::body::Body;
 use crate::adapters::http::metrics::Metrics;
