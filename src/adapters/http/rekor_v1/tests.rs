@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
+use crate::doubles::keys;
 use crate::log::{AppendError, ReadError};
 use crate::protocol::bytes::{from_base64, to_base64};
 use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::leaf_hash;
-use crate::services::rekor::v1::tests::{TestLog, new_key, proposal};
+use crate::services::rekor::v1::tests::{TestLog, proposal};
 
 /// A log with its API.
 struct Asked {
@@ -47,7 +48,7 @@ impl Asked {
     }
 
     async fn submit(&self, artifact: &[u8]) -> Answer {
-        let proposal = proposal(&new_key(), artifact);
+        let proposal = proposal(&keys::p256(), artifact);
         self.post("log/entries", proposal).await
     }
 }
@@ -134,7 +135,7 @@ async fn an_entry_is_answered_with_201_its_uuid_and_its_index() {
 #[actix_web::test]
 async fn a_duplicate_is_answered_with_409_and_the_location_of_the_first() {
     let api = Asked::new();
-    let proposal = proposal(&new_key(), b"artifact");
+    let proposal = proposal(&keys::p256(), b"artifact");
     let first = api.post("log/entries", &proposal).await;
 
     let answer = api.post("log/entries", &proposal).await;
@@ -187,13 +188,13 @@ async fn an_entry_is_read_by_uuid_by_leaf_hash_and_by_index() {
 #[actix_web::test]
 async fn an_entry_is_found_by_its_proposal() {
     let api = Asked::new();
-    let known = proposal(&new_key(), b"artifact");
+    let known = proposal(&keys::p256(), b"artifact");
     let id = api
         .post("log/entries", &known)
         .await
         .header("etag")
         .to_owned();
-    let unknown = proposal(&new_key(), b"artifact");
+    let unknown = proposal(&keys::p256(), b"artifact");
 
     let query = format!(r#"{{"entryUUIDs":null,"logIndexes":null,"entries":[{unknown},{known}]}}"#);
     let found = api.post("log/entries/retrieve", query).await;
@@ -309,7 +310,7 @@ async fn the_log_serves_its_head_and_its_key() {
 #[actix_web::test]
 async fn entries_are_searched_by_their_content() {
     let api = Asked::new();
-    let key = new_key();
+    let key = keys::p256();
     let (one, two) = (proposal(&key, b"one"), proposal(&key, b"two"));
     let one = api.post("log/entries", one).await.header("etag").to_owned();
     let two = api.post("log/entries", two).await.header("etag").to_owned();
@@ -406,7 +407,7 @@ async fn bodies_outside_the_schema_are_answered_with_422_and_the_code_of_the_fau
 #[actix_web::test]
 async fn malformed_json_unknown_versions_and_wrong_signatures_are_answered_with_400() {
     let api = Asked::new();
-    let good = proposal(&new_key(), b"artifact");
+    let good = proposal(&keys::p256(), b"artifact");
     let other_digest = Sha256::of(b"other").to_hex();
     let wrong_signature = good.replace(&Sha256::of(b"artifact").to_hex(), &other_digest);
     for body in [
