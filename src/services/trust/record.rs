@@ -79,7 +79,7 @@ impl RepositoryRecord {
         Ok(())
     }
 
-    /// Each root must follow the one before, and everything that the timestamp names must be present
+    /// Each root must follow the previous one, and everything that the timestamp names must be present
     /// and signed.
     fn check(&self) -> Result<(), RecordError> {
         let mut before: Option<&Signed<Root>> = None;
@@ -224,7 +224,7 @@ impl RepositoryRecord {
             .map(|file| *file.sha256())
             .collect();
         let old_files = self.files.keys().filter(|hash| !named.contains(hash));
-        // CRASH: metadata is removed before the files that it names.
+        // Metadata is removed before the files that it names, so that a crash leaves no dangling name.
         old_snapshots
             .map(|version| record_key(Role::Snapshot, *version))
             .chain(old_targets.map(|version| record_key(Role::Targets, *version)))

@@ -155,7 +155,7 @@ impl TrustRepository {
         if let Some(current) = current.filter(|one| is_true(one) && is_current(one, now)) {
             return Ok(current);
         }
-        // CRASH: the files are stored before the metadata that names them.
+        // The files are stored before the metadata that names them, in case the process crashes in between.
         for target in &self.targets {
             self.keep_file(target)?;
         }
@@ -201,7 +201,7 @@ impl TrustRepository {
         let version = self.next_version(Role::Timestamp)?;
         let timestamp = Timestamp::new(version, expiry(Role::Timestamp, now), named);
         let signed = Signed::sign(timestamp, &[&self.keys.online])?;
-        // CRASH: the timestamp is stored last, because it puts the others into effect.
+        // The timestamp is stored last, because it puts the others into effect.
         self.put("timestamp", signed.bytes())?;
         self.write().timestamp = Some(signed);
         renewal.signed.push((Role::Timestamp, version));
