@@ -176,7 +176,7 @@ impl Grpc {
     }
 }
 
-/// SPEC gRPC over HTTP/2, Requests: POST, and a content type that begins with `application/grpc`.
+/// gRPC over HTTP/2, Requests: POST, and a content type that begins with `application/grpc`.
 /// Other requests are refused with 415 or 405.
 fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
     let kind = text(request.headers(), "content-type").unwrap_or_default();
@@ -249,7 +249,7 @@ fn reply(message: &[u8]) -> Response<ReplyBody> {
     call_reply(Full::from(framed).with_trailers(trailers))
 }
 
-/// SPEC gRPC over HTTP/2, Responses: an error without a message before it needs no body.
+/// gRPC over HTTP/2, Responses: an error without a message before it needs no body.
 fn trailers_only(error: &Refusal) -> Response<ReplyBody> {
     let mut response = call_reply(Empty::new());
     let headers = response.headers_mut();
@@ -285,7 +285,7 @@ fn not_a_call(refusal: &Refusal) -> Response<ReplyBody> {
     response
 }
 
-/// SPEC gRPC over HTTP/2, Responses: percent-encodes `%` and all but printable ASCII.
+/// gRPC over HTTP/2, Responses: percent-encodes `%` and all but printable ASCII.
 fn percent_encoded(message: &str) -> String {
     message.bytes().fold(String::new(), |mut encoded, byte| {
         if (b' '..=b'~').contains(&byte) && byte != b'%' {

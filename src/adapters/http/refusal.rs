@@ -187,7 +187,7 @@ impl Refusal {
                 )
             }
             ErrorFormat::OAuth => {
-                // SPEC RFC 6749 §5.2: no cache keeps the answer of a token endpoint.
+                // RFC 6749 §5.2: no cache keeps the answer of a token endpoint.
                 response
                     .insert_header((header::CACHE_CONTROL, "no-store"))
                     .insert_header((header::PRAGMA, "no-cache"));

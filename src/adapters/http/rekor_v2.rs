@@ -76,7 +76,7 @@ impl From<SubmissionError> for Refusal {
 async fn refuse_entry(request: HttpRequest) -> HttpResponse {
     let refusal = frozen_log(&request);
     HttpResponse::build(StatusCode::METHOD_NOT_ALLOWED)
-        // SPEC RFC 9110 §10.2.1: an empty value says that no method is allowed.
+        // RFC 9110 §10.2.1: an empty value says that no method is allowed.
         .insert_header((ALLOW, ""))
         .content_type(ContentType::plaintext())
         .body(refusal.detail().to_owned())

@@ -89,7 +89,7 @@ impl IssuerKeys {
         match (candidates.next(), candidates.next()) {
             (None, _) => Err(TokenError::UnknownKey),
             (Some(key), None) => Ok(Arc::clone(key)),
-            // SPEC OpenID Connect Core §10.1: with several keys the token must say which one.
+            // OpenID Connect Core §10.1: with several keys the token must say which one.
             (Some(_), Some(_)) => Err(TokenError::AmbiguousKey),
         }
     }

@@ -115,12 +115,12 @@ impl Header {
             Some(Value::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(TokenError::BadHeader),
         };
-        // SPEC RFC 7515 §4.1.11: a JWS with a critical extension that is not understood is invalid.
+        // RFC 7515 §4.1.11: a JWS with a critical extension that is not understood is invalid.
         // `b64` (RFC 7797) and every other extension require `crit`.
         if members.contains_key("crit") {
             return Err(TokenError::CriticalHeader);
         }
-        // SPEC RFC 7519 §5.2: `cty` marks a nested JWT.
+        // RFC 7519 §5.2: `cty` marks a nested JWT.
         if members.contains_key("cty") || !is_token_type(text("typ")?) {
             return Err(TokenError::BadHeader);
         }
