@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::adapters::admin::{AdminServices, AdminSocket};
 #[cfg(any(test, feature = "testing"))]
 use crate::adapters::http::route::Mount;
-use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
+use crate::adapters::http::server::{self, Bound, HttpServerConfig, Running, ServerError};
 use crate::adapters::http::verify::Outcomes;
 use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, Storage};
@@ -37,7 +37,7 @@ use crate::services::rekor::{FirstEntry, FirstEntryError};
 use crate::services::roster::{AuthorityRole, Roster};
 use crate::services::timestamp::TimestampAuthority;
 use crate::services::trust::TrustDocuments;
-use crate::services::trust::renewal::Keeper;
+use crate::services::trust::renewal::MetadataRenewer;
 use crate::services::trust::repository::TrustRepository;
 use crate::services::verify::{NamedPolicies, VerificationService};
 
@@ -132,10 +132,10 @@ impl App {
     /// TLS files, sockets or threads cannot be used.
     pub async fn serve(self, bound: Bound) -> Result<Serving, StartError> {
         let app = Arc::new(self);
-        let mut keeper = Keeper::new(Arc::clone(&app.repository));
+        let mut renewer = MetadataRenewer::new(Arc::clone(&app.repository));
         // The renewal task logs a failure and `/readyz` reports it; signing and verification work
         // without current metadata.
-        let _ = keeper.renew();
+        let _ = renewer.renew();
         if let Err(error) = app.append_first_entries().await {
             // Nothing depends on these entries, and the next start tries again.
             warn!(%error, "log.without_first_entry");
@@ -146,7 +146,7 @@ impl App {
         let verifications = Outcomes::default();
         let metrics = Arc::new(observe::metrics(&app, &verifications)?);
         let tls = app.settings.tls.as_ref().map(server::load_tls);
-        let shell = Shell {
+        let config = HttpServerConfig {
             server: app.settings.server.clone(),
             limits: app.settings.limits.clone(),
             tls: tls.transpose()?,
@@ -156,7 +156,7 @@ impl App {
             metrics,
         };
         let admin = AdminSocket::bind(&app.settings.server.data_dir)?;
-        let http = server::start(bound, shell).await?;
+        let http = server::start(bound, config).await?;
         if app.settings.server.is_unnamed() {
             warn!(
                 listen.address = %http.address(),
@@ -170,7 +170,7 @@ impl App {
         };
         let tasks = [
             tokio::spawn(admin.serve(admin_services)),
-            tokio::spawn(keeper.keep()),
+            tokio::spawn(renewer.keep()),
         ];
         Ok(Serving { app, http, tasks })
     }
@@ -235,13 +235,16 @@ impl Serving {
     ///
     /// # Errors
     /// The server failed.
-    pub async fn until(self, stopping: impl Future<Output = ()>) -> Result<Ending, ServerError> {
+    pub async fn until(
+        self,
+        stopping: impl Future<Output = ()>,
+    ) -> Result<StopReason, ServerError> {
         let Self { app, http, tasks } = self;
-        let mut ending = Ending::Asked;
+        let mut reason = StopReason::Requested;
         let stop = async {
             tokio::select! {
                 () = stopping => {}
-                () = app.failed() => ending = Ending::Failed,
+                () = app.failed() => reason = StopReason::Failed,
             }
         };
         http.serve_until(stop).await?;
@@ -251,19 +254,19 @@ impl Serving {
         for log in &app.logs {
             log.log.drain().await;
             if log.log.health() == Health::Failed {
-                ending = Ending::Failed;
+                reason = StopReason::Failed;
             }
         }
-        info!(ending = ?ending, "server.stopped");
-        Ok(ending)
+        info!(reason = ?reason, "server.stopped");
+        Ok(reason)
     }
 }
 
 /// Why a server stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum StopReason {
     /// A signal or the caller asked it to
-    Asked,
+    Requested,
     /// A log or the journal may differ between memory and disk
     Failed,
 }

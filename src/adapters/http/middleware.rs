@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 use super::metrics::{Metrics, method_label};
 use super::refusal::{ErrorFormat, Refusal};
 use super::route::UnmatchedFormats;
-use super::timed_body::{KeepsRequest, SharedBody};
+use super::timed_body::{BodyWithRequest, SharedBody};
 use crate::adapters::system::random_bytes;
 
 /// The configuration of the middleware; `web::Data` of each application.
@@ -123,7 +123,7 @@ fn complete(head: &mut ResponseHead, sent: BoxBody, id: &str, received: Rc<Share
     // the type of `Close`, but a response with `force_close` has a value of it.
     let close = HttpResponse::Ok().force_close().finish();
     head.set_connection_type(close.head().connection_type());
-    BoxBody::new(KeepsRequest {
+    BoxBody::new(BodyWithRequest {
         sent,
         _received: received,
     })

@@ -32,7 +32,7 @@ use listener::Listener;
 pub(crate) type HandlerData = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
 /// The configuration of a server.
-pub(crate) struct Shell {
+pub(crate) struct HttpServerConfig {
     /// Timeouts and connection limits
     pub server: ServerSettings,
     /// Body limits
@@ -130,18 +130,18 @@ pub(crate) struct Running {
 ///
 /// # Errors
 /// Threads or sockets are not available.
-pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerError> {
-    let (address, settings) = (bound.address, shell.server);
+pub(crate) async fn start(bound: Bound, config: HttpServerConfig) -> Result<Running, ServerError> {
+    let (address, settings) = (bound.address, config.server);
     let workers = settings.workers.unwrap_or_else(processors);
     let (ready, serving) = Ready::channel();
     let context = Arc::new(RequestContext {
-        metrics: shell.metrics,
+        metrics: config.metrics,
         body_timeout: settings.body_timeout,
     });
-    let grpc = Arc::new(Grpc::new(shell.grpc, Arc::clone(&context)));
+    let grpc = Arc::new(Grpc::new(config.grpc, Arc::clone(&context)));
     let context = web::Data::from(context);
-    let unmatched = UnmatchedFormats::of(&shell.mounts);
-    let (mounts, data, body_bytes) = (shell.mounts, shell.data, shell.limits.body_bytes);
+    let unmatched = UnmatchedFormats::of(&config.mounts);
+    let (mounts, data, body_bytes) = (config.mounts, config.data, config.limits.body_bytes);
     let application = move || {
         ready.signal();
         App::new()
@@ -165,7 +165,7 @@ pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerE
         settings,
         stopping: builder.graceful_shutdown_signal(),
     };
-    let builder = match shell.tls {
+    let builder = match config.tls {
         Some(tls) => listener.over_tls(builder, bound.listener, tls, grpc, application)?,
         None => listener.over_tcp(builder, bound.listener, application)?,
     };

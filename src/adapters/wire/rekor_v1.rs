@@ -20,7 +20,7 @@ pub(crate) struct LogEntry<'a>(pub &'a V1LoggedEntry);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Anonymous {
+struct LogEntryMember {
     body: String,
     integrated_time: u64,
     #[serde(rename = "logID")]
@@ -49,12 +49,12 @@ struct InclusionProof {
 impl Serialize for LogEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(&self.0.id.to_string(), &Anonymous::from(self.0))?;
+        map.serialize_entry(&self.0.id.to_string(), &LogEntryMember::from(self.0))?;
         map.end()
     }
 }
 
-impl From<&V1LoggedEntry> for Anonymous {
+impl From<&V1LoggedEntry> for LogEntryMember {
     fn from(entry: &V1LoggedEntry) -> Self {
         // There are no shards, so the index in the tree is the index in the log.
         let log_index = entry.index.get();

@@ -122,7 +122,7 @@ async fn no_certificate_is_issued_without_an_sct() {
 #[tokio::test]
 async fn a_certificate_is_valid_at_the_earliest_time_of_a_timestamp_of_the_same_second() {
     let log = log_at(NOW, Limits::default());
-    // A timestamp of the second of issuing may mean the second before: its accuracy is one second.
+    // A timestamp has an accuracy of one second, so its earliest time is a second before issuance.
     for (age, head_start) in [(0, 0), (1, 1), (2, 2), (3, 2), (3600, 2)] {
         let now = NOW.after(Duration::from_secs(age));
         let ca = authority(&log, now, TEN_MINUTES);

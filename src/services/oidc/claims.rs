@@ -22,7 +22,7 @@ const LAST_SECOND: f64 = 253_402_300_799.0;
 
 /// The identity that a token proves: its signature, issuer, audience and times were checked.
 ///
-/// Only this module can make one, so a value of this type is the proof of those checks.
+/// Only this module creates one, so a value of this type proves that the checks passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedIdentity {
     issuer: IssuerUrl,

@@ -219,7 +219,7 @@ impl TrustRepository {
     /// The root does not follow, or this server could not sign the other roles under it.
     pub fn install_root(&self, root: &Signed<Root>) -> Result<(), RepositoryError> {
         let _signing = self.signing.lock().map_err(|_| RepositoryError::Poisoned)?;
-        let current = self.root().ok_or(RepositoryError::NotBegun)?;
+        let current = self.root().ok_or(RepositoryError::NotCreated)?;
         current.check_successor(root)?;
         let rules = root.body().rules();
         let online = self.keys.online.public_key();
@@ -274,9 +274,11 @@ impl TrustRepository {
     /// # Errors
     /// There is no root yet.
     pub fn status(&self) -> Result<RepositoryStatus, RepositoryError> {
-        let root = self.root().ok_or(RepositoryError::NotBegun)?;
+        let root = self.root().ok_or(RepositoryError::NotCreated)?;
         Ok(RepositoryStatus {
-            initial_root: self.initial_root_hash().ok_or(RepositoryError::NotBegun)?,
+            initial_root: self
+                .initial_root_hash()
+                .ok_or(RepositoryError::NotCreated)?,
             root_hash: Sha256::of(root.bytes()),
             roles: self.expiries(),
             renewable: self.own_root_key(root.body()).is_ok(),

@@ -118,7 +118,7 @@ fn a_bundle_that_does_not_verify_is_not_counted_and_does_not_affect_the_others()
 }
 
 #[test]
-fn the_reason_is_the_only_bundles_own_fault_not_the_number_of_signers() {
+fn the_reason_for_a_single_bundle_is_its_own_fault() {
     let world = World::new();
 
     let report = answer(&world, vec![world.message()], b"other", policy_of(SUBJECT));
@@ -145,7 +145,7 @@ fn the_reason_is_the_only_bundles_own_fault_not_the_number_of_signers() {
 }
 
 #[test]
-fn if_no_bundle_verifies_the_reason_is_the_first_ones() {
+fn if_no_bundle_verifies_the_reason_is_the_first_bundles_fault() {
     let world = World::new();
     let bundles = vec![world.message(), world.native()];
 
@@ -204,7 +204,7 @@ fn requirement(
 }
 
 #[test]
-fn a_requirement_is_stated_in_exactly_one_way() {
+fn conflicting_requirements_are_refused() {
     let (one, none): ((&[&str], &[&str]), _) = ((&[SUBJECT], &[ISSUER]), (&[][..], &[][..]));
     let key = World::new().signer.public_key().to_pem();
     let text = format!("[[identities]]\nissuer = '{ISSUER}'\nsubject = '{SUBJECT}'");

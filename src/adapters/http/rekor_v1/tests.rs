@@ -15,12 +15,12 @@ use crate::protocol::merkle::leaf_hash;
 use crate::services::rekor::v1::tests::{TestLog, proposal};
 
 /// A log with its API.
-struct Asked {
+struct TestApi {
     log: web::Data<SignatureLogV1>,
     tree_id: String,
 }
 
-impl Asked {
+impl TestApi {
     fn new() -> Self {
         let log = TestLog::new().log;
         Self {
@@ -102,7 +102,7 @@ fn only(map: &Value) -> (&str, &Value) {
 
 #[actix_web::test]
 async fn an_entry_is_answered_with_201_its_uuid_and_its_index() {
-    let api = Asked::new();
+    let api = TestApi::new();
 
     let answer = api.submit(b"artifact").await;
 
@@ -134,7 +134,7 @@ async fn an_entry_is_answered_with_201_its_uuid_and_its_index() {
 
 #[actix_web::test]
 async fn a_duplicate_is_answered_with_409_and_the_location_of_the_first() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let proposal = proposal(&keys::p256(), b"artifact");
     let first = api.post("log/entries", &proposal).await;
 
@@ -151,7 +151,7 @@ async fn a_duplicate_is_answered_with_409_and_the_location_of_the_first() {
 
 #[actix_web::test]
 async fn an_entry_is_read_by_uuid_by_leaf_hash_and_by_index() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let id = api.submit(b"artifact").await.header("etag").to_owned();
     let later = api.submit(b"later").await.header("etag").to_owned();
 
@@ -187,7 +187,7 @@ async fn an_entry_is_read_by_uuid_by_leaf_hash_and_by_index() {
 
 #[actix_web::test]
 async fn an_entry_is_found_by_its_proposal() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let known = proposal(&keys::p256(), b"artifact");
     let id = api
         .post("log/entries", &known)
@@ -207,7 +207,7 @@ async fn an_entry_is_found_by_its_proposal() {
 
 #[actix_web::test]
 async fn a_missing_entry_is_answered_with_404_without_a_body() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let id = api.submit(b"artifact").await.header("etag").to_owned();
     let in_another_tree = format!("{}{}", "0".repeat(16), &id[16..]);
 
@@ -226,7 +226,7 @@ async fn a_missing_entry_is_answered_with_404_without_a_body() {
 
 #[actix_web::test]
 async fn parameters_outside_the_schema_are_answered_with_422_and_the_code_of_the_fault() {
-    let api = Asked::new();
+    let api = TestApi::new();
     api.submit(b"artifact").await;
     for (path, code) in [
         ("log/entries/retrieved", 605),
@@ -258,7 +258,7 @@ async fn parameters_outside_the_schema_are_answered_with_422_and_the_code_of_the
 
 #[actix_web::test]
 async fn proofs_for_sizes_beyond_the_log_are_refused() {
-    let api = Asked::new();
+    let api = TestApi::new();
     for number in 0..3_u8 {
         api.submit(&[number]).await;
     }
@@ -283,7 +283,7 @@ async fn proofs_for_sizes_beyond_the_log_are_refused() {
 
 #[actix_web::test]
 async fn the_log_serves_its_head_and_its_key() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let empty = api.get("log").await.json();
     api.submit(b"artifact").await;
 
@@ -309,7 +309,7 @@ async fn the_log_serves_its_head_and_its_key() {
 
 #[actix_web::test]
 async fn entries_are_searched_by_their_content() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let key = keys::p256();
     let (one, two) = (proposal(&key, b"one"), proposal(&key, b"two"));
     let one = api.post("log/entries", one).await.header("etag").to_owned();
@@ -346,7 +346,7 @@ async fn entries_are_searched_by_their_content() {
 
 #[actix_web::test]
 async fn bodies_outside_the_schema_are_answered_with_422_and_the_code_of_the_fault() {
-    let api = Asked::new();
+    let api = TestApi::new();
     for (path, query, code) in [
         ("index/retrieve", json!({"hash": "xyz"}), 605),
         (
@@ -406,7 +406,7 @@ async fn bodies_outside_the_schema_are_answered_with_422_and_the_code_of_the_fau
 
 #[actix_web::test]
 async fn malformed_json_unknown_versions_and_wrong_signatures_are_answered_with_400() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let good = proposal(&keys::p256(), b"artifact");
     let other_digest = Sha256::of(b"other").to_hex();
     let wrong_signature = good.replace(&Sha256::of(b"artifact").to_hex(), &other_digest);
@@ -432,7 +432,7 @@ async fn malformed_json_unknown_versions_and_wrong_signatures_are_answered_with_
 
 #[actix_web::test]
 async fn pages_of_every_origin_may_search() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let origin = ("origin", "https://page.example");
     let preflight = TestRequest::with_uri("/api/v1/index/retrieve")
         .method(Method::OPTIONS)

@@ -46,7 +46,7 @@ async fn start_with(settings: Settings) -> (Running, Arc<Held>) {
         web::Data::from(Arc::clone(&held)),
     );
     let bound = Bound::bind(settings.server.listen).unwrap();
-    let shell = Shell {
+    let config = HttpServerConfig {
         server: settings.server,
         limits: settings.limits,
         tls: None,
@@ -60,7 +60,7 @@ async fn start_with(settings: Settings) -> (Running, Arc<Held>) {
         }),
         grpc: Vec::new(),
     };
-    (start(bound, shell).await.unwrap(), held)
+    (start(bound, config).await.unwrap(), held)
 }
 
 async fn started() -> Running {

@@ -12,7 +12,7 @@ use crate::adapters::http::body::Body;
 use crate::adapters::http::metrics::Metrics;
 use crate::adapters::http::refusal::{ErrorFormat, Refusal};
 use crate::adapters::http::route::{Api, Mount, Route};
-use crate::adapters::http::server::{Bound, Running, Shell, load_tls, start};
+use crate::adapters::http::server::{Bound, HttpServerConfig, Running, load_tls, start};
 use crate::classify::ErrorClass;
 use crate::config::{Sources, TlsSettings, load};
 use crate::doubles::keys;
@@ -21,11 +21,11 @@ use crate::protocol::keys::KeyDetails;
 
 const TOKEN: &str = "header.very-secret-claims.signature";
 
-async fn serve(tls: Option<rustls::ServerConfig>, api: &'static Api) -> Running {
+async fn serve(tls: Option<rustls::HttpServerConfig>, api: &'static Api) -> Running {
     let mut settings = load(&Sources::default()).unwrap();
     settings.server.workers = Some(1);
     let bound = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let shell = Shell {
+    let config = HttpServerConfig {
         server: settings.server,
         limits: settings.limits,
         tls,
@@ -34,7 +34,7 @@ async fn serve(tls: Option<rustls::ServerConfig>, api: &'static Api) -> Running 
         data: Arc::new(|_| {}),
         grpc: Vec::new(),
     };
-    start(bound, shell).await.unwrap()
+    start(bound, config).await.unwrap()
 }
 
 fn client_of(server: &Running) -> InstanceClient {

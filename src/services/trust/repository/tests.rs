@@ -19,7 +19,7 @@ fn the_first_renewal_creates_the_repository_and_the_next_changes_nothing() {
     let instance = TestInstance::new();
     let repository = instance.open();
     assert_eq!(repository.initial_root_hash(), None);
-    assert_eq!(repository.health(), RepositoryHealth::NotBegun);
+    assert_eq!(repository.health(), RepositoryHealth::NotCreated);
 
     let renewal = repository.renew().unwrap();
 
@@ -35,7 +35,7 @@ fn the_first_renewal_creates_the_repository_and_the_next_changes_nothing() {
         ]
     );
     assert_eq!(repository.renew().unwrap(), Renewal::default());
-    assert_eq!(repository.health(), RepositoryHealth::Good);
+    assert_eq!(repository.health(), RepositoryHealth::Current);
     let content = refresh(&mut client(&repository), instance.clock.now(), |path| {
         repository.file(path)
     });
@@ -247,7 +247,7 @@ fn a_read_only_store_publishes_nothing_new() {
     instance.advance_days(4);
     assert_eq!(
         repository.health(),
-        RepositoryHealth::Ended(Role::Timestamp)
+        RepositoryHealth::Expired(Role::Timestamp)
     );
 }
 
