@@ -1,4 +1,4 @@
-//! What the integration tests, benchmarks, examples and fuzz targets use besides [`crate::verify`].
+//! Items for integration tests, benchmarks, examples and fuzz targets, in addition to [`crate::verify`].
 //! The `testing` feature compiles it; nothing in here is stable.
 
 pub use crate::adapters::http::server::Bound;

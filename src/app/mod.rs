@@ -1,5 +1,5 @@
-//! The composition root: it makes a running instance of settings and a data directory. No other module
-//! knows every layer and the implementation of each port.
+//! The composition root. It builds a running instance from settings and a data directory, and is the only
+//! module that uses every layer and chooses the implementation of each port.
 
 mod error;
 mod issuers;
@@ -125,7 +125,7 @@ impl App {
         })
     }
 
-    /// Serves on a bound address and on the admin socket; returns once requests are answered.
+    /// Serves on a bound address and on the admin socket; returns once requests are served.
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl App {
         let _ = renewer.renew();
         if let Err(error) = app.append_first_entries().await {
             // Nothing depends on these entries, and the next start tries again.
-            warn!(%error, "log.without_first_entry");
+            warn!(%error, "first_entry.failed");
         }
         for log in &app.logs {
             log.begin_counting();
@@ -161,7 +161,8 @@ impl App {
             warn!(
                 listen.address = %http.address(),
                 public_url = %app.settings.server.public_url,
-                "server.public_url is not set, so other machines look for the server on themselves"
+                hint = "set server.public_url, or clients on other machines connect to themselves",
+                "public_url.missing"
             );
         }
         let admin_services = AdminServices {
@@ -262,10 +263,10 @@ impl Serving {
     }
 }
 
-/// Why a server stopped.
+/// Reason why a server stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// A signal or the caller asked it to
+    /// By a signal or the caller
     Requested,
     /// A log or the journal may differ between memory and disk
     Failed,

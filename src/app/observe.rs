@@ -77,7 +77,7 @@ pub(super) fn metrics(
                 .logs
                 .get(log)
                 .map_or(0, |log| log.log.head().time.millis());
-            // The clock may have been set back since. A negative age would confuse alerts.
+            // Saturating, because the clock may have been set back and alerts expect no negative age.
             let age = app.clock.now().millis().saturating_sub(signed);
             Duration::from_millis(age).as_secs_f64()
         },

@@ -102,7 +102,7 @@ impl Metrics {
         self.in_flight.inc();
     }
 
-    /// The request was answered, or its client disconnected.
+    /// The response was sent, or the client disconnected.
     pub(super) fn request_ended(&self) {
         self.in_flight.dec();
     }

@@ -86,7 +86,7 @@ async fn entry_by_index(
     let query = QueryParameters::of(&request)?;
     let index = query.number("logIndex", 0)?;
     let index = index.ok_or_else(|| query::required("logIndex"))?;
-    answer_with(log, EntryLookup::Index(index)).await
+    respond_with(log, EntryLookup::Index(index)).await
 }
 
 /// `GET /api/v1/log/entries/{id}`
@@ -96,10 +96,10 @@ async fn entry_by_id(
 ) -> Result<HttpResponse, Refusal> {
     let name =
         EntryName::parse(&id).map_err(|error| Refusal::schema(SchemaFault::Pattern, error))?;
-    answer_with(log, EntryLookup::Name(name)).await
+    respond_with(log, EntryLookup::Name(name)).await
 }
 
-async fn answer_with(
+async fn respond_with(
     log: web::Data<SignatureLogV1>,
     lookup: EntryLookup,
 ) -> Result<HttpResponse, Refusal> {
@@ -159,14 +159,14 @@ async fn public_key(
         .body(log.public_key_pem()))
 }
 
-/// A success that may be outdated by the next entry.
+/// 200 with a body that the next entry can make outdated.
 fn fresh() -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
     response
 }
 
-/// Rekor answers 404 without a body for a missing entry.
+/// Rekor's 404 for a missing entry has no body.
 fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "not-found", "")
 }

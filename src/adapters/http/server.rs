@@ -63,7 +63,7 @@ pub enum ServerError {
     Key { file: String },
     #[error("tls: the certificate and the key cannot be used together")]
     Tls(#[from] rustls::Error),
-    #[error("the server ended before it answered a request")]
+    #[error("the server stopped during start-up")]
     EndedEarly,
     /// Threads, sockets or signals
     #[error("the server cannot run")]
@@ -126,7 +126,7 @@ pub(crate) struct Running {
     task: JoinHandle<io::Result<()>>,
 }
 
-/// Starts serving and returns once requests are answered. Must be called within a tokio runtime.
+/// Starts the server and returns once it responds to requests. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// Threads or sockets are not available.
@@ -193,7 +193,7 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, NonZero::get)
 }
 
-/// Signalled once, by the first worker that can answer.
+/// Signalled once, by the first worker that is ready.
 #[derive(Clone)]
 struct Ready(Arc<Mutex<Option<oneshot::Sender<()>>>>);
 

@@ -18,9 +18,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// this rate.
 const MINIMUM_RATE: u64 = 64 << 10;
 
-/// A request's body, shared between the handler that reads it and the middleware.
+/// A request body, shared between the handler that reads it and the middleware.
 ///
-/// The framework reads a chunked body to its end after its reader is dropped, however long that takes.
+/// The framework reads a chunked body to its end after the reader is dropped, without a time limit.
 /// If the middleware still holds the body when the response is sent, the connection is closed instead.
 pub(super) struct SharedBody {
     payload: RefCell<Payload>,
@@ -75,7 +75,7 @@ impl SharedBody {
     }
 }
 
-/// A response's body that keeps the request's body until it is sent.
+/// A response body that holds the request body until the response is sent.
 pub(super) struct BodyWithRequest {
     pub(super) sent: BoxBody,
     pub(super) _received: Rc<SharedBody>,

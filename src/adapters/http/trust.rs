@@ -1,4 +1,4 @@
-//! `GET /trust/…`: the trust documents at stable addresses.
+//! `GET /trust/…`: the trust documents at stable paths.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_frozen_log_has_no_configuration_to_sign_with_it() {
+    async fn a_frozen_log_has_no_signing_configuration() {
         let mut roster = roster();
         for log in &mut roster.logs {
             if log.role == LogRole::RekorV1 {

@@ -99,18 +99,18 @@ async fn verify(
     request: HttpRequest,
     body: Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let answered = answer(verifier, &endpoint, &request, body).await;
-    let counter = match &answered {
+    let result = verify_within_limits(verifier, &endpoint, &request, body).await;
+    let counter = match &result {
         Ok(report) if report.verified => &endpoint.outcomes.verified,
         Ok(_) => &endpoint.outcomes.refused,
         Err(refusal) if refusal.status() == StatusCode::BAD_REQUEST => &endpoint.outcomes.malformed,
-        Err(_) => return answered.map(|report| respond(&request, &report)),
+        Err(_) => return result.map(|report| respond(&request, &report)),
     };
     counter.fetch_add(1, Ordering::Relaxed);
-    answered.map(|report| respond(&request, &report))
+    result.map(|report| respond(&request, &report))
 }
 
-async fn answer(
+async fn verify_within_limits(
     verifier: Data<VerificationService>,
     endpoint: &VerifyEndpoint,
     request: &HttpRequest,

@@ -33,7 +33,7 @@ const MAX_REPLY_BYTES: usize = 16 << 20;
 /// Maximum length of a server's message in an error, in characters.
 const MAX_MESSAGE: usize = 500;
 
-/// Why a request to a server fails.
+/// Error requesting something from a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstanceError {
     #[error(
@@ -200,7 +200,7 @@ impl InstanceClient {
         InstanceError::Unreachable {
             server: self.to_string(),
             cause: if error.is_timeout() {
-                format!("no answer within {} s", TIMEOUT.as_secs())
+                format!("no response within {} s", TIMEOUT.as_secs())
             } else {
                 innermost(error)
             },
@@ -267,7 +267,7 @@ fn parse_base(text: &str) -> Option<Url> {
     plain.then_some(url)
 }
 
-/// The innermost cause, which names what is wrong: reqwest wraps it several times.
+/// The innermost cause, because the outer errors of reqwest are generic.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
@@ -276,7 +276,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// The message in an error body, in whichever of the server's formats it is.
+/// The message of an error body in any of the server's formats.
 fn message_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct ErrorBody {

@@ -151,13 +151,13 @@ pub enum FetchError {
     #[error("the issuer cannot be reached")]
     Unreachable,
     /// The time limit was exceeded
-    #[error("the issuer did not answer in time")]
+    #[error("the issuer did not respond in time")]
     TimedOut,
     /// A status other than 200; redirects are never followed
-    #[error("the issuer answered with status {0}")]
+    #[error("the issuer responded with status {0}")]
     Status(u16),
     /// The body exceeds the limit, in bytes
-    #[error("the issuer's answer is larger than {0} bytes")]
+    #[error("the issuer's response is larger than {0} bytes")]
     TooLarge(usize),
     /// The discovery document cannot be parsed
     #[error("the issuer's discovery document is malformed")]
@@ -177,7 +177,7 @@ pub enum FetchError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
     /// Not a JWK set (RFC 7517 §5)
-    #[error("the answer is not a JSON web key set")]
+    #[error("the response is not a JSON web key set")]
     Malformed,
     /// More keys than the limit
     #[error("the key set has {0} keys; the limit is 100")]

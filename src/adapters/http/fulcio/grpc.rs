@@ -12,7 +12,7 @@ use crate::adapters::http::refusal::Refusal;
 use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
 
-/// Path of the method that issues.
+/// Path of the issuing method.
 pub(crate) const CREATE_SIGNING_CERTIFICATE: &str =
     "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
 
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_a_key_are_read_and_the_last_member_of_a_oneof_counts() {
+    fn both_kinds_of_key_are_parsed_and_the_last_member_of_a_oneof_wins() {
         let request = read(BY_KEY).unwrap();
         assert_eq!(request.credentials.unwrap().oidc_identity_token, "jwt");
         let Ok(KeyRequest::PublicKey { key, proof }) = key_of(request.key) else {

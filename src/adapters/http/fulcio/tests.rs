@@ -35,7 +35,7 @@ const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 const CLOCK: FixedClock = FixedClock(NOW);
 
-/// A page of another server.
+/// The origin of a page on another server.
 const ORIGIN: (&str, &str) = ("origin", "https://page.example");
 
 /// Fails, because the keys of the embedded issuer are not fetched.
@@ -120,7 +120,7 @@ impl World {
         (response.status().as_u16(), read_body_json(response).await)
     }
 
-    /// The leaf of an answer, after verification of chain, path and SCT.
+    /// Verifies chain, path and SCT of a reply and returns the leaf.
     fn verified_leaf(&self, answer: &(u16, Value)) -> Certificate {
         assert_eq!(answer.0, 200, "{}", answer.1);
         let chain = &answer.1["signedCertificateEmbeddedSct"]["chain"]["certificates"];
@@ -205,7 +205,7 @@ async fn only_the_key_of_a_signing_request_is_used() {
     assert!(leaf.subject_is_empty());
 }
 
-/// Asks the v1 API; returns status, content type and text.
+/// Sends a request to the v1 API; returns status, content type and text.
 async fn ask_v1(world: &World, request: TestRequest) -> (u16, String, String) {
     let response = world.call(request).await;
     let status = response.status().as_u16();
@@ -223,7 +223,7 @@ fn post_v1(world: &World, body: &Value) -> TestRequest {
 }
 
 #[actix_web::test]
-async fn v1_answers_every_form_of_key_with_a_chain_in_pem() {
+async fn v1_accepts_every_encoding_of_a_key_and_returns_a_pem_chain() {
     let world = World::new();
     let key = keys::p256();
     let proof = to_base64(&key.sign(b"ci@example.com").unwrap());
@@ -505,7 +505,7 @@ async fn the_trust_bundle_is_the_chain_of_the_authority() {
 
 /// An unauthenticated request must not use much memory.
 #[actix_web::test]
-async fn a_request_over_the_limit_is_refused_unread() {
+async fn an_oversized_request_is_refused_before_it_is_read() {
     let world = World::new();
     let request = json!({ "credentials": { "oidcIdentityToken": ".".repeat(MAX_REQUEST) } });
 
@@ -530,7 +530,7 @@ impl std::io::Write for Events {
     }
 }
 
-/// Each refusal logs one line with a reason and nothing of the token.
+/// A refusal logs one line with a reason and no part of the token.
 #[actix_web::test]
 async fn a_refusal_is_logged_with_its_reason_and_without_the_token() {
     let world = World::new();

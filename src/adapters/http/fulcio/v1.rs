@@ -1,4 +1,4 @@
-//! Fulcio's v1 API, which gitsign uses. It answers in PEM instead of JSON.
+//! Fulcio's v1 API, which gitsign uses. Responses are PEM instead of JSON.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Deserialize;

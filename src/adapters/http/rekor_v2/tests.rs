@@ -54,7 +54,7 @@ fn post(value: &Value) -> TestRequest {
 }
 
 #[actix_web::test]
-async fn an_entry_is_answered_with_201_and_is_in_the_tiles() {
+async fn an_entry_gets_201_and_is_in_the_tiles() {
     let (log, _) = memory_log();
     let entry = signed_entry(b"artifact");
 
@@ -94,7 +94,7 @@ async fn an_entry_is_answered_with_201_and_is_in_the_tiles() {
 }
 
 #[actix_web::test]
-async fn a_duplicate_is_answered_with_409_and_the_index_of_the_first() {
+async fn a_duplicate_gets_409_and_the_index_of_the_first() {
     let (log, _) = memory_log();
     let request = submission(&signed_entry(b"artifact"));
     call(&log, post(&request)).await;
@@ -128,7 +128,7 @@ fn envelope() -> Value {
 }
 
 #[actix_web::test]
-async fn an_envelope_is_logged_as_dsse_and_its_duplicate_is_answered_with_409() {
+async fn an_envelope_is_logged_as_dsse_and_its_duplicate_gets_409() {
     let (log, _) = memory_log();
     let request = envelope();
 
@@ -164,7 +164,7 @@ async fn an_envelope_with_a_wrong_signature_is_not_logged() {
 }
 
 #[actix_web::test]
-async fn malformed_entries_are_answered_with_400_and_code_3() {
+async fn malformed_entries_get_400_and_code_3() {
     let (log, _) = memory_log();
     let mut wrong_signature = submission(&signed_entry(b"artifact"));
     wrong_signature["hashedRekordRequestV002"]["signature"]["content"] = json!("c2ln");
