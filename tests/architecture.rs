@@ -201,7 +201,12 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("services::roster", &["log"]),
     (
         "services::ca",
-        &["services::authority", "services::ctlog", "services::oidc"],
+        &[
+            "services::authority",
+            "services::ctlog",
+            "services::oidc",
+            "services::random",
+        ],
     ),
     ("services::ctlog", &["log"]),
     (
@@ -215,7 +220,11 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ),
     (
         "services::timestamp",
-        &["services::authority", "services::ledger"],
+        &[
+            "services::authority",
+            "services::ledger",
+            "services::random",
+        ],
     ),
     ("services::trust", &["services::ledger", "services::roster"]),
 ];

@@ -24,7 +24,7 @@ use crate::adapters::http::server::{self, Bound, HttpServerConfig, Running, Serv
 use crate::adapters::http::verify::Outcomes;
 use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, Storage};
-use crate::adapters::system::{SYSTEM_RNG, random_bytes};
+use crate::adapters::system::SYSTEM_RNG;
 use crate::config::{PolicySettings, Settings};
 use crate::log::Health;
 use crate::protocol::policy::Policy;
@@ -93,14 +93,14 @@ impl App {
             keys.take_signing_authority(AuthorityRole::Certificates),
             ct_log.expect("LOGS has a certificate log"),
             Arc::clone(&clock),
-            || random_bytes().ok(),
+            SYSTEM_RNG,
             settings.ca.certificate_lifetime,
         )?;
         let timestamps = TimestampAuthority::open(
             keys.take_signing_authority(AuthorityRole::Timestamps),
             storage.ledger(),
             Arc::clone(&clock),
-            Box::new(|| random_bytes().ok()),
+            SYSTEM_RNG,
         )?;
         let accounts = Arc::new(open_accounts(&storage, Arc::clone(&clock))?);
         let issuer = embedded_issuer(&settings, keys.issuer, &accounts, &clock)?;

@@ -892,7 +892,7 @@ async fn of_two_writers_of_one_log_the_second_stops_and_a_restart_recovers_it() 
     let storage = LogStorage::in_memory();
     let signer = TestSigner::new("log.example");
     let one = start(&signer, &storage).unwrap();
-    // A process of its own has a state of its own.
+    // Another process has a separate state.
     let other_storage = LogStorage {
         journal: Arc::clone(&storage.journal),
         ..LogStorage::in_memory()

@@ -359,7 +359,7 @@ async fn refusals_have_fulcios_status_and_message_and_issue_nothing() {
             "DeleteEverything",
             Vec::new(),
             "12",
-            "there is no such method",
+            "unknown method",
         ),
     ] {
         let answer = client.call(method, &message).await;

@@ -30,11 +30,11 @@ async fn document(
     documents: Data<TrustDocuments>,
 ) -> Result<HttpResponse, Refusal> {
     let published = documents.find(&file).ok_or_else(|| {
-        let detail = "there is no such document; GET /.well-known/signet.json lists them";
+        let detail = "unknown document; GET /.well-known/signet.json lists them";
         Refusal::new(StatusCode::NOT_FOUND, "not-found", detail)
     })?;
     let content = published.content.as_ref().ok_or_else(|| {
-        let detail = "this log takes no new entries, so there is no configuration to sign with it";
+        let detail = "the log is frozen, so it has no signing configuration";
         Refusal::new(StatusCode::NOT_FOUND, "dialect-closed", detail)
     })?;
     Ok(respond(content, published.content_type, request.headers()))

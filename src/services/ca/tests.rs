@@ -1,5 +1,5 @@
 use super::*;
-use crate::doubles::{FixedClock, keys};
+use crate::doubles::{FixedClock, NO_RNG, SYSTEM_RNG, keys};
 use crate::log::{AppendError, Limits};
 use crate::protocol::keys::{PublicKey, SigningKey};
 use crate::protocol::time::Validity;
@@ -33,7 +33,7 @@ fn authority(log: &Arc<CtLog>, now: UnixTime, lifetime: Duration) -> Certificate
         Authority::new(AuthorityRole::Certificates, generated.chain, key).unwrap(),
         Arc::clone(log),
         Arc::new(FixedClock(now)),
-        || Some([7; 20]),
+        SYSTEM_RNG,
         lifetime,
     )
     .unwrap()
@@ -166,11 +166,11 @@ async fn a_certificate_never_exceeds_the_validity_of_its_authority() {
 async fn no_certificate_is_issued_without_randomness() {
     let log = log_at(NOW, Limits::default());
     let mut ca = authority(&log, NOW, TEN_MINUTES);
-    ca.random_serial = || None;
+    ca.rng = NO_RNG;
 
     let refused = ca.certify(alice(), &proven_key()).await.unwrap_err();
 
-    assert!(matches!(refused, IssueError::NoRandomness));
+    assert!(matches!(refused, IssueError::NoRandomness(_)));
     assert_eq!(log.log().head().size.get(), 0);
 }
 

@@ -1,10 +1,9 @@
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
 
 use super::*;
-use crate::doubles::{MemoryLedger, TestClock};
+use crate::doubles::{MemoryLedger, NO_RNG, SYSTEM_RNG, TestClock};
 use crate::protocol::hash::{HashAlgorithm, Sha256};
 use crate::protocol::tsp::testing::{NOON, TestTsa};
 use crate::protocol::tsp::{TokenSignerError, verify_reply};
@@ -32,17 +31,11 @@ impl World {
 
     fn open(&self) -> TimestampAuthority {
         let tsa = tsa_authority(&self.tsa);
-        let counter = AtomicU64::new(0);
-        let serials = move || {
-            let mut bytes = [0; 20];
-            bytes[12..].copy_from_slice(&counter.fetch_add(1, Ordering::SeqCst).to_be_bytes());
-            Some(bytes)
-        };
         TimestampAuthority::open(
             tsa,
             Arc::clone(&self.ledger) as Arc<dyn Ledger>,
             Arc::clone(&self.clock) as Arc<dyn Clock>,
-            Box::new(serials),
+            SYSTEM_RNG,
         )
         .unwrap()
     }
@@ -206,7 +199,7 @@ fn a_damaged_record_is_refused() {
         tsa,
         Arc::clone(&world.ledger) as Arc<dyn Ledger>,
         Arc::clone(&world.clock) as Arc<dyn Clock>,
-        Box::new(|| None),
+        NO_RNG,
     );
 
     assert!(matches!(opened, Err(OpenTimestampsError::Malformed(7))));
@@ -221,7 +214,7 @@ fn only_a_p256_key_signs_tokens() {
         tsa_authority(&p384),
         Arc::clone(&world.ledger) as Arc<dyn Ledger>,
         Arc::clone(&world.clock) as Arc<dyn Clock>,
-        Box::new(|| None),
+        NO_RNG,
     );
 
     let refused = opened.map(drop).unwrap_err();

@@ -98,7 +98,7 @@ impl TrustRepository {
     /// Drafts the next root.
     ///
     /// # Errors
-    /// There is no root yet, or no root can be as proposed.
+    /// There is no root yet, or the proposal is not valid.
     pub fn propose(&self, proposal: &RootProposal) -> Result<RootSigningRequest, RepositoryError> {
         let current = self.root().ok_or(RepositoryError::NotCreated)?;
         let mut rules = current.body().rules().ok_or(RepositoryError::OnlineRoles)?;

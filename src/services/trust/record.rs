@@ -135,7 +135,7 @@ impl RepositoryRecord {
         named.matches(found.bytes()).then_some(found)
     }
 
-    /// The version after all that were signed, published or not; none if there is no number left.
+    /// The version after the highest signed one, published or not; none if the numbers are exhausted.
     pub(super) fn next_version(&self, role: Role) -> Option<Version> {
         let last = match role {
             Role::Root => self.roots.keys().next_back().copied(),

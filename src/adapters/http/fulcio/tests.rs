@@ -29,6 +29,7 @@ use crate::services::ctlog::tests::log_of;
 use crate::services::issuer::{EmbeddedIssuer, generate_key};
 use crate::services::ledger::Ledger;
 use crate::services::oidc::{FetchError, IssuerKeys, KeyPolicy, KeySource, TokenError};
+use crate::services::random::NoRandomness;
 use crate::services::roster::AuthorityRole;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -84,7 +85,7 @@ impl World {
             Authority::new(role, ca.chain, key).unwrap(),
             Arc::new(log),
             Arc::new(CLOCK),
-            || crate::adapters::system::random_bytes().ok(),
+            SYSTEM_RNG,
             Duration::from_secs(600),
         )
         .unwrap();
@@ -413,7 +414,7 @@ fn every_refusal_has_the_status_of_the_reference_server() {
     assert_eq!(status(IssueError::Log(overloaded)), 503);
     let read_only = CtSubmitError::Append(AppendError::ReadOnly { missing: 1 });
     assert_eq!(status(IssueError::Log(read_only)), 503);
-    assert_eq!(status(IssueError::NoRandomness), 500);
+    assert_eq!(status(IssueError::NoRandomness(NoRandomness)), 500);
     let token = |error: TokenError| refuse_token(error).status().as_u16();
     assert_eq!(token(TokenError::NotCompact), 400);
     assert_eq!(token(TokenError::IssuerUnavailable), 503);

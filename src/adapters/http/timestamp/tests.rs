@@ -8,7 +8,7 @@ use actix_web::test::{TestRequest, call_service};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
-use crate::doubles::{FixedClock, MemoryLedger};
+use crate::doubles::{FixedClock, MemoryLedger, SYSTEM_RNG};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::hash::Sha256;
 use crate::protocol::tsp::testing::{NOON, TestTsa};
@@ -21,7 +21,7 @@ async fn send(tsa: &TestTsa, request: TestRequest) -> ServiceResponse {
         Authority::new(AuthorityRole::Timestamps, tsa.chain(), tsa.key()).unwrap(),
         Arc::new(MemoryLedger::default()),
         Arc::new(FixedClock(NOON)),
-        Box::new(|| Some([5; 20])),
+        SYSTEM_RNG,
     )
     .unwrap();
     let app = serve(vec![Mount::new(&API)], |cfg| {
