@@ -1,8 +1,8 @@
-//! Doubles of ports that unit tests share: clocks, randomness, ledgers, keys.
+//! Test doubles that unit tests share: clocks, randomness, ledgers, keys.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 pub(crate) use crate::adapters::system::SYSTEM_RNG;
@@ -28,10 +28,21 @@ impl TestClock {
         Self(AtomicU64::new(start.millis()))
     }
 
-    pub(crate) fn advance(&self, span: Duration) {
-        let millis = u64::try_from(span.as_millis()).unwrap();
-        self.0.fetch_add(millis, Ordering::SeqCst);
+    pub(crate) fn set(&self, now: UnixTime) {
+        self.0.store(now.millis(), Ordering::SeqCst);
     }
+
+    pub(crate) fn advance(&self, span: Duration) {
+        self.0.fetch_add(millis(span), Ordering::SeqCst);
+    }
+
+    pub(crate) fn rewind(&self, span: Duration) {
+        self.0.fetch_sub(millis(span), Ordering::SeqCst);
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    span.as_millis().try_into().unwrap()
 }
 
 impl Clock for TestClock {
@@ -40,40 +51,84 @@ impl Clock for TestClock {
     }
 }
 
-/// A source that never has random bytes.
+/// A source that always fails.
 pub(crate) const NO_RNG: Rng = Rng::new(|_| Err(NoRandomness));
 
-/// A ledger in memory.
+/// A ledger in memory. It records its writes, and a test can make them fail or wait.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryLedger {
     tables: Mutex<HashMap<Table, TableFacts>>,
+    /// The keys written or removed, in order
+    writes: Mutex<Vec<String>>,
+    /// Number of writes before the ledger becomes read-only; no limit if none
+    writes_left: Mutex<Option<usize>>,
+    /// Held during a write
+    disk: Mutex<()>,
 }
 
-type TableFacts = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(crate) type TableFacts = BTreeMap<Vec<u8>, Vec<u8>>;
+
+impl MemoryLedger {
+    pub(crate) fn facts(&self, table: Table) -> TableFacts {
+        let tables = self.tables.lock().unwrap();
+        tables.get(&table).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn set_facts(&self, table: Table, facts: TableFacts) {
+        self.tables.lock().unwrap().insert(table, facts);
+    }
+
+    /// The keys of the writes since the last call, in order.
+    pub(crate) fn take_writes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.writes.lock().unwrap())
+    }
+
+    /// Accepts this many more writes and refuses all others; none removes the limit.
+    pub(crate) fn limit_writes(&self, count: Option<usize>) {
+        *self.writes_left.lock().unwrap() = count;
+    }
+
+    /// Blocks writes, like a slow disk, until the guard is dropped.
+    pub(crate) fn block_writes(&self) -> MutexGuard<'_, ()> {
+        self.disk.lock().unwrap()
+    }
+
+    fn write(
+        &self,
+        key: &[u8],
+        change: impl FnOnce(&mut HashMap<Table, TableFacts>),
+    ) -> Result<(), LedgerError> {
+        let _disk = self.disk.lock().unwrap();
+        if let Some(left) = &mut *self.writes_left.lock().unwrap() {
+            *left = left.checked_sub(1).ok_or(LedgerError::ReadOnly)?;
+        }
+        let key = String::from_utf8_lossy(key).into_owned();
+        self.writes.lock().unwrap().push(key);
+        change(&mut self.tables.lock().unwrap());
+        Ok(())
+    }
+}
 
 impl Ledger for MemoryLedger {
     fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
-        let mut tables = self.tables.lock().unwrap();
-        let facts = tables.entry(table).or_default();
-        facts.insert(key.to_vec(), value.to_vec());
-        Ok(())
+        self.write(key, |tables| {
+            let facts = tables.entry(table).or_default();
+            facts.insert(key.to_vec(), value.to_vec());
+        })
     }
 
     fn remove(&self, table: Table, key: &[u8]) -> Result<(), LedgerError> {
-        let mut tables = self.tables.lock().unwrap();
-        tables.entry(table).or_default().remove(key);
-        Ok(())
+        self.write(key, |tables| {
+            tables.entry(table).or_default().remove(key);
+        })
     }
 
     fn load(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        let mut tables = self.tables.lock().unwrap();
-        Ok(tables.entry(table).or_default().get(key).cloned())
+        Ok(self.facts(table).remove(key))
     }
 
     fn scan(&self, table: Table) -> Result<Facts, LedgerError> {
-        let mut tables = self.tables.lock().unwrap();
-        let facts = tables.entry(table).or_default().clone();
-        Ok(facts.into_iter().collect())
+        Ok(self.facts(table).into_iter().collect())
     }
 }
 
@@ -99,7 +154,7 @@ impl Ledger for ReadOnlyLedger {
 }
 
 pub(crate) mod keys {
-    //! Fresh keys for one test.
+    //! New keys.
 
     use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 

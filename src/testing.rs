@@ -1,11 +1,11 @@
-//! What the integration tests, benchmarks, examples and fuzz targets use besides [`crate::verify`].
+//! Items for integration tests, benchmarks, examples and fuzz targets, in addition to [`crate::verify`].
 //! The `testing` feature compiles it; nothing in here is stable.
 
 pub use crate::adapters::http::server::Bound;
 pub use crate::adapters::outbound::oidc::{EndpointSettings, FetchLimits, HttpKeySource};
 pub use crate::adapters::storage::{Options as StorageOptions, open as open_storage};
 pub use crate::adapters::system::SystemClock;
-pub use crate::app::{App, Ending, StartError};
+pub use crate::app::{App, StartError, StopReason};
 pub use crate::config::{Flags, Settings, Sources, load as load_settings};
 pub use crate::protocol::attestation::dsse::{Envelope, pre_authentication_encoding};
 pub use crate::protocol::attestation::statement::{MAX_SUBJECTS, Statement};
@@ -61,4 +61,4 @@ pub use crate::services::oidc::{
 pub use crate::services::roster::AuthorityRole;
 pub use crate::services::trust::RepositoryHealth;
 pub use crate::services::trust::ceremony::RootSigningRequest;
-pub use crate::services::trust::renewal::Keeper;
+pub use crate::services::trust::renewal::MetadataRenewer;

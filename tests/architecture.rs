@@ -66,7 +66,12 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ),
     (
         "adapters::outbound",
-        &["services::issuer", "services::oidc", "services::sign"],
+        &[
+            "adapters::wire",
+            "services::issuer",
+            "services::oidc",
+            "services::sign",
+        ],
     ),
     (
         "adapters::storage",
@@ -196,7 +201,12 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ("services::roster", &["log"]),
     (
         "services::ca",
-        &["services::authority", "services::ctlog", "services::oidc"],
+        &[
+            "services::authority",
+            "services::ctlog",
+            "services::oidc",
+            "services::random",
+        ],
     ),
     ("services::ctlog", &["log"]),
     (
@@ -210,7 +220,11 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     ),
     (
         "services::timestamp",
-        &["services::authority", "services::ledger"],
+        &[
+            "services::authority",
+            "services::ledger",
+            "services::random",
+        ],
     ),
     ("services::trust", &["services::ledger", "services::roster"]),
 ];

@@ -13,8 +13,8 @@ use crate::services::account::Accounts;
 use crate::services::issuer::EmbeddedIssuer;
 use crate::services::oidc::{IdentityVerifier, KeyPolicy, KeySource, TrustedIssuer};
 
-/// Every issuer whose tokens are accepted: those of the settings in their order, where people sign in,
-/// then the embedded one, which has machine accounts only.
+/// Every accepted issuer: first the configured ones in order, because people sign in there, then the
+/// embedded one, which has machine accounts only.
 pub(super) fn issuer_urls(settings: &Settings) -> Vec<String> {
     let embedded = settings
         .accounts

@@ -1,4 +1,4 @@
-//! The keys, certificates and names of an instance: created once and kept in the data directory.
+//! The keys, certificates and names of an instance. They are created once and stored in the data directory.
 //!
 //! A chain is written after its keys, so an interrupted first start is repeated.
 
@@ -30,11 +30,11 @@ pub enum InstanceError {
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
     #[error(
-        "this data directory belongs to the log {made:?}, but the settings name {now:?}: the name of \
-         a log cannot change. Restore server.public_url or log.origin, or start with an empty data \
+        "the data directory belongs to log {stored:?}, but the settings name {configured:?}: the name of \
+         a log cannot change; restore server.public_url or log.origin, or start with an empty data \
          directory"
     )]
-    OtherName { made: String, now: String },
+    OtherName { stored: String, configured: String },
     #[error("keys/instance.json cannot be read: {0}")]
     Instance(#[source] serde_json::Error),
     #[error(
@@ -47,7 +47,7 @@ pub enum InstanceError {
          from a backup"
     )]
     Lost(&'static str),
-    #[error("there is no instance in the data directory: keys/{0} is missing")]
+    #[error("the data directory contains no instance: keys/{0} is missing")]
     NoInstance(&'static str),
     #[error("the log name {name:?} cannot be used in checkpoints: {source}")]
     LogName { name: String, source: NoteError },
@@ -154,28 +154,28 @@ impl Instance {
         journal: &JournalId,
         now: UnixTime,
     ) -> Result<Self, InstanceError> {
-        let wanted = Self::of(settings, journal, now);
-        let Some(made) = Self::load(store)? else {
+        let expected = Self::of(settings, journal, now);
+        let Some(stored) = Self::load(store)? else {
             // This file is written before any key, so keys without it belong to a lost journal.
             for log in &LOGS {
                 if store.has(log.key_file)? {
                     return Err(InstanceError::Lost(INSTANCE));
                 }
             }
-            let json = serde_json::to_vec_pretty(&wanted).map_err(InstanceError::Instance)?;
+            let json = serde_json::to_vec_pretty(&expected).map_err(InstanceError::Instance)?;
             store.write_public(INSTANCE, &json)?;
-            return Ok(wanted);
+            return Ok(expected);
         };
-        if made.log_origin != wanted.log_origin {
+        if stored.log_origin != expected.log_origin {
             return Err(InstanceError::OtherName {
-                made: made.log_origin,
-                now: wanted.log_origin,
+                stored: stored.log_origin,
+                configured: expected.log_origin,
             });
         }
-        if made.journal != wanted.journal {
+        if stored.journal != expected.journal {
             return Err(InstanceError::OtherJournal);
         }
-        Ok(made)
+        Ok(stored)
     }
 }
 
@@ -315,7 +315,7 @@ impl InstanceKeys {
 /// a log that an earlier release did not have may be missing.
 ///
 /// # Errors
-/// There is no instance, or its files cannot be read.
+/// The data directory contains no instance, or its files cannot be read.
 pub(crate) fn load_log_signers(
     store: &KeyStore,
 ) -> Result<Vec<std::sync::Arc<dyn crate::log::HeadSigner>>, InstanceError> {
@@ -379,7 +379,7 @@ fn load_or_create_authority(
         let made = made.map_err(refused)?;
         store.write_key(declaration.root_key_file, &made.root_key)?;
         store.write_key(declaration.key_file, &made.key)?;
-        // CRASH: the chain is written last, because its presence marks the authority as complete.
+        // The chain is written last, because its presence marks the authority as complete.
         let pem: String = made.chain.iter().map(Certificate::to_pem).collect();
         store.write_public(declaration.chain_file, pem.as_bytes())?;
         let key = SigningKey::from_pkcs8(&made.key);
@@ -438,7 +438,7 @@ mod tests {
     const OWN_CA: &str = "[ca]\ncertificate_chain_file = \"a\"\nkey_file = \"b\"\n";
 
     #[test]
-    fn a_lost_key_is_not_generated_again() {
+    fn a_missing_key_is_an_error_and_not_replaced() {
         let settings = settings("");
         let (_folder, whole) = store_with(needed());
         InstanceKeys::require_complete(&whole, &settings, |_| true).unwrap();
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_of_the_operator_has_no_files_in_the_data_directory() {
+    fn an_operators_own_authority_needs_no_files_in_the_data_directory() {
         let is_of_ca = |name: &&str| name.starts_with("ca");
         let (_folder, store) = store_with(needed().into_iter().filter(|name| !is_of_ca(name)));
 
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_an_earlier_release_did_not_have_needs_no_key() {
+    fn a_log_that_is_new_in_this_release_needs_no_key() {
         for log in &LOGS {
             let others = needed().into_iter().filter(|name| *name != log.key_file);
             let (_folder, store) = store_with(others);

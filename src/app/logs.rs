@@ -20,7 +20,7 @@ pub(super) struct RunningLog {
     pub declaration: &'static LogDeclaration,
     pub log: Log,
     pub service: LogService,
-    /// Size when the server began to answer requests
+    /// Size when the server started to accept requests
     initial_size: AtomicU64,
 }
 
@@ -38,7 +38,7 @@ impl RunningLog {
         self.initial_size.store(size, Ordering::Relaxed);
     }
 
-    /// Entries appended since the server began to answer requests.
+    /// Entries appended since the server started to accept requests.
     pub(super) fn appended(&self) -> u64 {
         self.log.head().size.get() - self.initial_size.load(Ordering::Relaxed)
     }

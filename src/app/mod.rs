@@ -1,5 +1,5 @@
-//! The composition root: it makes a running instance of settings and a data directory. No other module
-//! knows every layer and the implementation of each port.
+//! The composition root. It builds a running instance from settings and a data directory, and is the only
+//! module that uses every layer and chooses the implementation of each port.
 
 mod error;
 mod issuers;
@@ -20,11 +20,11 @@ use tracing::{info, warn};
 use crate::adapters::admin::{AdminServices, AdminSocket};
 #[cfg(any(test, feature = "testing"))]
 use crate::adapters::http::route::Mount;
-use crate::adapters::http::server::{self, Bound, Running, ServerError, Shell};
+use crate::adapters::http::server::{self, Bound, HttpServerConfig, Running, ServerError};
 use crate::adapters::http::verify::Outcomes;
 use crate::adapters::keystore::KeyStore;
 use crate::adapters::storage::{self, Storage};
-use crate::adapters::system::{SYSTEM_RNG, random_bytes};
+use crate::adapters::system::SYSTEM_RNG;
 use crate::config::{PolicySettings, Settings};
 use crate::log::Health;
 use crate::protocol::policy::Policy;
@@ -37,7 +37,7 @@ use crate::services::rekor::{FirstEntry, FirstEntryError};
 use crate::services::roster::{AuthorityRole, Roster};
 use crate::services::timestamp::TimestampAuthority;
 use crate::services::trust::TrustDocuments;
-use crate::services::trust::renewal::Keeper;
+use crate::services::trust::renewal::MetadataRenewer;
 use crate::services::trust::repository::TrustRepository;
 use crate::services::verify::{NamedPolicies, VerificationService};
 
@@ -93,14 +93,14 @@ impl App {
             keys.take_signing_authority(AuthorityRole::Certificates),
             ct_log.expect("LOGS has a certificate log"),
             Arc::clone(&clock),
-            || random_bytes().ok(),
+            SYSTEM_RNG,
             settings.ca.certificate_lifetime,
         )?;
         let timestamps = TimestampAuthority::open(
             keys.take_signing_authority(AuthorityRole::Timestamps),
             storage.ledger(),
             Arc::clone(&clock),
-            Box::new(|| random_bytes().ok()),
+            SYSTEM_RNG,
         )?;
         let accounts = Arc::new(open_accounts(&storage, Arc::clone(&clock))?);
         let issuer = embedded_issuer(&settings, keys.issuer, &accounts, &clock)?;
@@ -125,20 +125,20 @@ impl App {
         })
     }
 
-    /// Serves on a bound address and on the admin socket; returns once requests are answered.
+    /// Serves on a bound address and on the admin socket; returns once requests are served.
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     /// TLS files, sockets or threads cannot be used.
     pub async fn serve(self, bound: Bound) -> Result<Serving, StartError> {
         let app = Arc::new(self);
-        let mut keeper = Keeper::new(Arc::clone(&app.repository));
+        let mut renewer = MetadataRenewer::new(Arc::clone(&app.repository));
         // The renewal task logs a failure and `/readyz` reports it; signing and verification work
         // without current metadata.
-        let _ = keeper.renew();
+        let _ = renewer.renew();
         if let Err(error) = app.append_first_entries().await {
             // Nothing depends on these entries, and the next start tries again.
-            warn!(%error, "log.without_first_entry");
+            warn!(%error, "first_entry.failed");
         }
         for log in &app.logs {
             log.begin_counting();
@@ -146,7 +146,7 @@ impl App {
         let verifications = Outcomes::default();
         let metrics = Arc::new(observe::metrics(&app, &verifications)?);
         let tls = app.settings.tls.as_ref().map(server::load_tls);
-        let shell = Shell {
+        let config = HttpServerConfig {
             server: app.settings.server.clone(),
             limits: app.settings.limits.clone(),
             tls: tls.transpose()?,
@@ -156,12 +156,13 @@ impl App {
             metrics,
         };
         let admin = AdminSocket::bind(&app.settings.server.data_dir)?;
-        let http = server::start(bound, shell).await?;
+        let http = server::start(bound, config).await?;
         if app.settings.server.is_unnamed() {
             warn!(
                 listen.address = %http.address(),
                 public_url = %app.settings.server.public_url,
-                "server.public_url is not set, so other machines look for the server on themselves"
+                hint = "set server.public_url, or clients on other machines connect to themselves",
+                "public_url.missing"
             );
         }
         let admin_services = AdminServices {
@@ -170,7 +171,7 @@ impl App {
         };
         let tasks = [
             tokio::spawn(admin.serve(admin_services)),
-            tokio::spawn(keeper.keep()),
+            tokio::spawn(renewer.keep()),
         ];
         Ok(Serving { app, http, tasks })
     }
@@ -235,13 +236,16 @@ impl Serving {
     ///
     /// # Errors
     /// The server failed.
-    pub async fn until(self, stopping: impl Future<Output = ()>) -> Result<Ending, ServerError> {
+    pub async fn until(
+        self,
+        stopping: impl Future<Output = ()>,
+    ) -> Result<StopReason, ServerError> {
         let Self { app, http, tasks } = self;
-        let mut ending = Ending::Asked;
+        let mut reason = StopReason::Requested;
         let stop = async {
             tokio::select! {
                 () = stopping => {}
-                () = app.failed() => ending = Ending::Failed,
+                () = app.failed() => reason = StopReason::Failed,
             }
         };
         http.serve_until(stop).await?;
@@ -251,19 +255,19 @@ impl Serving {
         for log in &app.logs {
             log.log.drain().await;
             if log.log.health() == Health::Failed {
-                ending = Ending::Failed;
+                reason = StopReason::Failed;
             }
         }
-        info!(ending = ?ending, "server.stopped");
-        Ok(ending)
+        info!(reason = ?reason, "server.stopped");
+        Ok(reason)
     }
 }
 
-/// Why a server stopped.
+/// Reason why a server stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// A signal or the caller asked it to
-    Asked,
+pub enum StopReason {
+    /// By a signal or the caller
+    Requested,
     /// A log or the journal may differ between memory and disk
     Failed,
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::App;
 use crate::adapters::http::health::{PartState, Readiness};
-use crate::adapters::http::metrics::{Metrics, Observed, ObservedKind, Reading, as_f64, reading};
+use crate::adapters::http::metrics::{
+    Metrics, ObservedKind, ObservedMetric, ReadValue, as_f64, reading,
+};
 use crate::adapters::http::verify::Outcomes;
 use crate::log::Health;
 use crate::services::roster::LogState;
@@ -17,7 +19,7 @@ pub(super) fn metrics(
     verifications: &Outcomes,
 ) -> Result<Metrics, prometheus::Error> {
     let metrics = Metrics::new()?;
-    let counter = |name, help, count| Observed {
+    let counter = |name, help, count| ObservedMetric {
         name,
         help,
         kind: ObservedKind::Counter,
@@ -34,7 +36,7 @@ pub(super) fn metrics(
         "Timestamps issued",
         app.timestamps.issued(),
     ))?;
-    metrics.observe(Observed {
+    metrics.observe(ObservedMetric {
         name: "signet_verifications_total",
         help: "Verifications",
         kind: ObservedKind::Counter,
@@ -75,14 +77,14 @@ pub(super) fn metrics(
                 .logs
                 .get(log)
                 .map_or(0, |log| log.log.head().time.millis());
-            // The clock may have been set back since. A negative age would confuse alerts.
+            // Saturating, because the clock may have been set back and alerts expect no negative age.
             let age = app.clock.now().millis().saturating_sub(signed);
             Duration::from_millis(age).as_secs_f64()
         },
     ))?;
     let roles = app.repository.expiries().into_iter().map(|(role, _, _)| {
         let app = Arc::clone(app);
-        let read: Reading = Box::new(move || {
+        let read: ReadValue = Box::new(move || {
             let expiries = app.repository.expiries();
             let expiry = expiries.into_iter().find(|(one, _, _)| *one == role);
             let expires = expiry.map_or(0, |(_, _, expires)| expires.millis());
@@ -90,7 +92,7 @@ pub(super) fn metrics(
         });
         (role.name().to_owned(), read)
     });
-    metrics.observe(Observed {
+    metrics.observe(ObservedMetric {
         name: "signet_tuf_expiry_seconds",
         help: "Time until a role's trust metadata expires; negative once it has",
         kind: ObservedKind::Gauge,
@@ -107,13 +109,13 @@ fn of_logs(
     name: &'static str,
     help: &'static str,
     read: fn(&App, usize) -> f64,
-) -> Observed {
+) -> ObservedMetric {
     let values = app.logs.iter().enumerate().map(|(place, log)| {
         let app = Arc::clone(app);
-        let read: Reading = Box::new(move || read(&app, place));
+        let read: ReadValue = Box::new(move || read(&app, place));
         (log.declaration.id.to_string(), read)
     });
-    Observed {
+    ObservedMetric {
         name,
         help,
         kind,
@@ -161,11 +163,11 @@ pub(super) fn readiness(app: &Arc<App>) -> Readiness {
             let health = repository.health();
             let reason = health.to_string();
             match health {
-                RepositoryHealth::Good => PartState::Ready,
+                RepositoryHealth::Current => PartState::Ready,
                 RepositoryHealth::Root(_) | RepositoryHealth::Overdue(_) => {
                     PartState::Warning { reason }
                 }
-                RepositoryHealth::Ended(_) | RepositoryHealth::NotBegun => {
+                RepositoryHealth::Expired(_) | RepositoryHealth::NotCreated => {
                     PartState::Failed { reason }
                 }
             }

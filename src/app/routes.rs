@@ -13,7 +13,7 @@ use crate::adapters::http::grpc::Method;
 use crate::adapters::http::metrics::Metrics;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::server::HandlerData;
-use crate::adapters::http::verify::{Intake, Limits, Outcomes};
+use crate::adapters::http::verify::{Outcomes, VerifyEndpoint, VerifyLimits};
 use crate::adapters::http::{
     ct, discovery, fulcio, health, issuer, metrics, rekor_v1, rekor_v2, timestamp, trust, tuf,
     verify,
@@ -68,22 +68,22 @@ pub(super) fn data(
     let readiness = Data::new(readiness(app));
     let discovery = Data::new(discovery(app));
     let limits = &app.settings.limits;
-    let largest = Limits {
+    let largest = VerifyLimits {
         body_bytes: limits.verify_body_bytes,
         artifact_bytes: limits.verify_artifact_bytes,
     };
-    let intake = Intake::new(
+    let endpoint = VerifyEndpoint::new(
         largest,
         limits.concurrent_verifications,
         verifications.clone(),
     );
-    let (intake, metrics) = (Data::new(intake), Data::from(Arc::clone(metrics)));
+    let (endpoint, metrics) = (Data::new(endpoint), Data::from(Arc::clone(metrics)));
     let app = Arc::clone(app);
     Arc::new(move |cfg: &mut ServiceConfig| {
         cfg.app_data(configuration.clone())
             .app_data(readiness.clone())
             .app_data(discovery.clone())
-            .app_data(intake.clone())
+            .app_data(endpoint.clone())
             .app_data(metrics.clone())
             .app_data(Data::from(Arc::clone(&app.identities)))
             .app_data(Data::from(Arc::clone(&app.authority)))

@@ -54,7 +54,7 @@ fn load_keys(store: &KeyStore) -> Result<RepositoryKeys, InstanceError> {
     })
 }
 
-/// CRASH: the keys are stored before anything is signed, so an interrupted start finds them.
+/// The keys are stored before anything is signed, so that an interrupted start finds them.
 fn make_keys(store: &KeyStore) -> Result<RepositoryKeys, KeyStoreError> {
     Ok(RepositoryKeys {
         root: Some(store.load_or_create_key(ROOT_KEY, KeyAlgorithm::P256)?),

@@ -12,7 +12,7 @@ use super::store::StoreArgs;
 use crate::adapters::http::server::{Bound, stop_signal};
 use crate::adapters::system::SystemClock;
 use crate::adapters::telemetry;
-use crate::app::{App, Ending, Serving, StartError};
+use crate::app::{App, Serving, StartError, StopReason};
 use crate::config::{self, Settings, Sources};
 
 /// `signet serve …`
@@ -49,8 +49,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let serving = start(settings).await?;
         announce(&serving);
         match serving.until(stop).await.context("the server failed")? {
-            Ending::Asked => Ok(()),
-            Ending::Failed => Err(Failure::new(
+            StopReason::Requested => Ok(()),
+            StopReason::Failed => Err(Failure::new(
                 ExitStatus::Fatal,
                 anyhow::anyhow!("stopped to protect the store; the next start recovers it"),
             )),

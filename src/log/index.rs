@@ -203,7 +203,7 @@ impl IndexProgress {
     }
 }
 
-/// Starts the follower of a log on a thread of its own.
+/// Starts the follower of a log on a dedicated thread.
 pub(super) fn spawn_follower(
     stored: StoredLog,
     search_keys: SearchKeys,

@@ -82,7 +82,7 @@ impl Sequencer {
         }
     }
 
-    /// Runs on a thread of its own until the pool is closed and empty, or until it fails.
+    /// Runs on a dedicated thread until the pool is closed and empty, or until it fails.
     pub(super) fn spawn(mut self, shared: &Arc<Shared>) -> std::io::Result<()> {
         let name = format!("log-{}", self.stored.id);
         shared.spawn(name, move |shared| {

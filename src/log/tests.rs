@@ -1,6 +1,5 @@
 use std::ops::{ControlFlow, Range};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::memory::{MemoryJournal, MemoryState};
 use super::port::{
@@ -8,6 +7,7 @@ use super::port::{
     SearchIndex, State, StateChange, StateError,
 };
 use super::*;
+use crate::doubles::TestClock;
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::proof::verify_consistency;
 use crate::protocol::merkle::{TileId, TileSpan, leaf_hash, root_from_inclusion};
@@ -70,16 +70,6 @@ impl HeadSigner for TestSigner {
     }
 }
 
-/// A clock that is set by hand.
-#[derive(Default)]
-pub(crate) struct TestClock(pub(crate) AtomicU64);
-
-impl Clock for TestClock {
-    fn now(&self) -> UnixTime {
-        UnixTime::from_millis(self.0.load(Ordering::Relaxed))
-    }
-}
-
 pub(crate) fn leaf(text: &str) -> Leaf {
     Leaf {
         data: text.as_bytes().to_vec(),
@@ -101,7 +91,7 @@ pub(crate) fn start_indexed(
     Log::start(
         LogId::REKOR_V2,
         Arc::clone(signer) as _,
-        Arc::new(TestClock::default()),
+        Arc::new(TestClock::new(UnixTime::from_millis(0))),
         storage.clone(),
         Limits::default(),
         search_keys,
@@ -256,7 +246,7 @@ async fn a_full_pool_refuses_and_recovers() {
     let log = Log::start(
         LogId::REKOR_V2,
         TestSigner::new("log.example"),
-        Arc::new(TestClock::default()),
+        Arc::new(TestClock::new(UnixTime::from_millis(0))),
         storage,
         Limits {
             pool_entries: 2,
@@ -357,7 +347,7 @@ async fn a_leaf_that_contains_its_index_is_hashed_with_it_and_equals_no_other() 
     let log = Log::start(
         LogId::CT,
         TestSigner::new("log.example"),
-        Arc::new(TestClock(AtomicU64::new(7))),
+        Arc::new(TestClock::new(UnixTime::from_millis(7))),
         LogStorage::in_memory(),
         Limits::default(),
         stored_keys,
@@ -759,7 +749,7 @@ async fn a_log_signed_by_another_key_does_not_start() {
 async fn the_time_of_heads_never_goes_back() {
     let storage = LogStorage::in_memory();
     let signer = TestSigner::new("log.example");
-    let clock = Arc::new(TestClock::default());
+    let clock = Arc::new(TestClock::new(UnixTime::from_millis(0)));
     let begin = |clock: &Arc<TestClock>| {
         Log::start(
             LogId::CT,
@@ -771,10 +761,10 @@ async fn the_time_of_heads_never_goes_back() {
         )
         .unwrap()
     };
-    clock.0.store(5_000, Ordering::Relaxed);
+    clock.set(UnixTime::from_millis(5_000));
     let log = begin(&clock);
     log.append(leaf("a")).await.unwrap();
-    clock.0.store(1_000, Ordering::Relaxed);
+    clock.set(UnixTime::from_millis(1_000));
 
     let second = log.append(leaf("b")).await.unwrap();
     log.drain().await;
@@ -902,7 +892,7 @@ async fn of_two_writers_of_one_log_the_second_stops_and_a_restart_recovers_it() 
     let storage = LogStorage::in_memory();
     let signer = TestSigner::new("log.example");
     let one = start(&signer, &storage).unwrap();
-    // A process of its own has a state of its own.
+    // Another process has a separate state.
     let other_storage = LogStorage {
         journal: Arc::clone(&storage.journal),
         ..LogStorage::in_memory()

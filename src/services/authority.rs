@@ -26,7 +26,7 @@ pub struct Authority {
 /// Error in an authority's certificates or key.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// Clients need a timestamping certificate and its root
+    /// Timestamp clients need the timestamping certificate and its root
     #[error("the chain has {actual} certificates; it needs at least {least}")]
     ChainTooShort { actual: usize, least: usize },
     #[error("the key does not belong to the first certificate of the chain")]
@@ -102,11 +102,11 @@ impl Authority {
         })
     }
 
-    /// Makes a root and, below it, a certificate for the role that expires with it. `common_name` is
+    /// Generates a root and a certificate for the role that expires with it. `common_name` is
     /// the root's; the serials must be random.
     ///
     /// # Errors
-    /// Names that no certificate can have, or no randomness.
+    /// A name cannot be encoded, or the operating system supplied no randomness.
     pub fn generate(
         role: AuthorityRole,
         organisation: &str,

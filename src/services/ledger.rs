@@ -1,4 +1,4 @@
-//! The port for small facts that must survive: accounts, the timestamp authority's floor, the trust
+//! Port for small durable records: accounts, the timestamp authority's floor, the trust
 //! repository. A fact is a key and a value in a table; the journal that stores the logs stores it too.
 
 macro_rules! tables {
@@ -37,10 +37,10 @@ impl Table {
     }
 }
 
-/// Why a fact could not be stored or read.
+/// Error storing or reading a fact.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The journal lacks what was once signed, so nothing may be written.
+    /// The journal lacks signed entries, so nothing may be written.
     #[error("the store is read-only")]
     ReadOnly,
     /// Key and value together exceed the limit.
@@ -48,7 +48,7 @@ pub enum LedgerError {
     TooLarge {
         /// Length of key and value.
         bytes: usize,
-        /// The most that is stored.
+        /// Maximum length.
         limit: usize,
     },
     /// Storage failed and has logged the cause.
@@ -61,13 +61,13 @@ pub(crate) type Facts = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Stores facts. Calls block on storage; callers choose the thread.
 pub trait Ledger: Send + Sync {
-    /// Sets a fact. On return it would survive a power cut.
+    /// Sets a fact. The change is durable on return.
     ///
     /// # Errors
     /// See [`LedgerError`].
     fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError>;
 
-    /// Removes a fact, if there is one. On return it would stay removed after a power cut.
+    /// Removes a fact, if there is one. The change is durable on return.
     ///
     /// # Errors
     /// See [`LedgerError`].
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_table_is_found_by_its_number_and_no_number_is_used_twice() {
+    fn every_table_has_a_unique_number() {
         for table in Table::ALL {
             assert_eq!(Table::from_number(table.number()), Some(*table));
         }

@@ -1,7 +1,7 @@
-//! Randomness as an argument, like the clock: services take a [`Rng`], and `adapters::system` has the
+//! Port for random bytes. Services get a [`Rng`] as an argument; `adapters::system` provides the
 //! operating system's.
 
-/// The operating system could not supply random bytes.
+/// Error of a random source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system supplied no random bytes")]
 pub struct NoRandomness;
@@ -11,7 +11,7 @@ pub struct NoRandomness;
 pub(crate) struct Rng(fn(&mut [u8]) -> Result<(), NoRandomness>);
 
 impl Rng {
-    /// A source that fills a buffer by `fill`, whole or not at all.
+    /// `fill` fills the whole buffer or fails.
     pub(crate) const fn new(fill: fn(&mut [u8]) -> Result<(), NoRandomness>) -> Self {
         Self(fill)
     }

@@ -1,7 +1,7 @@
-//! What an instance consists of, as public data: its logs and its authorities.
+//! The logs and authorities of an instance, as public data.
 //!
-//! Metrics, readiness, trust documents, discovery and start-up iterate over the roster, so another log
-//! or authority is another entry and nothing else.
+//! Metrics, readiness, trust documents, discovery and start-up iterate over the roster. Adding a log or
+//! authority means adding an entry.
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -39,12 +39,12 @@ impl LogRole {
     }
 }
 
-/// Whether a log takes entries.
+/// Whether a log accepts entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogState {
-    /// It takes entries
+    /// Accepts entries
     Active,
-    /// The operator has switched it off for new entries; it is served and trusted
+    /// The operator has disabled new entries; the log is served and trusted
     Frozen,
     /// Its keys are trusted for entries of its validity window; nothing is served
     Retired,
@@ -81,7 +81,7 @@ pub enum AuthorityRole {
 /// One authority.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthorityDescription {
-    /// The name that people see everywhere, such as `certificate-authority`
+    /// The name in documents, metrics and messages, such as `certificate-authority`
     pub name: &'static str,
     pub role: AuthorityRole,
     /// Its URI in the trust root
@@ -109,7 +109,7 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// When the instance's signatures begin to be trusted.
+    /// The time from which the instance's signatures are trusted.
     pub(crate) fn start(&self) -> UnixTime {
         let starts = self.authorities.iter().map(|one| one.validity.start);
         let logs = self.logs.iter().map(|log| log.validity.start);
@@ -128,7 +128,7 @@ impl Roster {
             .filter(|log| log.role.rekor_version().is_some())
     }
 
-    /// Whether a log of this role takes entries.
+    /// Whether a log of this role accepts entries.
     pub(crate) fn accepts(&self, role: LogRole) -> bool {
         self.logs_of(role).any(|log| log.state == LogState::Active)
     }

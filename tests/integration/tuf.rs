@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use signet::testing::{
-    Clock as _, Keeper, Metadata as _, Role, Sha256, StorageOptions, SystemClock, Table,
+    Clock as _, Metadata as _, MetadataRenewer, Role, Sha256, StorageOptions, SystemClock, Table,
     TrustedSet, UnixTime, UpdateError, open_storage,
 };
 
@@ -73,7 +73,7 @@ fn existing_and_new_clients_are_served_on_every_day_of_a_year() {
         if day == 100 {
             server = server.restart();
         }
-        Keeper::new(Arc::clone(server.app().repository()))
+        MetadataRenewer::new(Arc::clone(server.app().repository()))
             .renew()
             .unwrap();
         let (status, part) = state(&server);

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use serde_json::Value;
 use signet::testing::{
-    App, Bound, Clock, EmailAddress, Ending, Flags, Settings, Sources, StartError, SystemClock,
+    App, Bound, Clock, EmailAddress, Flags, Settings, Sources, StartError, StopReason, SystemClock,
     load_settings,
 };
 use tempfile::TempDir;
@@ -110,7 +110,7 @@ async fn run(
     clock: Arc<dyn Clock>,
     started: mpsc::Sender<Result<(SocketAddr, Arc<App>), StartError>>,
     stopping: oneshot::Receiver<()>,
-) -> Ending {
+) -> StopReason {
     let serving = async {
         let bound = Bound::bind(settings.server.listen)?;
         settings
@@ -122,7 +122,7 @@ async fn run(
     match serving.await {
         Err(error) => {
             started.send(Err(error)).unwrap();
-            Ending::Asked
+            StopReason::Requested
         }
         Ok(serving) => {
             let app = Arc::clone(&serving.app);
@@ -139,7 +139,7 @@ pub struct TestServer {
     url: String,
     app: Arc<App>,
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<Ending>,
+    thread: JoinHandle<StopReason>,
 }
 
 impl TestServer {
@@ -174,7 +174,7 @@ impl TestServer {
         drop(app);
         // It may have stopped already.
         let _ = stop.send(());
-        assert_eq!(thread.join().unwrap(), Ending::Asked);
+        assert_eq!(thread.join().unwrap(), StopReason::Requested);
         // The framework's threads end later than `serve`, and the last one releases the store.
         std::fs::File::open(plan.data_dir().join("lock"))
             .unwrap()

@@ -214,7 +214,7 @@ async fn tile(request: HttpRequest, log: web::Data<CtLog>) -> Result<HttpRespons
 /// `GET /issuer/<SHA-256 in lower-case hexadecimal>`
 async fn issuer(request: HttpRequest, log: web::Data<CtLog>) -> Result<HttpResponse, Refusal> {
     let name = request.uri().path().rsplit('/').next().unwrap_or_default();
-    // There is one path for each certificate, so that caches have each once.
+    // Only lower case is accepted, so that each certificate has one path and one cache entry.
     let fingerprint = Sha256::from_hex(name)
         .filter(|fingerprint| fingerprint.to_hex() == name)
         .ok_or(CtReadError::UnknownIssuer)?;
@@ -228,10 +228,10 @@ async fn issuer(request: HttpRequest, log: web::Data<CtLog>) -> Result<HttpRespo
 fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Refusal> {
     web::Query::<T>::from_query(request.query_string())
         .map(web::Query::into_inner)
-        .map_err(|error| bad_parameter(format!("the query is not as expected: {error}")))
+        .map_err(|error| bad_parameter(format!("the query parameters are not valid: {error}")))
 }
 
-/// A decimal number without sign, exponent or leading zeros.
+/// Parses a decimal number without sign, exponent or leading zeros.
 fn number(name: &str, text: &str) -> Result<u64, Refusal> {
     let plain =
         text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
@@ -244,7 +244,7 @@ fn number(name: &str, text: &str) -> Result<u64, Refusal> {
     }
 }
 
-/// A leaf hash in base64. A plus sign that was not escaped arrives as a space.
+/// Parses a leaf hash in base64. An unescaped plus sign arrives as a space.
 fn leaf_hash(text: &str) -> Result<Sha256, Refusal> {
     from_base64(&text.replace(' ', "+"))
         .ok()
@@ -269,7 +269,7 @@ mod tests {
     use crate::protocol::x509::testing::TestAuthority;
     use crate::services::ctlog::tests::{log, submit};
 
-    /// A log of three certificates, asked each of these; the status and the JSON of every answer.
+    /// Requests paths from a log of three certificates; returns each status and JSON body.
     async fn ask(uris: &[&str]) -> Vec<(u16, Value)> {
         let ca = TestAuthority::new("Intermediate");
         let log = log(&ca);
@@ -278,20 +278,20 @@ mod tests {
         }
         let mount = Mount::new(&API).below("/ct").data(web::Data::new(log));
         let app = serve(vec![mount], |_| ()).await;
-        let mut answers = Vec::new();
+        let mut replies = Vec::new();
         for uri in uris {
             let uri = format!("/ct/ct/v1/{uri}");
             let request = TestRequest::get().uri(&uri).to_request();
             let response = call_service(&app, request).await;
             let status = response.status().as_u16();
-            answers.push((status, read_body_json(response).await));
+            replies.push((status, read_body_json(response).await));
         }
-        answers
+        replies
     }
 
     #[actix_web::test]
-    async fn every_endpoint_answers_in_the_form_of_rfc_6962() {
-        let answers = ask(&[
+    async fn every_endpoint_responds_as_rfc_6962_specifies() {
+        let replies = ask(&[
             "get-sth",
             "get-entries?start=1&end=3",
             "get-sth-consistency?first=1&second=3",
@@ -300,9 +300,9 @@ mod tests {
         ])
         .await;
 
-        assert!(answers.iter().all(|(status, _)| *status == 200));
+        assert!(replies.iter().all(|(status, _)| *status == 200));
         let [sth, entries, consistency, entry, roots] =
-            [0, 1, 2, 3, 4].map(|place: usize| &answers[place].1);
+            [0, 1, 2, 3, 4].map(|place: usize| &replies[place].1);
         assert_eq!(sth["tree_size"], 3);
         assert_eq!(sth["timestamp"], 1_767_225_600_250_u64);
         let signature = from_base64(sth["tree_head_signature"].as_str().unwrap()).unwrap();
@@ -331,9 +331,9 @@ mod tests {
             &unknown,
         ];
 
-        let answers = ask(&uris).await;
+        let replies = ask(&uris).await;
 
-        for (uri, (status, body)) in uris.iter().zip(&answers) {
+        for (uri, (status, body)) in uris.iter().zip(&replies) {
             let expected = if *uri == unknown { 404 } else { 400 };
             assert_eq!(*status, expected, "{uri}");
             let kind = body["type"].as_str().unwrap();
@@ -387,11 +387,11 @@ mod tests {
         }
     }
 
-    /// Asks a log of three certificates; status, content type and body of every answer.
+    /// Requests paths from a log of three certificates; returns each status, content type and body.
     async fn fetch(log: CtLog, paths: &[&str]) -> Vec<(StatusCode, String, Vec<u8>)> {
         let mount = Mount::new(&API).below("/ct").data(web::Data::new(log));
         let app = serve(vec![mount], |_| ()).await;
-        let mut answers = Vec::new();
+        let mut replies = Vec::new();
         for path in paths {
             let request = TestRequest::get().uri(path).to_request();
             let response = call_service(&app, request).await;
@@ -399,9 +399,9 @@ mod tests {
             let kind = response.headers().get(header::CONTENT_TYPE).unwrap();
             let kind = kind.to_str().unwrap().to_owned();
             let body = to_bytes(response.into_body()).await.unwrap();
-            answers.push((status, kind, body.to_vec()));
+            replies.push((status, kind, body.to_vec()));
         }
-        answers
+        replies
     }
 
     async fn log_of_three(ca: &TestAuthority) -> CtLog {
@@ -425,7 +425,7 @@ mod tests {
             "/ct/tile/data/000.p/3",
             &issuer,
         ];
-        let answers = fetch(log, &paths).await;
+        let replies = fetch(log, &paths).await;
 
         let kinds = [
             "text/plain; charset=utf-8",
@@ -433,16 +433,16 @@ mod tests {
             "application/octet-stream",
             "application/pkix-cert",
         ];
-        for ((path, kind), answer) in paths.iter().zip(kinds).zip(&answers) {
+        for ((path, kind), answer) in paths.iter().zip(kinds).zip(&replies) {
             assert_eq!((answer.0, &answer.1[..]), (StatusCode::OK, kind), "{path}");
         }
-        assert!(answers[0].2.starts_with(b"log.example/ct\n3\n"));
-        assert_eq!(answers[1].2.len(), 3 * 32);
-        assert_eq!(answers[3].2, ca.intermediate.der());
+        assert!(replies[0].2.starts_with(b"log.example/ct\n3\n"));
+        assert_eq!(replies[1].2.len(), 3 * 32);
+        assert_eq!(replies[3].2, ca.intermediate.der());
     }
 
     #[actix_web::test]
-    async fn what_is_not_there_or_written_otherwise_is_not_found() {
+    async fn missing_files_and_non_canonical_paths_are_not_found() {
         let ca = TestAuthority::new("Intermediate");
         let log = log_of_three(&ca).await;
         let upper = Sha256::of(ca.root.der()).to_hex().to_uppercase();
@@ -463,9 +463,9 @@ mod tests {
             &unknown,
         ];
 
-        let answers = fetch(log, &paths).await;
+        let replies = fetch(log, &paths).await;
 
-        for (path, (status, kind, _)) in paths.iter().zip(answers) {
+        for (path, (status, kind, _)) in paths.iter().zip(replies) {
             assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
             assert_eq!(kind, "application/problem+json", "{path}");
         }

@@ -24,10 +24,10 @@ use crate::services::rekor::TreeId;
 use crate::services::roster::{AuthorityRole, LogDescription, LogRole, LogState, Roster};
 use crate::services::trust::TrustDocuments;
 
-/// Where the document is.
+/// Path of the document.
 pub(crate) const PATH: &str = "/.well-known/signet.json";
 
-/// What the discovery document is made from.
+/// Input of the discovery document.
 pub(crate) struct Facts<'a> {
     pub roster: &'a Roster,
     pub documents: &'a TrustDocuments,
@@ -41,7 +41,7 @@ pub(crate) struct Facts<'a> {
     pub warnings: Vec<String>,
 }
 
-/// Everything that clients and their users need to know about a server. All of it is public.
+/// The discovery document. All of its contents are public.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Discovery {
@@ -105,7 +105,7 @@ pub(crate) struct LogIdentity {
     pub log_id: String,
     /// The log ID in base64, as in bundles and the trust root
     pub key_id: String,
-    /// Rekor v1's tree ID in decimal, with which entry UUIDs begin
+    /// Rekor v1's tree ID in decimal, which is the prefix of entry IDs
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree_id: Option<String>,
     /// Who may append entries
@@ -120,7 +120,7 @@ pub(crate) enum Admission {
     Clients,
     /// The certificate authority
     Authority,
-    /// Nobody: the log is frozen and can be read
+    /// No one: the log is frozen
     Nobody,
 }
 

@@ -7,13 +7,14 @@ mod v1;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::body::Body;
 use super::refusal::{ErrorFormat, Refusal};
 use super::route::{Api, Route};
-use crate::protocol::bytes::ProtoBytes;
+use crate::adapters::wire::fulcio::{
+    CertificateChain, CreateSigningCertificateRequest, SIGNING_CERT_PATH, SigningCertificateReply,
+};
 use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
 use certify::{OfferedKey, certify, key_request};
@@ -28,10 +29,8 @@ pub(crate) const API: Api = Api {
     owns: &["/api/"],
     cors: true,
     routes: &[
-        Route::post("/api/v2/signingCert", || {
-            web::to(create_signing_certificate)
-        })
-        .max_body(MAX_REQUEST),
+        Route::post(SIGNING_CERT_PATH, || web::to(create_signing_certificate))
+            .max_body(MAX_REQUEST),
         Route::get("/api/v2/trustBundle", || web::to(trust_bundle)),
         Route::get("/api/v2/configuration", || web::to(configuration)),
         Route::post("/api/v1/signingCert", || web::to(v1::signing_certificate))
@@ -66,59 +65,9 @@ pub(crate) struct ConfiguredIssuer {
     pub skip_email_verification: bool,
 }
 
-#[derive(Deserialize)]
-struct CreateSigningCertificateRequest {
-    credentials: Option<Credentials>,
-    #[serde(rename = "publicKeyRequest", alias = "public_key_request")]
-    public_key_request: Option<PublicKeyRequest>,
-    #[serde(
-        rename = "certificateSigningRequest",
-        alias = "certificate_signing_request"
-    )]
-    certificate_signing_request: Option<ProtoBytes>,
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    #[serde(rename = "oidcIdentityToken", alias = "oidc_identity_token")]
-    oidc_identity_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct PublicKeyRequest {
-    #[serde(rename = "publicKey", alias = "public_key")]
-    public_key: Option<PublicKey>,
-    #[serde(rename = "proofOfPossession", alias = "proof_of_possession")]
-    proof_of_possession: Option<ProtoBytes>,
-}
-
-#[derive(Deserialize)]
-struct PublicKey {
-    /// Ignored: the key itself contains the algorithm, and clients send different names
-    #[serde(rename = "algorithm")]
-    _algorithm: Option<IgnoredAny>,
-    content: Option<String>,
-}
-
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SigningCertificate<'a> {
-    signed_certificate_embedded_sct: EmbeddedSct<'a>,
-}
-
-#[derive(Serialize)]
-struct EmbeddedSct<'a> {
-    chain: CertificateChain<'a>,
-}
-
-#[derive(Serialize)]
-struct CertificateChain<'a> {
-    certificates: Vec<&'a str>,
-}
-
-#[derive(Serialize)]
-struct TrustBundle<'a> {
-    chains: [CertificateChain<'a>; 1],
+struct TrustBundle {
+    chains: [CertificateChain; 1],
 }
 
 /// `POST /api/v2/signingCert`
@@ -131,18 +80,12 @@ async fn create_signing_certificate(
     let mut wire: CreateSigningCertificateRequest = body.json()?;
     let token = token_of(&mut wire, &request);
     let chain = certify(&identities, &authority, token, || key_of(wire)).await?;
-    Ok(HttpResponse::Ok().json(SigningCertificate {
-        signed_certificate_embedded_sct: EmbeddedSct {
-            chain: CertificateChain {
-                certificates: chain.blocks(),
-            },
-        },
-    }))
+    Ok(HttpResponse::Ok().json(SigningCertificateReply::new(chain.into_blocks())))
 }
 
 /// `GET /api/v2/trustBundle`
 async fn trust_bundle(authority: web::Data<CertificateAuthority>) -> HttpResponse {
-    let certificates = authority.chain_pem().iter().map(String::as_str).collect();
+    let certificates = authority.chain_pem().to_vec();
     HttpResponse::Ok().json(TrustBundle {
         chains: [CertificateChain { certificates }],
     })

@@ -30,7 +30,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, X_CONTENT_TYPE_
 use hyper::{Method as Verb, Request, Response};
 use tracing::Instrument as _;
 
-use super::middleware::{InFlight, RequestContext, answered, panicked, request_id};
+use super::middleware::{InFlight, RequestContext, panicked, record_response, request_id};
 use super::refusal::{GrpcCode, Refusal};
 
 /// Maximum length of a message, in bytes: that of the longest JSON request.
@@ -125,7 +125,7 @@ impl Grpc {
             _ => method.map(|method| method.path),
         };
         let verb = verb.unwrap_or(HttpMethod::POST);
-        span.in_scope(|| answered(metrics, route, &verb, status, begun.elapsed()));
+        span.in_scope(|| record_response(metrics, route, &verb, status, begun.elapsed()));
         let mut response = match outcome {
             Ok(message) => reply(&message),
             Err(NoReply::Refused(error)) => trailers_only(&error),
@@ -176,7 +176,7 @@ impl Grpc {
     }
 }
 
-/// SPEC gRPC over HTTP/2, Requests: POST, and a content type that begins with `application/grpc`.
+/// gRPC over HTTP/2, Requests: POST, and a content type that begins with `application/grpc`.
 /// Other requests are refused with 415 or 405.
 fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
     let kind = text(request.headers(), "content-type").unwrap_or_default();
@@ -195,7 +195,7 @@ fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
         return Err(Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",
-            "a gRPC method is called by POST",
+            "gRPC methods require POST",
         ));
     }
     Ok(())
@@ -205,7 +205,7 @@ fn check_form<B>(request: &Request<B>) -> Result<(), Refusal> {
 fn message_in(body: Bytes) -> Result<Bytes, Refusal> {
     let Some((&[compressed, a, b, c, d], message)) = body.split_first_chunk::<PREFIX_LENGTH>()
     else {
-        return Err(refused("the body is shorter than the prefix of a message"));
+        return Err(refused("the body is shorter than a message prefix"));
     };
     if compressed != 0 {
         return Err(Refusal::new(
@@ -216,7 +216,9 @@ fn message_in(body: Bytes) -> Result<Bytes, Refusal> {
         .grpc(GrpcCode::Unimplemented));
     }
     if usize::try_from(u32::from_be_bytes([a, b, c, d])) != Ok(message.len()) {
-        return Err(refused("the body is not exactly one message of its length"));
+        return Err(refused(
+            "the body is not exactly one message of the length in its prefix",
+        ));
     }
     Ok(body.slice_ref(message))
 }
@@ -229,7 +231,7 @@ fn unimplemented() -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,
         "unknown-method",
-        "there is no such method; dev.sigstore.fulcio.v2.CA is served",
+        "unknown method; this server implements dev.sigstore.fulcio.v2.CA",
     )
     .grpc(GrpcCode::Unimplemented)
 }
@@ -249,7 +251,7 @@ fn reply(message: &[u8]) -> Response<ReplyBody> {
     call_reply(Full::from(framed).with_trailers(trailers))
 }
 
-/// SPEC gRPC over HTTP/2, Responses: an error without a message before it needs no body.
+/// gRPC over HTTP/2, Responses: an error without a message before it needs no body.
 fn trailers_only(error: &Refusal) -> Response<ReplyBody> {
     let mut response = call_reply(Empty::new());
     let headers = response.headers_mut();
@@ -285,7 +287,7 @@ fn not_a_call(refusal: &Refusal) -> Response<ReplyBody> {
     response
 }
 
-/// SPEC gRPC over HTTP/2, Responses: percent-encodes `%` and all but printable ASCII.
+/// gRPC over HTTP/2, Responses: percent-encodes `%` and all but printable ASCII.
 fn percent_encoded(message: &str) -> String {
     message.bytes().fold(String::new(), |mut encoded, byte| {
         if (b' '..=b'~').contains(&byte) && byte != b'%' {

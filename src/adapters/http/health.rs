@@ -11,13 +11,13 @@ use super::route::{Api, Route};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PartState {
     Ready,
-    /// The operator has frozen it; it answers reads
+    /// Frozen by the operator: read-only
     Closed,
-    /// It works, and the operator must act to keep it working
+    /// Works, but needs action by the operator
     Warning {
         reason: String,
     },
-    /// It answers reads and refuses writes
+    /// Read-only because of a fault
     ReadOnly {
         reason: String,
     },

@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::body::Body;
 use super::refusal::{ErrorFormat, Refusal};
 use super::route::{Api, Route};
+use crate::adapters::wire::token::TokenReply;
 use crate::classify::{Classify as _, ErrorClass};
 use crate::protocol::bytes::from_base64;
 use crate::services::account::ClientSecret;
@@ -74,18 +74,12 @@ async fn token(
     }
 }
 
-/// SPEC RFC 6749 §5.1. Some clients use the access token as identity token, so both are the same JWT.
+/// RFC 6749 §5.1
 fn token_reply(jwt: &str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::PRAGMA, "no-cache"))
-        .json(json!({
-            "access_token": jwt,
-            "id_token": jwt,
-            "token_type": "Bearer",
-            "expires_in": TOKEN_LIFETIME.as_secs(),
-            "scope": "openid email",
-        }))
+        .json(TokenReply::new(jwt, TOKEN_LIFETIME.as_secs()))
 }
 
 /// The parameters of a token request; unknown ones are ignored (RFC 6749 §3.2).
@@ -118,7 +112,7 @@ impl TokenForm {
     }
 }
 
-/// SPEC RFC 6749 §3.2: parameters must not be included more than once.
+/// RFC 6749 §3.2: parameters must not be included more than once.
 fn set_once<T>(field: &mut Option<T>, value: T) -> Result<(), Refusal> {
     match field.replace(value) {
         None => Ok(()),
@@ -138,7 +132,7 @@ impl Client {
             Some(value) => {
                 let value = value.to_str().map_err(|_| invalid_client())?;
                 let (id, secret) = parse_basic(value).ok_or_else(invalid_client)?;
-                // SPEC RFC 6749 §2.3: one method of authentication in each request.
+                // RFC 6749 §2.3: one method of authentication in each request.
                 let contradicts = form.client_id.as_ref().is_some_and(|other| *other != id);
                 if form.client_secret.is_some() || contradicts {
                     return Err(invalid_request(
@@ -160,7 +154,7 @@ impl Client {
     }
 }
 
-/// SPEC RFC 6749 §2.3.1: HTTP Basic over the form-encoded id and secret.
+/// RFC 6749 §2.3.1: HTTP Basic over the form-encoded id and secret.
 fn parse_basic(value: &str) -> Option<(String, Zeroizing<String>)> {
     let (scheme, credentials) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

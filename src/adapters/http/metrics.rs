@@ -25,17 +25,17 @@ pub(crate) struct Metrics {
 }
 
 /// Reads a number at each scrape.
-pub(crate) type Reading = Box<dyn Fn() -> f64 + Send + Sync>;
+pub(crate) type ReadValue = Box<dyn Fn() -> f64 + Send + Sync>;
 
 /// A counter or gauge whose values are read from a service.
-pub(crate) struct Observed {
+pub(crate) struct ObservedMetric {
     pub name: &'static str,
     pub help: &'static str,
     pub kind: ObservedKind,
     /// The label's name; none if there is one value
     pub label: Option<&'static str>,
     /// The label's values with their readings
-    pub values: Vec<(String, Reading)>,
+    pub values: Vec<(String, ReadValue)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A metric of this name exists.
-    pub(crate) fn observe(&self, observed: Observed) -> Result<(), prometheus::Error> {
+    pub(crate) fn observe(&self, observed: ObservedMetric) -> Result<(), prometheus::Error> {
         let labels = observed.label.iter().map(ToString::to_string).collect();
         let desc = Desc::new(
             observed.name.to_owned(),
@@ -102,7 +102,7 @@ impl Metrics {
         self.in_flight.inc();
     }
 
-    /// The request was answered, or its client disconnected.
+    /// The response was sent, or the client disconnected.
     pub(super) fn request_ended(&self) {
         self.in_flight.dec();
     }
@@ -141,7 +141,7 @@ impl Metrics {
 
 struct ObservedCollector {
     desc: Desc,
-    observed: Observed,
+    observed: ObservedMetric,
 }
 
 impl Collector for ObservedCollector {
@@ -150,7 +150,7 @@ impl Collector for ObservedCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let Observed {
+        let ObservedMetric {
             name,
             help,
             kind,
@@ -239,7 +239,7 @@ async fn scrape(metrics: web::Data<Metrics>) -> Result<HttpResponse, Refusal> {
 }
 
 /// Reads an atomic counter.
-pub(crate) fn reading(counter: &Arc<std::sync::atomic::AtomicU64>) -> Reading {
+pub(crate) fn reading(counter: &Arc<std::sync::atomic::AtomicU64>) -> ReadValue {
     let counter = Arc::clone(counter);
     Box::new(move || as_f64(counter.load(std::sync::atomic::Ordering::Relaxed)))
 }
@@ -284,7 +284,7 @@ mod tests {
     fn numbers_of_services_are_read_at_each_scrape() {
         let metrics = Metrics::new().unwrap();
         let count = Arc::new(AtomicU64::new(0));
-        let observed = |name, kind, label| Observed {
+        let observed = |name, kind, label| ObservedMetric {
             name,
             help: "Help",
             kind,

@@ -1,5 +1,5 @@
 //! The middleware of every route: it gives the request an identifier, limits the time of its body,
-//! catches panics, logs and counts the answer, and renders errors in the format of the API.
+//! catches panics, logs and counts the response, and renders errors in the format of the API.
 
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 use super::metrics::{Metrics, method_label};
 use super::refusal::{ErrorFormat, Refusal};
 use super::route::UnmatchedFormats;
-use super::timed_body::{KeepsRequest, SharedBody};
+use super::timed_body::{BodyWithRequest, SharedBody};
 use crate::adapters::system::random_bytes;
 
 /// The configuration of the middleware; `web::Data` of each application.
@@ -73,12 +73,12 @@ pub(crate) async fn handle_request<B: MessageBody + 'static>(
         Err(response) => (None, response.status()),
     };
     let elapsed = begun.elapsed();
-    span.in_scope(|| answered(&context.metrics, route.as_deref(), &method, status, elapsed));
+    span.in_scope(|| record_response(&context.metrics, route.as_deref(), &method, status, elapsed));
     outcome.map_err(|response| InternalError::from_response("no response", response).into())
 }
 
-/// Logs and counts a request that was answered.
-pub(super) fn answered(
+/// Logs and counts a response.
+pub(super) fn record_response(
     metrics: &Metrics,
     route: Option<&str>,
     method: &Method,
@@ -105,7 +105,7 @@ pub(super) fn request_id(sent: Option<&str>) -> String {
     };
     match sent.filter(is_harmless) {
         Some(id) => id.to_owned(),
-        // Without randomness nothing is signed, so a repeated identifier does no harm.
+        // Without randomness the server signs nothing, so a repeated identifier is harmless.
         None => random_bytes::<8>().map_or_else(|_| "none".to_owned(), hex::encode),
     }
 }
@@ -123,7 +123,7 @@ fn complete(head: &mut ResponseHead, sent: BoxBody, id: &str, received: Rc<Share
     // the type of `Close`, but a response with `force_close` has a value of it.
     let close = HttpResponse::Ok().force_close().finish();
     head.set_connection_type(close.head().connection_type());
-    BoxBody::new(KeepsRequest {
+    BoxBody::new(BodyWithRequest {
         sent,
         _received: received,
     })
@@ -211,7 +211,7 @@ fn framework_refusal(status: StatusCode) -> Refusal {
     Refusal::new(status, code, detail)
 }
 
-/// A request in flight. It is counted until it is dropped, because a disconnect drops the handler.
+/// A request in flight. Counts until dropped, because a disconnect drops the handler.
 pub(super) struct InFlight(Arc<Metrics>);
 
 impl InFlight {

@@ -1,4 +1,4 @@
-//! Every error that the HTTP server answers with, in the format that the API's clients read.
+//! HTTP error responses in the format of each API.
 //!
 //! Handlers return a [`Refusal`], whatever API they belong to. The middleware renders it, and the
 //! framework's own errors, in the [`ErrorFormat`] of the API whose route matched.
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::classify::{Classify, ErrorClass};
 
-/// How an API writes its errors.
+/// Format of an API's errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorFormat {
     /// Our own APIs: problem documents (RFC 9457)
@@ -27,7 +27,7 @@ pub(crate) enum ErrorFormat {
     Text,
 }
 
-/// Seconds after which a client should repeat a request that the server was too busy for.
+/// `Retry-After` of a busy server, in seconds.
 const RETRY_SECONDS: u32 = 1;
 
 /// A refused request: the HTTP status, a stable code for programs, and one sentence for people.
@@ -37,7 +37,7 @@ pub(crate) struct Refusal {
     code: &'static str,
     detail: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The number that the API's own format has for the error, where the status does not imply it.
+    /// The error number of the API's format, if the status does not imply it.
     number: Option<u16>,
 }
 
@@ -94,7 +94,7 @@ impl Refusal {
         }
     }
 
-    /// A refusal of this class. A busy server says when to come back.
+    /// A refusal of this class. Busy refusals have `Retry-After`.
     pub(crate) fn of_class(
         class: ErrorClass,
         code: &'static str,
@@ -177,7 +177,7 @@ impl Refusal {
                 "application/json",
                 json!({ "code": self.grpc_code(), "message": self.detail, "details": [] }),
             ),
-            // Rekor answers 404 for a missing entry without a body.
+            // Rekor's 404 for a missing entry has no body.
             ErrorFormat::OpenApi if self.detail.is_empty() => return response.finish(),
             ErrorFormat::OpenApi => {
                 let number = self.number.unwrap_or(self.status.as_u16());
@@ -187,11 +187,11 @@ impl Refusal {
                 )
             }
             ErrorFormat::OAuth => {
-                // SPEC RFC 6749 §5.2: no cache keeps the answer of a token endpoint.
+                // RFC 6749 §5.2: responses of the token endpoint must not be cached.
                 response
                     .insert_header((header::CACHE_CONTROL, "no-store"))
                     .insert_header((header::PRAGMA, "no-cache"));
-                // Codes of this endpoint are RFC 6749's, with underscores; others have hyphens.
+                // RFC 6749's codes have underscores; the codes of other APIs have hyphens.
                 let error = match self.code {
                     code if !code.contains('-') => code,
                     _ if self.status.is_server_error() => "server_error",
@@ -257,7 +257,7 @@ mod tests {
     use crate::protocol::merkle::LeafIndex;
 
     #[test]
-    fn a_retry_is_suggested_exactly_where_it_helps() {
+    fn only_temporary_refusals_have_retry_after() {
         for (error, status, retry) in [
             (AppendError::TooLarge(70_000), 400, None),
             (AppendError::Duplicate(LeafIndex::new(7)), 409, None),

@@ -17,7 +17,9 @@ use crate::adapters::wire::rekor_v1::{
     ConsistencyProof, LogEntry, LogInfo, RequestError, SearchIndex, SearchLogQuery,
 };
 use crate::protocol::entry::v1::ProposedEntry;
-use crate::services::rekor::v1::{EntryName, MAX_WANTED, Query, SignatureLogV1, V1Error, Wanted};
+use crate::services::rekor::v1::{
+    EntryLookup, EntryName, MAX_LOOKUPS, SearchQuery, SignatureLogV1, V1Error,
+};
 
 /// Needs `web::Data<SignatureLogV1>`. CORS is for Rekor's search page, which other servers host.
 pub(crate) const API: Api = Api {
@@ -84,7 +86,7 @@ async fn entry_by_index(
     let query = QueryParameters::of(&request)?;
     let index = query.number("logIndex", 0)?;
     let index = index.ok_or_else(|| query::required("logIndex"))?;
-    answer_with(log, Wanted::Index(index)).await
+    respond_with(log, EntryLookup::Index(index)).await
 }
 
 /// `GET /api/v1/log/entries/{id}`
@@ -94,14 +96,14 @@ async fn entry_by_id(
 ) -> Result<HttpResponse, Refusal> {
     let name =
         EntryName::parse(&id).map_err(|error| Refusal::schema(SchemaFault::Pattern, error))?;
-    answer_with(log, Wanted::Name(name)).await
+    respond_with(log, EntryLookup::Name(name)).await
 }
 
-async fn answer_with(
+async fn respond_with(
     log: web::Data<SignatureLogV1>,
-    wanted: Wanted,
+    lookup: EntryLookup,
 ) -> Result<HttpResponse, Refusal> {
-    let found = blocking(move || log.entry(&wanted)).await?;
+    let found = blocking(move || log.entry(&lookup)).await?;
     let entry = found.ok_or_else(not_found)?;
     Ok(fresh().json(LogEntry(&entry)))
 }
@@ -109,10 +111,10 @@ async fn answer_with(
 /// `POST /api/v1/log/entries/retrieve`
 async fn retrieve(log: web::Data<SignatureLogV1>, body: Body) -> Result<HttpResponse, Refusal> {
     let query: SearchLogQuery = read_json(body.bytes())?;
-    if query.count() > MAX_WANTED {
-        return Err(V1Error::TooManyWanted(query.count()).into());
+    if query.count() > MAX_LOOKUPS {
+        return Err(V1Error::TooManyLookups(query.count()).into());
     }
-    let find = move || Ok::<_, Refusal>(log.entries(&Vec::<Wanted>::try_from(query)?)?);
+    let find = move || Ok::<_, Refusal>(log.entries(&Vec::<EntryLookup>::try_from(query)?)?);
     let found = blocking(find).await?;
     let entries: Vec<_> = found.iter().map(LogEntry).collect();
     Ok(fresh().json(entries))
@@ -121,7 +123,7 @@ async fn retrieve(log: web::Data<SignatureLogV1>, body: Body) -> Result<HttpResp
 /// `POST /api/v1/index/retrieve`
 async fn search(log: web::Data<SignatureLogV1>, body: Body) -> Result<HttpResponse, Refusal> {
     let query: SearchIndex = read_json(body.bytes())?;
-    let find = move || Ok::<_, Refusal>(log.search(&Query::try_from(query)?)?);
+    let find = move || Ok::<_, Refusal>(log.search(&SearchQuery::try_from(query)?)?);
     let found = blocking(find).await?;
     let names: Vec<_> = found.iter().map(ToString::to_string).collect();
     Ok(fresh().json(names))
@@ -157,14 +159,14 @@ async fn public_key(
         .body(log.public_key_pem()))
 }
 
-/// A success that may be outdated by the next entry.
+/// 200 with a body that the next entry can make outdated.
 fn fresh() -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-cache"));
     response
 }
 
-/// Rekor answers 404 without a body for a missing entry.
+/// Rekor's 404 for a missing entry has no body.
 fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "not-found", "")
 }

@@ -51,7 +51,7 @@ async fn verify(entry: UnverifiedEntry) -> Result<VerifiedEntry, Refusal> {
     }
 }
 
-/// A conflict names the index of the equivalent entry.
+/// A conflict contains the index of the equivalent entry.
 fn refuse(error: RekorError) -> Refusal {
     let duplicate = match &error {
         RekorError::Append(AppendError::Duplicate(index)) => Some(index.get()),
@@ -72,11 +72,11 @@ impl From<SubmissionError> for Refusal {
     }
 }
 
-/// A frozen Rekor v2 log answers in plain text, unlike with its other errors.
+/// The refusal of a frozen Rekor v2 log is plain text, unlike the other errors of the API.
 async fn refuse_entry(request: HttpRequest) -> HttpResponse {
     let refusal = frozen_log(&request);
     HttpResponse::build(StatusCode::METHOD_NOT_ALLOWED)
-        // SPEC RFC 9110 §10.2.1: an empty value says that no method is allowed.
+        // RFC 9110 §10.2.1: an empty value says that no method is allowed.
         .insert_header((ALLOW, ""))
         .content_type(ContentType::plaintext())
         .body(refusal.detail().to_owned())

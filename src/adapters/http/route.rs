@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use super::body::with_limit;
 use super::refusal::{ErrorFormat, Refusal};
 
-/// What an instance may have or lack, and routes and commands may need.
+/// An optional feature of an instance that routes and commands may require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Feature {
-    /// The Rekor v1 log takes entries
+    /// The Rekor v1 log accepts entries
     RekorV1,
-    /// The Rekor v2 log takes entries
+    /// The Rekor v2 log accepts entries
     RekorV2,
     /// The server is an OpenID Connect issuer
     EmbeddedIssuer,
@@ -55,7 +55,7 @@ pub(crate) struct Route {
     max_body: Option<usize>,
     /// URI templates (RFC 6570 level 1) in the discovery document, where the path is not one
     templates: Option<&'static [&'static str]>,
-    /// Handles requests while the log takes no new entries
+    /// Handles requests while the log is frozen
     frozen: Option<fn() -> actix_web::Route>,
 }
 
@@ -108,8 +108,7 @@ impl Route {
         }
     }
 
-    /// Limits the body to fewer bytes than `limits.body_bytes`, for requests that anybody may send
-    /// and that are never longer.
+    /// Sets a smaller maximum body than `limits.body_bytes`, for unauthenticated requests of known size.
     pub(crate) const fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = Some(bytes);
         self
@@ -121,14 +120,14 @@ impl Route {
         self
     }
 
-    /// Answers with another handler while the log that is served takes no new entries.
+    /// Uses another handler while the served log is frozen.
     pub(crate) const fn unless_frozen(mut self, frozen: fn() -> actix_web::Route) -> Self {
         self.frozen = Some(frozen);
         self
     }
 }
 
-/// An API as one instance serves it: where, with which data, and whether its log is frozen.
+/// An API as served by an instance, with its prefix, its data and the state of its log.
 #[derive(Clone)]
 pub(crate) struct Mount {
     api: &'static Api,
@@ -260,11 +259,11 @@ impl AllowedMethods {
 }
 
 async fn refuse_method(request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    let detail = "this path exists, but not for this method";
+    let detail = "this path does not support this method";
     Err(not_allowed(&request, "method-not-allowed", detail))
 }
 
-/// The refusal of a new entry by a frozen log. Reads go on.
+/// The refusal of a new entry by a frozen log.
 pub(crate) fn frozen_log(request: &HttpRequest) -> Refusal {
     not_allowed(
         request,
@@ -294,7 +293,7 @@ impl UnmatchedFormats {
             owned.map(|prefix| (format!("{}{prefix}", mount.base), mount.api.errors))
         });
         let mut prefixes: Vec<_> = prefixes.collect();
-        // The longest prefix that fits decides.
+        // The longest matching prefix applies.
         prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         Self(prefixes)
     }

@@ -32,7 +32,7 @@ use listener::Listener;
 pub(crate) type HandlerData = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
 /// The configuration of a server.
-pub(crate) struct Shell {
+pub(crate) struct HttpServerConfig {
     /// Timeouts and connection limits
     pub server: ServerSettings,
     /// Body limits
@@ -63,7 +63,7 @@ pub enum ServerError {
     Key { file: String },
     #[error("tls: the certificate and the key cannot be used together")]
     Tls(#[from] rustls::Error),
-    #[error("the server ended before it answered a request")]
+    #[error("the server stopped during start-up")]
     EndedEarly,
     /// Threads, sockets or signals
     #[error("the server cannot run")]
@@ -126,22 +126,22 @@ pub(crate) struct Running {
     task: JoinHandle<io::Result<()>>,
 }
 
-/// Starts serving and returns once requests are answered. Must be called within a tokio runtime.
+/// Starts the server and returns once it responds to requests. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// Threads or sockets are not available.
-pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerError> {
-    let (address, settings) = (bound.address, shell.server);
+pub(crate) async fn start(bound: Bound, config: HttpServerConfig) -> Result<Running, ServerError> {
+    let (address, settings) = (bound.address, config.server);
     let workers = settings.workers.unwrap_or_else(processors);
     let (ready, serving) = Ready::channel();
     let context = Arc::new(RequestContext {
-        metrics: shell.metrics,
+        metrics: config.metrics,
         body_timeout: settings.body_timeout,
     });
-    let grpc = Arc::new(Grpc::new(shell.grpc, Arc::clone(&context)));
+    let grpc = Arc::new(Grpc::new(config.grpc, Arc::clone(&context)));
     let context = web::Data::from(context);
-    let unmatched = UnmatchedFormats::of(&shell.mounts);
-    let (mounts, data, body_bytes) = (shell.mounts, shell.data, shell.limits.body_bytes);
+    let unmatched = UnmatchedFormats::of(&config.mounts);
+    let (mounts, data, body_bytes) = (config.mounts, config.data, config.limits.body_bytes);
     let application = move || {
         ready.signal();
         App::new()
@@ -165,7 +165,7 @@ pub(crate) async fn start(bound: Bound, shell: Shell) -> Result<Running, ServerE
         settings,
         stopping: builder.graceful_shutdown_signal(),
     };
-    let builder = match shell.tls {
+    let builder = match config.tls {
         Some(tls) => listener.over_tls(builder, bound.listener, tls, grpc, application)?,
         None => listener.over_tcp(builder, bound.listener, application)?,
     };
@@ -193,7 +193,7 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, NonZero::get)
 }
 
-/// Signalled once, by the first worker that can answer.
+/// Signalled once, by the first worker that is ready.
 #[derive(Clone)]
 struct Ready(Arc<Mutex<Option<oneshot::Sender<()>>>>);
 

@@ -18,9 +18,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// this rate.
 const MINIMUM_RATE: u64 = 64 << 10;
 
-/// A request's body, shared between the handler that reads it and the middleware.
+/// A request body, shared between the handler that reads it and the middleware.
 ///
-/// The framework reads a chunked body to its end after its reader is dropped, however long that takes.
+/// The framework reads a chunked body to its end after the reader is dropped, without a time limit.
 /// If the middleware still holds the body when the response is sent, the connection is closed instead.
 pub(super) struct SharedBody {
     payload: RefCell<Payload>,
@@ -61,7 +61,7 @@ impl SharedBody {
             body: Rc::clone(&body),
             limit,
             received: 0,
-            alarm: None,
+            deadline: None,
         });
         (body, timed)
     }
@@ -75,13 +75,13 @@ impl SharedBody {
     }
 }
 
-/// A response's body that keeps the request's body until it is sent.
-pub(super) struct KeepsRequest {
+/// A response body that holds the request body until the response is sent.
+pub(super) struct BodyWithRequest {
     pub(super) sent: BoxBody,
     pub(super) _received: Rc<SharedBody>,
 }
 
-impl MessageBody for KeepsRequest {
+impl MessageBody for BodyWithRequest {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
@@ -104,17 +104,17 @@ struct TimedBody {
     /// Bytes received
     received: u64,
     // Set at the first wait, because most bodies have arrived before they are read.
-    alarm: Option<Alarm>,
+    deadline: Option<Deadline>,
 }
 
-struct Alarm {
+struct Deadline {
     begun: Instant,
     /// When data last arrived
     last: Instant,
     sleep: Pin<Box<Sleep>>,
 }
 
-impl Alarm {
+impl Deadline {
     fn set(limit: Duration) -> Self {
         let now = Instant::now();
         Self {
@@ -150,8 +150,8 @@ impl Stream for TimedBody {
             match &piece {
                 Some(Ok(bytes)) => {
                     self.received += bytes.len() as u64;
-                    if let Some(alarm) = &mut self.alarm {
-                        alarm.last = Instant::now();
+                    if let Some(deadline) = &mut self.deadline {
+                        deadline.last = Instant::now();
                     }
                 }
                 Some(Err(_)) => {}
@@ -160,8 +160,8 @@ impl Stream for TimedBody {
             return Poll::Ready(piece);
         }
         let (limit, received) = (self.limit, self.received);
-        let alarm = self.alarm.get_or_insert_with(|| Alarm::set(limit));
-        match alarm.poll(limit, received, cx) {
+        let deadline = self.deadline.get_or_insert_with(|| Deadline::set(limit));
+        match deadline.poll(limit, received, cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
                 self.body.state.set(BodyState::Late);

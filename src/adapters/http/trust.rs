@@ -1,4 +1,4 @@
-//! `GET /trust/…`: the trust documents at stable addresses.
+//! `GET /trust/…`: the trust documents at stable paths.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
@@ -30,11 +30,11 @@ async fn document(
     documents: Data<TrustDocuments>,
 ) -> Result<HttpResponse, Refusal> {
     let published = documents.find(&file).ok_or_else(|| {
-        let detail = "there is no such document; GET /.well-known/signet.json lists them";
+        let detail = "unknown document; GET /.well-known/signet.json lists them";
         Refusal::new(StatusCode::NOT_FOUND, "not-found", detail)
     })?;
     let content = published.content.as_ref().ok_or_else(|| {
-        let detail = "this log takes no new entries, so there is no configuration to sign with it";
+        let detail = "the log is frozen, so it has no signing configuration";
         Refusal::new(StatusCode::NOT_FOUND, "dialect-closed", detail)
     })?;
     Ok(respond(content, published.content_type, request.headers()))
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_frozen_log_has_no_configuration_to_sign_with_it() {
+    async fn a_frozen_log_has_no_signing_configuration() {
         let mut roster = roster();
         for log in &mut roster.logs {
             if log.role == LogRole::RekorV1 {

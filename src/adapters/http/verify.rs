@@ -1,8 +1,8 @@
-//! `POST /signet/v1/verify`: is this a signature over this artifact, by those who must have signed?
-//! The question comes as JSON or as a form; the answer is a report, or one line.
+//! `POST /signet/v1/verify`: verifies bundles for an artifact against the signers that the caller requires.
+//! The request is JSON or a form; the reply is a report in JSON or one line of text.
 
 mod form;
-mod question;
+mod request;
 #[cfg(test)]
 mod tests;
 
@@ -22,9 +22,9 @@ use super::refusal::{ErrorFormat, Refusal};
 use super::route::{Api, Route};
 use crate::services::verify::{Report, VerificationService};
 use form::FormError;
-use question::{RawQuestion, RequestError};
+use request::{RawVerifyRequest, VerifyRequestError};
 
-/// Needs `web::Data` of [`Verifier`] and [`Intake`].
+/// Needs `web::Data` of [`Verifier`] and [`VerifyEndpoint`].
 pub(crate) const API: Api = Api {
     name: "Signet",
     errors: ErrorFormat::Problem,
@@ -37,34 +37,34 @@ pub(crate) const API: Api = Api {
 };
 
 /// The endpoint's limits and counters.
-pub(crate) struct Intake {
+pub(crate) struct VerifyEndpoint {
     work: WorkLimit,
-    limits: Limits,
+    limits: VerifyLimits,
     outcomes: Outcomes,
 }
 
-/// How many verifications ended in which way since the start.
+/// Number of requests by outcome since the start.
 #[derive(Clone, Default)]
 pub(crate) struct Outcomes {
     pub verified: Arc<AtomicU64>,
     /// The bundle does not verify, or the policy does not accept it
     pub refused: Arc<AtomicU64>,
-    /// The request was not understood
+    /// 400: the request could not be parsed
     pub malformed: Arc<AtomicU64>,
 }
 
-/// The largest question.
+/// Size limits of a request.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Limits {
-    /// In bytes, without an artifact that is a part of a form
+pub(crate) struct VerifyLimits {
+    /// Maximum size of the body in bytes, without the artifact of a form
     pub body_bytes: usize,
-    /// The largest artifact that is a part of a form, in bytes
+    /// Maximum size of the artifact of a form, in bytes
     pub artifact_bytes: u64,
 }
 
-impl Intake {
+impl VerifyEndpoint {
     /// At most `concurrent` verifications run at a time.
-    pub(crate) fn new(limits: Limits, concurrent: usize, outcomes: Outcomes) -> Self {
+    pub(crate) fn new(limits: VerifyLimits, concurrent: usize, outcomes: Outcomes) -> Self {
         Self {
             work: WorkLimit::new(concurrent),
             limits,
@@ -72,10 +72,10 @@ impl Intake {
         }
     }
 
-    /// Reads a body whole, for questions in JSON.
+    /// Reads the body of a JSON request.
     async fn collect(&self, request: &HttpRequest, mut body: Payload) -> Result<Bytes, Refusal> {
         let limit = self.limits.body_bytes;
-        if announced(request).is_some_and(|length| length > limit) {
+        if content_length(request).is_some_and(|length| length > limit) {
             return Err(too_large(limit));
         }
         let mut whole = BytesMut::new();
@@ -95,24 +95,24 @@ impl Intake {
 
 async fn verify(
     verifier: Data<VerificationService>,
-    intake: Data<Intake>,
+    endpoint: Data<VerifyEndpoint>,
     request: HttpRequest,
     body: Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let answered = answer(verifier, &intake, &request, body).await;
-    let counter = match &answered {
-        Ok(report) if report.verified => &intake.outcomes.verified,
-        Ok(_) => &intake.outcomes.refused,
-        Err(refusal) if refusal.status() == StatusCode::BAD_REQUEST => &intake.outcomes.malformed,
-        Err(_) => return answered.map(|report| respond(&request, &report)),
+    let result = verify_within_limits(verifier, &endpoint, &request, body).await;
+    let counter = match &result {
+        Ok(report) if report.verified => &endpoint.outcomes.verified,
+        Ok(_) => &endpoint.outcomes.refused,
+        Err(refusal) if refusal.status() == StatusCode::BAD_REQUEST => &endpoint.outcomes.malformed,
+        Err(_) => return result.map(|report| respond(&request, &report)),
     };
     counter.fetch_add(1, Ordering::Relaxed);
-    answered.map(|report| respond(&request, &report))
+    result.map(|report| respond(&request, &report))
 }
 
-async fn answer(
+async fn verify_within_limits(
     verifier: Data<VerificationService>,
-    intake: &Intake,
+    endpoint: &VerifyEndpoint,
     request: &HttpRequest,
     body: Payload,
 ) -> Result<Report, Refusal> {
@@ -123,20 +123,20 @@ async fn answer(
         .is_some_and(|kind| kind.essence_str() == "multipart/form-data");
     if is_form {
         let form = Multipart::new(request.headers(), body);
-        let question = form::read(form, &intake.work, intake.limits).await?;
+        let raw = form::read(form, &endpoint.work, endpoint.limits).await?;
         let work =
-            move || Ok::<_, RequestError>(verifier.verify(&question.read(verifier.policies())?));
-        return Ok(intake.work.run(work).await??);
+            move || Ok::<_, VerifyRequestError>(verifier.verify(&raw.read(verifier.policies())?));
+        return Ok(endpoint.work.run(work).await??);
     }
-    let body = intake.collect(request, body).await?;
+    let body = endpoint.collect(request, body).await?;
     let work = move || {
-        let question = RawQuestion::from_json(&body)?.read(verifier.policies())?;
-        Ok::<_, RequestError>(verifier.verify(&question))
+        let raw = RawVerifyRequest::from_json(&body)?.read(verifier.policies())?;
+        Ok::<_, VerifyRequestError>(verifier.verify(&raw))
     };
-    Ok(intake.work.run(work).await??)
+    Ok(endpoint.work.run(work).await??)
 }
 
-/// 200 and 422 tell the verdict by themselves, so that `curl -f` is enough.
+/// 200 for an accepted signature and 422 for a refused one, so that `curl -f` needs no parsing.
 fn respond(request: &HttpRequest, report: &Report) -> HttpResponse {
     let status = if report.verified {
         StatusCode::OK
@@ -155,7 +155,7 @@ fn wants_text(request: &HttpRequest) -> bool {
     Accept::parse(request).is_ok_and(|accept| accept.preference() == "text/plain")
 }
 
-/// The verdict without anything that would make two lines of it.
+/// The verdict with control characters replaced, because names in certificates can contain line breaks.
 fn one_line(report: &Report) -> String {
     let line = report.to_string();
     line.replace(|character: char| character.is_control(), "\u{fffd}")
@@ -166,8 +166,7 @@ async fn list_policies(verifier: Data<VerificationService>) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "policies": names }))
 }
 
-/// The length that the client announces.
-fn announced(request: &HttpRequest) -> Option<usize> {
+fn content_length(request: &HttpRequest) -> Option<usize> {
     let length = request.headers().get(CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
 }

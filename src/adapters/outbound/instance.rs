@@ -8,11 +8,15 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::protocol::bytes::to_base64;
+use crate::adapters::wire::fulcio::{
+    CreateSigningCertificateRequest, Credentials, PublicKeyRequest, RequestedKey,
+    SIGNING_CERT_PATH, SigningCertificateReply,
+};
+use crate::adapters::wire::token::TokenReply;
+use crate::protocol::bytes::ProtoBytes;
 use crate::protocol::entry::UnverifiedHashedRekord;
 use crate::protocol::entry::v2::CreateEntryRequest;
 use crate::protocol::keys::PublicKey;
@@ -29,7 +33,7 @@ const MAX_REPLY_BYTES: usize = 16 << 20;
 /// Maximum length of a server's message in an error, in characters.
 const MAX_MESSAGE: usize = 500;
 
-/// Why a request to a server fails.
+/// Error requesting something from a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstanceError {
     #[error(
@@ -122,10 +126,6 @@ impl InstanceClient {
         client_id: &str,
         client_secret: &str,
     ) -> Result<Zeroizing<String>, InstanceError> {
-        #[derive(Deserialize)]
-        struct Grant {
-            id_token: Zeroizing<String>,
-        }
         let what = "an identity token";
         let request = self
             .http
@@ -137,7 +137,7 @@ impl InstanceClient {
             )
             .body("grant_type=client_credentials");
         let reply = Zeroizing::new(self.send(request, what).await?);
-        Ok(parse::<Grant>(&reply, what)?.id_token)
+        Ok(parse::<TokenReply>(&reply, what)?.id_token)
     }
 
     async fn post_json(
@@ -200,7 +200,7 @@ impl InstanceClient {
         InstanceError::Unreachable {
             server: self.to_string(),
             cause: if error.is_timeout() {
-                format!("no answer within {} s", TIMEOUT.as_secs())
+                format!("no response within {} s", TIMEOUT.as_secs())
             } else {
                 innermost(error)
             },
@@ -218,16 +218,18 @@ impl SigningServer for InstanceClient {
         proof: &[u8],
     ) -> Result<Vec<String>, InstanceError> {
         let what = "a certificate";
-        let body = json!({
-            "credentials": { "oidcIdentityToken": token.expose() },
-            "publicKeyRequest": {
-                "publicKey": { "content": key.to_pem() },
-                "proofOfPossession": to_base64(proof),
-            },
-        });
-        let reply = self.post_json("/api/v2/signingCert", &body, what).await?;
-        let reply: SigningCertificateReply = parse(&reply, what)?;
-        Ok(reply.signed_certificate_embedded_sct.chain.certificates)
+        let body = CreateSigningCertificateRequest {
+            credentials: Some(Credentials {
+                oidc_identity_token: Some(token.expose().to_owned()),
+            }),
+            public_key_request: Some(PublicKeyRequest {
+                public_key: Some(RequestedKey::pem(key.to_pem())),
+                proof_of_possession: Some(ProtoBytes(proof.to_vec())),
+            }),
+            certificate_signing_request: None,
+        };
+        let reply = self.post_json(SIGNING_CERT_PATH, &body, what).await?;
+        Ok(parse::<SigningCertificateReply>(&reply, what)?.into_certificates())
     }
 
     async fn request_timestamp(&self, request: Vec<u8>) -> Result<Vec<u8>, InstanceError> {
@@ -265,7 +267,7 @@ fn parse_base(text: &str) -> Option<Url> {
     plain.then_some(url)
 }
 
-/// The innermost cause, which names what is wrong: reqwest wraps it several times.
+/// The innermost cause, because the outer errors of reqwest are generic.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
@@ -274,7 +276,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// The message in an error body, in whichever of the server's formats it is.
+/// The message of an error body in any of the server's formats.
 fn message_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct ErrorBody {
@@ -296,22 +298,6 @@ fn message_of(body: &[u8]) -> String {
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T, InstanceError> {
     serde_json::from_slice(body).map_err(|cause| InstanceError::Malformed { what, cause })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SigningCertificateReply {
-    signed_certificate_embedded_sct: CertificateWithChain,
-}
-
-#[derive(Deserialize)]
-struct CertificateWithChain {
-    chain: Chain,
-}
-
-#[derive(Deserialize)]
-struct Chain {
-    certificates: Vec<String>,
 }
 
 #[cfg(test)]

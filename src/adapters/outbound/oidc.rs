@@ -1,7 +1,7 @@
 //! Fetches the keys of trusted issuers: the discovery document, then the key set (OpenID Connect
 //! Discovery).
 //!
-//! Only configured issuers are asked, and they cannot redirect us: redirects fail the fetch, and
+//! Requests go to configured issuers only. They cannot redirect us: redirects fail the fetch, and
 //! `jwks_uri` must be on the issuer's own host unless the operator lists another.
 
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use url::{Host, Url};
 use crate::protocol::identity::IssuerUrl;
 use crate::services::oidc::{FetchError, IssuerKeys, KeySetError, KeySource};
 
-/// How one issuer is reached.
+/// Settings for connections to one issuer.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointSettings {
     /// PEM certificates that replace the system's roots for this issuer
@@ -29,12 +29,12 @@ pub struct EndpointSettings {
     pub key_hosts: Vec<String>,
 }
 
-/// Why an issuer cannot be reached as it is configured.
+/// Error in the settings of an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     #[error("the URL must be http or https, without user name, query or fragment")]
     Url,
-    /// Anyone on the way can replace keys that are fetched over plain HTTP
+    /// Keys that are fetched over plain HTTP can be replaced in transit
     #[error("plain http is allowed for localhost only; use https")]
     PlainHttp,
     #[error("ca_file must contain one or more PEM certificates")]
@@ -63,7 +63,7 @@ impl Default for FetchLimits {
     }
 }
 
-/// Fetches the keys of the issuers that were added to it, each with an HTTP client of its own.
+/// Fetches the keys of the issuers that were added to it, with a separate HTTP client for each.
 #[derive(Default)]
 pub struct HttpKeySource {
     limits: FetchLimits,
@@ -116,7 +116,7 @@ struct Endpoint {
     client: Client,
 }
 
-/// The members of a discovery document that we need. Issuers of workload tokens omit most of what the
+/// The required members of a discovery document. Issuers of workload tokens omit most of what the
 /// standard requires, above all `authorization_endpoint`, so openidconnect's own type refuses them.
 #[derive(Deserialize)]
 struct Metadata {
@@ -157,14 +157,14 @@ impl Endpoint {
         issuer: &IssuerUrl,
         body_limit: usize,
     ) -> Result<IssuerKeys, FetchError> {
-        // SPEC OpenID Connect Discovery §4.1: a trailing slash is removed before the path is appended.
+        // OpenID Connect Discovery §4.1: a trailing slash is removed before the path is appended.
         let base = issuer.as_str();
         let base = base.strip_suffix('/').unwrap_or(base);
         let address = format!("{base}/.well-known/openid-configuration");
         let document = self.get(&address, body_limit).await?;
         let metadata: Metadata =
             serde_json::from_slice(&document.body).map_err(|_| FetchError::BadDiscovery)?;
-        // SPEC OpenID Connect Discovery §4.3: `issuer` must be identical to the URL that was asked.
+        // OpenID Connect Discovery §4.3: `issuer` must be identical to the URL that was asked.
         if metadata.issuer != issuer.as_str() {
             return Err(FetchError::IssuerMismatch);
         }
@@ -173,7 +173,7 @@ impl Endpoint {
             return Err(FetchError::ForeignKeyAddress);
         }
         let keys = self.get(address.as_str(), body_limit).await?;
-        // SPEC RFC 7517 §8.5.2. Many issuers send plain JSON, and some no type at all.
+        // RFC 7517 §8.5.2. Many issuers send plain JSON, and some no type at all.
         if !matches!(
             keys.media_type.as_deref(),
             None | Some("application/json" | "application/jwk-set+json")
@@ -259,7 +259,7 @@ fn roots_from_pem(pem: &[u8]) -> Result<RootCertStore, EndpointError> {
 
 fn system_roots() -> Result<RootCertStore, EndpointError> {
     let mut roots = RootCertStore::empty();
-    // Systems contain the odd certificate that cannot be parsed; the others are still usable.
+    // Some systems have a root certificate that cannot be parsed; the others are still usable.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(EndpointError::NoRoots);

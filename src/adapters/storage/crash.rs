@@ -14,13 +14,15 @@ use tempfile::TempDir;
 
 use super::audit::Report;
 use super::*;
-use crate::log::tests::{TestClock, TestSigner, assert_included, leaf, start};
+use crate::doubles::TestClock;
+use crate::log::tests::{TestSigner, assert_included, leaf, start};
 use crate::log::{
     AppendError, HeadSigner, Health, Leaf, Limits, Log, PublishedHead, StartError, stored_keys,
 };
 use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::proof::verify_consistency;
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
+use crate::protocol::time::UnixTime;
 
 fn fsck(dir: &Path, signers: &[Arc<dyn HeadSigner>]) -> Result<Report, OpenError> {
     super::fsck(dir, signers, |_| stored_keys)
@@ -190,7 +192,7 @@ async fn two_logs_and_the_ledger_share_a_journal_over_many_segments() {
     let ct = Log::start(
         LogId::CT,
         TestSigner::new("ct.example"),
-        Arc::new(TestClock::default()),
+        Arc::new(TestClock::new(UnixTime::from_millis(0))),
         storage.log_storage(),
         Limits::default(),
         stored_keys,

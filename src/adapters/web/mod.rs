@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_page_names_the_server_its_keys_and_the_commands() {
+    async fn the_page_shows_the_server_its_keys_and_the_commands() {
         let roster = roster();
         let data = web::Data::new(page(&roster));
         let app = serve(vec![Mount::new(&API)], |cfg| {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn every_name_is_escaped() {
+    async fn names_are_escaped() {
         let roster = Roster {
             operator: "</p><script>a()</script>".to_owned(),
             issuers: vec!["https://login.example/<script>\"'&".to_owned()],
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_page_asks_nothing_of_other_servers() {
+    async fn the_page_loads_nothing_from_other_servers() {
         let html = FrontPage {
             of: &page(&roster()),
         }
@@ -131,7 +131,7 @@ mod tests {
         assert!(asking.iter().all(|word| !html.contains(word)));
         assert!(asking.iter().all(|word| !STYLE.contains(word)));
         assert_eq!(html.matches("<link ").count(), 1);
-        // Every link stays here.
+        // Every link is local.
         assert_eq!(
             html.matches("href=\"").count(),
             html.matches("href=\"/").count()

@@ -12,15 +12,15 @@ use crate::protocol::entry::v1::{PkiError, PkiFormat, ProposalError, ProposedEnt
 use crate::protocol::entry::{NotADigestQuery, SearchTerm};
 use crate::services::rekor::TreeId;
 use crate::services::rekor::v1::{
-    Consistency, EntryName, LoggedEntry, NotAnEntryName, Operator, Query, Wanted,
+    Consistency, EntryLookup, EntryName, NotAnEntryName, SearchOperator, SearchQuery, V1LoggedEntry,
 };
 
 /// `LogEntry`: an object whose only member is named by the entry's ID.
-pub(crate) struct LogEntry<'a>(pub &'a LoggedEntry);
+pub(crate) struct LogEntry<'a>(pub &'a V1LoggedEntry);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Anonymous {
+struct LogEntryMember {
     body: String,
     integrated_time: u64,
     #[serde(rename = "logID")]
@@ -49,13 +49,13 @@ struct InclusionProof {
 impl Serialize for LogEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(&self.0.id.to_string(), &Anonymous::from(self.0))?;
+        map.serialize_entry(&self.0.id.to_string(), &LogEntryMember::from(self.0))?;
         map.end()
     }
 }
 
-impl From<&LoggedEntry> for Anonymous {
-    fn from(entry: &LoggedEntry) -> Self {
+impl From<&V1LoggedEntry> for LogEntryMember {
+    fn from(entry: &V1LoggedEntry) -> Self {
         // There are no shards, so the index in the tree is the index in the log.
         let log_index = entry.index.get();
         Self {
@@ -196,21 +196,21 @@ pub enum RequestError {
     Key(#[from] PkiError),
 }
 
-impl TryFrom<SearchLogQuery> for Vec<Wanted> {
+impl TryFrom<SearchLogQuery> for Vec<EntryLookup> {
     type Error = RequestError;
 
     fn try_from(query: SearchLogQuery) -> Result<Self, RequestError> {
-        let mut wanted = Self::new();
+        let mut lookups = Self::new();
         for name in query.entry_uuids.unwrap_or_default() {
-            wanted.push(Wanted::Name(EntryName::parse(&name)?));
+            lookups.push(EntryLookup::Name(EntryName::parse(&name)?));
         }
         for entry in query.entries.unwrap_or_default() {
             let proposed = ProposedEntry::parse(entry.get().as_bytes())?;
-            wanted.push(Wanted::Proposal(Box::new(proposed)));
+            lookups.push(EntryLookup::Proposal(Box::new(proposed)));
         }
         let indexes = query.log_indexes.unwrap_or_default();
-        wanted.extend(indexes.into_iter().map(Wanted::Index));
-        Ok(wanted)
+        lookups.extend(indexes.into_iter().map(EntryLookup::Index));
+        Ok(lookups)
     }
 }
 
@@ -223,7 +223,7 @@ impl SearchLogQuery {
     }
 }
 
-impl TryFrom<SearchIndex> for Query {
+impl TryFrom<SearchIndex> for SearchQuery {
     type Error = RequestError;
 
     /// Empty members are ignored: some clients send members that they do not use.
@@ -249,8 +249,8 @@ impl TryFrom<SearchIndex> for Query {
             terms.push(SearchTerm::name(&subject));
         }
         let operator = match given(index.operator).as_deref() {
-            None | Some("or") => Operator::Or,
-            Some("and") => Operator::And,
+            None | Some("or") => SearchOperator::Or,
+            Some("and") => SearchOperator::And,
             Some(_) => return Err(RequestError::Operator),
         };
         Ok(Self { terms, operator })

@@ -35,7 +35,7 @@ pub struct Account {
     pub kind: AccountKind,
 }
 
-/// Who uses an account.
+/// Kind of the account's user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountKind {
     /// A machine, by client credentials (RFC 6749 §4.4)

@@ -40,7 +40,7 @@ async fn an_account_survives_a_restart_and_its_secret_is_not_stored() {
 }
 
 #[tokio::test]
-async fn wrong_secrets_unknown_clients_and_removed_accounts_are_refused_alike() {
+async fn wrong_secrets_unknown_clients_and_removed_accounts_get_the_same_error() {
     let ledger = Arc::new(MemoryLedger::default());
     let accounts = accounts(&ledger);
     let made = accounts.add_service(email("ci@example.com")).unwrap();
@@ -66,7 +66,7 @@ async fn wrong_secrets_unknown_clients_and_removed_accounts_are_refused_alike() 
 }
 
 #[test]
-fn an_address_has_one_account() {
+fn a_second_account_for_an_address_is_refused() {
     let ledger = Arc::new(MemoryLedger::default());
     let accounts = accounts(&ledger);
     let first = accounts.add_service(email("b@example.com")).unwrap();

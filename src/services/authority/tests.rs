@@ -88,7 +88,7 @@ fn an_authority_with_an_ed25519_key_is_refused() {
 }
 
 #[test]
-fn a_leaf_is_not_an_authority() {
+fn a_leaf_cannot_be_an_issuing_certificate() {
     let generated = generated_ca();
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let leaf = signing_certificate(

@@ -21,6 +21,7 @@ use crate::protocol::x509::sct::PrecertEntry;
 use crate::services::authority::Authority;
 use crate::services::ctlog::{CtLog, CtSubmitError, Precertificate, Promise};
 use crate::services::oidc::VerifiedIdentity;
+use crate::services::random::{NoRandomness, Rng};
 
 pub(crate) use possession::{KeyRequest, RequestError};
 
@@ -28,16 +29,13 @@ pub(crate) use possession::{KeyRequest, RequestError};
 /// whole accuracy interval, one second, is within the validity.
 const HEAD_START: Duration = Duration::from_secs(2);
 
-/// Returns 20 random bytes for a serial number; none if there is no randomness.
-pub(crate) type RandomSerial = fn() -> Option<[u8; 20]>;
-
 /// Issues signing certificates.
 pub(crate) struct CertificateAuthority {
     authority: Authority,
     issuer: CertificateIssuer,
     log: Arc<CtLog>,
     clock: Arc<dyn Clock>,
-    random_serial: RandomSerial,
+    rng: Rng,
     lifetime: Duration,
     chain_pem: Vec<String>,
     issued: Arc<AtomicU64>,
@@ -60,8 +58,8 @@ pub(crate) enum IssueError {
     Request(#[from] RequestError),
     #[error("the certificate would not be within the authority's validity, {0}")]
     OutsideAuthority(Validity),
-    #[error("there is no randomness for a serial number")]
-    NoRandomness,
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     #[error(transparent)]
     Profile(#[from] ProfileError),
     #[error("the precertificate could not be submitted to the certificate log")]
@@ -73,7 +71,7 @@ impl Classify for IssueError {
         match self {
             Self::Identity(_) | Self::Request(_) => ErrorClass::Invalid,
             Self::Log(error) => error.class(),
-            Self::OutsideAuthority(_) | Self::NoRandomness | Self::Profile(_) => {
+            Self::OutsideAuthority(_) | Self::NoRandomness(_) | Self::Profile(_) => {
                 ErrorClass::Internal
             }
         }
@@ -89,7 +87,7 @@ impl CertificateAuthority {
         authority: Authority,
         log: Arc<CtLog>,
         clock: Arc<dyn Clock>,
-        random_serial: RandomSerial,
+        rng: Rng,
         lifetime: Duration,
     ) -> Result<Self, ProfileError> {
         let issuing = authority.chain().first();
@@ -99,7 +97,7 @@ impl CertificateAuthority {
             authority,
             log,
             clock,
-            random_serial,
+            rng,
             lifetime,
             issued: Arc::default(),
         })
@@ -155,12 +153,11 @@ impl CertificateAuthority {
         key: &ProvenKey,
     ) -> Result<Issued, IssueError> {
         let validity = self.leaf_validity(self.clock.now())?;
-        let serial = (self.random_serial)().ok_or(IssueError::NoRandomness)?;
         let unsigned = signing_certificate(
             principal,
             key.public_key(),
             &self.issuer,
-            SerialNumber::from_random(serial),
+            SerialNumber::from_random(self.rng.bytes()?),
             validity,
         )?;
         let promise = self.enter(&unsigned).await?;

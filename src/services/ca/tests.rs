@@ -1,7 +1,7 @@
 use super::*;
-use crate::log::AppendError;
-use crate::log::Limits;
-use crate::protocol::keys::{KeyAlgorithm, PublicKey, SigningKey};
+use crate::doubles::{FixedClock, NO_RNG, SYSTEM_RNG, keys};
+use crate::log::{AppendError, Limits};
+use crate::protocol::keys::{PublicKey, SigningKey};
 use crate::protocol::time::Validity;
 use crate::protocol::x509::extensions::POISON;
 use crate::protocol::x509::sct::PrecertChain;
@@ -14,14 +14,6 @@ use crate::services::ctlog::tests::log_of;
 use crate::services::roster::AuthorityRole;
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
-
-struct FixedClock(UnixTime);
-
-impl Clock for FixedClock {
-    fn now(&self) -> UnixTime {
-        self.0
-    }
-}
 
 fn generated() -> NewAuthority {
     let serials = [1, 2].map(|byte| SerialNumber::from_random([byte; 20]));
@@ -41,14 +33,14 @@ fn authority(log: &Arc<CtLog>, now: UnixTime, lifetime: Duration) -> Certificate
         Authority::new(AuthorityRole::Certificates, generated.chain, key).unwrap(),
         Arc::clone(log),
         Arc::new(FixedClock(now)),
-        || Some([7; 20]),
+        SYSTEM_RNG,
         lifetime,
     )
     .unwrap()
 }
 
 fn proven_key() -> ProvenKey {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     by_challenge(&key, "alice@example.com")
         .verify(&["alice@example.com"])
         .unwrap()
@@ -130,7 +122,7 @@ async fn no_certificate_is_issued_without_an_sct() {
 #[tokio::test]
 async fn a_certificate_is_valid_at_the_earliest_time_of_a_timestamp_of_the_same_second() {
     let log = log_at(NOW, Limits::default());
-    // A timestamp of the second of issuing may mean the second before: its accuracy is one second.
+    // A timestamp has an accuracy of one second, so its earliest time is a second before issuance.
     for (age, head_start) in [(0, 0), (1, 1), (2, 2), (3, 2), (3600, 2)] {
         let now = NOW.after(Duration::from_secs(age));
         let ca = authority(&log, now, TEN_MINUTES);
@@ -174,17 +166,17 @@ async fn a_certificate_never_exceeds_the_validity_of_its_authority() {
 async fn no_certificate_is_issued_without_randomness() {
     let log = log_at(NOW, Limits::default());
     let mut ca = authority(&log, NOW, TEN_MINUTES);
-    ca.random_serial = || None;
+    ca.rng = NO_RNG;
 
     let refused = ca.certify(alice(), &proven_key()).await.unwrap_err();
 
-    assert!(matches!(refused, IssueError::NoRandomness));
+    assert!(matches!(refused, IssueError::NoRandomness(_)));
     assert_eq!(log.log().head().size.get(), 0);
 }
 
 #[test]
 fn a_key_is_read_from_der_and_from_pem_with_any_line_length() {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let der = crate::protocol::bytes::to_base64(key.public_key().spki_der());
     let unwrapped = format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----");
     for text in [key.public_key().to_pem(), der, unwrapped] {
@@ -199,7 +191,7 @@ fn a_key_is_read_from_der_and_from_pem_with_any_line_length() {
 
 #[test]
 fn each_fault_of_a_key_has_its_own_error() {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let refuse = |request: KeyRequest| request.verify(&["alice@example.com"]).unwrap_err();
     let with_key = |key: &str| KeyRequest::PublicKey {
         key: key.to_owned(),

@@ -9,7 +9,7 @@ use crate::protocol::merkle::TreeSize;
 use crate::protocol::note::{NoteError, TreeHeadKey, UnverifiedNote};
 use crate::protocol::time::UnixTime;
 
-/// Signs the certificate log's heads as RFC 6962 §3.5 asks, inside a checkpoint.
+/// Signs tree heads (RFC 6962 §3.5) inside checkpoints.
 #[derive(Clone, Debug)]
 pub(crate) struct CtHeadSigner {
     key: Arc<SigningKey>,
@@ -17,16 +17,15 @@ pub(crate) struct CtHeadSigner {
 }
 
 impl CtHeadSigner {
-    /// Signs with a P-256 key under an origin, the log's URL without its scheme.
+    /// `origin` is the log's URL without the scheme; the key must be P-256.
     ///
     /// # Errors
-    /// An origin that notes cannot carry, or another kind of key.
+    /// The origin is not a valid key name of a note, or the key is not P-256.
     pub(crate) fn new(origin: &str, key: Arc<SigningKey>) -> Result<Self, NoteError> {
         let head_key = TreeHeadKey::new(origin, key.public_key().clone())?;
         Ok(Self { key, head_key })
     }
 
-    /// What verifies the heads.
     pub(crate) const fn head_key(&self) -> &TreeHeadKey {
         &self.head_key
     }

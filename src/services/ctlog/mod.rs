@@ -1,5 +1,5 @@
-//! The certificate-transparency log (RFC 6962), which takes precertificates of this instance's
-//! authority alone.
+//! The certificate-transparency log (RFC 6962). It accepts precertificates only from this instance's
+//! certificate authority.
 
 mod head;
 mod read;
@@ -21,7 +21,7 @@ pub(crate) use head::CtHeadSigner;
 pub(crate) use read::LogEntry;
 pub(crate) use submit::{Precertificate, Promise};
 
-/// A log engine with the leaves and signatures of RFC 6962.
+/// The log engine with RFC 6962 leaves and signatures.
 pub(crate) struct CtLog {
     log: Log,
     key: Arc<SigningKey>,
@@ -127,7 +127,7 @@ impl CtLog {
         }
     }
 
-    /// The engine, for its head and its health.
+    /// The log engine.
     pub(crate) const fn log(&self) -> &Log {
         &self.log
     }

@@ -1,4 +1,4 @@
-//! Reading the log (RFC 6962 §4.3–4.8, C2SP static-ct-api). Everything but the head blocks on storage.
+//! Reads of the log (RFC 6962 §4.3–4.8, C2SP static-ct-api). All of them except the tree head block on storage.
 
 use std::ops::Range;
 
@@ -11,54 +11,45 @@ use crate::protocol::time::UnixTime;
 use crate::protocol::x509::Certificate;
 use crate::protocol::x509::sct::{PrecertChain, tile_leaf};
 
-/// How many entries one call returns at most.
+/// Maximum number of entries that one call returns.
 pub(super) const MAX_ENTRIES: u64 = 256;
 
 /// A signed tree head (RFC 6962 §4.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TreeHead {
-    /// How many entries the tree has.
     pub size: TreeSize,
-    /// When it was signed.
     pub time: UnixTime,
-    /// Its root hash.
     pub root: Sha256,
     /// The DigitallySigned structure.
     pub signature: Vec<u8>,
 }
 
-/// An entry as it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogEntry {
-    /// The MerkleTreeLeaf, which is what was hashed.
+    /// MerkleTreeLeaf, which the leaf hash covers.
     pub leaf_input: Vec<u8>,
-    /// The precertificate and the chain above it.
+    /// PrecertChainEntry: the precertificate and its chain.
     pub extra_data: Vec<u8>,
 }
 
-/// An inclusion proof and the place of the leaf that was named by hash.
+/// An inclusion proof and the index of its leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProofByHash {
-    /// Where the leaf stands.
     pub index: LeafIndex,
-    /// The proof, from leaf to root.
     pub proof: Vec<Sha256>,
 }
 
-/// An entry with its inclusion proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntryAndProof {
-    /// The entry.
     pub entry: LogEntry,
-    /// The proof, from leaf to root.
     pub proof: Vec<Sha256>,
 }
 
 impl CtLog {
-    /// The newest published tree head.
+    /// The published tree head.
     ///
     /// # Errors
-    /// The head is not one that this log signed.
+    /// The head does not verify with this log's key.
     pub(crate) fn tree_head(&self) -> Result<TreeHead, CtReadError> {
         let note = UnverifiedNote::parse(&self.log.head().note)?;
         let head = self.head_key.open(&note)?;
@@ -70,20 +61,20 @@ impl CtLog {
         })
     }
 
-    /// Entries `start` to `end`, both included; fewer where the tree or [`MAX_ENTRIES`] ends.
+    /// Entries `start` to `end` inclusive, limited to the tree and to [`MAX_ENTRIES`].
     ///
     /// # Errors
-    /// A range that is backwards or begins behind the tree, or storage that cannot be read.
+    /// `start` exceeds `end` or is beyond the tree, or storage cannot be read.
     pub(crate) fn entries(&self, start: u64, end: u64) -> Result<Vec<LogEntry>, CtReadError> {
         let range = clamp(start, end, self.size())?;
         let leaves = self.log.leaves(range)?;
         Ok(leaves.into_iter().map(LogEntry::from).collect())
     }
 
-    /// The proof that the tree of `second` entries begins with that of `first`.
+    /// Proves that the tree of `second` entries extends the tree of `first` entries.
     ///
     /// # Errors
-    /// Sizes that are zero, in the wrong order or not published, or storage that cannot be read.
+    /// A size is zero or exceeds the published one, `first` exceeds `second`, or storage cannot be read.
     pub(crate) fn consistency(&self, first: u64, second: u64) -> Result<Vec<Sha256>, CtReadError> {
         if first > second {
             return Err(CtReadError::SizeOrder);
@@ -96,10 +87,10 @@ impl CtLog {
         Ok(self.log.consistency_proof(first, second)?)
     }
 
-    /// The inclusion proof of the leaf with this hash in the tree of `size` entries.
+    /// Proves that the tree of `size` entries contains the leaf with this hash.
     ///
     /// # Errors
-    /// A size that is not published, a hash that the tree does not have, or storage.
+    /// The size is not published, the tree does not contain the leaf, or storage cannot be read.
     pub(crate) fn proof_by_hash(
         &self,
         leaf_hash: &Sha256,
@@ -115,10 +106,10 @@ impl CtLog {
         Ok(ProofByHash { index, proof })
     }
 
-    /// An entry and its inclusion proof in the tree of `size` entries.
+    /// An entry and its inclusion proof for the tree of `size` entries.
     ///
     /// # Errors
-    /// A size that is not published, a leaf that is not in the tree, or storage.
+    /// The size is not published, the tree does not contain the leaf, or storage cannot be read.
     pub(crate) fn entry_and_proof(
         &self,
         index: u64,
@@ -137,18 +128,18 @@ impl CtLog {
         })
     }
 
-    /// The hashes of a tile that the published tree fills. Blocks on storage.
+    /// The hashes of a tile.
     ///
     /// # Errors
-    /// [`ReadError::OutOfRange`] if the tree does not fill it yet.
+    /// [`ReadError::OutOfRange`] if the published tree does not fill the tile yet.
     pub(crate) fn tile(&self, tile: TileId) -> Result<Vec<Sha256>, ReadError> {
         self.log.tile(tile)
     }
 
-    /// A data tile (C2SP static-ct-api): the TileLeaf structures of a span. Blocks on storage.
+    /// A data tile (C2SP static-ct-api): the TileLeaf structures of a span.
     ///
     /// # Errors
-    /// [`ReadError::OutOfRange`] if the tree does not fill it yet.
+    /// [`ReadError::OutOfRange`] if the published tree does not fill the tile yet.
     pub(crate) fn data_tile(&self, span: TileSpan) -> Result<Vec<u8>, ReadError> {
         let mut tile = Vec::new();
         for leaf in self.log.leaves(span.range())? {
@@ -158,8 +149,8 @@ impl CtLog {
         Ok(tile)
     }
 
-    /// The certificate in DER with this SHA-256, if an entry was submitted with it in its chain or if
-    /// it is one of the authority's own. Blocks on storage.
+    /// The DER certificate with this SHA-256, if it belongs to the chain of this instance's authority or
+    /// of an entry.
     ///
     /// # Errors
     /// [`CtReadError::UnknownIssuer`], or storage cannot be read.
@@ -184,7 +175,7 @@ impl CtLog {
         self.log.head().size.get()
     }
 
-    /// A size that has been published and is not zero.
+    /// Checks that a requested size is published and not zero.
     fn published(&self, wanted: u64) -> Result<TreeSize, CtReadError> {
         let size = self.size();
         if (1..=size).contains(&wanted) {
@@ -204,7 +195,7 @@ impl From<Leaf> for LogEntry {
     }
 }
 
-/// The half-open range that is served for `start` to `end`, both included.
+/// The half-open range to serve for `start` to `end` inclusive.
 fn clamp(start: u64, end: u64, size: u64) -> Result<Range<u64>, CtReadError> {
     if start > end {
         return Err(CtReadError::Range);
@@ -212,7 +203,7 @@ fn clamp(start: u64, end: u64, size: u64) -> Result<Range<u64>, CtReadError> {
     if start >= size {
         return Err(CtReadError::StartBeyondTree { size });
     }
-    // Monitors ask for one entry past the end and expect the entries before it.
+    // Monitors request one entry past the end of the tree and expect a shortened reply.
     let end = end
         .saturating_add(1)
         .min(size)
@@ -225,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_cut_to_the_tree_and_to_the_limit() {
+    fn a_range_is_limited_to_the_tree_and_to_the_maximum() {
         assert_eq!(clamp(0, 10, 10).unwrap(), 0..10);
         assert_eq!(clamp(9, u64::MAX, 10).unwrap(), 9..10);
         assert_eq!(clamp(3, 3, 10).unwrap(), 3..4);
@@ -233,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_is_backwards_or_behind_the_tree_is_refused() {
+    fn reversed_ranges_and_ranges_beyond_the_tree_are_refused() {
         assert!(matches!(clamp(4, 3, 10), Err(CtReadError::Range)));
         for (start, size) in [(10, 10), (0, 0), (u64::MAX, 10)] {
             assert!(matches!(

@@ -1,4 +1,4 @@
-//! Submission: a precertificate becomes a leaf, and then the log signs an SCT.
+//! Submission of precertificates.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +13,7 @@ use crate::protocol::x509::sct::{
     PrecertEntry, SignedCertificateTimestamp, precert_chain_entry, set_leaf_time_and_index,
 };
 
-/// A signed precertificate with what the log needs to know of it.
+/// A signed precertificate with its log entry and chain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Precertificate<'a> {
     pub der: &'a [u8],
@@ -47,7 +47,7 @@ impl CtLog {
         };
         let appended = self.log.append_with_index(leaf, place).await?;
         self.issuers.record(issuers);
-        // CRASH: signed only now, so that no SCT exists for an entry that could be lost.
+        // The SCT is signed after the commit, so that none exists for an entry that a crash could lose.
         let sct = SignedCertificateTimestamp::sign_at(
             &self.key,
             precertificate.entry,
@@ -67,11 +67,11 @@ fn place(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), IndexT
     set_leaf_time_and_index(&mut leaf.data, time, index).map_err(|_| IndexTooLarge)
 }
 
-/// Certificates above the logged ones, which data tiles name by fingerprint alone (C2SP
-/// static-ct-api). A certificate is found through one leaf that was submitted with it: its fingerprint
-/// is a search key of the first such leaf after each start.
+/// Issuer certificates of logged certificates. Data tiles contain only their fingerprints (C2SP
+/// static-ct-api), and clients fetch the certificates by fingerprint. The first leaf after each start
+/// that was submitted with an issuer has the issuer's fingerprint as a search key.
 pub(super) struct Issuers {
-    /// The authority's own, the issuing certificate first, the root last
+    /// The chain of this instance's authority, issuing certificate first, root last
     pub(super) current: Vec<Certificate>,
     /// Fingerprints that are search keys of a durable leaf
     recorded: Mutex<HashSet<Sha256>>,

@@ -1,10 +1,10 @@
-use crate::protocol::merkle::proof::verify_consistency;
 use std::time::Duration;
 
 use super::*;
+use crate::doubles::{FixedClock, TestClock, keys};
 use crate::log::{Leaf, Limits, LogId, LogStorage, stored_keys};
 use crate::protocol::hash::Sha256;
-use crate::protocol::keys::KeyAlgorithm;
+use crate::protocol::merkle::proof::verify_consistency;
 use crate::protocol::merkle::{
     LeafIndex, TileId, TileSpan, TreeSize, leaf_hash, root_from_inclusion,
 };
@@ -16,25 +16,21 @@ use crate::protocol::x509::sct::{
 use crate::protocol::x509::testing::{NOW, TestAuthority};
 use crate::protocol::x509::{TrustedCtLog, verify_path, verify_scts};
 
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> UnixTime {
-        NOW.after(Duration::from_millis(250))
-    }
+fn now() -> UnixTime {
+    NOW.after(Duration::from_millis(250))
 }
 
 pub(crate) fn log(ca: &TestAuthority) -> CtLog {
-    log_under(Arc::new(FixedClock), ca)
+    log_under(Arc::new(FixedClock(now())), ca)
 }
 
 fn log_under(clock: Arc<dyn Clock>, ca: &TestAuthority) -> CtLog {
     log_of(clock, vec![ca.root.clone()], Limits::default())
 }
 
-/// A log in memory of an authority with this chain.
+/// An in-memory log for the authority with this chain.
 pub(crate) fn log_of(clock: Arc<dyn Clock>, chain: Vec<Certificate>, limits: Limits) -> CtLog {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let signer = Arc::new(CtHeadSigner::new("log.example/ct", Arc::new(key)).unwrap());
     let engine = Log::start(
         LogId::CT,
@@ -50,7 +46,7 @@ pub(crate) fn log_of(clock: Arc<dyn Clock>, chain: Vec<Certificate>, limits: Lim
 
 /// Logs a new certificate and returns it.
 pub(crate) async fn submit(log: &CtLog, ca: &TestAuthority) -> Certificate {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let unsigned = ca.leaf(key.public_key());
     let precertificate = unsigned.with_poison().unwrap().sign(&ca.key).unwrap();
     let entry = PrecertEntry {
@@ -72,7 +68,7 @@ pub(crate) async fn submit(log: &CtLog, ca: &TestAuthority) -> Certificate {
         .unwrap()
 }
 
-/// The leaf hash that a monitor derives from a certificate and its SCT.
+/// Derives the leaf hash from a certificate and its SCT, as monitors do.
 fn leaf_hash_of(certificate: &Certificate, ca: &TestAuthority, log: &CtLog) -> Sha256 {
     let path = verify_path(certificate, &ca.trusted(), NOW).unwrap();
     let trusted = TrustedCtLog {
@@ -94,9 +90,8 @@ fn sct_of(certificate: &Certificate) -> SignedCertificateTimestamp {
     parse_sct_list(&list.value).unwrap().remove(0)
 }
 
-/// static-ct-api: a promise leads to its entry by index alone.
 #[tokio::test]
-async fn a_promise_tells_the_index_and_the_time_of_its_leaf() {
+async fn an_sct_contains_the_index_and_time_of_its_leaf() {
     let ca = TestAuthority::new("Intermediate");
     let log = log(&ca);
     for index in 0..3_u8 {
@@ -115,7 +110,7 @@ async fn a_promise_tells_the_index_and_the_time_of_its_leaf() {
 }
 
 #[tokio::test]
-async fn data_tiles_have_the_leaves_with_the_fingerprints_of_issuers_that_are_found() {
+async fn data_tiles_contain_leaves_and_the_fingerprints_of_served_issuers() {
     let ca = TestAuthority::new("Intermediate");
     let log = log(&ca);
     for _ in 0..2 {
@@ -151,7 +146,7 @@ async fn data_tiles_have_the_leaves_with_the_fingerprints_of_issuers_that_are_fo
 }
 
 #[tokio::test]
-async fn only_the_first_leaf_with_an_issuer_carries_its_key() {
+async fn only_the_first_leaf_of_an_issuer_has_its_search_key() {
     let ca = TestAuthority::new("Intermediate");
     let log = log(&ca);
     for _ in 0..3 {
@@ -167,9 +162,9 @@ async fn only_the_first_leaf_with_an_issuer_carries_its_key() {
     assert_eq!(keys, [2, 0, 0]);
 }
 
-/// Entries of releases before the one that tells the index.
+/// Releases before the leaf_index extension stored such leaves.
 #[tokio::test]
-async fn a_leaf_without_the_extension_is_served_as_it_is() {
+async fn a_leaf_without_the_leaf_index_extension_is_served_unchanged() {
     let ca = TestAuthority::new("Intermediate");
     let log = log(&ca);
     let entry = PrecertEntry {
@@ -192,7 +187,7 @@ async fn a_leaf_without_the_extension_is_served_as_it_is() {
 }
 
 #[tokio::test]
-async fn every_promised_certificate_is_proven_to_be_in_the_tree() {
+async fn every_certificate_has_a_valid_inclusion_proof() {
     let ca = TestAuthority::new("Intermediate");
     let log = log(&ca);
     let mut certificates = Vec::new();
@@ -203,7 +198,7 @@ async fn every_promised_certificate_is_proven_to_be_in_the_tree() {
     let head = log.tree_head().unwrap();
 
     assert_eq!(head.size, TreeSize::new(5));
-    assert_eq!(head.time, FixedClock.now());
+    assert_eq!(head.time, now());
     for (index, certificate) in certificates.iter().enumerate() {
         let hash = leaf_hash_of(certificate, &ca, &log);
         let found = log.proof_by_hash(&hash, 5).unwrap();
@@ -219,7 +214,7 @@ async fn every_promised_certificate_is_proven_to_be_in_the_tree() {
 }
 
 #[tokio::test]
-async fn entries_hold_the_precertificate_and_its_chain() {
+async fn entries_contain_the_precertificate_and_its_chain() {
     let ca = TestAuthority::new("Intermediate");
     let log = log(&ca);
     let certificate = submit(&log, &ca).await;
@@ -245,7 +240,7 @@ async fn entries_hold_the_precertificate_and_its_chain() {
 }
 
 #[tokio::test]
-async fn a_later_tree_begins_with_the_earlier_one() {
+async fn consistency_with_an_earlier_tree_is_proven() {
     let ca = TestAuthority::new("Intermediate");
     let log = log(&ca);
     submit(&log, &ca).await;
@@ -262,7 +257,7 @@ async fn a_later_tree_begins_with_the_earlier_one() {
 }
 
 #[tokio::test]
-async fn what_is_not_in_the_tree_is_refused() {
+async fn requests_outside_the_tree_are_refused() {
     let ca = TestAuthority::new("Intermediate");
     let log = log(&ca);
     let certificate = submit(&log, &ca).await;
@@ -305,23 +300,13 @@ async fn what_is_not_in_the_tree_is_refused() {
     );
 }
 
-struct MovedClock(std::sync::atomic::AtomicU64);
-
-impl Clock for MovedClock {
-    fn now(&self) -> UnixTime {
-        UnixTime::from_millis(self.0.load(std::sync::atomic::Ordering::SeqCst))
-    }
-}
-
-/// T17: nothing is signed for a time before the last one.
 #[tokio::test]
-async fn no_promise_is_older_than_the_newest_head() {
+async fn no_sct_is_older_than_the_newest_head() {
     let ca = TestAuthority::new("Intermediate");
-    let clock = Arc::new(MovedClock(NOW.millis().into()));
-    let log = log_under(Arc::<MovedClock>::clone(&clock), &ca);
+    let clock = Arc::new(TestClock::new(NOW));
+    let log = log_under(Arc::<TestClock>::clone(&clock), &ca);
     submit(&log, &ca).await;
-    let hour = 3_600_000;
-    clock.0.fetch_sub(hour, std::sync::atomic::Ordering::SeqCst);
+    clock.rewind(Duration::from_secs(3_600));
 
     let certificate = submit(&log, &ca).await;
 
@@ -331,7 +316,7 @@ async fn no_promise_is_older_than_the_newest_head() {
 }
 
 #[test]
-fn a_failure_that_is_not_the_clients_is_never_blamed_on_it() {
+fn submission_errors_are_never_client_errors() {
     for (error, class) in [
         (AppendError::Overloaded, ErrorClass::Busy),
         (AppendError::Stopped, ErrorClass::Busy),

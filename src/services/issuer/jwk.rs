@@ -56,7 +56,7 @@ impl RsaJwk {
     }
 }
 
-/// SPEC RFC 7638 §3: the required members in lexicographic order, without white space, hashed.
+/// RFC 7638 §3: the required members in lexicographic order, without white space, hashed.
 fn thumbprint(modulus: &str, exponent: &str) -> String {
     let members = format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#);
     to_base64url(Sha256::of(members.as_bytes()).as_bytes())

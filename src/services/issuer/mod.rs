@@ -49,10 +49,10 @@ pub(crate) struct IssuedToken {
     pub jwt: Zeroizing<String>,
 }
 
-/// Why the issuer cannot be set up.
+/// Error in the issuer's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerKeyError {
-    /// The key is not RSA, or of another size
+    /// The key is not RSA or has an unsupported size
     #[error("the issuer's key must be RSA with 2048, 3072 or 4096 bits")]
     NotRsa,
     /// The operating system supplied no random bytes or too little memory
@@ -60,7 +60,7 @@ pub enum IssuerKeyError {
     NotGenerated,
 }
 
-/// Why no token is issued.
+/// Error issuing a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GrantError {
     #[error(transparent)]

@@ -9,7 +9,7 @@ use crate::services::oidc::{
     FetchError, IdentityVerifier, KeyPolicy, KeySource, RawToken, TokenError,
 };
 
-/// A source that must not be asked: the embedded issuer supplies its keys itself.
+/// A source that must not be used, because the embedded issuer supplies its keys itself.
 struct NoSource;
 
 impl KeySource for NoSource {

@@ -22,7 +22,7 @@ const LAST_SECOND: f64 = 253_402_300_799.0;
 
 /// The identity that a token proves: its signature, issuer, audience and times were checked.
 ///
-/// Only this module can make one, so a value of this type is the proof of those checks.
+/// Only this module creates one, so a value of this type proves that the checks passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedIdentity {
     issuer: IssuerUrl,
@@ -109,7 +109,7 @@ impl SignedClaims {
         })
     }
 
-    /// SPEC OpenID Connect Core §3.1.3.7: the audience must contain ours, and no untrusted one.
+    /// OpenID Connect Core §3.1.3.7: the audience must contain ours, and no untrusted one.
     fn check_audience(&self, ours: &str) -> Result<(), TokenError> {
         let matches = match self.0.get("aud") {
             None => return Err(TokenError::MissingClaim("aud")),
@@ -126,7 +126,7 @@ impl SignedClaims {
     fn check_times(&self, now: UnixTime) -> Result<UnixTime, TokenError> {
         let expires = self.date("exp")?.ok_or(TokenError::MissingClaim("exp"))?;
         let issued = self.date("iat")?.ok_or(TokenError::MissingClaim("iat"))?;
-        // SPEC RFC 7519 §4.1.4: a token must not be accepted on or after `exp`.
+        // RFC 7519 §4.1.4: a token must not be accepted on or after `exp`.
         if now >= expires {
             return Err(TokenError::Expired);
         }
@@ -178,7 +178,7 @@ impl SignedClaims {
         }
     }
 
-    /// SPEC RFC 7519 §2, NumericDate: a JSON number of seconds, possibly with a fraction. Another type
+    /// RFC 7519 §2, NumericDate: a JSON number of seconds, possibly with a fraction. Another type
     /// is an error and not an absent date: `null` would otherwise disable a check.
     fn date(&self, name: &'static str) -> Result<Option<UnixTime>, TokenError> {
         let Some(value) = self.0.get(name) else {

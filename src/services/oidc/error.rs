@@ -1,9 +1,10 @@
-//! Why a token is refused, and why an issuer's keys cannot be had.
+//! Errors of token verification and of fetching issuers' keys.
 
+use crate::classify::{Classify, ErrorClass};
 use crate::protocol::identity::NameError;
 
-/// Why a token is refused. No variant repeats what the token or the issuer says, so that the message
-/// can be logged and sent to the client.
+/// Error verifying a token. No variant contains text from the token or the issuer, so the message can be
+/// logged and sent to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Longer than [`super::MAX_TOKEN_LENGTH`]
@@ -72,7 +73,7 @@ pub enum TokenError {
     /// The name must not be written into a certificate
     #[error("the token's {claim} claim {source}")]
     Name {
-        /// The claim that holds the name
+        /// The claim that contains the name
         claim: &'static str,
         /// The rule that the name breaks
         source: NameError,
@@ -111,7 +112,36 @@ impl TokenError {
     }
 }
 
-/// Why an issuer's keys cannot be fetched. No variant repeats what the issuer answered.
+impl Classify for TokenError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::IssuerUnavailable => ErrorClass::Busy,
+            // Fulcio responds with 400 instead of 401, and its clients rely on it.
+            Self::TooLong
+            | Self::NotCompact
+            | Self::BadHeader
+            | Self::CriticalHeader
+            | Self::AlgorithmNotAccepted
+            | Self::BadPayload
+            | Self::UnknownIssuer
+            | Self::UnknownKey
+            | Self::AmbiguousKey
+            | Self::Signature
+            | Self::MissingClaim(_)
+            | Self::WrongClaim(_)
+            | Self::Audience
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::IssuedInTheFuture
+            | Self::LivesTooLong { .. }
+            | Self::EmailNotVerified
+            | Self::Name { .. }
+            | Self::OutsideSubjectDomain => ErrorClass::Invalid,
+        }
+    }
+}
+
+/// Error fetching an issuer's keys. No variant contains text from the issuer's response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// The key source was not set up for this issuer
@@ -120,14 +150,14 @@ pub enum FetchError {
     /// No connection, an untrusted certificate, or a connection that broke
     #[error("the issuer cannot be reached")]
     Unreachable,
-    /// The time limit ran out
-    #[error("the issuer did not answer in time")]
+    /// The time limit was exceeded
+    #[error("the issuer did not respond in time")]
     TimedOut,
     /// A status other than 200; redirects are never followed
-    #[error("the issuer answered with status {0}")]
+    #[error("the issuer responded with status {0}")]
     Status(u16),
     /// The body exceeds the limit, in bytes
-    #[error("the issuer's answer is larger than {0} bytes")]
+    #[error("the issuer's response is larger than {0} bytes")]
     TooLarge(usize),
     /// The discovery document cannot be parsed
     #[error("the issuer's discovery document is malformed")]
@@ -143,16 +173,16 @@ pub enum FetchError {
     Keys(#[from] KeySetError),
 }
 
-/// Why a key set is refused.
+/// Error reading a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
     /// Not a JWK set (RFC 7517 §5)
-    #[error("the answer is not a JSON web key set")]
+    #[error("the response is not a JSON web key set")]
     Malformed,
     /// More keys than the limit
     #[error("the key set has {0} keys; the limit is 100")]
     TooMany(usize),
-    /// Every key was left out
+    /// No key is usable
     #[error(
         "the key set has no usable key: \
          need RSA of 2048 to 4096 bits, EC P-256 or P-384, or OKP Ed25519, for signatures"

@@ -1,8 +1,8 @@
-//! Issuers' public keys: reading a JWK set, choosing the key for a token, verifying with it.
+//! Issuers' public keys: parses JWK sets, selects the key for a token, and verifies signatures.
 //!
-//! This is the one file that uses openidconnect; [ADR 10](../../../docs/adr/0010-openidconnect-reads-key-sets.md)
-//! says what for. Signatures are verified by ring, which every certificate waits for: its RSA is several
-//! times as fast as that of openidconnect.
+//! This is the only file that uses openidconnect; [ADR 10](../../../docs/adr/0010-openidconnect-reads-key-sets.md)
+//! explains why. ring verifies the signatures: every certificate request waits for one, and ring's RSA is
+//! several times faster than that of openidconnect.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl SigningAlgorithm {
 pub struct IssuerKeys(Vec<Arc<IssuerKey>>);
 
 impl IssuerKeys {
-    /// Reads a JWK set (RFC 7517 §5). Weak, symmetric, private and unknown keys are left out.
+    /// Parses a JWK set (RFC 7517 §5). Weak, symmetric, private and unknown keys are ignored.
     ///
     /// # Errors
     /// See [`KeySetError`].
@@ -76,7 +76,7 @@ impl IssuerKeys {
         Ok(Self(usable))
     }
 
-    /// The key that a token's header asks for.
+    /// The key that a token's header selects.
     pub(super) fn pick(
         &self,
         algorithm: SigningAlgorithm,
@@ -89,18 +89,17 @@ impl IssuerKeys {
         match (candidates.next(), candidates.next()) {
             (None, _) => Err(TokenError::UnknownKey),
             (Some(key), None) => Ok(Arc::clone(key)),
-            // SPEC OpenID Connect Core §10.1: with several keys the token must say which one.
+            // OpenID Connect Core §10.1: if there are several keys, the token must have a `kid`.
             (Some(_), Some(_)) => Err(TokenError::AmbiguousKey),
         }
     }
 }
 
-/// A public key that is strong enough and meant for signatures.
+/// A public key that is strong enough and intended for signatures.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct IssuerKey {
     id: Option<String>,
-    /// The name of the one algorithm that the key is for (RFC 7517 §4.4), which need not be one of
-    /// ours.
+    /// The key's `alg` (RFC 7517 §4.4), which may be an algorithm that we do not support.
     algorithm: Option<String>,
     material: Material,
 }
@@ -124,7 +123,7 @@ impl IssuerKey {
         if let JsonWebKeyAlgorithm::Unsupported = key.signing_alg() {
             return None;
         }
-        // openidconnect keeps the key's numbers to itself; its JSON form is the only way to them.
+        // openidconnect does not export the key's parameters, so they are read from its JSON form.
         let json = serde_json::to_value(key).ok()?;
         let text = |name| json.get(name).and_then(Value::as_str);
         let is_private = text("d").is_some() || text("k").is_some();
@@ -139,7 +138,7 @@ impl IssuerKey {
     }
 
     /// Whether the key is for this algorithm. An RSA key must be used with one padding only (RFC 8017
-    /// §6), so a key without `alg` is taken for PKCS #1 v1.5, and PSS requires a key that names it.
+    /// §6), so a key without `alg` is used for PKCS #1 v1.5, and PSS requires a key with a PSS `alg`.
     fn may_verify(&self, algorithm: SigningAlgorithm) -> bool {
         use SigningAlgorithm::{Ps256, Ps384, Ps512};
         let is_for = match self.algorithm.as_deref() {
@@ -149,7 +148,7 @@ impl IssuerKey {
         is_for && self.material.verification(algorithm).is_some()
     }
 
-    /// Whether the signature, in JOSE's form (RFC 7518 §3), is this key's over the message.
+    /// Verifies a signature in JOSE encoding (RFC 7518 §3).
     pub(super) fn verifies(
         &self,
         algorithm: SigningAlgorithm,
@@ -157,7 +156,7 @@ impl IssuerKey {
         signature: &[u8],
     ) -> bool {
         match (&self.material, self.material.verification(algorithm)) {
-            (Material::Rsa { modulus, exponent }, Some(Verification::Rsa(parameters))) => {
+            (Material::Rsa { modulus, exponent }, Some(RingAlgorithm::Rsa(parameters))) => {
                 let key = RsaPublicKeyComponents {
                     n: modulus,
                     e: exponent,
@@ -166,7 +165,7 @@ impl IssuerKey {
             }
             (
                 Material::P256(key) | Material::P384(key) | Material::Ed25519(key),
-                Some(Verification::Curve(algorithm)),
+                Some(RingAlgorithm::Curve(algorithm)),
             ) => UnparsedPublicKey::new(algorithm, key)
                 .verify(message, signature)
                 .is_ok(),
@@ -175,8 +174,8 @@ impl IssuerKey {
     }
 }
 
-/// An algorithm as ring names it.
-enum Verification {
+/// The verification parameters of ring.
+enum RingAlgorithm {
     Rsa(&'static ring_signature::RsaParameters),
     Curve(&'static dyn ring_signature::VerificationAlgorithm),
 }
@@ -203,10 +202,10 @@ impl Material {
         }
     }
 
-    /// None if this kind of key does not go with the algorithm.
-    fn verification(&self, algorithm: SigningAlgorithm) -> Option<Verification> {
+    /// None if the algorithm does not match the kind of key.
+    fn verification(&self, algorithm: SigningAlgorithm) -> Option<RingAlgorithm> {
+        use RingAlgorithm::{Curve, Rsa};
         use SigningAlgorithm as Jws;
-        use Verification::{Curve, Rsa};
         Some(match (self, algorithm) {
             (Self::Rsa { .. }, Jws::Rs256) => Rsa(&ring_signature::RSA_PKCS1_2048_8192_SHA256),
             (Self::Rsa { .. }, Jws::Rs384) => Rsa(&ring_signature::RSA_PKCS1_2048_8192_SHA384),
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn weak_symmetric_private_and_unknown_keys_are_left_out() {
+    fn weak_symmetric_private_and_unknown_keys_are_ignored() {
         for key in [
             rsa(512, "a"),
             rsa(1024, "a"),
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn key_sets_are_bounded() {
+    fn empty_and_oversized_key_sets_are_refused() {
         let many: Vec<_> = (0..101).map(|n| rsa(2048, &n.to_string())).collect();
 
         assert_eq!(parse(&json!(many)).unwrap_err(), KeySetError::TooMany(101));
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bits_of_a_modulus_are_counted_without_its_leading_zeros() {
+    fn modulus_length_ignores_leading_zeros() {
         let bits = |number: &[u8]| bit_length(&without_leading_zeros(number.to_vec()));
 
         assert_eq!(bits(&[]), 0);
@@ -295,7 +294,7 @@ mod tests {
     const PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
     #[test]
-    fn the_signatures_of_the_rfcs_verify_over_their_message_alone() {
+    fn the_signatures_of_rfc_7515_and_rfc_8037_verify() {
         use SigningAlgorithm as Jws;
         let rsa = json!({"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"});
         let ec = json!({"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"});

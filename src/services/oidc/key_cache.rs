@@ -1,4 +1,4 @@
-//! The cache of an issuer's keys, and the limits on how often the issuer is asked.
+//! Caches issuers' keys and limits the rate of fetches.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -12,14 +12,13 @@ use super::token::Header;
 use crate::protocol::identity::IssuerUrl;
 use crate::protocol::time::{Clock, UnixTime};
 
-/// A port: fetches issuers' keys. Every call asks the issuer; neither keys nor failures are cached
-/// here.
+/// Port that fetches issuers' keys. Implementations do not cache keys or failures.
 pub trait KeySource: Send + Sync {
     /// Fetches the current keys of an issuer, within bounded time and memory.
     fn fetch<'a>(&'a self, issuer: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>>;
 }
 
-/// How long fetched keys are used, and how often an issuer is asked.
+/// Lifetime of cached keys, and minimum times between fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// Maximum age of a cached key: a key that the issuer withdraws is refused after this time.
@@ -40,7 +39,7 @@ impl Default for KeyPolicy {
     }
 }
 
-/// The keys of one issuer. Each issuer has a cache of its own, so that a slow one delays no other.
+/// The keys of one issuer. Each issuer has a separate cache, so that a slow issuer does not delay others.
 pub(super) struct KeyCache {
     issuer: IssuerUrl,
     policy: KeyPolicy,
@@ -57,7 +56,7 @@ struct CachedKeys {
     fetched: UnixTime,
 }
 
-/// When the issuer was last asked in vain, and last asked for a key that the cache lacks.
+/// Times of the last failed fetch and of the last fetch for an unknown key.
 #[derive(Default)]
 struct Attempts {
     failed: Option<UnixTime>,
@@ -81,7 +80,7 @@ impl KeyCache {
         }
     }
 
-    /// The key that a token's header asks for, fetched if necessary.
+    /// Returns the key that a token's header selects, and fetches the key set if necessary.
     pub(super) async fn key_for(
         self: &Arc<Self>,
         header: &Header,
@@ -95,8 +94,8 @@ impl KeyCache {
             }
         }
         let outdated = fresh.map(|cached| cached.fetched);
-        // In a task of its own: a client that disconnects must not cancel a fetch that others wait
-        // for, nor keep its failure from being recorded.
+        // Spawned, because a client that disconnects must not cancel a fetch that other requests wait
+        // for, or prevent a failure from being recorded.
         let cache = Arc::clone(self);
         let keys = tokio::spawn(async move { cache.refresh(outdated).await })
             .await
@@ -113,8 +112,8 @@ impl KeyCache {
             .filter(|cached| is_within(cached.fetched, self.policy.lifetime, now))
     }
 
-    /// Fetches the keys unless a limit forbids it. `outdated` is when the keys were fetched that are
-    /// fresh but lack the one that is needed.
+    /// Fetches the keys unless a limit forbids it. If the cached keys are fresh but do not contain the
+    /// required key, `outdated` is the time at which they were fetched.
     async fn refresh(&self, outdated: Option<UnixTime>) -> Result<Arc<IssuerKeys>, TokenError> {
         let mut attempts = self.attempts.lock().await;
         let now = self.clock.now();
@@ -150,7 +149,7 @@ impl KeyCache {
                 tracing::warn!(
                     identity.issuer = %self.issuer, error = %error, "issuer.keys_fetch_failed"
                 );
-                // From the end of the attempt, or those that waited for it would each try again.
+                // The pause starts at the end of the attempt. Otherwise each waiting request would try again.
                 attempts.failed = Some(self.clock.now());
                 // Cached keys stay in use until they expire; then tokens are refused.
                 fresh
@@ -173,7 +172,7 @@ mod tests {
     use super::*;
     use crate::doubles::TestClock;
 
-    /// An issuer that never answers: a fetch takes a minute and fails.
+    /// An issuer that does not respond: every fetch fails after a minute.
     struct SilentIssuer {
         clock: Arc<TestClock>,
         fetches: AtomicUsize,
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_that_wait_for_a_silent_issuer_do_not_each_try_again() {
+    async fn requests_that_wait_for_a_failed_fetch_do_not_repeat_it() {
         let clock = Arc::new(TestClock::new(UnixTime::from_seconds(0)));
         let silent = Arc::new(SilentIssuer {
             clock: Arc::clone(&clock),

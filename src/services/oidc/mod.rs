@@ -6,7 +6,6 @@
 //! tokens over claims that are not used here, and is slower.
 
 mod claims;
-mod classify;
 mod error;
 mod issuer;
 mod jwks;

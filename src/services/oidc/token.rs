@@ -16,9 +16,9 @@ pub const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 /// Maximum length of a key ID, in bytes.
 const MAX_KEY_ID_LENGTH: usize = 512;
 
-/// A token as a client sent it: short enough and of the right form, but not verified.
+/// A token from a client. Its length and form are checked, its signature is not verified.
 ///
-/// It is wiped from memory on drop, and `Debug` does not show it.
+/// Wiped from memory on drop and redacted by `Debug`.
 pub struct RawToken(Zeroizing<String>);
 
 impl RawToken {
@@ -26,7 +26,7 @@ impl RawToken {
     /// of millions of dots costs nothing (CVE-2025-66506).
     ///
     /// # Errors
-    /// Too long, or not three non-empty base64url parts.
+    /// The token is too long or not three non-empty base64url parts.
     pub fn new(text: impl Into<String>) -> Result<Self, TokenError> {
         let text = Zeroizing::new(text.into());
         if text.len() > MAX_TOKEN_LENGTH {
@@ -115,12 +115,12 @@ impl Header {
             Some(Value::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(TokenError::BadHeader),
         };
-        // SPEC RFC 7515 §4.1.11: a JWS with a critical extension that is not understood is invalid.
+        // RFC 7515 §4.1.11: a JWS with a critical extension that is not understood is invalid.
         // `b64` (RFC 7797) and every other extension require `crit`.
         if members.contains_key("crit") {
             return Err(TokenError::CriticalHeader);
         }
-        // SPEC RFC 7519 §5.2: `cty` marks a nested JWT.
+        // RFC 7519 §5.2: `cty` marks a nested JWT.
         if members.contains_key("cty") || !is_token_type(text("typ")?) {
             return Err(TokenError::BadHeader);
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_never_shown() {
+    fn debug_output_does_not_contain_the_token() {
         let token = RawToken::new("aaa.bbb.ccc").unwrap();
 
         assert_eq!(format!("{token:?}"), "RawToken(…)");

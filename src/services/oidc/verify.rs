@@ -1,4 +1,4 @@
-//! From a token to an identity.
+//! Verifies tokens and returns identities.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ enum Keys {
 }
 
 impl IdentityVerifier {
-    /// Trusts these issuers; of two with the same URL, the later replaces the earlier. No key is
-    /// fetched before a token needs it: an issuer that is down does not delay the start.
+    /// If two issuers have the same URL, the later one replaces the earlier one. Keys are fetched when a
+    /// token needs them, so an issuer that is down does not delay the start.
     pub fn new(
         issuers: impl IntoIterator<Item = TrustedIssuer>,
         policy: KeyPolicy,

@@ -1,5 +1,5 @@
-//! The signature log: admits entries whose signature holds, and answers with the proof that they
-//! are in the tree.
+//! The signature logs, Rekor v2 here and Rekor v1 in `v1`. They admit entries with a valid signature
+//! and return a proof that the entry is in the tree.
 
 mod first_entry;
 mod signer;
@@ -16,37 +16,33 @@ use crate::protocol::entry::v2::{V2EntryError, VerifiedEntry};
 use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::LeafIndex;
 
-/// The signature log in the Rekor v2 dialect.
+/// The Rekor v2 signature log.
 #[derive(Clone)]
 pub(crate) struct SignatureLog {
     log: Log,
     key_id: Sha256,
 }
 
-/// An entry that is durable and part of the published tree.
+/// An entry that is durable and published.
 #[derive(Clone, Debug)]
 pub(crate) struct LoggedEntry {
-    /// Where it stands.
     pub index: LeafIndex,
-    /// The log's identity: the whole hash of its note key.
+    /// `logId.keyId`: the untruncated hash of the note key.
     pub log_key_id: Sha256,
-    /// The kind of entry; its version is 0.0.2.
+    /// Kind of the entry; the version is always 0.0.2.
     pub kind: &'static str,
-    /// The canonical body: what the leaf hash is of.
+    /// The canonical body, which is the leaf data.
     pub body: Vec<u8>,
-    /// The inclusion proof from the leaf to `head`.
+    /// Inclusion proof for `head`.
     pub proof: Vec<Sha256>,
-    /// A published head that contains the entry.
     pub head: PublishedHead,
 }
 
-/// Why an entry was not logged.
+/// Error appending an entry to the v2 log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RekorError {
-    /// It is not one that is admitted
     #[error(transparent)]
     Entry(#[from] V2EntryError),
-    /// The log did not take it
     #[error(transparent)]
     Append(#[from] AppendError),
 }
@@ -61,20 +57,19 @@ impl Classify for RekorError {
 }
 
 impl SignatureLog {
-    /// The service over a log whose note key has this hash (`logId.keyId`).
+    /// `key_id` is the hash of the note key that signs the heads of `log`.
     pub(crate) const fn new(log: Log, key_id: Sha256) -> Self {
         Self { log, key_id }
     }
 
-    /// The log itself, for reading.
     pub(crate) const fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Logs a verified entry and waits until it is durable and published.
+    /// Appends a verified entry and waits until it is durable and published.
     ///
     /// # Errors
-    /// The log did not take it: see [`AppendError`].
+    /// The entry is a duplicate or the log rejects it: see [`AppendError`].
     pub(crate) async fn append(&self, entry: VerifiedEntry) -> Result<LoggedEntry, RekorError> {
         let kind = entry.kind();
         let body = entry.into_body();

@@ -1,4 +1,4 @@
-//! How the signature logs sign their heads: as C2SP checkpoints, under their own name.
+//! Signs the heads of signature logs as C2SP checkpoints.
 
 use super::TreeId;
 use crate::log::HeadSigner;
@@ -8,7 +8,7 @@ use crate::protocol::merkle::TreeSize;
 use crate::protocol::note::{Checkpoint, NoteError, NoteKey, UnverifiedNote, sign_checkpoint_of};
 use crate::protocol::time::UnixTime;
 
-/// A log's key, the name it signs under, and its origin.
+/// A log's key, key name and origin.
 #[derive(Debug)]
 pub(crate) struct CheckpointSigner {
     key: SigningKey,
@@ -17,11 +17,11 @@ pub(crate) struct CheckpointSigner {
 }
 
 impl CheckpointSigner {
-    /// A signer in the Rekor v2 dialect under this name, the host name of the log's URL, which is
-    /// also the origin.
+    /// The signer of a Rekor v2 log. `name` is the host name of the log's URL; it is the key name and
+    /// the origin.
     ///
     /// # Errors
-    /// A name that a note cannot carry.
+    /// The name is not a valid key name of a note.
     pub(crate) fn v2(key: SigningKey, name: &str) -> Result<Self, NoteError> {
         let note_key = NoteKey::new(name, key.public_key().clone())?;
         Ok(Self {
@@ -31,10 +31,10 @@ impl CheckpointSigner {
         })
     }
 
-    /// A signer in the Rekor v1 dialect, whose origin has the log's tree ID behind the name.
+    /// The signer of a Rekor v1 log. The origin is the name, ` - ` and the tree ID, as in Rekor.
     ///
     /// # Errors
-    /// A name that a note cannot carry.
+    /// The name is not a valid key name of a note.
     pub(crate) fn v1(key: SigningKey, name: &str) -> Result<Self, NoteError> {
         let note_key = NoteKey::new(name, key.public_key().clone())?;
         let tree_id = TreeId::of(note_key.key());
@@ -45,12 +45,12 @@ impl CheckpointSigner {
         })
     }
 
-    /// The public half with the name; its hash is the log's identity.
+    /// The public key with its name. Its hash is the log ID of a v2 log.
     pub(crate) const fn note_key(&self) -> &NoteKey {
         &self.note_key
     }
 
-    /// The key itself: a v1 log signs its promises with it too.
+    /// The private key, which also signs the SETs of a v1 log.
     pub(crate) const fn key(&self) -> &SigningKey {
         &self.key
     }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::adapters::system::SystemClock;
+use crate::doubles::keys;
 use crate::log::{HeadSigner, Limits, LogId, LogStorage, stored_keys};
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
@@ -9,7 +10,7 @@ use crate::protocol::merkle::{TreeSize, leaf_hash, root_from_inclusion};
 use crate::protocol::note::{Checkpoint, UnverifiedNote};
 use crate::protocol::time::UnixTime;
 
-/// A signature log in memory, and its signer.
+/// An in-memory signature log and its signer.
 pub(crate) fn memory_log() -> (SignatureLog, Arc<CheckpointSigner>) {
     let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
     let signer = Arc::new(CheckpointSigner::v2(key, "rekor.example").unwrap());
@@ -25,9 +26,9 @@ pub(crate) fn memory_log() -> (SignatureLog, Arc<CheckpointSigner>) {
     (SignatureLog::new(log, *signer.note_key().hash()), signer)
 }
 
-/// An entry over an artifact, signed by a key of its own.
+/// An entry for an artifact, signed with a new key.
 pub(crate) fn signed_entry(artifact: &[u8]) -> UnverifiedHashedRekord {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     UnverifiedHashedRekord::new(
         Sha256::of(artifact).as_bytes().to_vec(),
         key.sign(artifact).unwrap(),
@@ -38,7 +39,7 @@ pub(crate) fn signed_entry(artifact: &[u8]) -> UnverifiedHashedRekord {
 }
 
 #[tokio::test]
-async fn what_is_logged_is_proven_to_be_in_a_signed_tree() {
+async fn a_logged_entry_is_returned_with_a_proof_for_a_signed_head() {
     let (log, signer) = memory_log();
     for artifact in [b"one", b"two", b"six"] {
         let entry = signed_entry(artifact);
@@ -59,7 +60,7 @@ async fn what_is_logged_is_proven_to_be_in_a_signed_tree() {
 }
 
 #[tokio::test]
-async fn the_same_entry_submitted_at_once_gets_one_place() {
+async fn concurrent_submissions_of_one_entry_are_logged_once() {
     let (log, _) = memory_log();
     let entry = signed_entry(b"artifact");
     let submissions = (0..100).map(|_| log.append(entry.verify().unwrap()));
@@ -84,7 +85,7 @@ async fn the_same_entry_submitted_at_once_gets_one_place() {
 }
 
 #[test]
-fn a_signer_recognises_its_own_heads_only() {
+fn a_signer_recognises_only_its_own_heads() {
     let (_, signer) = memory_log();
     let (_, other) = memory_log();
     let (size, root) = (TreeSize::new(1), Sha256::of(b"root"));

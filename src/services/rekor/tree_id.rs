@@ -1,31 +1,30 @@
-//! The number by which clients of the v1 dialect name a log, and which precedes its entries' hashes.
+//! Tree IDs, which identify a log in the Rekor v1 API and are part of entry IDs.
 
 use std::fmt;
 use std::num::NonZeroI64;
 
 use crate::protocol::keys::PublicKey;
 
-/// A tree ID: a positive signed 64-bit integer. It follows from the log's key, so that it is as
-/// unique and as lasting as the key, and there is nothing else to keep.
+/// A positive signed 64-bit integer. It is derived from the log's key, so it needs no storage of its own
+/// and is stable as long as the key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TreeId(NonZeroI64);
 
 impl TreeId {
-    /// The ID of the log with this key: the first 63 bits of its fingerprint.
+    /// Derives the tree ID from the key's fingerprint: its first 8 bytes without the sign bit.
     pub fn of(key: &PublicKey) -> Self {
         let fingerprint = key.fingerprint();
         let [a, b, c, d, e, f, g, h, ..] = *fingerprint.as_bytes();
         let bits = i64::from_be_bytes([a, b, c, d, e, f, g, h]) & i64::MAX;
-        // Zero would be no ID; a fingerprint that begins with 63 zero bits is not to be expected.
+        // Tree IDs are positive. A fingerprint with 63 leading zero bits does not occur in practice.
         Self(NonZeroI64::new(bits).unwrap_or(NonZeroI64::MAX))
     }
 
-    /// The number.
     pub const fn get(self) -> i64 {
         self.0.get()
     }
 
-    /// Its 16 hexadecimal digits, with which an entry ID begins.
+    /// 16 hexadecimal digits, as in entry IDs.
     pub fn to_hex(self) -> String {
         format!("{:016x}", self.0)
     }
@@ -40,12 +39,12 @@ impl fmt::Display for TreeId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+    use crate::doubles::keys;
 
     #[test]
-    fn a_tree_id_is_positive_and_the_key_s_own() {
+    fn a_tree_id_is_positive_and_derived_from_the_key() {
         for _ in 0..20 {
-            let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+            let key = keys::p256();
             let id = TreeId::of(key.public_key());
 
             assert!(id.get() > 0);

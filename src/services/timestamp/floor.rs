@@ -102,7 +102,7 @@ impl Floor {
         };
         let (ledger, recorded) = (Arc::clone(&self.ledger), Arc::clone(&self.recorded));
         let seconds = now.seconds();
-        // CRASH: the second is durable before a token contains it. The guard moves into the task, so
+        // The second is durable before a token contains it. The guard moves into the task, so
         // that a disconnect does not let a later second be stored while this one is being stored.
         tokio::task::spawn_blocking(move || {
             let _turn = turn;

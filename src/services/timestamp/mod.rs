@@ -1,4 +1,4 @@
-//! The timestamp authority (RFC 3161). Serial numbers are unique, and time never goes backwards, also
+//! The timestamp authority (RFC 3161). Serial numbers are unique, and time never goes backwards, not even
 //! across restarts.
 
 mod floor;
@@ -13,15 +13,11 @@ use crate::protocol::tsp::{self, PkiFailure, RequestError, Serial, TimestampRequ
 use crate::protocol::x509::Certificate;
 use crate::services::authority::Authority;
 use crate::services::ledger::{Ledger, LedgerError};
+use crate::services::random::{NoRandomness, Rng};
 
 use floor::Floor;
 pub(crate) use floor::{FloorError, OpenTimestampsError};
 
-/// Where serial numbers come from: 20 random bytes for each call, or none if there is no
-/// randomness.
-pub(crate) type SerialSource = Box<dyn Fn() -> Option<[u8; 20]> + Send + Sync>;
-
-/// Issues timestamps.
 pub(crate) struct TimestampAuthority {
     signer: TokenSigner,
     chain: Vec<Certificate>,
@@ -29,7 +25,7 @@ pub(crate) struct TimestampAuthority {
     validity: Validity,
     floor: Floor,
     clock: Arc<dyn Clock>,
-    serials: SerialSource,
+    rng: Rng,
     issued: Arc<AtomicU64>,
 }
 
@@ -48,8 +44,8 @@ pub(crate) enum StampError {
     Time(#[from] FloorError),
     #[error("the timestamp authority's certificates are not valid at {0}")]
     CertificateNotValid(UnixTime),
-    #[error("the operating system provided no randomness")]
-    NoRandomness,
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
 }
 
 impl StampError {
@@ -61,7 +57,7 @@ impl StampError {
             Self::Time(FloorError::Backwards { .. }) | Self::CertificateNotValid(_) => {
                 PkiFailure::TimeNotAvailable
             }
-            Self::Time(FloorError::Ledger(_) | FloorError::Stopped) | Self::NoRandomness => {
+            Self::Time(FloorError::Ledger(_) | FloorError::Stopped) | Self::NoRandomness(_) => {
                 PkiFailure::SystemFailure
             }
         }
@@ -82,14 +78,14 @@ impl Classify for StampError {
             Self::Time(
                 FloorError::Backwards { .. } | FloorError::Ledger(_) | FloorError::Stopped,
             ) => ErrorClass::Busy,
-            Self::NoRandomness => ErrorClass::Internal,
+            Self::NoRandomness(_) => ErrorClass::Internal,
         }
     }
 }
 
 impl From<SigningFailed> for StampError {
     fn from(SigningFailed: SigningFailed) -> Self {
-        Self::NoRandomness
+        Self::NoRandomness(NoRandomness)
     }
 }
 
@@ -102,7 +98,7 @@ impl TimestampAuthority {
         authority: Authority,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
-        serials: SerialSource,
+        rng: Rng,
     ) -> Result<Self, OpenTimestampsError> {
         let validity = authority.validity();
         let (chain, key) = authority.into_parts();
@@ -113,17 +109,17 @@ impl TimestampAuthority {
             validity,
             floor: Floor::open(ledger)?,
             clock,
-            serials,
+            rng,
             issued: Arc::default(),
         })
     }
 
-    /// Answers a request with a DER TimeStampResp that grants a token.
+    /// Issues a token and returns it in a DER TimeStampResp.
     ///
     /// The first token of a second waits until that second is stored; all others only sign.
     ///
     /// # Errors
-    /// See [`StampError`]. No timestamp was issued.
+    /// See [`StampError`].
     pub(crate) async fn stamp(&self, request: &TimestampRequest) -> Result<Vec<u8>, StampError> {
         if request.policy().is_some_and(|policy| policy != tsp::POLICY) {
             return Err(StampError::Policy);
@@ -132,10 +128,8 @@ impl TimestampAuthority {
         self.check_validity(self.clock.now().floor_to_second())?;
         let time = self.floor.advance(self.clock.as_ref()).await?;
         self.check_validity(time)?;
-        let serial = (self.serials)().ok_or(StampError::NoRandomness)?;
-        let response = self
-            .signer
-            .grant(request, Serial::from_random(serial), time)?;
+        let serial = Serial::from_random(self.rng.bytes()?);
+        let response = self.signer.grant(request, serial, time)?;
         self.issued.fetch_add(1, Ordering::Relaxed);
         Ok(response)
     }

@@ -1,58 +1,14 @@
 use std::collections::HashSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
 
 use super::*;
+use crate::doubles::{MemoryLedger, NO_RNG, SYSTEM_RNG, TestClock};
 use crate::protocol::hash::{HashAlgorithm, Sha256};
 use crate::protocol::tsp::testing::{NOON, TestTsa};
 use crate::protocol::tsp::{TokenSignerError, verify_reply};
-use crate::services::ledger::{LedgerError, Table};
+use crate::services::ledger::Table;
 use crate::services::roster::AuthorityRole;
-
-struct TestClock(AtomicU64);
-
-impl Clock for TestClock {
-    fn now(&self) -> UnixTime {
-        UnixTime::from_millis(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// A ledger of one fact that counts its writes and can be made to fail.
-#[derive(Default)]
-struct TestLedger {
-    fact: Mutex<Option<Vec<u8>>>,
-    writes: AtomicUsize,
-    fails: Mutex<bool>,
-    /// Writes wait for this lock, which simulates a slow disk.
-    disk: Mutex<()>,
-}
-
-impl Ledger for TestLedger {
-    fn put(&self, _: Table, _: &[u8], value: &[u8]) -> Result<(), LedgerError> {
-        let _disk = self.disk.lock().unwrap();
-        if *self.fails.lock().unwrap() {
-            return Err(LedgerError::ReadOnly);
-        }
-        self.writes.fetch_add(1, Ordering::SeqCst);
-        *self.fact.lock().unwrap() = Some(value.to_vec());
-        Ok(())
-    }
-
-    fn remove(&self, _: Table, _: &[u8]) -> Result<(), LedgerError> {
-        Err(LedgerError::Storage)
-    }
-
-    fn load(&self, table: Table, _: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        assert_eq!(table, Table::TimestampFloor);
-        Ok(self.fact.lock().unwrap().clone())
-    }
-
-    fn scan(&self, _: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
-        Err(LedgerError::Storage)
-    }
-}
 
 fn tsa_authority(tsa: &TestTsa) -> Authority {
     Authority::new(AuthorityRole::Timestamps, tsa.chain(), tsa.key()).unwrap()
@@ -61,38 +17,37 @@ fn tsa_authority(tsa: &TestTsa) -> Authority {
 struct World {
     tsa: TestTsa,
     clock: Arc<TestClock>,
-    ledger: Arc<TestLedger>,
+    ledger: Arc<MemoryLedger>,
 }
 
 impl World {
     fn new() -> Self {
         Self {
             tsa: TestTsa::new(),
-            clock: Arc::new(TestClock(AtomicU64::new(NOON.millis()))),
+            clock: Arc::new(TestClock::new(NOON)),
             ledger: Arc::default(),
         }
     }
 
     fn open(&self) -> TimestampAuthority {
-        let material = tsa_authority(&self.tsa);
-        let counter = AtomicU64::new(0);
-        let serials = move || {
-            let mut bytes = [0; 20];
-            bytes[12..].copy_from_slice(&counter.fetch_add(1, Ordering::SeqCst).to_be_bytes());
-            Some(bytes)
-        };
+        let tsa = tsa_authority(&self.tsa);
         TimestampAuthority::open(
-            material,
+            tsa,
             Arc::clone(&self.ledger) as Arc<dyn Ledger>,
             Arc::clone(&self.clock) as Arc<dyn Clock>,
-            Box::new(serials),
+            SYSTEM_RNG,
         )
         .unwrap()
     }
 
     fn set_clock(&self, offset_millis: i64) {
         let time = NOON.millis().checked_add_signed(offset_millis).unwrap();
-        self.clock.0.store(time, Ordering::SeqCst);
+        self.clock.set(UnixTime::from_millis(time));
+    }
+
+    fn stored_second(&self) -> Option<Vec<u8>> {
+        let facts = self.ledger.facts(Table::TimestampFloor);
+        facts.into_values().next()
     }
 
     async fn stamp(&self, authority: &TimestampAuthority) -> Result<UnixTime, StampError> {
@@ -114,52 +69,47 @@ async fn a_second_is_stored_once_and_before_its_first_token() {
         world.set_clock(millis);
         assert_eq!(world.stamp(&authority).await.unwrap(), NOON);
     }
-    assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 1);
-    assert_eq!(
-        world.ledger.fact.lock().unwrap().as_deref(),
-        Some(&NOON.seconds().to_be_bytes()[..])
-    );
+    assert_eq!(world.ledger.take_writes().len(), 1);
+    let stored = world.stored_second().unwrap();
+    assert_eq!(stored, NOON.seconds().to_be_bytes());
 
     world.set_clock(1_000);
     world.stamp(&authority).await.unwrap();
-    assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 2);
+    assert_eq!(world.ledger.take_writes().len(), 1);
 }
 
 #[tokio::test]
 async fn concurrent_requests_store_their_second_once() {
     let world = World::new();
     let authority = world.open();
-    let asked = request();
-    let requests = (0..50).map(|_| authority.stamp(&asked));
+    let request = request();
+    let requests = (0..50).map(|_| authority.stamp(&request));
 
     let responses = futures_util::future::join_all(requests).await;
 
     let distinct: HashSet<Vec<u8>> = responses.into_iter().map(Result::unwrap).collect();
     assert_eq!(distinct.len(), 50);
-    assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 1);
+    assert_eq!(world.ledger.take_writes().len(), 1);
 }
 
 #[tokio::test]
 async fn a_disconnect_does_not_let_an_older_second_overwrite_a_newer_one() {
     let world = World::new();
     let authority = world.open();
-    let asked = request();
+    let request = request();
     let ledger = Arc::clone(&world.ledger);
     {
-        let _slow = ledger.disk.lock().unwrap();
-        let hung_up = authority.stamp(&asked).now_or_never();
-        assert!(hung_up.is_none());
+        let _blocked = ledger.block_writes();
+        let disconnected = authority.stamp(&request).now_or_never();
+        assert!(disconnected.is_none());
     }
     world.set_clock(1_000);
 
     world.stamp(&authority).await.unwrap();
 
-    assert_eq!(world.ledger.writes.load(Ordering::SeqCst), 2);
-    let last = NOON.seconds() + 1;
-    assert_eq!(
-        world.ledger.fact.lock().unwrap().as_deref(),
-        Some(&last.to_be_bytes()[..])
-    );
+    assert_eq!(world.ledger.take_writes().len(), 2);
+    let stored = world.stored_second().unwrap();
+    assert_eq!(stored, (NOON.seconds() + 1).to_be_bytes());
 }
 
 #[tokio::test]
@@ -186,13 +136,13 @@ async fn time_never_goes_backwards_across_a_restart() {
 async fn no_token_is_issued_for_a_second_that_cannot_be_stored() {
     let world = World::new();
     let authority = world.open();
-    *world.ledger.fails.lock().unwrap() = true;
+    world.ledger.limit_writes(Some(0));
 
     let error = world.stamp(&authority).await.unwrap_err();
     assert!(matches!(error, StampError::Time(FloorError::Ledger(_))));
     assert_eq!(error.failure(), PkiFailure::SystemFailure);
 
-    *world.ledger.fails.lock().unwrap() = false;
+    world.ledger.limit_writes(None);
     world.stamp(&authority).await.unwrap();
 }
 
@@ -213,10 +163,10 @@ async fn a_clock_beyond_the_certificates_is_refused_and_does_not_raise_the_floor
 }
 
 #[tokio::test]
-async fn only_our_policy_is_granted() {
+async fn requests_for_another_policy_are_refused() {
     let world = World::new();
     let authority = world.open();
-    let ask = |policy: &str| {
+    let request_with_policy = |policy: &str| {
         let hash = crate::protocol::bytes::to_base64(Sha256::of(b"stamped").as_bytes());
         let json = format!(
             "{{\"artifactHash\":\"{hash}\",\"hashAlgorithm\":\"sha256\",\
@@ -225,22 +175,31 @@ async fn only_our_policy_is_granted() {
         TimestampRequest::from_json(json.as_bytes()).unwrap()
     };
 
-    let error = authority.stamp(&ask("1.2.3.4")).await.unwrap_err();
+    let error = authority
+        .stamp(&request_with_policy("1.2.3.4"))
+        .await
+        .unwrap_err();
     assert_eq!(error.failure(), PkiFailure::UnacceptedPolicy);
-    authority.stamp(&ask("1.3.6.1.4.1.57264.2")).await.unwrap();
+    authority
+        .stamp(&request_with_policy("1.3.6.1.4.1.57264.2"))
+        .await
+        .unwrap();
 }
 
 #[test]
-fn a_damaged_fact_is_refused() {
+fn a_damaged_record_is_refused() {
     let world = World::new();
-    *world.ledger.fact.lock().unwrap() = Some(vec![0; 7]);
-    let material = tsa_authority(&world.tsa);
+    let stored = world
+        .ledger
+        .put(Table::TimestampFloor, b"last-second", &[0; 7]);
+    stored.unwrap();
+    let tsa = tsa_authority(&world.tsa);
 
     let opened = TimestampAuthority::open(
-        material,
+        tsa,
         Arc::clone(&world.ledger) as Arc<dyn Ledger>,
         Arc::clone(&world.clock) as Arc<dyn Clock>,
-        Box::new(|| None),
+        NO_RNG,
     );
 
     assert!(matches!(opened, Err(OpenTimestampsError::Malformed(7))));
@@ -255,7 +214,7 @@ fn only_a_p256_key_signs_tokens() {
         tsa_authority(&p384),
         Arc::clone(&world.ledger) as Arc<dyn Ledger>,
         Arc::clone(&world.clock) as Arc<dyn Clock>,
-        Box::new(|| None),
+        NO_RNG,
     );
 
     let refused = opened.map(drop).unwrap_err();

@@ -87,7 +87,7 @@ impl TrustRepository {
     /// # Errors
     /// The root's keys are not all in the data directory, or the root cannot be stored.
     pub fn renew_root(&self) -> Result<Signed<Root>, RepositoryError> {
-        let current = self.root().ok_or(RepositoryError::NotBegun)?;
+        let current = self.root().ok_or(RepositoryError::NotCreated)?;
         let key = self.own_root_key(current.body())?;
         let mut request = self.propose(&RootProposal::default())?;
         request.next.add_signature(key)?;
@@ -98,9 +98,9 @@ impl TrustRepository {
     /// Drafts the next root.
     ///
     /// # Errors
-    /// There is no root yet, or no root can be as proposed.
+    /// There is no root yet, or the proposal is not valid.
     pub fn propose(&self, proposal: &RootProposal) -> Result<RootSigningRequest, RepositoryError> {
-        let current = self.root().ok_or(RepositoryError::NotBegun)?;
+        let current = self.root().ok_or(RepositoryError::NotCreated)?;
         let mut rules = current.body().rules().ok_or(RepositoryError::OnlineRoles)?;
         if let Some(keys) = &proposal.keys {
             rules.root_keys.clone_from(keys);

@@ -52,11 +52,11 @@ pub(crate) struct Document {
 /// A document that may be fetched below `/trust`.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishedDocument {
-    /// What it is, for people
+    /// Description for people
     pub title: String,
     pub file: String,
     pub content_type: &'static str,
-    /// None where it would configure clients to write to a log that takes no entries
+    /// None if it would configure clients to write to a frozen log
     pub content: Option<Document>,
 }
 

@@ -38,7 +38,7 @@ pub enum RepositoryError {
     #[error("the root does not follow the current one: {0}")]
     Succession(#[from] SuccessionError),
     #[error("there is no TUF root yet: start the server once to create it")]
-    NotBegun,
+    NotCreated,
     #[error("keys/tuf-root.key.pem is missing: the first TUF root cannot be signed without it")]
     NoRootKey,
     #[error(

@@ -79,7 +79,7 @@ impl RepositoryRecord {
         Ok(())
     }
 
-    /// Each root must follow the one before, and everything that the timestamp names must be present
+    /// Each root must follow the previous one, and everything that the timestamp names must be present
     /// and signed.
     fn check(&self) -> Result<(), RecordError> {
         let mut before: Option<&Signed<Root>> = None;
@@ -135,7 +135,7 @@ impl RepositoryRecord {
         named.matches(found.bytes()).then_some(found)
     }
 
-    /// The version after all that were signed, published or not; none if there is no number left.
+    /// The version after the highest signed one, published or not; none if the numbers are exhausted.
     pub(super) fn next_version(&self, role: Role) -> Option<Version> {
         let last = match role {
             Role::Root => self.roots.keys().next_back().copied(),
@@ -224,7 +224,7 @@ impl RepositoryRecord {
             .map(|file| *file.sha256())
             .collect();
         let old_files = self.files.keys().filter(|hash| !named.contains(hash));
-        // CRASH: metadata is removed before the files that it names.
+        // Metadata is removed before the files that it names, so that a crash leaves no dangling name.
         old_snapshots
             .map(|version| record_key(Role::Snapshot, *version))
             .chain(old_targets.map(|version| record_key(Role::Targets, *version)))

@@ -11,18 +11,18 @@ use super::error::RepositoryError;
 use super::repository::{Renewal, TrustRepository};
 use super::terms::RootTerm;
 
-/// How often the server looks for metadata that must be signed again.
+/// Interval at which the server checks whether metadata must be signed again.
 const PERIOD: Duration = Duration::from_secs(600);
 
 /// Renews trust metadata, and logs each warning and each failure once.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct MetadataRenewer {
     repository: Arc<TrustRepository>,
     logged_term: Option<RootTerm>,
     is_failing: bool,
 }
 
-impl Keeper {
+impl MetadataRenewer {
     pub const fn new(repository: Arc<TrustRepository>) -> Self {
         Self {
             repository,
@@ -49,9 +49,9 @@ impl Keeper {
             Err(_) => {}
         }
         match self.changed_term() {
-            Some(near @ RootTerm::Within(_)) => warn!("tuf_root.expires_soon: {near}"),
-            Some(RootTerm::Ended) => error!("tuf_root.expired: {}", RootTerm::Ended),
-            Some(RootTerm::Long) | None => {}
+            Some(term @ RootTerm::Within(_)) => warn!(reason = %term, "tuf_root.expiring"),
+            Some(term @ RootTerm::Expired) => error!(reason = %term, "tuf_root.expired"),
+            Some(RootTerm::Sufficient) | None => {}
         }
         renewed.map(|_| ())
     }
@@ -76,7 +76,7 @@ impl Keeper {
                 self
             });
             match renewed.await {
-                Ok(keeper) => self = keeper,
+                Ok(renewer) => self = renewer,
                 Err(error) => {
                     error!(%error, "tuf_metadata.renewal_stopped");
                     return;
@@ -105,24 +105,24 @@ mod tests {
         let instance = TestInstance::new();
         let repository = Arc::new(instance.open());
         repository.renew().unwrap();
-        let mut keeper = Keeper::new(Arc::clone(&repository));
+        let mut renewer = MetadataRenewer::new(Arc::clone(&repository));
         let mut logged = Vec::new();
         for day in 0..=366 {
-            logged.extend(keeper.changed_term().map(|term| (day, term)));
-            instance.clock.advance_days(1);
+            logged.extend(renewer.changed_term().map(|term| (day, term)));
+            instance.advance_days(1);
         }
 
         assert_eq!(
             logged,
             [
-                (0, RootTerm::Long),
+                (0, RootTerm::Sufficient),
                 (305, RootTerm::Within(60)),
                 (335, RootTerm::Within(30)),
                 (358, RootTerm::Within(7)),
-                (365, RootTerm::Ended),
+                (365, RootTerm::Expired),
             ]
         );
         repository.renew_root().unwrap();
-        assert_eq!(keeper.changed_term(), Some(RootTerm::Long));
+        assert_eq!(renewer.changed_term(), Some(RootTerm::Sufficient));
     }
 }

@@ -155,7 +155,7 @@ impl TrustRepository {
         if let Some(current) = current.filter(|one| is_true(one) && is_current(one, now)) {
             return Ok(current);
         }
-        // CRASH: the files are stored before the metadata that names them.
+        // The files are stored before the metadata that names them, in case the process crashes in between.
         for target in &self.targets {
             self.keep_file(target)?;
         }
@@ -201,7 +201,7 @@ impl TrustRepository {
         let version = self.next_version(Role::Timestamp)?;
         let timestamp = Timestamp::new(version, expiry(Role::Timestamp, now), named);
         let signed = Signed::sign(timestamp, &[&self.keys.online])?;
-        // CRASH: the timestamp is stored last, because it puts the others into effect.
+        // The timestamp is stored last, because it puts the others into effect.
         self.put("timestamp", signed.bytes())?;
         self.write().timestamp = Some(signed);
         renewal.signed.push((Role::Timestamp, version));
@@ -219,7 +219,7 @@ impl TrustRepository {
     /// The root does not follow, or this server could not sign the other roles under it.
     pub fn install_root(&self, root: &Signed<Root>) -> Result<(), RepositoryError> {
         let _signing = self.signing.lock().map_err(|_| RepositoryError::Poisoned)?;
-        let current = self.root().ok_or(RepositoryError::NotBegun)?;
+        let current = self.root().ok_or(RepositoryError::NotCreated)?;
         current.check_successor(root)?;
         let rules = root.body().rules();
         let online = self.keys.online.public_key();
@@ -274,9 +274,11 @@ impl TrustRepository {
     /// # Errors
     /// There is no root yet.
     pub fn status(&self) -> Result<RepositoryStatus, RepositoryError> {
-        let root = self.root().ok_or(RepositoryError::NotBegun)?;
+        let root = self.root().ok_or(RepositoryError::NotCreated)?;
         Ok(RepositoryStatus {
-            initial_root: self.initial_root_hash().ok_or(RepositoryError::NotBegun)?,
+            initial_root: self
+                .initial_root_hash()
+                .ok_or(RepositoryError::NotCreated)?,
             root_hash: Sha256::of(root.bytes()),
             roles: self.expiries(),
             renewable: self.own_root_key(root.body()).is_ok(),

@@ -1,4 +1,4 @@
-//! How long each role's metadata is valid, when it is signed again, and when operators are warned.
+//! Validity of each role's metadata, when it is renewed, and when operators are warned.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::protocol::tuf::{Metadata, Role, Signed, Version};
 
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// The longest validity of a root, in days. Nobody remembers how to renew one after a decade.
+/// Maximum validity of a root, in days. After a decade the renewal procedure is easily forgotten.
 pub(super) const MAX_ROOT_DAYS: u32 = 3650;
 
 /// Days before the root's expiry at which operators are warned.
@@ -19,14 +19,14 @@ const ROOT_WARNINGS: [u32; 3] = [7, 30, 60];
 pub(super) struct Term {
     /// From signing to expiry
     pub validity: Duration,
-    /// Metadata that is valid for less than this is signed again; none where people must sign
+    /// Metadata is renewed when its remaining validity is below this; none if people must sign it
     pub margin: Option<Duration>,
 }
 
 /// A server that is down for less than the margin leaves no client with expired metadata.
 pub(super) fn term(role: Role) -> Term {
     match role {
-        // Its keys may be on other machines, so it is signed only when the operator asks for it.
+        // The keys may be on other machines, so the operator starts the renewal.
         Role::Root => Term {
             validity: DAY * 365,
             margin: None,
@@ -35,7 +35,7 @@ pub(super) fn term(role: Role) -> Term {
             validity: DAY * 90,
             margin: Some(DAY * 30),
         },
-        // Signed daily: a client that gets nothing new for a week learns that somebody withholds it
+        // Signed daily: a client that receives no update for a week detects that updates are withheld
         // (TUF specification §1.5.2, indefinite freeze attacks).
         Role::Timestamp => Term {
             validity: DAY * 7,
@@ -44,7 +44,7 @@ pub(super) fn term(role: Role) -> Term {
     }
 }
 
-/// When metadata expires that is signed now.
+/// Expiry of metadata that is signed now.
 pub(super) fn expiry(role: Role, now: UnixTime) -> UnixTime {
     now.floor_to_second().after(term(role).validity)
 }
@@ -61,33 +61,33 @@ pub(super) fn is_current<T: Metadata>(metadata: &Signed<T>, now: UnixTime) -> bo
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootTerm {
     /// More than 60 days
-    Long,
+    Sufficient,
     /// At most this many days: 60, 30 or 7
     Within(u32),
-    /// Nothing: clients refuse the repository
-    Ended,
+    /// The root has expired: clients refuse the repository
+    Expired,
 }
 
 impl RootTerm {
     pub(super) fn at(now: UnixTime, expires: UnixTime) -> Self {
         if now >= expires {
-            return Self::Ended;
+            return Self::Expired;
         }
         let within = |days: &u32| now >= expires.before(DAY * *days);
         let nearest = ROOT_WARNINGS.into_iter().find(within);
-        nearest.map_or(Self::Long, Self::Within)
+        nearest.map_or(Self::Sufficient, Self::Within)
     }
 }
 
 impl fmt::Display for RootTerm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Long => f.write_str("the TUF root is valid for more than 60 days"),
+            Self::Sufficient => f.write_str("the TUF root is valid for more than 60 days"),
             Self::Within(days) => write!(
                 f,
                 "the TUF root expires within {days} days; run: signet trust renew"
             ),
-            Self::Ended => f.write_str(
+            Self::Expired => f.write_str(
                 "the TUF root has expired and clients refuse it; run: signet trust renew",
             ),
         }
@@ -98,24 +98,24 @@ impl fmt::Display for RootTerm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RepositoryHealth {
     /// All metadata is current
-    Good,
+    Current,
     /// The root expires soon
     Root(RootTerm),
     /// A role's metadata should have been signed again a day ago
     Overdue(Role),
     /// A role's metadata has expired
-    Ended(Role),
-    /// Nothing was published yet
-    NotBegun,
+    Expired(Role),
+    /// There is no root yet
+    NotCreated,
 }
 
 impl RepositoryHealth {
     pub(super) fn at(expiries: &[(Role, Version, UnixTime)], now: UnixTime) -> Self {
         if expiries.len() < Role::ALL.len() {
-            return Self::NotBegun;
+            return Self::NotCreated;
         }
         if let Some((role, ..)) = expiries.iter().find(|(.., expires)| now >= *expires) {
-            return Self::Ended(*role);
+            return Self::Expired(*role);
         }
         let overdue = expiries.iter().find(|(role, _, expires)| {
             let margin = term(*role).margin;
@@ -125,8 +125,10 @@ impl RepositoryHealth {
             return Self::Overdue(*role);
         }
         let root = expiries.iter().find(|(role, ..)| *role == Role::Root);
-        match root.map_or(RootTerm::Long, |(.., expires)| RootTerm::at(now, *expires)) {
-            RootTerm::Long => Self::Good,
+        match root.map_or(RootTerm::Sufficient, |(.., expires)| {
+            RootTerm::at(now, *expires)
+        }) {
+            RootTerm::Sufficient => Self::Current,
             near => Self::Root(near),
         }
     }
@@ -135,12 +137,14 @@ impl RepositoryHealth {
 impl fmt::Display for RepositoryHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Good => f.write_str("all metadata is current"),
+            Self::Current => f.write_str("all metadata is current"),
             Self::Root(term) => write!(f, "{term}"),
-            Self::Ended(Role::Root) => write!(f, "{}", RootTerm::Ended),
+            Self::Expired(Role::Root) => write!(f, "{}", RootTerm::Expired),
             Self::Overdue(role) => write!(f, "the {role} metadata is overdue for renewal"),
-            Self::Ended(role) => write!(f, "the {role} metadata has expired and clients refuse it"),
-            Self::NotBegun => f.write_str("there is no TUF root yet"),
+            Self::Expired(role) => {
+                write!(f, "the {role} metadata has expired and clients refuse it")
+            }
+            Self::NotCreated => f.write_str("there is no TUF root yet"),
         }
     }
 }
@@ -157,18 +161,18 @@ mod tests {
             RootTerm::at(UnixTime::from_millis(then - millis), expires)
         };
 
-        assert_eq!(before(60, 1), RootTerm::Long);
+        assert_eq!(before(60, 1), RootTerm::Sufficient);
         assert_eq!(before(60, 0), RootTerm::Within(60));
         assert_eq!(before(30, 1), RootTerm::Within(60));
         assert_eq!(before(30, 0), RootTerm::Within(30));
         assert_eq!(before(7, 1), RootTerm::Within(30));
         assert_eq!(before(7, 0), RootTerm::Within(7));
         assert_eq!(before(0, 1), RootTerm::Within(7));
-        assert_eq!(before(0, 0), RootTerm::Ended);
+        assert_eq!(before(0, 0), RootTerm::Expired);
     }
 
     #[test]
-    fn a_server_may_be_down_over_a_weekend() {
+    fn every_online_role_tolerates_three_days_of_downtime() {
         for role in [Role::Targets, Role::Snapshot, Role::Timestamp] {
             let Term { validity, margin } = term(role);
             let margin = margin.unwrap();

@@ -1,105 +1,23 @@
-//! A repository over a ledger that can be told to fail, with a clock that is moved by hand.
+//! A TUF repository over an in-memory ledger, and the client that updates from it.
 
-use crate::protocol::tuf::trusted_set::TrustedSet;
-use crate::protocol::tuf::trusted_set::UpdateError;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::OpenRepositoryError;
 use super::repository::{RepositoryKeys, TrustRepository};
 use super::target::Target;
-use crate::protocol::keys::SigningKey;
+use crate::doubles::{MemoryLedger, TestClock};
+use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::time::{Clock, UnixTime};
-use crate::protocol::tuf::testing::{NOW, key};
-use crate::protocol::tuf::{Custom, SigstoreCustom};
-use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
+use crate::protocol::tuf::testing::NOW;
+use crate::protocol::tuf::trusted_set::{TrustedSet, UpdateError};
+use crate::protocol::tuf::{Custom, Metadata as _, Role, SigstoreCustom};
+use crate::services::ledger::Ledger;
 
-/// Facts of one table in memory.
-#[derive(Default)]
-pub(crate) struct TestLedger {
-    pub(crate) facts: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
-    /// Every write that was done, in order.
-    pub(crate) writes: Mutex<Vec<String>>,
-    /// So many more writes are done before they are refused; none means no end.
-    pub(crate) writes_left: Mutex<Option<usize>>,
-}
-
-impl TestLedger {
-    fn admit(&self, key: &[u8]) -> Result<(), LedgerError> {
-        let mut left = self.writes_left.lock().unwrap();
-        match &mut *left {
-            Some(0) => return Err(LedgerError::ReadOnly),
-            Some(left) => *left -= 1,
-            None => {}
-        }
-        let key = String::from_utf8(key.to_vec()).unwrap();
-        self.writes.lock().unwrap().push(key);
-        Ok(())
-    }
-
-    pub(crate) fn allow(&self, writes: Option<usize>) {
-        *self.writes_left.lock().unwrap() = writes;
-    }
-
-    pub(crate) fn take_writes(&self) -> Vec<String> {
-        std::mem::take(&mut *self.writes.lock().unwrap())
-    }
-}
-
-impl Ledger for TestLedger {
-    fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), LedgerError> {
-        assert_eq!(table, Table::TrustRepository);
-        self.admit(key)?;
-        let mut facts = self.facts.lock().unwrap();
-        facts.insert(key.to_vec(), value.to_vec());
-        Ok(())
-    }
-
-    fn remove(&self, _: Table, key: &[u8]) -> Result<(), LedgerError> {
-        self.admit(key)?;
-        self.facts.lock().unwrap().remove(key);
-        Ok(())
-    }
-
-    fn load(&self, _: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(self.facts.lock().unwrap().get(key).cloned())
-    }
-
-    fn scan(&self, _: Table) -> Result<Facts, LedgerError> {
-        Ok(self.facts.lock().unwrap().clone().into_iter().collect())
-    }
-}
-
-/// Begins at `NOW`.
-pub(crate) struct TestTime(AtomicU64);
-
-impl TestTime {
-    pub(crate) fn advance_days(&self, days: u64) {
-        self.advance(Duration::from_secs(days * 86_400));
-    }
-
-    pub(crate) fn go_back_days(&self, days: u64) {
-        self.0.fetch_sub(days * 86_400_000, Ordering::SeqCst);
-    }
-
-    pub(crate) fn advance(&self, span: Duration) {
-        let millis = u64::try_from(span.as_millis()).unwrap();
-        self.0.fetch_add(millis, Ordering::SeqCst);
-    }
-}
-
-impl Clock for TestTime {
-    fn now(&self) -> UnixTime {
-        UnixTime::from_millis(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// What a repository is opened with.
+/// The ledger, clock and keys of a repository.
 pub(crate) struct TestInstance {
-    pub(crate) ledger: Arc<TestLedger>,
-    pub(crate) clock: Arc<TestTime>,
+    pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) clock: Arc<TestClock>,
     pub(crate) root_key: Arc<(SigningKey, Vec<u8>)>,
     pub(crate) online_key: Arc<(SigningKey, Vec<u8>)>,
 }
@@ -107,23 +25,30 @@ pub(crate) struct TestInstance {
 impl TestInstance {
     pub(crate) fn new() -> Self {
         let pair = || {
-            let (key, pkcs8) =
-                SigningKey::generate(crate::protocol::keys::KeyAlgorithm::P256).unwrap();
+            let (key, pkcs8) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
             Arc::new((key, pkcs8.to_vec()))
         };
         Self {
             ledger: Arc::default(),
-            clock: Arc::new(TestTime(AtomicU64::new(NOW.millis()))),
+            clock: Arc::new(TestClock::new(NOW)),
             root_key: pair(),
             online_key: pair(),
         }
     }
 
+    pub(crate) fn advance_days(&self, days: u64) {
+        self.clock.advance(Duration::from_secs(days * 86_400));
+    }
+
+    pub(crate) fn rewind_days(&self, days: u64) {
+        self.clock.rewind(Duration::from_secs(days * 86_400));
+    }
+
     pub(crate) fn keys(&self) -> RepositoryKeys {
-        let again = |pair: &(SigningKey, Vec<u8>)| SigningKey::from_pkcs8(&pair.1).unwrap();
+        let copy = |pair: &(SigningKey, Vec<u8>)| SigningKey::from_pkcs8(&pair.1).unwrap();
         RepositoryKeys {
-            online: again(&self.online_key),
-            root: Some(again(&self.root_key)),
+            online: copy(&self.online_key),
+            root: Some(copy(&self.root_key)),
         }
     }
 
@@ -131,7 +56,7 @@ impl TestInstance {
         self.open_with("first").unwrap()
     }
 
-    /// Opens it with this content of its one file.
+    /// `content` is the content of the only target file.
     pub(crate) fn open_with(&self, content: &str) -> Result<TrustRepository, OpenRepositoryError> {
         self.open_keys(content, self.keys())
     }
@@ -141,8 +66,8 @@ impl TestInstance {
         content: &str,
         keys: RepositoryKeys,
     ) -> Result<TrustRepository, OpenRepositoryError> {
-        let ledger: Arc<dyn Ledger> = Arc::<TestLedger>::clone(&self.ledger);
-        let clock: Arc<dyn Clock> = Arc::<TestTime>::clone(&self.clock);
+        let ledger: Arc<dyn Ledger> = Arc::<MemoryLedger>::clone(&self.ledger);
+        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
         TrustRepository::open(ledger, clock, keys, vec![target(content)])
     }
 }
@@ -161,18 +86,12 @@ pub(crate) fn target(content: &str) -> Target {
     }
 }
 
-/// A key that the server has not.
-pub(crate) fn outside_key() -> SigningKey {
-    key()
-}
-
-/// What a client would do, from the newest root that it has to the file.
+/// Updates a client from its root, and returns the content of the target file.
 pub(crate) fn refresh(
     set: &mut TrustedSet,
     now: UnixTime,
     file: impl Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Vec<u8>, UpdateError> {
-    use crate::protocol::tuf::{Metadata as _, Role};
     loop {
         let next = set.root().body().version().next().unwrap();
         let Some(root) = file(&format!("{next}.root.json")) else {

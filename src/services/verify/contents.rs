@@ -1,5 +1,5 @@
-//! What a bundle claims, for people who inspect one. Nothing is verified here, but everything is read
-//! with the verifier's own readers: what the verifier refuses to read is not shown.
+//! The unverified contents of a bundle, for `signet inspect`. They are parsed with the verifier's own
+//! parsers, so this cannot show anything that the verifier would reject as malformed.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(crate) struct Contents {
 pub(crate) enum SignerContents {
     /// The signing certificate first
     Certificates(Vec<CertificateContents>),
-    /// A key that the verifier must have
+    /// A key that the verifier must already have
     PublicKey {
         /// How the key might be found.
         hint: String,
@@ -236,8 +236,8 @@ fn certificate(der: &[u8]) -> CertificateContents {
 
 fn envelope(envelope: &Envelope) -> SignedContents {
     let payload = &envelope.payload;
-    // The verifier keeps neither names nor digests under unknown functions, so the payload is read
-    // again, but only if the verifier reads it: otherwise two readers could see two statements.
+    // The verifier's statement has no names and no digests of unknown algorithms, so the payload is
+    // parsed again, but only if the verifier accepts it. Otherwise the two parsers could disagree.
     let statement = Statement::parse(payload)
         .ok()
         .and_then(|_| json::from_slice(payload).ok());
@@ -267,7 +267,7 @@ fn entry(entry: &LogEntry) -> EntryContents {
     }
 }
 
-/// Read by the verifier's own reader: what it refuses is not shown as readable here.
+/// Parsed with the verifier's parser, so that both accept the same tokens.
 fn timestamp(der: &[u8]) -> TimestampContents {
     match UnverifiedTstInfo::parse_response(der) {
         Ok(tst_info) => TimestampContents::Readable {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_is_shown_and_never_called_verified() {
+    fn contents_are_shown_as_unverified() {
         let contents = json(&World::new().native());
 
         assert_eq!(contents["verified"], false);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_parts_are_reported_beside_the_readable_ones() {
+    fn unreadable_parts_do_not_hide_readable_ones() {
         let good = World::new().message().to_json();
         let mut bundle: serde_json::Value = serde_json::from_str(&good).unwrap();
         bundle["verificationMaterial"]["certificate"]["rawBytes"] = "AAAA".into();

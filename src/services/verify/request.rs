@@ -11,7 +11,7 @@ use crate::protocol::policy::{EmptyPolicy, IdentityMatcher, Policy, PolicyError}
 /// Maximum number of bundles in a request.
 pub(super) const MAX_BUNDLES: usize = 64;
 
-/// Policies by the names that requests use for them.
+/// Policies by name.
 pub(crate) type NamedPolicies = BTreeMap<String, Arc<Policy>>;
 
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct PolicyRequirement {
     pub key: Option<PublicKey>,
 }
 
-/// What a caller states about the signer, as text: the fields of a request or the options of a command.
+/// The required signer as text, from the fields of a request or the options of a command.
 #[derive(Default)]
 pub(crate) struct SignerRequirementInput {
     pub identities: Vec<ExpectedIdentity>,
@@ -57,7 +57,7 @@ pub(crate) struct ExpectedIdentity {
     pub subject: String,
 }
 
-/// Why an input is not a requirement. Callers render it with the names of their fields or options.
+/// Error in a signer requirement. Callers render it with the names of their fields or options.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignerRequirementError {
     #[error(
@@ -74,18 +74,18 @@ pub(crate) enum SignerRequirementError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    #[error("there is no policy of this name")]
+    #[error("no policy has this name")]
     UnknownPolicy,
 }
 
-/// A number of bundles that cannot be verified together.
+/// Error in the number of bundles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BundleCountError {
-    #[error("there must be a bundle")]
+    #[error("at least one bundle is required")]
     None,
     #[error("there are {0} bundles; the limit is {MAX_BUNDLES}")]
     TooMany(usize),
-    #[error("several bundles need a policy, which states how many of whom must have signed")]
+    #[error("several bundles require a policy")]
     SeveralWithoutPolicy,
 }
 
@@ -118,7 +118,7 @@ impl VerificationRequest {
 }
 
 impl SignerRequirementInput {
-    /// Pairs subjects and issuers that come in lists of their own, in the order of the lists.
+    /// Pairs subjects and issuers from two lists by position.
     ///
     /// # Errors
     /// The lists have different lengths.

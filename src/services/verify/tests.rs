@@ -2,18 +2,11 @@ use serde_json::json;
 
 use super::request::{MAX_BUNDLES, PolicyRequirement};
 use super::*;
+use crate::doubles::FixedClock;
 use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
 use crate::protocol::bundle::{Artifact, CheckName, Outcome};
 use crate::protocol::policy::{IdentityMatcher, Policy};
 use crate::protocol::time::UnixTime;
-
-struct FixedClock(UnixTime);
-
-impl Clock for FixedClock {
-    fn now(&self) -> UnixTime {
-        self.0
-    }
-}
 
 fn report(artifact: &[u8], now: UnixTime) -> serde_json::Value {
     let world = World::new();
@@ -125,7 +118,7 @@ fn a_bundle_that_does_not_verify_is_not_counted_and_does_not_affect_the_others()
 }
 
 #[test]
-fn the_reason_is_the_only_bundles_own_fault_not_the_number_of_signers() {
+fn the_reason_for_a_single_bundle_is_its_own_fault() {
     let world = World::new();
 
     let report = answer(&world, vec![world.message()], b"other", policy_of(SUBJECT));
@@ -152,7 +145,7 @@ fn the_reason_is_the_only_bundles_own_fault_not_the_number_of_signers() {
 }
 
 #[test]
-fn if_no_bundle_verifies_the_reason_is_the_first_ones() {
+fn if_no_bundle_verifies_the_reason_is_the_first_bundles_fault() {
     let world = World::new();
     let bundles = vec![world.message(), world.native()];
 
@@ -211,7 +204,7 @@ fn requirement(
 }
 
 #[test]
-fn a_requirement_is_stated_in_exactly_one_way() {
+fn conflicting_requirements_are_refused() {
     let (one, none): ((&[&str], &[&str]), _) = ((&[SUBJECT], &[ISSUER]), (&[][..], &[][..]));
     let key = World::new().signer.public_key().to_pem();
     let text = format!("[[identities]]\nissuer = '{ISSUER}'\nsubject = '{SUBJECT}'");

@@ -82,7 +82,7 @@ pub(super) fn of(
     clients.filter(|client| !client.steps.is_empty()).collect()
 }
 
-/// Quotes a text as one word of a POSIX shell, because operators may configure any issuer.
+/// Quotes a text for a POSIX shell, because operators may configure any issuer URL.
 fn shell_word(text: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/._@%+=-".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_of_the_shell_stays_one_word() {
+    fn shell_metacharacters_are_quoted() {
         for (text, word) in [
             ("https://sign.example:8477", "https://sign.example:8477"),
             ("http://[::1]:1", "'http://[::1]:1'"),

@@ -7,7 +7,7 @@ use crate::adapters::http::{ct, issuer, metrics, rekor_v1, rekor_v2};
 use crate::protocol::origin::Origin;
 use crate::services::roster::testing::{frozen, roster};
 
-/// A server with every log and the embedded issuer.
+/// Discovery data of a server with every log and the embedded issuer.
 pub(crate) fn discovery(roster: &Roster, warnings: Vec<String>) -> Discovery {
     let mut mounts = mounts(roster);
     mounts.push(Mount::new(&issuer::API));
@@ -35,7 +35,7 @@ fn mounts(roster: &Roster) -> Vec<Mount> {
     roster.logs.iter().map(mount).collect()
 }
 
-/// The roster of a server at this URL, which is its only issuer.
+/// The roster of a server at this URL, with the embedded issuer only.
 fn roster_at(url: &str) -> Roster {
     Roster {
         public_url: Origin::parse(url).unwrap(),
@@ -50,7 +50,7 @@ fn commands(discovery: &Discovery) -> String {
 }
 
 #[actix_web::test]
-async fn the_document_is_served_as_json_for_machines() {
+async fn the_document_is_served_as_json() {
     let roster = roster();
     let data = Data::new(discovery(&roster, Vec::new()));
     let app = serve(vec![Mount::new(&API)], |cfg| {
@@ -77,7 +77,7 @@ async fn the_document_is_served_as_json_for_machines() {
 }
 
 #[test]
-fn every_log_has_the_id_by_which_the_trust_root_knows_it() {
+fn log_ids_are_those_of_the_trust_root() {
     let roster = roster();
     let documents = TrustDocuments::new(&roster).unwrap();
     let root: Value = serde_json::from_slice(&documents.trusted_root().bytes).unwrap();
@@ -91,7 +91,7 @@ fn every_log_has_the_id_by_which_the_trust_root_knows_it() {
 }
 
 #[test]
-fn what_is_closed_is_neither_an_endpoint_nor_in_a_command() {
+fn frozen_logs_have_no_write_endpoints_and_no_commands() {
     let writes = |discovery: &Discovery, path: &str| {
         let is = |endpoint: &&Endpoint| endpoint.method == "POST" && endpoint.url.ends_with(path);
         discovery.endpoints.iter().filter(is).count()
@@ -117,7 +117,7 @@ fn what_is_closed_is_neither_an_endpoint_nor_in_a_command() {
 }
 
 #[test]
-fn commands_are_those_of_the_public_url() {
+fn commands_contain_the_public_url() {
     let at = |url: &str| commands(&discovery(&roster_at(url), Vec::new()));
 
     let plain = at("http://localhost:8477");
@@ -134,7 +134,7 @@ fn commands_are_those_of_the_public_url() {
 }
 
 #[test]
-fn nothing_is_left_to_be_filled_in() {
+fn every_template_variable_is_substituted() {
     let text = commands(&discovery(&roster(), Vec::new()));
 
     for name in ["{url}", "{issuer}", "{root}"] {
@@ -143,7 +143,7 @@ fn nothing_is_left_to_be_filled_in() {
 }
 
 #[test]
-fn without_an_issuer_or_a_repository_of_its_own_there_are_no_commands_for_them() {
+fn commands_for_disabled_features_are_omitted() {
     let roster = roster();
     let bare = Discovery::new(Facts {
         roster: &roster,

@@ -16,9 +16,10 @@ pub(super) struct IssuedChain<'a> {
 
 impl IssuedChain<'_> {
     /// The leaf first, the root last; one PEM block each.
-    pub(super) fn blocks(&self) -> Vec<&str> {
-        let above = self.above.iter().map(String::as_str);
-        [self.leaf.as_str()].into_iter().chain(above).collect()
+    pub(super) fn into_blocks(self) -> Vec<String> {
+        let mut blocks = vec![self.leaf];
+        blocks.extend_from_slice(self.above);
+        blocks
     }
 }
 
@@ -107,9 +108,9 @@ pub(super) fn refuse_certificate(error: IssueError) -> Refusal {
             format!("Error entering certificate in CTL: {cause}")
         }
         IssueError::Log(_) => "Error entering certificate in CTL".to_owned(),
-        IssueError::OutsideAuthority { .. } | IssueError::NoRandomness | IssueError::Profile(_) => {
-            "error communicating with CA backend".to_owned()
-        }
+        IssueError::OutsideAuthority { .. }
+        | IssueError::NoRandomness(_)
+        | IssueError::Profile(_) => "error communicating with CA backend".to_owned(),
     };
     let class = error.class();
     if class == ErrorClass::Internal {

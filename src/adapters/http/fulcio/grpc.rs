@@ -12,7 +12,7 @@ use crate::adapters::http::refusal::Refusal;
 use crate::services::ca::{CertificateAuthority, KeyRequest};
 use crate::services::oidc::IdentityVerifier;
 
-/// Path of the method that issues.
+/// Path of the issuing method.
 pub(crate) const CREATE_SIGNING_CERTIFICATE: &str =
     "/dev.sigstore.fulcio.v2.CA/CreateSigningCertificate";
 
@@ -66,10 +66,11 @@ async fn create_signing_certificate(
         .map(|credentials| credentials.oidc_identity_token);
     let key = || key_of(wire.key);
     let chain = certify(identities, authority, token.unwrap_or_default(), key).await?;
-    let certificates = chain.blocks().into_iter().map(str::to_owned).collect();
     let certificate = SigningCertificate {
         embedded: Some(EmbeddedSct {
-            chain: Some(CertificateChain { certificates }),
+            chain: Some(CertificateChain {
+                certificates: chain.into_blocks(),
+            }),
         }),
     };
     Ok(certificate.encode_to_vec())
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_a_key_are_read_and_the_last_member_of_a_oneof_counts() {
+    fn both_kinds_of_key_are_parsed_and_the_last_member_of_a_oneof_wins() {
         let request = read(BY_KEY).unwrap();
         assert_eq!(request.credentials.unwrap().oidc_identity_token, "jwt");
         let Ok(KeyRequest::PublicKey { key, proof }) = key_of(request.key) else {
@@ -236,7 +237,7 @@ mod tests {
         };
         assert_eq!((key.as_str(), proof.as_slice()), ("pem", &[1, 2, 3][..]));
 
-        // SPEC Protocol Buffers, Oneof: the last member on the wire is kept.
+        // Protocol Buffers, Oneof: the last member on the wire is kept.
         let request = read(&[BY_KEY, b"\x1a\x03csr"].concat()).unwrap();
         let Ok(KeyRequest::SigningRequest { pem }) = key_of(request.key) else {
             panic!("not read as a signing request");

@@ -11,12 +11,12 @@ use super::certify::{refuse_certificate, refuse_token};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
-use crate::doubles::{MemoryLedger, SYSTEM_RNG};
+use crate::doubles::{FixedClock, MemoryLedger, SYSTEM_RNG, keys};
 use crate::log::{AppendError, Limits};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
-use crate::protocol::keys::{KeyAlgorithm, SigningKey};
-use crate::protocol::time::{Clock, UnixTime, Validity};
+use crate::protocol::keys::SigningKey;
+use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::x509::profile::SerialNumber;
 use crate::protocol::x509::{
     Certificate, TrustedAuthority, TrustedCtLog, verify_path, verify_scts,
@@ -29,20 +29,15 @@ use crate::services::ctlog::tests::log_of;
 use crate::services::issuer::{EmbeddedIssuer, generate_key};
 use crate::services::ledger::Ledger;
 use crate::services::oidc::{FetchError, IssuerKeys, KeyPolicy, KeySource, TokenError};
+use crate::services::random::NoRandomness;
 use crate::services::roster::AuthorityRole;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
-/// A page of another server.
+const CLOCK: FixedClock = FixedClock(NOW);
+
+/// The origin of a page on another server.
 const ORIGIN: (&str, &str) = ("origin", "https://page.example");
-
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> UnixTime {
-        NOW
-    }
-}
 
 /// Fails, because the keys of the embedded issuer are not fetched.
 struct NoSource;
@@ -74,13 +69,13 @@ impl World {
             [issuer.as_trusted().unwrap()],
             KeyPolicy::default(),
             &source,
-            Arc::new(FixedClock),
+            Arc::new(CLOCK),
         );
         let serials = [1, 2].map(|byte| SerialNumber::from_random([byte; 20]));
         let role = AuthorityRole::Certificates;
         let ca = Authority::generate(role, "Example", "Root", NOW, serials).unwrap();
         let log = log_of(
-            Arc::new(FixedClock),
+            Arc::new(CLOCK),
             vec![ca.chain[1].clone()],
             Limits::default(),
         );
@@ -89,8 +84,8 @@ impl World {
         let authority = CertificateAuthority::new(
             Authority::new(role, ca.chain, key).unwrap(),
             Arc::new(log),
-            Arc::new(FixedClock),
-            || crate::adapters::system::random_bytes().ok(),
+            Arc::new(CLOCK),
+            SYSTEM_RNG,
             Duration::from_secs(600),
         )
         .unwrap();
@@ -126,7 +121,7 @@ impl World {
         (response.status().as_u16(), read_body_json(response).await)
     }
 
-    /// The leaf of an answer, after verification of chain, path and SCT.
+    /// Verifies chain, path and SCT of a reply and returns the leaf.
     fn verified_leaf(&self, answer: &(u16, Value)) -> Certificate {
         assert_eq!(answer.0, 200, "{}", answer.1);
         let chain = &answer.1["signedCertificateEmbeddedSct"]["chain"]["certificates"];
@@ -157,10 +152,10 @@ impl World {
 
 fn issuer() -> (EmbeddedIssuer, Arc<Accounts>) {
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
-    let accounts = Arc::new(Accounts::load(ledger, Arc::new(FixedClock), SYSTEM_RNG).unwrap());
+    let accounts = Arc::new(Accounts::load(ledger, Arc::new(CLOCK), SYSTEM_RNG).unwrap());
     let key = SigningKey::from_pkcs8(&generate_key().unwrap()).unwrap();
     let url = IssuerUrl::new("https://idp.example").unwrap();
-    let clock = Arc::new(FixedClock);
+    let clock = Arc::new(CLOCK);
     let issuer = EmbeddedIssuer::new(url, key, Arc::clone(&accounts), clock, SYSTEM_RNG).unwrap();
     (issuer, accounts)
 }
@@ -175,7 +170,7 @@ fn proven(key: &SigningKey, challenge: &str) -> Value {
 #[actix_web::test]
 async fn a_proof_over_the_email_address_or_the_subject_is_accepted() {
     let world = World::new();
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     for challenge in ["ci@example.com", &world.client_id] {
         let request = json!({ "publicKeyRequest": proven(&key, challenge) });
 
@@ -211,7 +206,7 @@ async fn only_the_key_of_a_signing_request_is_used() {
     assert!(leaf.subject_is_empty());
 }
 
-/// Asks the v1 API; returns status, content type and text.
+/// Sends a request to the v1 API; returns status, content type and text.
 async fn ask_v1(world: &World, request: TestRequest) -> (u16, String, String) {
     let response = world.call(request).await;
     let status = response.status().as_u16();
@@ -229,9 +224,9 @@ fn post_v1(world: &World, body: &Value) -> TestRequest {
 }
 
 #[actix_web::test]
-async fn v1_answers_every_form_of_key_with_a_chain_in_pem() {
+async fn v1_accepts_every_encoding_of_a_key_and_returns_a_pem_chain() {
     let world = World::new();
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let proof = to_base64(&key.sign(b"ci@example.com").unwrap());
     let by = |content: &[u8]| {
         json!({
@@ -269,7 +264,7 @@ async fn v1_answers_every_form_of_key_with_a_chain_in_pem() {
 #[actix_web::test]
 async fn v1_refuses_with_the_same_messages() {
     let world = World::new();
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let content = to_base64(key.public_key().spki_der());
     let mallory = to_base64(&key.sign(b"mallory@example.com").unwrap());
     let identity = "There was an error processing the identity token";
@@ -321,7 +316,7 @@ async fn v1_serves_the_chain_of_the_authority() {
 #[actix_web::test]
 async fn refusals_have_the_format_of_grpc_gateway() {
     let world = World::new();
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let good = json!({ "publicKeyRequest": proven(&key, "ci@example.com") });
     let wrong = json!({ "publicKeyRequest": proven(&key, "mallory@example.com") });
     let weak = json!({ "publicKeyRequest": { "publicKey": { "content": "AAAA" } } });
@@ -419,7 +414,7 @@ fn every_refusal_has_the_status_of_the_reference_server() {
     assert_eq!(status(IssueError::Log(overloaded)), 503);
     let read_only = CtSubmitError::Append(AppendError::ReadOnly { missing: 1 });
     assert_eq!(status(IssueError::Log(read_only)), 503);
-    assert_eq!(status(IssueError::NoRandomness), 500);
+    assert_eq!(status(IssueError::NoRandomness(NoRandomness)), 500);
     let token = |error: TokenError| refuse_token(error).status().as_u16();
     assert_eq!(token(TokenError::NotCompact), 400);
     assert_eq!(token(TokenError::IssuerUnavailable), 503);
@@ -511,7 +506,7 @@ async fn the_trust_bundle_is_the_chain_of_the_authority() {
 
 /// An unauthenticated request must not use much memory.
 #[actix_web::test]
-async fn a_request_over_the_limit_is_refused_unread() {
+async fn an_oversized_request_is_refused_before_it_is_read() {
     let world = World::new();
     let request = json!({ "credentials": { "oidcIdentityToken": ".".repeat(MAX_REQUEST) } });
 
@@ -536,11 +531,11 @@ impl std::io::Write for Events {
     }
 }
 
-/// Each refusal logs one line with a reason and nothing of the token.
+/// A refusal logs one line with a reason and no part of the token.
 #[actix_web::test]
 async fn a_refusal_is_logged_with_its_reason_and_without_the_token() {
     let world = World::new();
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let events = Events::default();
     let sink = events.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || sink.clone());

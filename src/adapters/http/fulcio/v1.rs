@@ -1,4 +1,4 @@
-//! Fulcio's v1 API, which gitsign uses. It answers in PEM instead of JSON.
+//! Fulcio's v1 API, which gitsign uses. Responses are PEM instead of JSON.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::Deserialize;
@@ -41,7 +41,10 @@ pub(super) async fn signing_certificate(
     let wire: CertificateRequest = body.json()?;
     let token = bearer(&request).unwrap_or_default();
     let chain = certify(&identities, &authority, token, || key_of(wire)).await?;
-    Ok(pem_chain(HttpResponse::Created(), chain.blocks().concat()))
+    Ok(pem_chain(
+        HttpResponse::Created(),
+        chain.into_blocks().concat(),
+    ))
 }
 
 /// `GET /api/v1/rootCert`

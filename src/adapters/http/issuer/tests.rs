@@ -69,7 +69,7 @@ async fn refusal(
 }
 
 #[actix_web::test]
-async fn both_ways_of_presenting_a_client_get_the_same_kind_of_token() {
+async fn client_credentials_are_accepted_in_the_header_and_in_the_body() {
     let (issuer, made) = issuer();
     let (id, secret) = (&made.client_id, made.client_secret.reveal());
     let basic = format!("Basic {}", to_base64(format!("{id}:{secret}").as_bytes()));
@@ -95,7 +95,7 @@ async fn both_ways_of_presenting_a_client_get_the_same_kind_of_token() {
 }
 
 #[actix_web::test]
-async fn refusals_have_the_form_that_oauth_clients_read() {
+async fn refusals_are_oauth_errors() {
     let (issuer, made) = issuer();
     let (id, secret) = (&made.client_id, made.client_secret.reveal());
     let basic = format!("Basic {}", to_base64(format!("{id}:{secret}").as_bytes()));
@@ -161,7 +161,7 @@ async fn refusals_have_the_form_that_oauth_clients_read() {
 }
 
 #[actix_web::test]
-async fn discovery_leads_to_the_keys() {
+async fn the_discovery_document_links_to_the_key_set() {
     let (issuer, _) = issuer();
     let get = async |path: &str| -> Value {
         let request = test::TestRequest::get().uri(path);

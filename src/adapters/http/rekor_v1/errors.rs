@@ -60,7 +60,7 @@ impl From<RequestError> for Refusal {
 impl From<V1Error> for Refusal {
     fn from(error: V1Error) -> Self {
         match &error {
-            V1Error::TooManyWanted(_) => Self::schema(SchemaFault::MaxItems, &error),
+            V1Error::TooManyLookups(_) => Self::schema(SchemaFault::MaxItems, &error),
             V1Error::Duplicate(id) => {
                 let conflict = Self::of_class(ErrorClass::Conflict, "conflict", &error);
                 match HeaderValue::try_from(entry_path(&id.to_string())) {

@@ -1,4 +1,4 @@
-//! Query parameters, by the rules of the API's schema.
+//! Parses query parameters as the API's schema specifies.
 
 use std::collections::HashMap;
 
@@ -20,14 +20,14 @@ impl QueryParameters {
             if let Some(first) = parameters.insert(name.clone(), value.clone())
                 && first != value
             {
-                let message = format!("{name} is there twice, with different values");
+                let message = format!("{name} occurs twice with different values");
                 return Err(Refusal::schema(SchemaFault::Type, message));
             }
         }
         Ok(Self(parameters))
     }
 
-    /// A decimal number of at least `least` and less than 2^63, without sign, exponent or leading
+    /// Parses a decimal number from `least` to 2^63 - 1, without sign, exponent or leading
     /// zeros.
     pub(super) fn number(&self, name: &str, least: u64) -> Result<Option<u64>, Refusal> {
         let Some(text) = self.given(name) else {
@@ -62,7 +62,7 @@ impl QueryParameters {
             Ok(number) if is_plain_number(text) => Ok(Some(number)),
             _ => Err(Refusal::schema(
                 SchemaFault::Pattern,
-                "treeID must be the decimal number of a log",
+                "treeID must be a decimal number",
             )),
         }
     }

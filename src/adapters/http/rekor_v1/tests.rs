@@ -7,19 +7,20 @@ use serde_json::{Value, json};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
+use crate::doubles::keys;
 use crate::log::{AppendError, ReadError};
 use crate::protocol::bytes::{from_base64, to_base64};
 use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::leaf_hash;
-use crate::services::rekor::v1::tests::{TestLog, new_key, proposal};
+use crate::services::rekor::v1::tests::{TestLog, proposal};
 
-/// A log with its API.
-struct Asked {
+/// The API over an in-memory log.
+struct TestApi {
     log: web::Data<SignatureLogV1>,
     tree_id: String,
 }
 
-impl Asked {
+impl TestApi {
     fn new() -> Self {
         let log = TestLog::new().log;
         Self {
@@ -28,38 +29,38 @@ impl Asked {
         }
     }
 
-    async fn call(&self, request: TestRequest) -> Answer {
+    async fn call(&self, request: TestRequest) -> Reply {
         let app = serve(vec![Mount::new(&API)], |cfg| {
             cfg.app_data(self.log.clone());
         });
-        Answer::of(call_service(&app.await, request.to_request()).await)
+        Reply::of(call_service(&app.await, request.to_request()).await)
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> Reply {
         let uri = format!("/api/v1/{path}");
         self.call(TestRequest::get().uri(&uri)).await
     }
 
-    async fn post(&self, path: &str, body: impl ToString) -> Answer {
+    async fn post(&self, path: &str, body: impl ToString) -> Reply {
         let uri = format!("/api/v1/{path}");
         let request = TestRequest::post().uri(&uri);
         self.call(request.set_payload(body.to_string())).await
     }
 
-    async fn submit(&self, artifact: &[u8]) -> Answer {
-        let proposal = proposal(&new_key(), artifact);
+    async fn submit(&self, artifact: &[u8]) -> Reply {
+        let proposal = proposal(&keys::p256(), artifact);
         self.post("log/entries", proposal).await
     }
 }
 
 #[derive(Debug)]
-struct Answer {
+struct Reply {
     status: u16,
     headers: header::HeaderMap,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl Reply {
     fn of(response: ServiceResponse) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -91,7 +92,7 @@ impl Answer {
     }
 }
 
-/// The one member of an entry map.
+/// The only member of an entry map.
 fn only(map: &Value) -> (&str, &Value) {
     let mut members = map.as_object().unwrap().iter();
     let (name, entry) = members.next().unwrap();
@@ -100,18 +101,18 @@ fn only(map: &Value) -> (&str, &Value) {
 }
 
 #[actix_web::test]
-async fn an_entry_is_answered_with_201_its_uuid_and_its_index() {
-    let api = Asked::new();
+async fn a_new_entry_gets_201_with_its_uuid_and_index() {
+    let api = TestApi::new();
 
-    let answer = api.submit(b"artifact").await;
+    let reply = api.submit(b"artifact").await;
 
-    assert_eq!(answer.status, 201);
-    let reply = answer.json();
-    let (id, entry) = only(&reply);
+    assert_eq!(reply.status, 201);
+    let entries = reply.json();
+    let (id, entry) = only(&entries);
     assert_eq!(id.len(), 80);
-    assert_eq!(answer.header("etag"), id);
+    assert_eq!(reply.header("etag"), id);
     assert_eq!(
-        answer.header("location"),
+        reply.header("location"),
         format!("/api/v1/log/entries/{id}")
     );
     let body = from_base64(entry["body"].as_str().unwrap()).unwrap();
@@ -132,25 +133,25 @@ async fn an_entry_is_answered_with_201_its_uuid_and_its_index() {
 }
 
 #[actix_web::test]
-async fn a_duplicate_is_answered_with_409_and_the_location_of_the_first() {
-    let api = Asked::new();
-    let proposal = proposal(&new_key(), b"artifact");
+async fn a_duplicate_gets_409_and_the_location_of_the_first() {
+    let api = TestApi::new();
+    let proposal = proposal(&keys::p256(), b"artifact");
     let first = api.post("log/entries", &proposal).await;
 
-    let answer = api.post("log/entries", &proposal).await;
+    let reply = api.post("log/entries", &proposal).await;
 
-    assert_eq!(answer.refusal(), (409, 409));
-    assert_eq!(answer.header("location"), first.header("location"));
+    assert_eq!(reply.refusal(), (409, 409));
+    assert_eq!(reply.header("location"), first.header("location"));
     let expected = format!(
         "an equivalent entry already exists in the transparency log with UUID {}",
         first.header("etag")
     );
-    assert_eq!(answer.json()["message"], expected);
+    assert_eq!(reply.json()["message"], expected);
 }
 
 #[actix_web::test]
 async fn an_entry_is_read_by_uuid_by_leaf_hash_and_by_index() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let id = api.submit(b"artifact").await.header("etag").to_owned();
     let later = api.submit(b"later").await.header("etag").to_owned();
 
@@ -161,9 +162,9 @@ async fn an_entry_is_read_by_uuid_by_leaf_hash_and_by_index() {
         "log/entries?logIndex=0".to_owned(),
         "log/entries?logIndex=0&unknown=1".to_owned(),
     ] {
-        let answer = api.get(&path).await;
-        assert_eq!(answer.status, 200, "{path}");
-        let reply = answer.json();
+        let reply = api.get(&path).await;
+        assert_eq!(reply.status, 200, "{path}");
+        let reply = reply.json();
         let (name, entry) = only(&reply);
         assert_eq!(name, id, "{path}");
         assert_eq!(entry["verification"]["inclusionProof"]["treeSize"], 2);
@@ -186,14 +187,14 @@ async fn an_entry_is_read_by_uuid_by_leaf_hash_and_by_index() {
 
 #[actix_web::test]
 async fn an_entry_is_found_by_its_proposal() {
-    let api = Asked::new();
-    let known = proposal(&new_key(), b"artifact");
+    let api = TestApi::new();
+    let known = proposal(&keys::p256(), b"artifact");
     let id = api
         .post("log/entries", &known)
         .await
         .header("etag")
         .to_owned();
-    let unknown = proposal(&new_key(), b"artifact");
+    let unknown = proposal(&keys::p256(), b"artifact");
 
     let query = format!(r#"{{"entryUUIDs":null,"logIndexes":null,"entries":[{unknown},{known}]}}"#);
     let found = api.post("log/entries/retrieve", query).await;
@@ -205,8 +206,8 @@ async fn an_entry_is_found_by_its_proposal() {
 }
 
 #[actix_web::test]
-async fn a_missing_entry_is_answered_with_404_without_a_body() {
-    let api = Asked::new();
+async fn a_missing_entry_gets_404_without_a_body() {
+    let api = TestApi::new();
     let id = api.submit(b"artifact").await.header("etag").to_owned();
     let in_another_tree = format!("{}{}", "0".repeat(16), &id[16..]);
 
@@ -217,15 +218,15 @@ async fn a_missing_entry_is_answered_with_404_without_a_body() {
         "log/entries?logIndex=1".to_owned(),
         format!("log/entries?logIndex={}", i64::MAX),
     ] {
-        let answer = api.get(&path).await;
-        assert_eq!(answer.status, 404, "{path}");
-        assert!(answer.body.is_empty(), "{path}");
+        let reply = api.get(&path).await;
+        assert_eq!(reply.status, 404, "{path}");
+        assert!(reply.body.is_empty(), "{path}");
     }
 }
 
 #[actix_web::test]
-async fn parameters_outside_the_schema_are_answered_with_422_and_the_code_of_the_fault() {
-    let api = Asked::new();
+async fn parameters_outside_the_schema_get_422_and_the_code_of_the_fault() {
+    let api = TestApi::new();
     api.submit(b"artifact").await;
     for (path, code) in [
         ("log/entries/retrieved", 605),
@@ -257,7 +258,7 @@ async fn parameters_outside_the_schema_are_answered_with_422_and_the_code_of_the
 
 #[actix_web::test]
 async fn proofs_for_sizes_beyond_the_log_are_refused() {
-    let api = Asked::new();
+    let api = TestApi::new();
     for number in 0..3_u8 {
         api.submit(&[number]).await;
     }
@@ -282,7 +283,7 @@ async fn proofs_for_sizes_beyond_the_log_are_refused() {
 
 #[actix_web::test]
 async fn the_log_serves_its_head_and_its_key() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let empty = api.get("log").await.json();
     api.submit(b"artifact").await;
 
@@ -308,8 +309,8 @@ async fn the_log_serves_its_head_and_its_key() {
 
 #[actix_web::test]
 async fn entries_are_searched_by_their_content() {
-    let api = Asked::new();
-    let key = new_key();
+    let api = TestApi::new();
+    let key = keys::p256();
     let (one, two) = (proposal(&key, b"one"), proposal(&key, b"two"));
     let one = api.post("log/entries", one).await.header("etag").to_owned();
     let two = api.post("log/entries", two).await.header("etag").to_owned();
@@ -344,8 +345,8 @@ async fn entries_are_searched_by_their_content() {
 }
 
 #[actix_web::test]
-async fn bodies_outside_the_schema_are_answered_with_422_and_the_code_of_the_fault() {
-    let api = Asked::new();
+async fn bodies_outside_the_schema_get_422_and_the_code_of_the_fault() {
+    let api = TestApi::new();
     for (path, query, code) in [
         ("index/retrieve", json!({"hash": "xyz"}), 605),
         (
@@ -398,15 +399,15 @@ async fn bodies_outside_the_schema_are_answered_with_422_and_the_code_of_the_fau
             422,
         ),
     ] {
-        let answer = api.post(path, &query).await;
-        assert_eq!(answer.refusal(), (422, code), "{path} {query}");
+        let reply = api.post(path, &query).await;
+        assert_eq!(reply.refusal(), (422, code), "{path} {query}");
     }
 }
 
 #[actix_web::test]
-async fn malformed_json_unknown_versions_and_wrong_signatures_are_answered_with_400() {
-    let api = Asked::new();
-    let good = proposal(&new_key(), b"artifact");
+async fn malformed_json_unknown_versions_and_wrong_signatures_get_400() {
+    let api = TestApi::new();
+    let good = proposal(&keys::p256(), b"artifact");
     let other_digest = Sha256::of(b"other").to_hex();
     let wrong_signature = good.replace(&Sha256::of(b"artifact").to_hex(), &other_digest);
     for body in [
@@ -431,7 +432,7 @@ async fn malformed_json_unknown_versions_and_wrong_signatures_are_answered_with_
 
 #[actix_web::test]
 async fn pages_of_every_origin_may_search() {
-    let api = Asked::new();
+    let api = TestApi::new();
     let origin = ("origin", "https://page.example");
     let preflight = TestRequest::with_uri("/api/v1/index/retrieve")
         .method(Method::OPTIONS)
@@ -441,7 +442,7 @@ async fn pages_of_every_origin_may_search() {
     let get = TestRequest::with_uri("/api/v1/log").insert_header(origin);
 
     let asked = api.call(preflight).await;
-    let answer = api.call(get).await;
+    let reply = api.call(get).await;
 
     assert_eq!(asked.status, 200);
     let allowed = asked.header("access-control-allow-headers");
@@ -449,14 +450,14 @@ async fn pages_of_every_origin_may_search() {
         allowed.to_ascii_lowercase().contains("content-type"),
         "{allowed}"
     );
-    for answer in [asked, answer] {
-        assert_eq!(answer.header("access-control-allow-origin"), "*");
+    for reply in [asked, reply] {
+        assert_eq!(reply.header("access-control-allow-origin"), "*");
     }
 }
 
 #[test]
 fn errors_have_the_status_and_headers_that_clients_read() {
-    let answer = |error: V1Error| Refusal::from(error).render(ErrorFormat::OpenApi);
+    let reply = |error: V1Error| Refusal::from(error).render(ErrorFormat::OpenApi);
     let behind = ReadError::IndexBehind {
         indexed: 1,
         size: 2,
@@ -466,15 +467,15 @@ fn errors_have_the_status_and_headers_that_clients_read() {
         V1Error::Append(AppendError::Stopped),
         V1Error::Read(behind),
     ] {
-        let response = answer(error);
+        let response = reply(error);
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers().get("retry-after").unwrap(), "1");
     }
-    let response = answer(V1Error::Append(AppendError::ReadOnly { missing: 3 }));
+    let response = reply(V1Error::Append(AppendError::ReadOnly { missing: 3 }));
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(!response.headers().contains_key("retry-after"));
-    let too_large = answer(V1Error::Append(AppendError::TooLarge(70_000)));
+    let too_large = reply(V1Error::Append(AppendError::TooLarge(70_000)));
     assert_eq!(too_large.status(), StatusCode::BAD_REQUEST);
-    let unreadable = answer(V1Error::Read(ReadError::Storage));
+    let unreadable = reply(V1Error::Read(ReadError::Storage));
     assert_eq!(unreadable.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
+use crate::doubles::keys;
 use crate::protocol::attestation::dsse::pre_authentication_encoding;
 use crate::protocol::bytes::{from_base64, to_base64};
 use crate::protocol::entry::v2::HashedRekordError;
 use crate::protocol::entry::{RawVerifier, UnverifiedHashedRekord};
-use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{LeafIndex, leaf_hash};
 use crate::services::rekor::tests::{memory_log, signed_entry};
 
@@ -54,7 +54,7 @@ fn post(value: &Value) -> TestRequest {
 }
 
 #[actix_web::test]
-async fn an_entry_is_answered_with_201_and_is_in_the_tiles() {
+async fn an_entry_gets_201_and_is_in_the_tiles() {
     let (log, _) = memory_log();
     let entry = signed_entry(b"artifact");
 
@@ -94,7 +94,7 @@ async fn an_entry_is_answered_with_201_and_is_in_the_tiles() {
 }
 
 #[actix_web::test]
-async fn a_duplicate_is_answered_with_409_and_the_index_of_the_first() {
+async fn a_duplicate_gets_409_and_the_index_of_the_first() {
     let (log, _) = memory_log();
     let request = submission(&signed_entry(b"artifact"));
     call(&log, post(&request)).await;
@@ -111,7 +111,7 @@ async fn a_duplicate_is_answered_with_409_and_the_index_of_the_first() {
 
 /// An envelope as sigstore-js submits it, signed by a new key.
 fn envelope() -> Value {
-    let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
+    let key = keys::p256();
     let (payload_type, payload) = ("application/vnd.in-toto+json", b"{}");
     let message = pre_authentication_encoding(payload_type, payload);
     json!({"dsseRequestV002": {
@@ -128,7 +128,7 @@ fn envelope() -> Value {
 }
 
 #[actix_web::test]
-async fn an_envelope_is_logged_as_dsse_and_its_duplicate_is_answered_with_409() {
+async fn an_envelope_is_logged_as_dsse_and_its_duplicate_gets_409() {
     let (log, _) = memory_log();
     let request = envelope();
 
@@ -164,7 +164,7 @@ async fn an_envelope_with_a_wrong_signature_is_not_logged() {
 }
 
 #[actix_web::test]
-async fn malformed_entries_are_answered_with_400_and_code_3() {
+async fn malformed_entries_get_400_and_code_3() {
     let (log, _) = memory_log();
     let mut wrong_signature = submission(&signed_entry(b"artifact"));
     wrong_signature["hashedRekordRequestV002"]["signature"]["content"] = json!("c2ln");

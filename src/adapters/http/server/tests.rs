@@ -23,7 +23,7 @@ fn settings() -> Settings {
     settings
 }
 
-/// Handlers that make the server's own behaviour visible.
+/// Handlers that expose the server's behaviour.
 const SHOWN: Api = Api {
     name: "shown",
     errors: ErrorFormat::Problem,
@@ -46,7 +46,7 @@ async fn start_with(settings: Settings) -> (Running, Arc<Held>) {
         web::Data::from(Arc::clone(&held)),
     );
     let bound = Bound::bind(settings.server.listen).unwrap();
-    let shell = Shell {
+    let config = HttpServerConfig {
         server: settings.server,
         limits: settings.limits,
         tls: None,
@@ -60,7 +60,7 @@ async fn start_with(settings: Settings) -> (Running, Arc<Held>) {
         }),
         grpc: Vec::new(),
     };
-    (start(bound, shell).await.unwrap(), held)
+    (start(bound, config).await.unwrap(), held)
 }
 
 async fn started() -> Running {
@@ -160,7 +160,7 @@ async fn the_frameworks_own_errors_are_problem_documents() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_allowed_is_answered_with_those_that_are() {
+async fn a_method_that_is_not_allowed_gets_405_with_the_allowed_ones() {
     let server = started().await;
 
     let reply = ask(&server, "DELETE /length").await;
@@ -172,7 +172,7 @@ async fn a_method_that_is_not_allowed_is_answered_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_that_is_counted_and_the_server_goes_on() {
+async fn a_panic_is_a_counted_500_and_does_not_stop_the_server() {
     let server = started().await;
 
     let reply = ask(&server, "GET /panic").await;
@@ -205,7 +205,7 @@ async fn requests_are_counted_by_pattern_and_never_by_path() {
 }
 
 #[tokio::test]
-async fn a_request_keeps_a_harmless_identifier_and_gets_one_otherwise() {
+async fn a_safe_request_identifier_is_kept_and_others_are_replaced() {
     let server = started().await;
     let with_id = |id: &str| {
         format!("GET /ping HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-request-id: {id}\r\n\r\n")
@@ -226,7 +226,7 @@ async fn a_request_keeps_a_harmless_identifier_and_gets_one_otherwise() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_unread_and_the_connection_is_closed() {
+async fn an_oversized_body_is_refused_unread_and_the_connection_is_closed() {
     let server = started().await;
     let head = "POST /length HTTP/1.1\r\nhost: a\r\n";
 
@@ -251,7 +251,7 @@ async fn a_body_over_the_limit_is_refused_unread_and_the_connection_is_closed() 
 }
 
 #[tokio::test]
-async fn a_body_that_no_handler_reads_does_not_keep_the_connection_open() {
+async fn an_unread_body_does_not_keep_the_connection_open() {
     let server = started().await;
     for rest in [
         "content-length: 10\r\n\r\nabc",
@@ -281,7 +281,7 @@ async fn a_body_up_to_the_limit_is_accepted_and_the_connection_is_kept() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_is_answered_with_408_and_the_connection_is_closed() {
+async fn a_body_that_does_not_arrive_gets_408_and_the_connection_is_closed() {
     let mut settings = settings();
     settings.server.body_timeout = Duration::from_millis(200);
     let (server, _) = start_with(settings).await;
@@ -297,7 +297,7 @@ async fn a_body_that_does_not_arrive_is_answered_with_408_and_the_connection_is_
 }
 
 #[tokio::test]
-async fn a_header_that_does_not_end_closes_the_connection() {
+async fn an_unfinished_header_closes_the_connection() {
     let mut settings = settings();
     settings.server.header_timeout = Duration::from_secs(1);
     let (server, _) = start_with(settings).await;
@@ -330,7 +330,7 @@ async fn requests_that_a_proxy_might_read_differently_are_refused() {
 }
 
 #[tokio::test]
-async fn the_server_stops_after_requests_in_flight_have_ended() {
+async fn shutdown_waits_for_requests_in_flight() {
     let (server, held) = start_with(settings()).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream
@@ -349,7 +349,7 @@ async fn the_server_stops_after_requests_in_flight_have_ended() {
 }
 
 #[tokio::test]
-async fn a_server_serves_until_it_is_asked_to_stop() {
+async fn the_server_runs_until_it_is_stopped() {
     let server = started().await;
     let address = server.address();
     let (stop, stopped) = oneshot::channel();
@@ -364,7 +364,7 @@ async fn a_server_serves_until_it_is_asked_to_stop() {
 }
 
 #[test]
-fn an_address_in_use_is_named() {
+fn the_error_for_an_address_in_use_contains_the_address() {
     let first = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
 
     let error = Bound::bind(first.address()).err().unwrap();

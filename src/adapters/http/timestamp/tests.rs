@@ -8,29 +8,20 @@ use actix_web::test::{TestRequest, call_service};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
-use crate::doubles::MemoryLedger;
+use crate::doubles::{FixedClock, MemoryLedger, SYSTEM_RNG};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::hash::Sha256;
-use crate::protocol::time::{Clock, UnixTime};
 use crate::protocol::tsp::testing::{NOON, TestTsa};
 use crate::protocol::tsp::verify_response;
 use crate::services::authority::Authority;
 use crate::services::roster::AuthorityRole;
 
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> UnixTime {
-        NOON
-    }
-}
-
 async fn send(tsa: &TestTsa, request: TestRequest) -> ServiceResponse {
     let authority = TimestampAuthority::open(
         Authority::new(AuthorityRole::Timestamps, tsa.chain(), tsa.key()).unwrap(),
         Arc::new(MemoryLedger::default()),
-        Arc::new(Noon),
-        Box::new(|| Some([5; 20])),
+        Arc::new(FixedClock(NOON)),
+        SYSTEM_RNG,
     )
     .unwrap();
     let app = serve(vec![Mount::new(&API)], |cfg| {

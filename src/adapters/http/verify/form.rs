@@ -7,14 +7,14 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use futures_util::StreamExt as _;
 
-use super::Limits;
-use super::question::{RawQuestion, RequestError};
+use super::VerifyLimits;
+use super::request::{RawVerifyRequest, VerifyRequestError};
 use crate::adapters::http::blocking::WorkLimit;
 use crate::adapters::http::refusal::Refusal;
 use crate::protocol::bundle::{Artifact, ArtifactHasher, NotADigest};
 use crate::protocol::hash::HashAlgorithm;
 
-/// Bytes of an artifact that are hashed with one permit.
+/// Number of bytes that are hashed at a time, with one permit of the work limit.
 const BATCH: usize = 1 << 20;
 
 /// Maximum number of parts in a form.
@@ -28,7 +28,7 @@ pub(super) enum FormError {
     #[error("every part needs a content-disposition: form-data with a name")]
     Unnamed,
     #[error(
-        "there is no part {0:?}; the parts are bundle, artifact, digest, identity, issuer, policy, \
+        "unknown part {0:?}; the parts are bundle, artifact, digest, identity, issuer, policy, \
          policy-name and key"
     )]
     UnknownPart(String),
@@ -48,7 +48,7 @@ pub(super) enum FormError {
     ArtifactTooLarge(u64),
 }
 
-/// The library's errors leave out their causes.
+/// Includes the cause, which the library's own messages omit.
 fn describe(error: &MultipartError) -> String {
     match error {
         MultipartError::Payload(PayloadError::Overflow) => {
@@ -95,8 +95,8 @@ impl From<FormError> for Refusal {
 pub(super) async fn read(
     mut form: Multipart,
     work: &WorkLimit,
-    limits: Limits,
-) -> Result<RawQuestion, Refusal> {
+    limits: VerifyLimits,
+) -> Result<RawVerifyRequest, Refusal> {
     let mut reader = FormReader {
         left: limits.body_bytes,
         limits,
@@ -114,15 +114,14 @@ pub(super) async fn read(
     reader.finish()
 }
 
-/// What was read so far.
 #[derive(Default)]
 struct FormReader {
-    question: RawQuestion,
+    request: RawVerifyRequest,
     digest: Option<Artifact>,
     identities: Vec<String>,
     issuers: Vec<String>,
-    limits: Limits,
-    /// Bytes that the parts other than the artifact may still have
+    limits: VerifyLimits,
+    /// Remaining bytes for all parts other than the artifact
     left: usize,
 }
 
@@ -132,11 +131,11 @@ impl FormReader {
         match name.as_str() {
             "bundle" => {
                 let bundle = self.read_bytes(part).await?;
-                self.question.bundles.push(bundle);
+                self.request.bundles.push(bundle);
             }
             "artifact" => {
                 let artifact = hash(part, work, self.limits.artifact_bytes).await?;
-                once(&mut self.question.artifact, artifact, "artifact")?;
+                once(&mut self.request.artifact, artifact, "artifact")?;
             }
             "digest" => {
                 let text = self.read_text(part, "digest").await?;
@@ -153,19 +152,19 @@ impl FormReader {
             }
             "policy" => {
                 let policy = self.read_text(part, "policy").await?;
-                once(&mut self.question.requirement.policy, policy, "policy")?;
+                once(&mut self.request.requirement.policy, policy, "policy")?;
             }
             "policy-name" => {
                 let policy = self.read_text(part, "policy-name").await?;
                 once(
-                    &mut self.question.requirement.policy_name,
+                    &mut self.request.requirement.policy_name,
                     policy,
                     "policy-name",
                 )?;
             }
             "key" => {
                 let key = self.read_text(part, "key").await?;
-                once(&mut self.question.requirement.key, key, "key")?;
+                once(&mut self.request.requirement.key, key, "key")?;
             }
             other => return Err(FormError::UnknownPart(other.chars().take(40).collect()).into()),
         }
@@ -188,18 +187,18 @@ impl FormReader {
         String::from_utf8(bytes).map_err(|_| FormError::NotText(name))
     }
 
-    fn finish(self) -> Result<RawQuestion, Refusal> {
-        let mut question = self.question;
-        question
+    fn finish(self) -> Result<RawVerifyRequest, Refusal> {
+        let mut request = self.request;
+        request
             .requirement
             .pair_identities(self.identities, self.issuers)
-            .map_err(RequestError::from)?;
+            .map_err(VerifyRequestError::from)?;
         if let Some(digest) = self.digest
-            && question.artifact.replace(digest).is_some()
+            && request.artifact.replace(digest).is_some()
         {
             return Err(FormError::ArtifactAndDigest.into());
         }
-        Ok(question)
+        Ok(request)
     }
 }
 
@@ -210,7 +209,7 @@ fn once<T>(slot: &mut Option<T>, value: T, name: &'static str) -> Result<(), For
     }
 }
 
-/// Hashes a part under every function: which ones the bundles need may be known only later.
+/// Hashes a part with every algorithm, because the bundles that determine the algorithm may follow it.
 async fn hash(mut part: Field, work: &WorkLimit, limit: u64) -> Result<Artifact, Refusal> {
     let mut hasher = ArtifactHasher::new(HashAlgorithm::ALL);
     let (mut batch, mut waiting) = (Vec::new(), 0);
@@ -254,7 +253,7 @@ mod tests {
         one\r\n--X\r\n\r\n--XX\r\nX-Other: 1\r\ncontent-disposition: form-data; name=\"key\"; \
         filename=\"c.json\"\r\n\r\n\r\n--XX--\r\nepilogue";
 
-    async fn read_form(form: &[u8], cut: usize) -> Result<RawQuestion, Refusal> {
+    async fn read_form(form: &[u8], cut: usize) -> Result<RawVerifyRequest, Refusal> {
         let mut headers = HeaderMap::new();
         let kind = HeaderValue::from_static("multipart/form-data; boundary=XX");
         headers.insert(CONTENT_TYPE, kind);
@@ -262,7 +261,7 @@ mod tests {
             .chunks(cut)
             .map(|piece| Ok(Bytes::copy_from_slice(piece)))
             .collect();
-        let limits = Limits {
+        let limits = VerifyLimits {
             body_bytes: 1 << 20,
             artifact_bytes: 1 << 20,
         };
@@ -271,17 +270,17 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_form_is_the_same_however_it_is_cut() {
+    async fn a_form_is_parsed_from_chunks_of_any_size() {
         for cut in 1..=FORM.len() {
-            let question = read_form(FORM, cut).await.unwrap();
+            let request = read_form(FORM, cut).await.unwrap();
 
             assert_eq!(
-                question.requirement.policy.as_deref(),
+                request.requirement.policy.as_deref(),
                 Some("one\r\n--X\r\n"),
                 "cut every {cut}"
             );
             assert_eq!(
-                question.requirement.key.as_deref(),
+                request.requirement.key.as_deref(),
                 Some(""),
                 "cut every {cut}"
             );
@@ -289,7 +288,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_form_that_ends_early_is_refused() {
+    async fn a_truncated_form_is_refused() {
         let end = FORM.len() - "--\r\nepilogue".len();
         for length in 0..=end {
             let refused = read_form(&FORM[..length], 64).await.map(drop).unwrap_err();
@@ -302,7 +301,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_header_without_end_is_refused_before_it_is_kept() {
+    async fn an_endless_part_header_is_refused() {
         let long = "x".repeat(100_000);
         for form in [
             long.clone(),
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn parts_without_a_name_and_lines_that_are_not_delimiters_are_refused() {
+    async fn parts_without_a_name_and_malformed_delimiters_are_refused() {
         for header in [
             "",
             "x: y",

@@ -12,19 +12,19 @@ use crate::protocol::bytes::to_base64;
 use crate::protocol::hash::Sha256;
 use crate::protocol::policy::{IdentityMatcher, Policy};
 
-const LIMITS: Limits = Limits {
+const LIMITS: VerifyLimits = VerifyLimits {
     body_bytes: 100_000,
     artifact_bytes: 1_000,
 };
 
-fn intake() -> Data<Intake> {
-    Data::new(Intake::new(LIMITS, 1, Outcomes::default()))
+fn endpoint() -> Data<VerifyEndpoint> {
+    Data::new(VerifyEndpoint::new(LIMITS, 1, Outcomes::default()))
 }
 
 async fn send(world: &World, request: TestRequest) -> (StatusCode, String) {
     let verifier = VerificationService::new(Arc::new(world.trust.clone()), Arc::new(SystemClock));
     let app = serve(vec![Mount::new(&API)], |cfg| {
-        cfg.app_data(Data::new(verifier)).app_data(intake());
+        cfg.app_data(Data::new(verifier)).app_data(endpoint());
     })
     .await;
     let request = request.uri("/signet/v1/verify").to_request();
@@ -48,7 +48,7 @@ fn part(name: &str, content: &str) -> String {
     )
 }
 
-/// A request as curl's `-F` makes it.
+/// A request in the format of curl's `-F`.
 fn form(parts: &[(&str, &str)]) -> TestRequest {
     let parts: String = parts
         .iter()
@@ -77,7 +77,7 @@ fn question(bundle: &str, artifact: Value, who: Value) -> String {
         .as_object_mut()
         .unwrap()
         .extend(who.as_object().unwrap().clone());
-    // The bundle goes in as it is, so that its own form is what is tested.
+    // The bundle is inserted as text: parsing it here would normalise it.
     question
         .to_string()
         .replacen('{', &format!(r#"{{"bundle":{bundle},"#), 1)
@@ -95,7 +95,7 @@ fn sha256(content: &[u8]) -> Value {
 }
 
 #[actix_web::test]
-async fn a_good_bundle_is_verified_by_digest_and_by_content() {
+async fn a_valid_bundle_is_verified_by_digest_and_by_content() {
     for artifact in [sha256(ARTIFACT), json!({"base64": to_base64(ARTIFACT)})] {
         let world = World::new();
         let question = question(&world.message().to_json(), artifact, alice());
@@ -120,7 +120,7 @@ async fn a_bare_key_bundle_is_verified_with_the_callers_key() {
 }
 
 #[actix_web::test]
-async fn a_bundle_for_something_else_is_refused_with_its_reason() {
+async fn a_bundle_for_another_artifact_is_refused_with_a_reason() {
     let world = World::new();
     let question = question(&world.message().to_json(), sha256(b"other"), alice());
 
@@ -133,7 +133,7 @@ async fn a_bundle_for_something_else_is_refused_with_its_reason() {
 }
 
 #[actix_web::test]
-async fn what_is_not_understood_is_a_problem_and_no_verdict() {
+async fn malformed_json_requests_get_a_problem_document() {
     let good = World::new().message().to_json();
     let twice = good.replacen('{', r#"{"mediaType":"x","#, 1);
     let digest = sha256(ARTIFACT);
@@ -200,7 +200,7 @@ async fn what_is_not_understood_is_a_problem_and_no_verdict() {
 }
 
 #[actix_web::test]
-async fn a_form_is_answered_whatever_the_order_of_its_parts() {
+async fn form_parts_may_come_in_any_order() {
     let bundle = World::new();
     let digest = format!("sha256:{}", Sha256::of(ARTIFACT).to_hex());
     let json = bundle.message().to_json();
@@ -217,7 +217,7 @@ async fn a_form_is_answered_whatever_the_order_of_its_parts() {
 }
 
 #[actix_web::test]
-async fn a_form_about_another_artifact_is_refused() {
+async fn a_form_with_another_artifact_is_refused() {
     let world = World::new();
     let json = world.message().to_json();
     let parts = [
@@ -234,7 +234,7 @@ async fn a_form_about_another_artifact_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_form_that_is_not_understood_is_a_problem() {
+async fn malformed_forms_get_a_problem_document() {
     let good = World::new().message().to_json();
     let bundle = ("bundle", &*good);
     let what = ("artifact", artifact());
@@ -262,7 +262,7 @@ async fn a_form_that_is_not_understood_is_a_problem() {
 }
 
 #[actix_web::test]
-async fn t22_what_is_too_long_is_refused_by_name() {
+async fn oversized_parts_are_refused_with_the_exceeded_limit() {
     let (long, artifact) = ("x".repeat(LIMITS.body_bytes + 1), "x".repeat(1_001));
     for (name, content, slug) in [
         ("bundle", &long, "body-too-large"),
@@ -279,7 +279,7 @@ async fn t22_what_is_too_long_is_refused_by_name() {
 }
 
 #[actix_web::test]
-async fn an_artifact_as_long_as_its_limit_is_taken() {
+async fn an_artifact_of_exactly_the_maximum_size_is_accepted() {
     let (world, whole) = (World::new(), "x".repeat(1_000));
     let json = world.message().to_json();
     let parts = [
@@ -295,7 +295,7 @@ async fn an_artifact_as_long_as_its_limit_is_taken() {
 }
 
 #[actix_web::test]
-async fn those_who_want_text_get_one_line() {
+async fn clients_that_accept_plain_text_get_one_line() {
     let world = World::new();
     let json = world.message().to_json();
     for (what, begins) in [
@@ -324,7 +324,7 @@ async fn those_who_want_text_get_one_line() {
 }
 
 #[actix_web::test]
-async fn several_bundles_are_counted_by_a_policy_that_the_server_knows() {
+async fn several_bundles_are_verified_against_a_named_policy() {
     let world = World::new();
     let policy = Policy::any_of([IdentityMatcher::exact(ISSUER, SUBJECT).unwrap()]).unwrap();
     let policies = [("release".to_owned(), Arc::new(policy))].into();
@@ -332,7 +332,7 @@ async fn several_bundles_are_counted_by_a_policy_that_the_server_knows() {
     let verifier = VerificationService::new(Arc::new(world.trust), Arc::new(SystemClock));
     let app = serve(vec![Mount::new(&API)], |cfg| {
         cfg.app_data(Data::new(verifier.with_policies(policies)))
-            .app_data(intake());
+            .app_data(endpoint());
     })
     .await;
     let parts = [

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
+use serde_json::json;
+
 use super::*;
 use crate::adapters::http::body::Body;
 use crate::adapters::http::metrics::Metrics;
 use crate::adapters::http::refusal::{ErrorFormat, Refusal};
 use crate::adapters::http::route::{Api, Mount, Route};
-use crate::adapters::http::server::{Bound, Running, Shell, load_tls, start};
+use crate::adapters::http::server::{Bound, HttpServerConfig, Running, load_tls, start};
 use crate::classify::ErrorClass;
 use crate::config::{Sources, TlsSettings, load};
 use crate::doubles::keys;
@@ -23,7 +25,7 @@ async fn serve(tls: Option<rustls::ServerConfig>, api: &'static Api) -> Running 
     let mut settings = load(&Sources::default()).unwrap();
     settings.server.workers = Some(1);
     let bound = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let shell = Shell {
+    let config = HttpServerConfig {
         server: settings.server,
         limits: settings.limits,
         tls,
@@ -32,7 +34,7 @@ async fn serve(tls: Option<rustls::ServerConfig>, api: &'static Api) -> Running 
         data: Arc::new(|_| {}),
         grpc: Vec::new(),
     };
-    start(bound, shell).await.unwrap()
+    start(bound, config).await.unwrap()
 }
 
 fn client_of(server: &Running) -> InstanceClient {
@@ -150,7 +152,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_cut_off() {
+async fn an_oversized_reply_is_an_error() {
     let server = serve(None, &ENDLESS_REPLY).await;
 
     let error = client_of(&server).fetch_trusted_root().await.unwrap_err();
@@ -168,7 +170,7 @@ async fn a_timestamp_request_is_sent_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named() {
+async fn the_error_for_an_unreachable_server_contains_its_address() {
     let bound = Bound::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = bound.address();
     drop(bound);
@@ -181,7 +183,7 @@ async fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
-fn only_the_url_of_a_server_is_accepted() {
+fn only_base_urls_are_accepted() {
     for url in [
         "https://a.example",
         "http://localhost:1",
@@ -225,7 +227,7 @@ fn set_mode(settings: &TlsSettings, mode: u32) {
 }
 
 #[tokio::test]
-async fn a_server_with_a_private_ca_is_reached_with_its_ca_file_only() {
+async fn a_server_with_a_private_ca_needs_its_ca_file() {
     let (_folder, settings, ca) = certificate();
     let server = serve(Some(load_tls(&settings).unwrap()), &ALL_APIS).await;
     let url = format!("https://localhost:{}", server.address().port());
@@ -242,7 +244,7 @@ async fn a_server_with_a_private_ca_is_reached_with_its_ca_file_only() {
 }
 
 #[test]
-fn tls_files_that_cannot_be_used_are_refused() {
+fn unusable_tls_files_are_refused() {
     let (_folder, settings, _) = certificate();
     set_mode(&settings, 0o644);
     let error = load_tls(&settings).unwrap_err().to_string();

@@ -333,7 +333,7 @@ async fn a_log_without_a_name_is_rebuilt_and_audited_like_the_others() {
     let log = Log::start(
         unknown,
         TestSigner::new("unknown.example"),
-        Arc::new(TestClock::default()),
+        Arc::new(TestClock::new(UnixTime::from_millis(0))),
         storage.log_storage(),
         Limits::default(),
         stored_keys,
@@ -431,7 +431,7 @@ async fn an_old_copy_for_one_log_makes_every_log_read_only() {
         Log::start(
             LogId::CT,
             Arc::clone(&ct_signer),
-            Arc::new(TestClock::default()),
+            Arc::new(TestClock::new(UnixTime::from_millis(0))),
             storage.log_storage(),
             Limits::default(),
             stored_keys,

@@ -1,31 +1,30 @@
-//! How clients of the v1 dialect name an entry: by its leaf hash, with the tree's ID before it or not.
+//! Entry IDs and UUIDs of Rekor v1. A UUID is a leaf hash; an entry ID is a tree ID and a leaf hash.
 
 use std::fmt;
 
 use crate::protocol::hash::Sha256;
 use crate::services::rekor::TreeId;
 
-/// The whole name of an entry: tree ID and leaf hash, 80 hexadecimal digits.
+/// Tree ID and leaf hash, written as 80 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EntryId {
     tree: TreeId,
     leaf: Sha256,
 }
 
-/// A name as it was asked for: an entry ID, or a UUID, which is the leaf hash alone.
+/// The name of an entry in a request: an entry ID or a UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryName {
     tree: Option<u64>,
     leaf: Sha256,
 }
 
-/// Not a name of an entry.
+/// Error parsing an entry ID or UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an entry is named by 64 hexadecimal digits, its leaf hash, or by 80, its entry ID")]
+#[error("an entry UUID has 64 hexadecimal digits, an entry ID 80")]
 pub struct NotAnEntryName;
 
 impl EntryId {
-    /// The name of the leaf with this hash in this tree.
     pub(crate) const fn new(tree: TreeId, leaf: Sha256) -> Self {
         Self { tree, leaf }
     }
@@ -39,10 +38,10 @@ impl fmt::Display for EntryId {
 }
 
 impl EntryName {
-    /// Reads 64 or 80 hexadecimal digits of either case.
+    /// Parses 64 or 80 hexadecimal digits of either case.
     ///
     /// # Errors
-    /// Anything else.
+    /// The text has another length or other characters.
     pub fn parse(text: &str) -> Result<Self, NotAnEntryName> {
         let (tree, leaf) = match text.len() {
             64 => (None, text),
@@ -58,7 +57,7 @@ impl EntryName {
         Ok(Self { tree, leaf })
     }
 
-    /// The leaf hash, if the name is of an entry in this tree or leaves the tree open.
+    /// The leaf hash, unless the name contains the ID of another tree.
     pub fn within(self, tree: TreeId) -> Option<Sha256> {
         let is_here = self
             .tree
@@ -70,19 +69,14 @@ impl EntryName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+    use crate::doubles::keys;
 
     fn tree() -> TreeId {
-        TreeId::of(
-            SigningKey::generate(KeyAlgorithm::P256)
-                .unwrap()
-                .0
-                .public_key(),
-        )
+        TreeId::of(keys::p256().public_key())
     }
 
     #[test]
-    fn an_entry_goes_by_its_id_and_by_its_leaf_hash_in_either_case() {
+    fn entry_ids_and_uuids_are_parsed_in_upper_and_lower_case() {
         let (tree, other) = (tree(), tree());
         let leaf = Sha256::of(b"leaf");
         let id = EntryId::new(tree, leaf).to_string();
@@ -101,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_names_an_entry() {
+    fn malformed_entry_names_are_rejected() {
         for name in [
             String::new(),
             "0a".repeat(31),

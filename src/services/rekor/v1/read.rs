@@ -1,60 +1,59 @@
-//! Entries and proofs, read again. Everything here may block on storage.
+//! Lookups of entries, and consistency proofs. All of them block on storage.
 
-use super::{EntryId, EntryName, Kept, LoggedEntry, SignatureLogV1, V1Error};
+use super::{EntryId, EntryName, SignatureLogV1, V1Error, V1LoggedEntry, decode_integrated_time};
 use crate::log::ReadError;
 use crate::protocol::entry::v1::ProposedEntry;
 use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize, leaf_hash};
 
-/// The most entries that are read for one request.
-pub(crate) const MAX_WANTED: usize = 10;
+/// Maximum number of entries that one request can look up.
+pub(crate) const MAX_LOOKUPS: usize = 10;
 
-/// How an entry is asked for.
+/// What identifies an entry in a request.
 #[derive(Clone, Debug)]
-pub enum Wanted {
-    /// By its name
+pub enum EntryLookup {
     Name(EntryName),
-    /// By what was proposed: the entry that it became
+    /// The proposal that was logged
     Proposal(Box<ProposedEntry>),
-    /// By its position
+    /// Index in the tree
     Index(u64),
 }
 
-/// The proof that a tree begins with an older one.
+/// A consistency proof between two trees of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Consistency {
-    /// The proof; empty where both trees are one.
+    /// Empty if both trees have the same size.
     pub hashes: Vec<Sha256>,
-    /// The newer tree's root.
+    /// Root of the larger tree.
     pub root: Sha256,
 }
 
 impl SignatureLogV1 {
-    /// The entries that are there of those that are wanted, in this order. The promise of each is
-    /// signed anew, over the time that was kept; the proof is to the newest head.
+    /// Looks up several entries and omits those that the log does not contain. Every signed entry
+    /// timestamp is signed again, over the stored time; inclusion proofs are for the newest head.
     ///
     /// # Errors
-    /// Too many are wanted, a proposal has no canonical form, or storage cannot be read.
-    pub(crate) fn entries(&self, wanted: &[Wanted]) -> Result<Vec<LoggedEntry>, V1Error> {
-        if wanted.len() > MAX_WANTED {
-            return Err(V1Error::TooManyWanted(wanted.len()));
+    /// There are too many lookups, a proposal has no canonical form, or storage cannot be read.
+    pub(crate) fn entries(&self, lookups: &[EntryLookup]) -> Result<Vec<V1LoggedEntry>, V1Error> {
+        if lookups.len() > MAX_LOOKUPS {
+            return Err(V1Error::TooManyLookups(lookups.len()));
         }
-        let found = wanted.iter().map(|wanted| self.entry(wanted));
+        let found = lookups.iter().map(|lookup| self.entry(lookup));
         found.filter_map(Result::transpose).collect()
     }
 
-    /// One entry, if it is there.
+    /// Looks up one entry.
     ///
     /// # Errors
-    /// As [`Self::entries`].
-    pub(crate) fn entry(&self, wanted: &Wanted) -> Result<Option<LoggedEntry>, V1Error> {
-        let index = match wanted {
-            Wanted::Index(index) => Some(LeafIndex::new(*index)),
-            Wanted::Name(name) => match name.within(self.tree_id) {
+    /// See [`Self::entries`].
+    pub(crate) fn entry(&self, lookup: &EntryLookup) -> Result<Option<V1LoggedEntry>, V1Error> {
+        let index = match lookup {
+            EntryLookup::Index(index) => Some(LeafIndex::new(*index)),
+            EntryLookup::Name(name) => match name.within(self.tree_id) {
                 Some(leaf) => self.log.index_of(&leaf)?,
                 None => None,
             },
-            Wanted::Proposal(proposed) => {
+            EntryLookup::Proposal(proposed) => {
                 let body = proposed.canonical_body()?;
                 self.log.index_of(&leaf_hash(&body))?
             }
@@ -62,32 +61,32 @@ impl SignatureLogV1 {
         index.map_or(Ok(None), |index| self.read(index))
     }
 
-    fn read(&self, index: LeafIndex) -> Result<Option<LoggedEntry>, V1Error> {
+    fn read(&self, index: LeafIndex) -> Result<Option<V1LoggedEntry>, V1Error> {
         let head = self.log.head();
         let Ok(place) = head.size.locate(index) else {
             return Ok(None);
         };
-        let next = index.get().saturating_add(1);
-        let leaf = self.log.leaves(index.get()..next)?.pop();
+        let leaf = self.log.leaves(index.get()..index.get() + 1)?.pop();
         let leaf = leaf.ok_or(ReadError::Storage)?;
-        let kept = Kept::decode(&leaf.extra).ok_or(ReadError::Storage)?;
-        Ok(Some(LoggedEntry {
+        let integrated_time = decode_integrated_time(&leaf.extra).ok_or(ReadError::Storage)?;
+        Ok(Some(V1LoggedEntry {
             id: EntryId::new(self.tree_id, leaf_hash(&leaf.data)),
             log_id: *self.log_id(),
             index,
-            integrated_time: kept.integrated_time,
-            promise: self.promise(&leaf.data, kept, index)?,
+            integrated_time,
+            promise: self.sign_promise(&leaf.data, integrated_time, index)?,
             body: leaf.data,
             proof: self.log.inclusion_proof(place)?,
             head,
         }))
     }
 
-    /// The proof that the tree of `last` entries begins with that of `first`, both of them published
-    /// and not empty, in the tree with this ID or in the only one.
+    /// Proves that the tree of `last` entries extends the tree of `first` entries. `tree_id`, if
+    /// present, must be this log's.
     ///
     /// # Errors
-    /// Sizes that are zero, in the wrong order or not published, an unknown tree, or storage.
+    /// A size is zero or exceeds the published one, `first` exceeds `last`, the tree ID is another
+    /// log's, or storage cannot be read.
     pub(crate) fn consistency(
         &self,
         tree_id: Option<u64>,
@@ -99,8 +98,8 @@ impl SignatureLogV1 {
             return Err(V1Error::SizeOrder { first, last });
         }
         let size = self.log.head().size.get();
-        for (name, wanted) in [("firstSize", first), ("lastSize", last)] {
-            if !(1..=size).contains(&wanted) {
+        for (name, requested) in [("firstSize", first), ("lastSize", last)] {
+            if !(1..=size).contains(&requested) {
                 return Err(V1Error::Size { name, size });
             }
         }
@@ -114,14 +113,14 @@ impl SignatureLogV1 {
         })
     }
 
-    /// Whether a tree ID, if one is named, is this log's.
+    /// Checks the tree ID of a request, if it has one.
     ///
     /// # Errors
-    /// It is not.
-    pub(crate) fn check_tree_id(&self, named: Option<u64>) -> Result<(), V1Error> {
-        match named {
-            Some(named) if i64::try_from(named) != Ok(self.tree_id.get()) => {
-                Err(V1Error::TreeId(named))
+    /// The tree ID is another log's.
+    pub(crate) fn check_tree_id(&self, tree_id: Option<u64>) -> Result<(), V1Error> {
+        match tree_id {
+            Some(other) if i64::try_from(other) != Ok(self.tree_id.get()) => {
+                Err(V1Error::TreeId(other))
             }
             _ => Ok(()),
         }

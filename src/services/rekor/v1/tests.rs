@@ -1,15 +1,15 @@
 use super::*;
-use crate::log::tests::TestClock;
+use crate::doubles::{TestClock, keys};
 use crate::log::{Limits, LogId, LogStorage, stored_keys};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::entry::v1::ProposedEntry;
-use crate::protocol::keys::{KeyAlgorithm, SigningKey};
+use crate::protocol::keys::SigningKey;
 use crate::protocol::merkle::proof::verify_consistency;
 use crate::protocol::merkle::{TreeSize, root_from_inclusion};
 use crate::protocol::note::{Checkpoint, UnverifiedNote};
 use crate::protocol::time::UnixTime;
 
-/// A v1 log in memory, what it is made of, and its clock.
+/// An in-memory v1 log, its parts and its clock.
 pub(crate) struct TestLog {
     pub(crate) log: SignatureLogV1,
     pub(crate) signer: Arc<CheckpointSigner>,
@@ -19,10 +19,8 @@ pub(crate) struct TestLog {
 
 impl TestLog {
     pub(crate) fn new() -> Self {
-        let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
-        let signer = Arc::new(CheckpointSigner::v1(key, "rekor.example").unwrap());
-        let clock = Arc::new(TestClock::default());
-        clock.0.store(1_800_000_000_750, Ordering::Relaxed);
+        let signer = Arc::new(CheckpointSigner::v1(keys::p256(), "rekor.example").unwrap());
+        let clock = Arc::new(TestClock::new(UnixTime::from_millis(1_800_000_000_750)));
         Self::over(signer, clock, LogStorage::in_memory())
     }
 
@@ -45,24 +43,23 @@ impl TestLog {
         }
     }
 
-    /// The same log again, over what was stored.
+    /// Starts the log again from its storage.
     async fn restart(self) -> Self {
         self.log.log.drain().await;
         Self::over(self.signer, self.clock, self.storage)
     }
 
     fn set_clock(&self, seconds: u64) {
-        let millis = UnixTime::from_seconds(seconds).millis();
-        self.clock.0.store(millis, Ordering::Relaxed);
+        self.clock.set(UnixTime::from_seconds(seconds));
     }
 
-    pub(crate) async fn append(&self, proposal: &str) -> Result<LoggedEntry, V1Error> {
+    pub(crate) async fn append(&self, proposal: &str) -> Result<V1LoggedEntry, V1Error> {
         let proposed = ProposedEntry::parse(proposal.as_bytes()).unwrap();
         self.log.append(proposed.admit()?).await
     }
 
-    /// Everything that a client checks of an entry.
-    fn assert_holds(&self, entry: &LoggedEntry) {
+    /// Performs every check of a client.
+    fn assert_valid(&self, entry: &V1LoggedEntry) {
         let leaf = leaf_hash(&entry.body);
         assert_eq!(entry.id, EntryId::new(self.log.tree_id(), leaf));
         let place = entry.head.size.locate(entry.index).unwrap();
@@ -86,8 +83,8 @@ impl TestLog {
         assert_eq!(entry.log_id, key.key().fingerprint());
     }
 
-    fn find(&self, operator: Operator, terms: &[SearchTerm]) -> Vec<EntryId> {
-        let query = Query {
+    fn find(&self, operator: SearchOperator, terms: &[SearchTerm]) -> Vec<EntryId> {
+        let query = SearchQuery {
             terms: terms.to_vec(),
             operator,
         };
@@ -95,7 +92,7 @@ impl TestLog {
     }
 }
 
-/// A hashedrekord over an artifact, by this key.
+/// A hashedrekord proposal for an artifact.
 pub(crate) fn proposal(key: &SigningKey, artifact: &[u8]) -> String {
     format!(
         r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":{{"algorithm":"sha256","value":"{}"}}}},"signature":{{"content":"{}","publicKey":{{"content":"{}"}}}}}}}}"#,
@@ -105,44 +102,40 @@ pub(crate) fn proposal(key: &SigningKey, artifact: &[u8]) -> String {
     )
 }
 
-pub(crate) fn new_key() -> SigningKey {
-    SigningKey::generate(KeyAlgorithm::P256).unwrap().0
-}
-
 fn key_term(key: &SigningKey) -> SearchTerm {
     SearchTerm::public_key(key.public_key().to_pem().as_bytes())
 }
 
-fn name(entry: &LoggedEntry) -> Wanted {
-    Wanted::Name(EntryName::parse(&entry.id.to_string()).unwrap())
+fn name(entry: &V1LoggedEntry) -> EntryLookup {
+    EntryLookup::Name(EntryName::parse(&entry.id.to_string()).unwrap())
 }
 
 #[tokio::test]
-async fn an_entry_is_promised_proven_and_read_again_by_each_of_its_names() {
+async fn a_logged_entry_is_found_by_id_uuid_index_and_proposal() {
     let test = TestLog::new();
-    let key = new_key();
+    let key = keys::p256();
     let mut first = None;
     for artifact in [b"one", b"two", b"six"] {
         let proposal = proposal(&key, artifact);
 
         let logged = test.append(&proposal).await.unwrap();
 
-        test.assert_holds(&logged);
+        test.assert_valid(&logged);
         assert_eq!(logged.integrated_time, 1_800_000_000);
         first.get_or_insert((logged, proposal));
     }
     let (first, proposal) = first.unwrap();
     let leaf = leaf_hash(&first.body).to_hex();
     let proposed = ProposedEntry::parse(proposal.as_bytes()).unwrap();
-    for wanted in [
+    for lookup in [
         name(&first),
-        Wanted::Name(EntryName::parse(&leaf).unwrap()),
-        Wanted::Index(0),
-        Wanted::Proposal(Box::new(proposed)),
+        EntryLookup::Name(EntryName::parse(&leaf).unwrap()),
+        EntryLookup::Index(0),
+        EntryLookup::Proposal(Box::new(proposed)),
     ] {
-        let read = test.log.entry(&wanted).unwrap().unwrap();
+        let read = test.log.entry(&lookup).unwrap().unwrap();
 
-        test.assert_holds(&read);
+        test.assert_valid(&read);
         assert_eq!((read.id, &read.body), (first.id, &first.body));
         assert_eq!(read.integrated_time, first.integrated_time);
         assert_eq!(read.head.size, TreeSize::new(3));
@@ -150,38 +143,41 @@ async fn an_entry_is_promised_proven_and_read_again_by_each_of_its_names() {
 }
 
 #[tokio::test]
-async fn what_the_log_does_not_have_is_not_there() {
+async fn lookups_of_missing_entries_find_nothing() {
     let test = TestLog::new();
-    let logged = test.append(&proposal(&new_key(), b"one")).await.unwrap();
-    let other_tree = EntryId::new(TreeId::of(new_key().public_key()), leaf_hash(&logged.body));
-    let unknown = ProposedEntry::parse(proposal(&new_key(), b"one").as_bytes()).unwrap();
-    let wanted = [
-        Wanted::Name(EntryName::parse(&other_tree.to_string()).unwrap()),
-        Wanted::Name(EntryName::parse(&"0".repeat(64)).unwrap()),
-        Wanted::Name(EntryName::parse(&"f".repeat(80)).unwrap()),
-        Wanted::Proposal(Box::new(unknown)),
-        Wanted::Index(1),
-        Wanted::Index(u64::MAX),
+    let logged = test.append(&proposal(&keys::p256(), b"one")).await.unwrap();
+    let other_tree = EntryId::new(
+        TreeId::of(keys::p256().public_key()),
+        leaf_hash(&logged.body),
+    );
+    let unknown = ProposedEntry::parse(proposal(&keys::p256(), b"one").as_bytes()).unwrap();
+    let lookups = [
+        EntryLookup::Name(EntryName::parse(&other_tree.to_string()).unwrap()),
+        EntryLookup::Name(EntryName::parse(&"0".repeat(64)).unwrap()),
+        EntryLookup::Name(EntryName::parse(&"f".repeat(80)).unwrap()),
+        EntryLookup::Proposal(Box::new(unknown)),
+        EntryLookup::Index(1),
+        EntryLookup::Index(u64::MAX),
     ];
-    for wanted in &wanted {
-        assert!(test.log.entry(wanted).unwrap().is_none(), "{wanted:?}");
+    for lookup in &lookups {
+        assert!(test.log.entry(lookup).unwrap().is_none(), "{lookup:?}");
     }
 
-    let some: Vec<_> = wanted.into_iter().chain([Wanted::Index(0)]).collect();
+    let some: Vec<_> = lookups.into_iter().chain([EntryLookup::Index(0)]).collect();
     let found = test.log.entries(&some).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].id, logged.id);
-    let many = vec![Wanted::Index(0); MAX_WANTED + 1];
+    let many = vec![EntryLookup::Index(0); MAX_LOOKUPS + 1];
     assert_eq!(
         test.log.entries(&many).unwrap_err(),
-        V1Error::TooManyWanted(11)
+        V1Error::TooManyLookups(11)
     );
 }
 
 #[tokio::test]
-async fn the_same_entry_submitted_again_is_named_and_keeps_its_time() {
+async fn a_duplicate_is_refused_with_the_id_of_the_first_entry() {
     let test = TestLog::new();
-    let proposal = proposal(&new_key(), b"one");
+    let proposal = proposal(&keys::p256(), b"one");
     let first = test.append(&proposal).await.unwrap();
     test.set_clock(1_800_000_100);
 
@@ -194,9 +190,9 @@ async fn the_same_entry_submitted_again_is_named_and_keeps_its_time() {
 }
 
 #[tokio::test]
-async fn the_log_s_time_does_not_go_back_across_restarts_either() {
+async fn integrated_times_never_decrease_even_across_restarts() {
     let test = TestLog::new();
-    let key = new_key();
+    let key = keys::p256();
     let first = test.append(&proposal(&key, b"one")).await.unwrap();
     test.set_clock(1_700_000_000);
 
@@ -213,25 +209,28 @@ async fn the_log_s_time_does_not_go_back_across_restarts_either() {
 }
 
 #[tokio::test]
-async fn a_restart_keeps_names_times_and_what_is_found() {
+async fn ids_times_and_search_results_survive_a_restart() {
     let test = TestLog::new();
-    let key = new_key();
+    let key = keys::p256();
     let before = test.append(&proposal(&key, b"one")).await.unwrap();
     test.set_clock(1_800_000_900);
 
     let test = test.restart().await;
 
-    let after = test.log.entry(&Wanted::Index(0)).unwrap().unwrap();
-    test.assert_holds(&after);
+    let after = test.log.entry(&EntryLookup::Index(0)).unwrap().unwrap();
+    test.assert_valid(&after);
     assert_eq!(after.id, before.id);
     assert_eq!(after.integrated_time, before.integrated_time);
-    assert_eq!(test.find(Operator::Or, &[key_term(&key)]), [before.id]);
+    assert_eq!(
+        test.find(SearchOperator::Or, &[key_term(&key)]),
+        [before.id]
+    );
 }
 
 #[tokio::test]
-async fn entries_are_found_by_any_and_by_all_of_what_they_have_the_newest_first() {
+async fn search_matches_any_or_all_terms_and_returns_the_newest_entries_first() {
     let test = TestLog::new();
-    let (alice, bob) = (new_key(), new_key());
+    let (alice, bob) = (keys::p256(), keys::p256());
     let mut ids = Vec::new();
     for (key, artifact) in [
         (&alice, b"one"),
@@ -247,38 +246,46 @@ async fn entries_are_found_by_any_and_by_all_of_what_they_have_the_newest_first(
     let of = |places: &[usize]| -> Vec<_> { places.iter().map(|place| ids[*place]).collect() };
 
     for (operator, terms, expected) in [
-        (Operator::Or, vec![by_alice.clone()], of(&[4, 2, 0])),
-        (Operator::And, vec![by_alice.clone()], of(&[4, 2, 0])),
+        (SearchOperator::Or, vec![by_alice.clone()], of(&[4, 2, 0])),
+        (SearchOperator::And, vec![by_alice.clone()], of(&[4, 2, 0])),
         (
-            Operator::Or,
+            SearchOperator::Or,
             vec![one.clone(), by_alice.clone()],
             of(&[4, 2, 1, 0]),
         ),
-        (Operator::And, vec![one.clone(), by_alice.clone()], of(&[0])),
-        (Operator::And, vec![by_bob.clone(), two.clone()], of(&[3])),
         (
-            Operator::And,
+            SearchOperator::And,
+            vec![one.clone(), by_alice.clone()],
+            of(&[0]),
+        ),
+        (
+            SearchOperator::And,
+            vec![by_bob.clone(), two.clone()],
+            of(&[3]),
+        ),
+        (
+            SearchOperator::And,
             vec![by_bob.clone(), by_bob.clone()],
             of(&[3, 1]),
         ),
         (
-            Operator::And,
+            SearchOperator::And,
             vec![by_alice.clone(), by_bob.clone()],
             of(&[]),
         ),
-        (Operator::And, vec![one.clone(), two.clone()], of(&[])),
+        (SearchOperator::And, vec![one.clone(), two.clone()], of(&[])),
         (
-            Operator::Or,
+            SearchOperator::Or,
             vec![SearchTerm::name("nobody@example.com")],
             of(&[]),
         ),
         (
-            Operator::And,
+            SearchOperator::And,
             vec![by_alice.clone(), SearchTerm::name("nobody")],
             of(&[]),
         ),
-        (Operator::Or, vec![], of(&[])),
-        (Operator::And, vec![], of(&[])),
+        (SearchOperator::Or, vec![], of(&[])),
+        (SearchOperator::And, vec![], of(&[])),
     ] {
         assert_eq!(
             test.find(operator, &terms),
@@ -289,9 +296,9 @@ async fn entries_are_found_by_any_and_by_all_of_what_they_have_the_newest_first(
 }
 
 #[tokio::test]
-async fn every_tree_is_proven_to_begin_with_every_older_one() {
+async fn consistency_is_proven_between_all_published_sizes() {
     let test = TestLog::new();
-    let key = new_key();
+    let key = keys::p256();
     let mut roots = Vec::new();
     for number in 0..9_u8 {
         let logged = test.append(&proposal(&key, &[number])).await.unwrap();
@@ -327,5 +334,23 @@ async fn every_tree_is_proven_to_begin_with_every_older_one() {
     }
     for other in [0, 1, u64::MAX] {
         assert_eq!(refused(Some(other), 1, 2), V1Error::TreeId(other));
+    }
+}
+
+#[test]
+fn the_stored_form_of_an_integrated_time_is_stable() {
+    let bytes = encode_integrated_time(1_700_000_000);
+
+    assert_eq!(hex::encode(&bytes), "01000000006553f100");
+    assert_eq!(decode_integrated_time(&bytes), Some(1_700_000_000));
+    for other in [
+        "",
+        "01",
+        "02000000006553f100",
+        "0100000000006553f100",
+        "01006553f100",
+    ] {
+        let decoded = decode_integrated_time(&hex::decode(other).unwrap());
+        assert_eq!(decoded, None, "{other}");
     }
 }

@@ -1,10 +1,11 @@
 use super::*;
+use crate::doubles::keys;
 use crate::protocol::time::Clock as _;
 use crate::protocol::tuf::RuleError;
 use crate::protocol::tuf::trusted_set::TrustedSet;
 use crate::services::trust::RepositoryHealth;
 use crate::services::trust::terms::RootTerm;
-use crate::services::trust::testing::{TestInstance, outside_key, refresh};
+use crate::services::trust::testing::{TestInstance, refresh};
 
 fn begun() -> (TestInstance, TrustRepository) {
     let instance = TestInstance::new();
@@ -21,17 +22,17 @@ fn proposal(keys: &[&SigningKey], threshold: u32) -> RootProposal {
     }
 }
 
-/// Goes to a file and back, as a request does on its way.
+/// Writes a request to a file and reads it back.
 fn travelled(request: &RootSigningRequest) -> RootSigningRequest {
     RootSigningRequest::parse(request.to_json().unwrap().as_bytes()).unwrap()
 }
 
 #[test]
-fn a_renewed_root_counts_at_once_and_clients_of_the_first_follow() {
+fn a_renewed_root_takes_effect_immediately_and_clients_update_to_it() {
     let (instance, repository) = begun();
     let mut client = TrustedSet::new(&repository.file("1.root.json").unwrap()).unwrap();
     let first = repository.initial_root_hash();
-    instance.clock.advance_days(305);
+    instance.advance_days(305);
     repository.renew().unwrap();
     assert_eq!(
         repository.health(),
@@ -41,10 +42,10 @@ fn a_renewed_root_counts_at_once_and_clients_of_the_first_follow() {
     let root = repository.renew_root().unwrap();
 
     assert_eq!(root.body().version().get(), 2);
-    assert_eq!(repository.health(), RepositoryHealth::Good);
+    assert_eq!(repository.health(), RepositoryHealth::Current);
     assert_eq!(repository.file("root.json").unwrap(), root.bytes());
     assert_eq!(repository.initial_root_hash(), first);
-    instance.clock.advance_days(61);
+    instance.advance_days(61);
     repository.renew().unwrap();
     let now = instance.clock.now();
     refresh(&mut client, now, |path| repository.file(path)).unwrap();
@@ -54,9 +55,9 @@ fn a_renewed_root_counts_at_once_and_clients_of_the_first_follow() {
 }
 
 #[test]
-fn a_ceremony_moves_the_root_to_keys_that_the_server_never_sees() {
+fn a_ceremony_transfers_the_root_to_keys_on_other_machines() {
     let (instance, repository) = begun();
-    let (alice, bob, carol) = (outside_key(), outside_key(), outside_key());
+    let (alice, bob, carol) = (keys::p256(), keys::p256(), keys::p256());
     let request = repository
         .propose(&proposal(&[&alice, &bob, &carol], 2))
         .unwrap();
@@ -106,9 +107,9 @@ fn a_ceremony_moves_the_root_to_keys_that_the_server_never_sees() {
 }
 
 #[test]
-fn a_root_that_nobody_before_has_signed_is_not_installed() {
+fn a_root_without_signatures_of_the_previous_keys_is_refused() {
     let (_, repository) = begun();
-    let thief = outside_key();
+    let thief = keys::p256();
     let mut request = repository.propose(&proposal(&[&thief], 1)).unwrap();
     request.sign(&thief).unwrap();
 
@@ -122,9 +123,9 @@ fn a_root_that_nobody_before_has_signed_is_not_installed() {
 }
 
 #[test]
-fn the_server_takes_no_root_under_which_it_could_not_go_on() {
+fn a_root_that_excludes_the_online_key_or_has_expired_is_refused() {
     let (instance, repository) = begun();
-    let (other_online, root_key) = (outside_key(), &instance.root_key.0);
+    let (other_online, root_key) = (keys::p256(), &instance.root_key.0);
     let present = repository.status().unwrap().root;
     let mut rules = present.body().rules().unwrap();
     rules.online_key = other_online.public_key().clone();
@@ -144,7 +145,7 @@ fn the_server_takes_no_root_under_which_it_could_not_go_on() {
         })
         .unwrap();
     short.sign(root_key).unwrap();
-    instance.clock.advance_days(1);
+    instance.advance_days(1);
     assert!(matches!(
         repository.install_root(short.next()),
         Err(RepositoryError::Expired(_))
@@ -152,9 +153,9 @@ fn the_server_takes_no_root_under_which_it_could_not_go_on() {
 }
 
 #[test]
-fn proposals_that_make_no_root_are_refused() {
+fn invalid_root_proposals_are_refused() {
     let (instance, repository) = begun();
-    let (alice, online) = (outside_key(), &instance.online_key.0);
+    let (alice, online) = (keys::p256(), &instance.online_key.0);
     let refused = |proposal: RootProposal| repository.propose(&proposal).unwrap_err();
 
     for threshold in [0, 2] {
@@ -181,7 +182,7 @@ fn proposals_that_make_no_root_are_refused() {
 }
 
 #[test]
-fn a_request_whose_roots_do_not_belong_together_is_refused() {
+fn a_request_with_unrelated_roots_is_refused() {
     let (instance, repository) = begun();
     let request = repository.propose(&RootProposal::default()).unwrap();
     let text = request.to_json().unwrap();

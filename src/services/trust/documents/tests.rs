@@ -100,7 +100,7 @@ fn the_signing_configuration_names_each_service_as_clients_expect() {
     );
 }
 
-/// Each client's rule for its log, told as in its own source, over the configuration's entries.
+/// Selects a log as each client's source does, from the entries of the configuration.
 #[test]
 fn each_client_comes_to_the_log_that_suits_it() {
     let documents = TrustDocuments::new(&roster()).unwrap();

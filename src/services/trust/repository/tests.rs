@@ -1,10 +1,10 @@
-use crate::protocol::tuf::trusted_set::TrustedSet;
-use crate::protocol::tuf::trusted_set::UpdateError;
 use std::time::Duration;
 
 use super::*;
+use crate::doubles::keys;
+use crate::protocol::tuf::trusted_set::{TrustedSet, UpdateError};
 use crate::services::trust::RepositoryHealth;
-use crate::services::trust::testing::{TestInstance, outside_key, refresh};
+use crate::services::trust::testing::{TestInstance, refresh};
 
 fn version(number: u32) -> Version {
     Version::new(number).unwrap()
@@ -15,11 +15,11 @@ fn client(repository: &TrustRepository) -> TrustedSet {
 }
 
 #[test]
-fn the_first_renewal_begins_the_repository_and_the_next_has_nothing_to_do() {
+fn the_first_renewal_creates_the_repository_and_the_next_changes_nothing() {
     let instance = TestInstance::new();
     let repository = instance.open();
     assert_eq!(repository.initial_root_hash(), None);
-    assert_eq!(repository.health(), RepositoryHealth::NotBegun);
+    assert_eq!(repository.health(), RepositoryHealth::NotCreated);
 
     let renewal = repository.renew().unwrap();
 
@@ -35,7 +35,7 @@ fn the_first_renewal_begins_the_repository_and_the_next_has_nothing_to_do() {
         ]
     );
     assert_eq!(repository.renew().unwrap(), Renewal::default());
-    assert_eq!(repository.health(), RepositoryHealth::Good);
+    assert_eq!(repository.health(), RepositoryHealth::Current);
     let content = refresh(&mut client(&repository), instance.clock.now(), |path| {
         repository.file(path)
     });
@@ -43,7 +43,7 @@ fn the_first_renewal_begins_the_repository_and_the_next_has_nothing_to_do() {
 }
 
 #[test]
-fn what_counts_is_written_last() {
+fn the_timestamp_is_written_last() {
     let instance = TestInstance::new();
     instance.open().renew().unwrap();
 
@@ -57,10 +57,10 @@ fn what_counts_is_written_last() {
     );
 }
 
-/// Stops after every number of writes, during the begin and during a change, and starts again: no
-/// version is ever seen with two contents, and clients go on.
+/// Interrupts creation and update after every number of writes and starts again: no version is ever
+/// served with two contents, and clients can still update.
 #[test]
-fn no_version_has_two_contents_wherever_a_start_is_cut_short() {
+fn no_version_has_two_contents_if_a_start_is_interrupted() {
     for changed in [false, true] {
         for cut in 0..8 {
             let instance = TestInstance::new();
@@ -82,12 +82,12 @@ fn no_version_has_two_contents_wherever_a_start_is_cut_short() {
             };
             remember(&instance.open());
 
-            instance.ledger.allow(Some(cut));
+            instance.ledger.limit_writes(Some(cut));
             let interrupted = instance.open_with("second").unwrap();
             let _ = interrupted.renew();
             remember(&interrupted);
             drop(interrupted);
-            instance.ledger.allow(None);
+            instance.ledger.limit_writes(None);
             instance.clock.advance(Duration::from_secs(1));
             let repository = instance.open_with("third").unwrap();
             remember(&repository);
@@ -103,7 +103,7 @@ fn no_version_has_two_contents_wherever_a_start_is_cut_short() {
 }
 
 #[test]
-fn a_new_content_is_published_at_the_next_start_and_clients_of_the_old_one_follow() {
+fn changed_content_is_published_at_the_next_start_and_clients_update_to_it() {
     let instance = TestInstance::new();
     let repository = instance.open();
     repository.renew().unwrap();
@@ -128,13 +128,13 @@ fn a_new_content_is_published_at_the_next_start_and_clients_of_the_old_one_follo
     );
     let content = refresh(&mut client, now, |path| repository.file(path));
     assert_eq!(content.unwrap(), b"second");
-    // A client may be on its way from the old list to its file.
+    // A client may have fetched the old targets metadata but not yet its file.
     assert_eq!(repository.file(&old_file.unwrap()).unwrap(), b"first");
     assert!(repository.file("1.targets.json").is_some());
 }
 
 #[test]
-fn lists_are_let_go_once_no_client_can_be_on_its_way_to_them() {
+fn old_versions_are_removed_when_no_client_can_still_be_fetching_them() {
     let instance = TestInstance::new();
     for number in 0..6 {
         let repository = instance.open_with(&format!("content {number}")).unwrap();
@@ -149,11 +149,14 @@ fn lists_are_let_go_once_no_client_can_be_on_its_way_to_them() {
     assert_eq!(count(".snapshot.json"), 3);
     assert_eq!(count(".trusted_root.json"), 3);
     assert!(repository.file("6.targets.json").is_some());
-    assert_eq!(instance.ledger.facts.lock().unwrap().len(), 1 + 1 + 3 * 3);
+    assert_eq!(
+        instance.ledger.facts(Table::TrustRepository).len(),
+        1 + 1 + 3 * 3
+    );
 }
 
 #[test]
-fn each_role_is_signed_anew_in_its_time() {
+fn each_role_is_renewed_before_it_expires() {
     let instance = TestInstance::new();
     let repository = instance.open();
     repository.renew().unwrap();
@@ -163,7 +166,7 @@ fn each_role_is_signed_anew_in_its_time() {
     assert_eq!(repository.renew().unwrap(), Renewal::default());
     instance.clock.advance(minute);
     let daily = repository.renew().unwrap();
-    instance.clock.advance_days(59);
+    instance.advance_days(59);
     let quarterly = repository.renew().unwrap();
 
     assert_eq!(daily.signed, [(Role::Timestamp, version(2))]);
@@ -178,13 +181,13 @@ fn each_role_is_signed_anew_in_its_time() {
 }
 
 #[test]
-fn what_a_clock_that_was_ahead_has_signed_is_signed_anew() {
+fn metadata_signed_by_a_clock_that_was_ahead_is_signed_again() {
     let instance = TestInstance::new();
     let repository = instance.open();
     repository.renew().unwrap();
-    instance.clock.advance_days(10_000);
+    instance.advance_days(10_000);
     repository.renew().unwrap();
-    instance.clock.go_back_days(10_000);
+    instance.rewind_days(10_000);
 
     let renewal = repository.renew().unwrap();
 
@@ -200,12 +203,12 @@ fn what_a_clock_that_was_ahead_has_signed_is_signed_anew() {
 }
 
 #[test]
-fn versions_rise_over_restarts() {
+fn versions_rise_across_restarts() {
     let instance = TestInstance::new();
     instance.open().renew().unwrap();
     let first = instance.open().initial_root_hash();
     for number in 2..5 {
-        instance.clock.advance_days(1);
+        instance.advance_days(1);
         let repository = instance.open();
 
         let renewal = repository.renew().unwrap();
@@ -216,11 +219,11 @@ fn versions_rise_over_restarts() {
 }
 
 #[test]
-fn a_store_that_may_not_be_written_publishes_nothing_new() {
+fn a_read_only_store_publishes_nothing_new() {
     let instance = TestInstance::new();
     instance.open().renew().unwrap();
-    instance.clock.advance_days(3);
-    instance.ledger.allow(Some(0));
+    instance.advance_days(3);
+    instance.ledger.limit_writes(Some(0));
     let repository = instance.open_with("second").unwrap();
     let before: Vec<_> = repository.paths();
     let timestamp = repository.file("timestamp.json");
@@ -241,19 +244,19 @@ fn a_store_that_may_not_be_written_publishes_nothing_new() {
         repository.health(),
         RepositoryHealth::Overdue(Role::Timestamp)
     );
-    instance.clock.advance_days(4);
+    instance.advance_days(4);
     assert_eq!(
         repository.health(),
-        RepositoryHealth::Ended(Role::Timestamp)
+        RepositoryHealth::Expired(Role::Timestamp)
     );
 }
 
 #[test]
-fn another_online_key_is_refused_at_the_start() {
+fn an_online_key_that_the_root_does_not_name_is_refused_at_start() {
     let instance = TestInstance::new();
     instance.open().renew().unwrap();
     let mut keys = instance.keys();
-    keys.online = outside_key();
+    keys.online = keys::p256();
 
     let refused = instance.open_keys("first", keys);
 
@@ -261,7 +264,7 @@ fn another_online_key_is_refused_at_the_start() {
 }
 
 #[test]
-fn without_a_root_key_there_is_no_first_root_and_else_it_is_not_missed() {
+fn only_the_first_root_needs_the_root_key() {
     let instance = TestInstance::new();
     let without = || RepositoryKeys {
         root: None,
@@ -270,7 +273,7 @@ fn without_a_root_key_there_is_no_first_root_and_else_it_is_not_missed() {
     let refused = instance.open_keys("first", without()).unwrap().renew();
     assert!(matches!(refused, Err(RepositoryError::NoRootKey)));
     instance.open().renew().unwrap();
-    instance.clock.advance_days(80);
+    instance.advance_days(80);
 
     let repository = instance.open_keys("first", without()).unwrap();
 
@@ -286,21 +289,21 @@ fn without_a_root_key_there_is_no_first_root_and_else_it_is_not_missed() {
 }
 
 #[test]
-fn a_damaged_record_is_refused_by_its_name() {
+fn every_damaged_or_missing_record_is_detected() {
     let instance = TestInstance::new();
     instance.open().renew().unwrap();
     instance.open().renew_root().unwrap();
-    let whole = instance.ledger.facts.lock().unwrap().clone();
+    let whole = instance.ledger.facts(Table::TrustRepository);
     let keys: Vec<_> = whole.keys().cloned().collect();
     assert_eq!(keys.len(), 6);
     for key in keys {
         let name = String::from_utf8(key.clone()).unwrap();
         let mut damaged = whole.clone();
         let record = damaged.get_mut(&key).unwrap();
-        // Within the signed part: a digit or letter of the last line that has one.
+        // Changes the last alphanumeric byte, which is in the signed part.
         let place = record.iter().rposition(u8::is_ascii_alphanumeric).unwrap();
         record[place] ^= 1;
-        *instance.ledger.facts.lock().unwrap() = damaged;
+        instance.ledger.set_facts(Table::TrustRepository, damaged);
         assert!(
             matches!(
                 instance.open_with("first"),
@@ -308,11 +311,11 @@ fn a_damaged_record_is_refused_by_its_name() {
             ),
             "{name} changed"
         );
-        // Without the newest root the rest is still whole; the journal vouches for that.
+        // The repository cannot detect the loss of the newest root; the journal prevents it.
         if name != "root/2" && name != "timestamp" {
             let mut lost = whole.clone();
             lost.remove(&key);
-            *instance.ledger.facts.lock().unwrap() = lost;
+            instance.ledger.set_facts(Table::TrustRepository, lost);
             assert!(
                 matches!(
                     instance.open_with("first"),
@@ -325,7 +328,7 @@ fn a_damaged_record_is_refused_by_its_name() {
 }
 
 #[test]
-fn what_is_not_in_the_repository_has_no_address() {
+fn unknown_paths_are_not_found() {
     let instance = TestInstance::new();
     let repository = instance.open();
     repository.renew().unwrap();
@@ -359,7 +362,7 @@ fn what_is_not_in_the_repository_has_no_address() {
 }
 
 #[test]
-fn a_target_that_no_record_holds_is_refused_with_its_size() {
+fn a_target_that_exceeds_the_record_size_is_refused() {
     let instance = TestInstance::new();
     let repository = instance.open_with(&"x".repeat(64 << 10)).unwrap();
 
@@ -369,11 +372,11 @@ fn a_target_that_no_record_holds_is_refused_with_its_size() {
 }
 
 #[test]
-fn a_client_that_comes_after_the_end_is_refused_without_renewal() {
+fn a_client_rejects_expired_metadata() {
     let instance = TestInstance::new();
     let repository = instance.open();
     repository.renew().unwrap();
-    instance.clock.advance_days(7);
+    instance.advance_days(7);
 
     let refused = refresh(&mut client(&repository), instance.clock.now(), |path| {
         repository.file(path)

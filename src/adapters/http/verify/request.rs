@@ -1,4 +1,4 @@
-//! What a client asks, in the one form that JSON bodies and forms are brought into.
+//! Verification requests in JSON, and the common form of JSON and multipart requests.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,19 @@ use crate::services::verify::{
     SignerRequirementInput, VerificationRequest,
 };
 
-/// A question before any of it was understood.
+/// A request with its bundles, policy and key still unparsed.
 #[derive(Default)]
-pub(super) struct RawQuestion {
-    /// Kept as they were sent, so that the bundle's own rules on repeated members apply
+pub(super) struct RawVerifyRequest {
+    /// The original bytes, so that the bundle parser sees and rejects repeated members
     pub(super) bundles: Vec<Vec<u8>>,
     pub(super) artifact: Option<Artifact>,
     pub(super) requirement: SignerRequirementInput,
 }
 
-/// The JSON form of a question.
+/// The JSON body.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct VerifyRequest {
+pub(super) struct VerifyRequestBody {
     bundle: Option<Box<RawValue>>,
     #[serde(default)]
     bundles: Vec<Box<RawValue>>,
@@ -36,12 +36,12 @@ pub(super) struct VerifyRequest {
     identities: Vec<IdentityClaim>,
     /// PEM, for bundles that were signed with a bare key.
     key: Option<String>,
-    /// A text in TOML or JSON, or the policy itself.
+    /// The policy as a JSON value, or as a string that contains TOML or JSON.
     policy: Option<Box<RawValue>>,
     policy_name: Option<String>,
 }
 
-/// The artifact itself in `base64`, or a digest of it in hexadecimal under its function's name.
+/// `{"base64": <content>}`, or a digest in hexadecimal such as `{"sha256": <digest>}`.
 #[derive(Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 enum ArtifactClaim {
@@ -77,44 +77,40 @@ struct IdentityClaim {
     subject: String,
 }
 
-/// Why a request is not understood.
+/// Error parsing a verification request.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RequestError {
-    /// The body is no JSON of the form
-    #[error("the body is not as expected: {0}")]
+pub(super) enum VerifyRequestError {
+    #[error("the body is not a verification request: {0}")]
     Json(#[source] serde_json::Error),
-    /// No bundle, or more than can be asked about
     #[error(transparent)]
     BundleCount(#[from] BundleCountError),
-    /// Not a bundle
     #[error("bundle {number}: {reason}")]
     Bundle {
-        /// Which one, from 1
+        /// Counted from 1
         number: usize,
         #[source]
         reason: BundleError,
     },
-    /// Nothing that was signed
-    #[error("give the artifact or its digest")]
+    #[error("the request has neither the artifact nor its digest")]
     NoArtifact,
-    /// Not a digest
     #[error("artifact.{name} must be {} bytes in hexadecimal", .algorithm.size())]
     Digest {
         name: &'static str,
         algorithm: HashAlgorithm,
     },
-    /// Not one statement of who must have signed
     #[error("{}", requirement_text(.0))]
     Requirement(#[from] SignerRequirementError),
 }
 
-/// The error with the names that the fields have in requests.
+/// The error message with the field names of requests.
 fn requirement_text(error: &SignerRequirementError) -> String {
     match error {
         SignerRequirementError::Unpaired {
             identities,
             issuers,
-        } => format!("every identity needs an issuer: the form has {identities} and {issuers}"),
+        } => format!(
+            "the form has {identities} identities and {issuers} issuers; give one issuer for each identity"
+        ),
         SignerRequirementError::IdentitiesAndKey => {
             "give either identities or key, not both".to_owned()
         }
@@ -125,23 +121,25 @@ fn requirement_text(error: &SignerRequirementError) -> String {
         SignerRequirementError::Key(reason) => format!("key: {reason}"),
         SignerRequirementError::Policy(reason) => format!("policy: {reason}"),
         SignerRequirementError::UnknownPolicy => {
-            "policy_name: there is no policy of this name; GET /signet/v1/policies lists them"
+            "policy_name: the server has no such policy; GET /signet/v1/policies lists them"
                 .to_owned()
         }
     }
 }
 
-impl From<RequestError> for Refusal {
-    fn from(error: RequestError) -> Self {
+impl From<VerifyRequestError> for Refusal {
+    fn from(error: VerifyRequestError) -> Self {
         let slug = match &error {
-            RequestError::Json(_) => "malformed-json",
-            RequestError::BundleCount(BundleCountError::None) => "no-bundle",
-            RequestError::BundleCount(BundleCountError::TooMany(_)) => "too-many-bundles",
-            RequestError::BundleCount(BundleCountError::SeveralWithoutPolicy) => "several-bundles",
-            RequestError::Bundle { .. } => "not-a-bundle",
-            RequestError::NoArtifact => "no-artifact",
-            RequestError::Digest { .. } => "malformed-digest",
-            RequestError::Requirement(error) => match error {
+            VerifyRequestError::Json(_) => "malformed-json",
+            VerifyRequestError::BundleCount(BundleCountError::None) => "no-bundle",
+            VerifyRequestError::BundleCount(BundleCountError::TooMany(_)) => "too-many-bundles",
+            VerifyRequestError::BundleCount(BundleCountError::SeveralWithoutPolicy) => {
+                "several-bundles"
+            }
+            VerifyRequestError::Bundle { .. } => "not-a-bundle",
+            VerifyRequestError::NoArtifact => "no-artifact",
+            VerifyRequestError::Digest { .. } => "malformed-digest",
+            VerifyRequestError::Requirement(error) => match error {
                 SignerRequirementError::Unpaired { .. } => "malformed-form",
                 SignerRequirementError::Identities(_) => "no-identity",
                 SignerRequirementError::Key(_) => "malformed-key",
@@ -155,10 +153,11 @@ impl From<RequestError> for Refusal {
     }
 }
 
-impl RawQuestion {
-    /// A question in JSON.
-    pub(super) fn from_json(body: &[u8]) -> Result<Self, RequestError> {
-        let request: VerifyRequest = json::from_slice(body).map_err(RequestError::Json)?;
+impl RawVerifyRequest {
+    /// Parses a JSON body, but not the bundles, policy and key in it.
+    pub(super) fn from_json(body: &[u8]) -> Result<Self, VerifyRequestError> {
+        let request: VerifyRequestBody =
+            json::from_slice(body).map_err(VerifyRequestError::Json)?;
         let bundles = request.bundle.into_iter().chain(request.bundles);
         Ok(Self {
             bundles: bundles
@@ -174,18 +173,18 @@ impl RawQuestion {
         })
     }
 
-    /// Understands the question; reading bundles and policies is work for the processor.
+    /// Parses bundles, policy and key. CPU-bound: run it within the work limit.
     pub(super) fn read(
         self,
         policies: &NamedPolicies,
-    ) -> Result<VerificationRequest, RequestError> {
+    ) -> Result<VerificationRequest, VerifyRequestError> {
         let requirement = self.requirement.read(policies)?;
         requirement.check_count(self.bundles.len())?;
         let bundles = (1..).zip(&self.bundles).map(|(number, json)| {
-            Bundle::from_json(json).map_err(|reason| RequestError::Bundle { number, reason })
+            Bundle::from_json(json).map_err(|reason| VerifyRequestError::Bundle { number, reason })
         });
         let bundles = bundles.collect::<Result<_, _>>()?;
-        let artifact = self.artifact.ok_or(RequestError::NoArtifact)?;
+        let artifact = self.artifact.ok_or(VerifyRequestError::NoArtifact)?;
         Ok(VerificationRequest::new(bundles, artifact, requirement)?)
     }
 }
@@ -197,15 +196,15 @@ impl From<IdentityClaim> for ExpectedIdentity {
     }
 }
 
-/// A policy that is written as a JSON value, or that stands in a JSON string.
+/// The text of a policy: the content of a JSON string, or the JSON value itself.
 fn text_of(policy: &RawValue) -> String {
     serde_json::from_str(policy.get()).unwrap_or_else(|_| policy.get().to_owned())
 }
 
 impl TryFrom<ArtifactClaim> for Artifact {
-    type Error = RequestError;
+    type Error = VerifyRequestError;
 
-    fn try_from(claim: ArtifactClaim) -> Result<Self, RequestError> {
+    fn try_from(claim: ArtifactClaim) -> Result<Self, VerifyRequestError> {
         let (algorithm, text) = match claim {
             ArtifactClaim::Content(content) => return Ok(Self::from_bytes(&content)),
             ArtifactClaim::Digest(algorithm, text) => (algorithm, text),
@@ -215,6 +214,6 @@ impl TryFrom<ArtifactClaim> for Artifact {
             .ok()
             .and_then(|bytes| Digest::new(algorithm, bytes).ok())
             .map(Self::from)
-            .ok_or(RequestError::Digest { name, algorithm })
+            .ok_or(VerifyRequestError::Digest { name, algorithm })
     }
 }
