@@ -1,8 +1,10 @@
-//! Test doubles that unit tests share: clocks, randomness, ledgers, keys.
+//! Test doubles that unit tests share: clocks, randomness, ledgers, captured events, keys.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, Once};
 use std::time::Duration;
 
 pub(crate) use crate::adapters::system::SYSTEM_RNG;
@@ -150,6 +152,49 @@ impl Ledger for ReadOnlyLedger {
 
     fn scan(&self, _: Table) -> Result<Facts, LedgerError> {
         Ok(Vec::new())
+    }
+}
+
+/// The events of the current thread, as text.
+///
+/// The subscriber is global, because a callsite that another thread reaches first remembers that no
+/// subscriber of *that* thread wants its events.
+pub(crate) struct CapturedEvents(());
+
+thread_local! {
+    static CAPTURED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+struct CapturingWriter;
+
+impl io::Write for CapturingWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        CAPTURED.with_borrow_mut(|captured| {
+            if let Some(captured) = captured {
+                captured.extend_from_slice(bytes);
+            }
+        });
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl CapturedEvents {
+    pub(crate) fn start() -> Self {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().with_writer(|| CapturingWriter);
+            tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+        });
+        CAPTURED.set(Some(Vec::new()));
+        Self(())
+    }
+
+    pub(crate) fn finish(self) -> String {
+        String::from_utf8(CAPTURED.take().unwrap()).unwrap()
     }
 }
 

@@ -173,7 +173,6 @@ const NEIGHBOURS: &[(&str, &[&str])] = &[
     (
         "protocol::tuf",
         &[
-            "protocol::bytes",
             "protocol::hash",
             "protocol::json",
             "protocol::keys",

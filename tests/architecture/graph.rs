@@ -89,7 +89,7 @@ impl Graph {
             .iter()
             .filter(|mention| mention.path.len() > 1)
         {
-            let Some(to) = self.resolve(&mention.module, &mention.path, 0) else {
+            let Some(to) = self.resolve(&mention.module, &mention.path) else {
                 continue;
             };
             if to != mention.module {
@@ -104,36 +104,54 @@ impl Graph {
     }
 
     /// The module in which a path ends; none if it leads out of the crate.
-    fn resolve(&self, module: &str, path: &[String], depth: usize) -> Option<String> {
-        let (first, mut rest) = path.split_first()?;
+    fn resolve(&self, module: &str, path: &[String]) -> Option<String> {
+        self.follow(module, path, 0).map(Target::into_module)
+    }
+
+    fn follow(&self, module: &str, path: &[String], depth: usize) -> Option<Target> {
+        let (first, rest) = path.split_first()?;
         let mut at = match first.as_str() {
-            "crate" => String::new(),
-            "self" => module.to_owned(),
-            "super" => parent(module)?.to_owned(),
+            "crate" => Target::Module(String::new()),
+            "self" => Target::Module(module.to_owned()),
+            "super" => Target::Module(parent(module)?.to_owned()),
             name => self.step(module, name, depth)?,
         };
-        while let Some((name, after)) = rest.split_first() {
-            at = match name.as_str() {
-                "super" => parent(&at)?.to_owned(),
-                name => match self.step(&at, name, depth) {
-                    Some(next) => next,
-                    // An item of this module
-                    None => return Some(at),
-                },
+        for name in rest {
+            at = match (at, name.as_str()) {
+                // What follows an item is inside of it, such as a variant.
+                (item @ Target::ItemOf(_), _) => return Some(item),
+                (Target::Module(module), "super") => Target::Module(parent(&module)?.to_owned()),
+                (Target::Module(module), name) => self
+                    .step(&module, name, depth)
+                    .unwrap_or(Target::ItemOf(module)),
             };
-            rest = after;
         }
         Some(at)
     }
 
     /// Follows a name from a module: to a child, or to what `use` imports by that name.
-    fn step(&self, module: &str, name: &str, depth: usize) -> Option<String> {
+    fn step(&self, module: &str, name: &str, depth: usize) -> Option<Target> {
         let found = self.modules.get(module)?;
         if found.children.contains(name) {
-            return Some(child(module, name));
+            return Some(Target::Module(child(module, name)));
         }
         let path = found.imports.get(name).filter(|_| depth < 8)?;
-        self.resolve(module, path, depth + 1)
+        self.follow(module, path, depth + 1)
+    }
+}
+
+/// Where a path leads.
+enum Target {
+    Module(String),
+    /// An item of this module.
+    ItemOf(String),
+}
+
+impl Target {
+    fn into_module(self) -> String {
+        match self {
+            Self::Module(module) | Self::ItemOf(module) => module,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::certify::{refuse_certificate, refuse_token};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
-use crate::doubles::{FixedClock, MemoryLedger, SYSTEM_RNG, keys};
+use crate::doubles::{CapturedEvents, FixedClock, MemoryLedger, SYSTEM_RNG, keys};
 use crate::log::{AppendError, Limits};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
@@ -517,29 +517,12 @@ async fn an_oversized_request_is_refused_before_it_is_read() {
     assert_eq!(body["message"], "the body is larger than 65536 bytes");
 }
 
-#[derive(Clone, Default)]
-struct Events(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Events {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A refusal logs one line with a reason and no part of the token.
 #[actix_web::test]
 async fn a_refusal_is_logged_with_its_reason_and_without_the_token() {
     let world = World::new();
     let key = keys::p256();
-    let events = Events::default();
-    let sink = events.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || sink.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let events = CapturedEvents::start();
 
     let request = json!({ "publicKeyRequest": proven(&key, "ci@example.com") });
     let forged = format!("{}A", world.token);
@@ -548,7 +531,7 @@ async fn a_refusal_is_logged_with_its_reason_and_without_the_token() {
     let request = json!({ "publicKeyRequest": proven(&key, "someone else") });
     assert_eq!(world.post(&request, Some(&world.token)).await.0, 400);
 
-    let logged = String::from_utf8(events.0.lock().unwrap().clone()).unwrap();
+    let logged = events.finish();
     let lines: Vec<_> = logged
         .lines()
         .filter(|line| line.contains("refused"))
