@@ -355,12 +355,7 @@ async fn refusals_have_fulcios_status_and_message_and_issue_nothing() {
             "8",
             "the message is larger than 65536 bytes",
         ),
-        (
-            "DeleteEverything",
-            Vec::new(),
-            "12",
-            "unknown method",
-        ),
+        ("DeleteEverything", Vec::new(), "12", "unknown method"),
     ] {
         let answer = client.call(method, &message).await;
 

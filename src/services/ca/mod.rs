@@ -59,7 +59,7 @@ pub(crate) enum IssueError {
     #[error("the certificate would not be within the authority's validity, {0}")]
     OutsideAuthority(Validity),
     #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
+    Random(#[from] NoRandomness),
     #[error(transparent)]
     Profile(#[from] ProfileError),
     #[error("the precertificate could not be submitted to the certificate log")]
@@ -71,9 +71,7 @@ impl Classify for IssueError {
         match self {
             Self::Identity(_) | Self::Request(_) => ErrorClass::Invalid,
             Self::Log(error) => error.class(),
-            Self::OutsideAuthority(_) | Self::NoRandomness(_) | Self::Profile(_) => {
-                ErrorClass::Internal
-            }
+            Self::OutsideAuthority(_) | Self::Random(_) | Self::Profile(_) => ErrorClass::Internal,
         }
     }
 }

@@ -170,7 +170,7 @@ async fn no_certificate_is_issued_without_randomness() {
 
     let refused = ca.certify(alice(), &proven_key()).await.unwrap_err();
 
-    assert!(matches!(refused, IssueError::NoRandomness(_)));
+    assert!(matches!(refused, IssueError::Random(_)));
     assert_eq!(log.log().head().size.get(), 0);
 }
 

@@ -108,9 +108,9 @@ pub(super) fn refuse_certificate(error: IssueError) -> Refusal {
             format!("Error entering certificate in CTL: {cause}")
         }
         IssueError::Log(_) => "Error entering certificate in CTL".to_owned(),
-        IssueError::OutsideAuthority { .. }
-        | IssueError::NoRandomness(_)
-        | IssueError::Profile(_) => "error communicating with CA backend".to_owned(),
+        IssueError::OutsideAuthority { .. } | IssueError::Random(_) | IssueError::Profile(_) => {
+            "error communicating with CA backend".to_owned()
+        }
     };
     let class = error.class();
     if class == ErrorClass::Internal {
