@@ -22,7 +22,7 @@ use crate::protocol::x509::{
 };
 use crate::services::account::Accounts;
 use crate::services::authority::Authority;
-use crate::services::ca::{IssueError, RequestError};
+use crate::services::ca::{IssueError, KeyRequestError};
 use crate::services::ctlog::CtSubmitError;
 use crate::services::ctlog::tests::log_of;
 use crate::services::issuer::{EmbeddedIssuer, generate_key};
@@ -394,9 +394,9 @@ fn every_refusal_has_the_status_of_the_reference_server() {
     let status = |error: IssueError| refuse_certificate(error).status().as_u16();
 
     for error in [
-        RequestError::Proof,
-        RequestError::PublicKey,
-        RequestError::SigningRequest,
+        KeyRequestError::Proof,
+        KeyRequestError::PublicKey,
+        KeyRequestError::SigningRequest,
     ] {
         assert_eq!(status(error.into()), 400);
     }
