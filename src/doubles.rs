@@ -7,9 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, Once};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 pub(crate) use crate::adapters::system::SYSTEM_RNG;
+use crate::protocol::identity::IssuerUrl;
 use crate::protocol::time::{Clock, UnixTime};
 use crate::services::ledger::{Facts, Ledger, LedgerError, Table};
+use crate::services::oidc::{FetchError, IssuerKeys, KeySource};
 use crate::services::random::{NoRandomness, Rng};
 
 /// A clock that shows one moment for the whole test.
@@ -195,6 +199,15 @@ impl CapturedEvents {
 
     pub(crate) fn finish(self) -> String {
         String::from_utf8(CAPTURED.take().unwrap()).unwrap()
+    }
+}
+
+/// A key source that always fails, for issuers whose keys are not fetched.
+pub(crate) struct NoKeySource;
+
+impl KeySource for NoKeySource {
+    fn fetch<'a>(&'a self, _: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>> {
+        Box::pin(async { Err(FetchError::NotConfigured) })
     }
 }
 

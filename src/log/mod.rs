@@ -6,7 +6,6 @@
 //! the state, publishes the head and only then answers. The follower, a second thread, adds the search
 //! keys of published leaves to the index. Recovery repeats the same steps for whatever the state lacks.
 
-mod classify;
 mod index;
 #[cfg(test)]
 pub(crate) mod memory;
@@ -37,6 +36,7 @@ pub(crate) use self::read::{IndexView, ReadError};
 pub(crate) use self::recover::RecoverError;
 pub(crate) use self::start::{StartError, missing_entries, rebuild_state};
 pub(crate) use self::tree::extend;
+use crate::classify::{Classify, ErrorClass};
 use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{PublicKey, SigningFailed};
 use crate::protocol::merkle::{LeafIndex, NodeId, TreeSize, inclusion_proof};
@@ -161,6 +161,18 @@ pub(crate) enum AppendError {
     /// The sequencer has ended or is ending.
     #[error("the log is shutting down")]
     Stopped,
+}
+
+impl Classify for AppendError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::TooLarge(_) | Self::TooManyKeys(_) => ErrorClass::Invalid,
+            Self::Duplicate(_) => ErrorClass::Conflict,
+            // After `Stopped` the entry may be in the log: appending it again finds out.
+            Self::Overloaded | Self::Stopped => ErrorClass::Busy,
+            Self::ReadOnly { .. } | Self::Full => ErrorClass::OperatorNeeded,
+        }
+    }
 }
 
 /// Writes a leaf's index, and the time of the first head that will contain it, into the leaf's data.

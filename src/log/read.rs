@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::port::{Journal, LogStorage, SearchIndex, State, StateError};
 use super::{Leaf, Log, LogId, MAX_LEAVES_PER_READ};
+use crate::classify::{Classify, ErrorClass};
 use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{
     Frontier, LeafInTree, LeafIndex, NodeId, TILE_HEIGHT, TileId, TileSpan, TreeSize,
@@ -23,6 +24,16 @@ pub(crate) enum ReadError {
     /// Storage failed, or what it returned does not match its checksum.
     #[error("the log's storage could not be read")]
     Storage,
+}
+
+impl Classify for ReadError {
+    fn class(&self) -> ErrorClass {
+        match self {
+            Self::OutOfRange { .. } => ErrorClass::NotFound,
+            Self::IndexBehind { .. } => ErrorClass::Busy,
+            Self::Storage => ErrorClass::Internal,
+        }
+    }
 }
 
 impl From<StateError> for ReadError {

@@ -80,7 +80,7 @@ async fn create_signing_certificate(
     let mut wire: CreateSigningCertificateRequest = body.json()?;
     let token = token_of(&mut wire, &request);
     let chain = certify(&identities, &authority, token, || key_of(wire)).await?;
-    Ok(HttpResponse::Ok().json(SigningCertificateReply::new(chain.into_blocks())))
+    Ok(HttpResponse::Ok().json(SigningCertificateReply::new(chain)))
 }
 
 /// `GET /api/v2/trustBundle`

@@ -14,7 +14,7 @@ use super::body::Body;
 use super::refusal::{ErrorFormat, Refusal, SchemaFault};
 use super::route::{Api, Route, frozen_log};
 use crate::adapters::wire::rekor_v1::{
-    ConsistencyProof, LogEntry, LogInfo, RequestError, SearchIndex, SearchLogQuery,
+    ConsistencyProof, LogEntry, LogInfo, SearchIndex, SearchLogQuery, V1RequestError,
 };
 use crate::protocol::entry::v1::ProposedEntry;
 use crate::services::rekor::v1::{

@@ -84,7 +84,7 @@ impl VerifyEndpoint {
                 let detail = format!("the body could not be read: {error}");
                 Refusal::invalid("unreadable-body", detail)
             })?;
-            if piece.len() > limit.saturating_sub(whole.len()) {
+            if whole.len() + piece.len() > limit {
                 return Err(too_large(limit));
             }
             whole.extend_from_slice(&piece);

@@ -152,11 +152,11 @@ struct QueriedKey {
 }
 
 impl QueriedKey {
-    fn term(self) -> Result<SearchTerm, RequestError> {
+    fn term(self) -> Result<SearchTerm, V1RequestError> {
         let format = self.format.as_str().into_deserializer();
         let format = PkiFormat::deserialize(format)
-            .map_err(|_: de::value::Error| RequestError::KeyFormat)?;
-        let content = self.content.ok_or(RequestError::NoKey)?;
+            .map_err(|_: de::value::Error| V1RequestError::KeyFormat)?;
+        let content = self.content.ok_or(V1RequestError::NoKey)?;
         Ok(SearchTerm::from_key_query(format, &content.0)?)
     }
 }
@@ -166,7 +166,7 @@ const MAX_SUBJECT: usize = 512;
 
 /// Error reading a request. The message begins with the member.
 #[derive(Debug, thiserror::Error)]
-pub enum RequestError {
+pub enum V1RequestError {
     /// An element of `entries` is not a proposed entry
     #[error(transparent)]
     Proposal(#[from] ProposalError),
@@ -197,9 +197,9 @@ pub enum RequestError {
 }
 
 impl TryFrom<SearchLogQuery> for Vec<EntryLookup> {
-    type Error = RequestError;
+    type Error = V1RequestError;
 
-    fn try_from(query: SearchLogQuery) -> Result<Self, RequestError> {
+    fn try_from(query: SearchLogQuery) -> Result<Self, V1RequestError> {
         let mut lookups = Self::new();
         for name in query.entry_uuids.unwrap_or_default() {
             lookups.push(EntryLookup::Name(EntryName::parse(&name)?));
@@ -224,10 +224,10 @@ impl SearchLogQuery {
 }
 
 impl TryFrom<SearchIndex> for SearchQuery {
-    type Error = RequestError;
+    type Error = V1RequestError;
 
     /// Empty members are ignored: some clients send members that they do not use.
-    fn try_from(index: SearchIndex) -> Result<Self, RequestError> {
+    fn try_from(index: SearchIndex) -> Result<Self, V1RequestError> {
         let mut terms = Vec::new();
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
         if let Some(hash) = given(index.hash) {
@@ -238,20 +238,20 @@ impl TryFrom<SearchIndex> for SearchQuery {
         }
         if let Some(email) = given(index.email) {
             if !email.contains('@') || email.chars().count() > MAX_SUBJECT {
-                return Err(RequestError::Email);
+                return Err(V1RequestError::Email);
             }
             terms.push(SearchTerm::name(&email));
         }
         if let Some(subject) = given(index.subject) {
             if subject.chars().count() > MAX_SUBJECT {
-                return Err(RequestError::Subject);
+                return Err(V1RequestError::Subject);
             }
             terms.push(SearchTerm::name(&subject));
         }
         let operator = match given(index.operator).as_deref() {
             None | Some("or") => SearchOperator::Or,
             Some("and") => SearchOperator::And,
-            Some(_) => return Err(RequestError::Operator),
+            Some(_) => return Err(V1RequestError::Operator),
         };
         Ok(Self { terms, operator })
     }

@@ -23,7 +23,7 @@ use crate::services::ctlog::{CtLog, CtSubmitError, Precertificate, Promise};
 use crate::services::oidc::VerifiedIdentity;
 use crate::services::random::{NoRandomness, Rng};
 
-pub(crate) use possession::{KeyRequest, RequestError};
+pub(crate) use possession::{KeyRequest, KeyRequestError};
 
 /// How long before issuance a certificate's validity begins. gitsign accepts a timestamp only if its
 /// whole accuracy interval, one second, is within the validity.
@@ -55,11 +55,11 @@ pub(crate) enum IssueError {
     Identity(#[from] TokenSubjectError),
     /// A key that is not accepted, or no proof of possession
     #[error(transparent)]
-    Request(#[from] RequestError),
+    Request(#[from] KeyRequestError),
     #[error("the certificate would not be within the authority's validity, {0}")]
     OutsideAuthority(Validity),
     #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
+    Random(#[from] NoRandomness),
     #[error(transparent)]
     Profile(#[from] ProfileError),
     #[error("the precertificate could not be submitted to the certificate log")]
@@ -71,9 +71,7 @@ impl Classify for IssueError {
         match self {
             Self::Identity(_) | Self::Request(_) => ErrorClass::Invalid,
             Self::Log(error) => error.class(),
-            Self::OutsideAuthority(_) | Self::NoRandomness(_) | Self::Profile(_) => {
-                ErrorClass::Internal
-            }
+            Self::OutsideAuthority(_) | Self::Random(_) | Self::Profile(_) => ErrorClass::Internal,
         }
     }
 }

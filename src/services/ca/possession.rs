@@ -31,7 +31,7 @@ pub(crate) enum KeyRequest {
 
 /// Error in a key or its proof of possession.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum RequestError {
+pub(crate) enum KeyRequestError {
     #[error("the certificate signing request is not a PKCS#10 request in PEM")]
     SigningRequest,
     #[error("the public key is not a SubjectPublicKeyInfo in PEM")]
@@ -47,46 +47,46 @@ impl KeyRequest {
     /// Verifies the proof of possession.
     ///
     /// # Errors
-    /// See [`RequestError`].
-    pub(crate) fn verify(&self, challenges: &[&str]) -> Result<ProvenKey, RequestError> {
+    /// See [`KeyRequestError`].
+    pub(crate) fn verify(&self, challenges: &[&str]) -> Result<ProvenKey, KeyRequestError> {
         match self {
             Self::SigningRequest { pem } => {
                 if pem.len() > MAX_KEY_TEXT {
-                    return Err(RequestError::SigningRequest);
+                    return Err(KeyRequestError::SigningRequest);
                 }
                 verify_request(pem).map_err(|error| match error {
-                    PossessionError::Request => RequestError::SigningRequest,
-                    PossessionError::Proof => RequestError::Proof,
+                    PossessionError::Request => KeyRequestError::SigningRequest,
+                    PossessionError::Proof => KeyRequestError::Proof,
                     PossessionError::Key(error) => key_error(error),
                 })
             }
             Self::PublicKey { key, proof } => {
                 let key = parse_public_key(key)?;
                 if proof.len() > MAX_PROOF {
-                    return Err(RequestError::Proof);
+                    return Err(KeyRequestError::Proof);
                 }
-                verify_challenge(key, challenges, proof).map_err(|_| RequestError::Proof)
+                verify_challenge(key, challenges, proof).map_err(|_| KeyRequestError::Proof)
             }
         }
     }
 }
 
-fn parse_public_key(text: &str) -> Result<PublicKey, RequestError> {
+fn parse_public_key(text: &str) -> Result<PublicKey, KeyRequestError> {
     if text.len() > MAX_KEY_TEXT {
-        return Err(RequestError::PublicKey);
+        return Err(KeyRequestError::PublicKey);
     }
     let key = if text.contains("-----BEGIN") {
         PublicKey::from_pem(text)
     } else {
-        let der = from_base64_lenient(text.trim()).map_err(|_| RequestError::PublicKey)?;
+        let der = from_base64_lenient(text.trim()).map_err(|_| KeyRequestError::PublicKey)?;
         PublicKey::from_spki_der(&der)
     };
     key.map_err(key_error)
 }
 
-const fn key_error(error: KeyError) -> RequestError {
+const fn key_error(error: KeyError) -> KeyRequestError {
     match error {
-        KeyError::Malformed => RequestError::PublicKey,
-        KeyError::Unsupported | KeyError::Weak => RequestError::Insecure(error),
+        KeyError::Malformed => KeyRequestError::PublicKey,
+        KeyError::Unsupported | KeyError::Weak => KeyRequestError::Insecure(error),
     }
 }

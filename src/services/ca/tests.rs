@@ -170,7 +170,7 @@ async fn no_certificate_is_issued_without_randomness() {
 
     let refused = ca.certify(alice(), &proven_key()).await.unwrap_err();
 
-    assert!(matches!(refused, IssueError::NoRandomness(_)));
+    assert!(matches!(refused, IssueError::Random(_)));
     assert_eq!(log.log().head().size.get(), 0);
 }
 
@@ -203,22 +203,22 @@ fn each_fault_of_a_key_has_its_own_error() {
 
     assert_eq!(
         refuse(by_challenge(&key, "mallory@example.com")),
-        RequestError::Proof
+        KeyRequestError::Proof
     );
-    assert_eq!(refuse(with_key("x?")), RequestError::PublicKey);
+    assert_eq!(refuse(with_key("x?")), KeyRequestError::PublicKey);
     assert_eq!(
         refuse(with_key(&"A".repeat(100_000))),
-        RequestError::PublicKey
+        KeyRequestError::PublicKey
     );
     assert_eq!(
         refuse(with_key(foreign)),
-        RequestError::Insecure(crate::protocol::keys::KeyError::Unsupported)
+        KeyRequestError::Insecure(crate::protocol::keys::KeyError::Unsupported)
     );
     assert_eq!(
         refuse(KeyRequest::SigningRequest {
             pem: "x".to_owned()
         }),
-        RequestError::SigningRequest
+        KeyRequestError::SigningRequest
     );
     assert!(PublicKey::from_pem(&key.public_key().to_pem()).is_ok());
 }

@@ -203,6 +203,7 @@ fn clamp(start: u64, end: u64, size: u64) -> Result<Range<u64>, CtReadError> {
     if start >= size {
         return Err(CtReadError::StartBeyondTree { size });
     }
+    // Saturating, because clients may send u64::MAX.
     // Monitors request one entry past the end of the tree and expect a shortened reply.
     let end = end
         .saturating_add(1)

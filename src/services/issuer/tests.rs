@@ -1,22 +1,9 @@
-use futures_util::future::BoxFuture;
-
 use super::*;
-use crate::doubles::{FixedClock, MemoryLedger, SYSTEM_RNG, keys};
+use crate::doubles::{FixedClock, MemoryLedger, NoKeySource, SYSTEM_RNG, keys};
 use crate::protocol::identity::EmailAddress;
 use crate::protocol::time::UnixTime;
 use crate::services::ledger::Ledger;
-use crate::services::oidc::{
-    FetchError, IdentityVerifier, KeyPolicy, KeySource, RawToken, TokenError,
-};
-
-/// A source that must not be used, because the embedded issuer supplies its keys itself.
-struct NoSource;
-
-impl KeySource for NoSource {
-    fn fetch<'a>(&'a self, _: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>> {
-        Box::pin(async { Err(FetchError::NotConfigured) })
-    }
-}
+use crate::services::oidc::{IdentityVerifier, KeyPolicy, KeySource, RawToken, TokenError};
 
 const NOW: UnixTime = UnixTime::from_millis(1_800_000_000_250);
 
@@ -40,7 +27,7 @@ fn issuer_with_account() -> (EmbeddedIssuer, String, ClientSecret) {
 }
 
 fn verifier(issuer: &EmbeddedIssuer, now: UnixTime) -> IdentityVerifier {
-    let source: Arc<dyn KeySource> = Arc::new(NoSource);
+    let source: Arc<dyn KeySource> = Arc::new(NoKeySource);
     IdentityVerifier::new(
         [issuer.as_trusted().unwrap()],
         KeyPolicy::default(),

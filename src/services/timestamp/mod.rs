@@ -45,7 +45,7 @@ pub(crate) enum StampError {
     #[error("the timestamp authority's certificates are not valid at {0}")]
     CertificateNotValid(UnixTime),
     #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
+    Random(#[from] NoRandomness),
 }
 
 impl StampError {
@@ -57,7 +57,7 @@ impl StampError {
             Self::Time(FloorError::Backwards { .. }) | Self::CertificateNotValid(_) => {
                 PkiFailure::TimeNotAvailable
             }
-            Self::Time(FloorError::Ledger(_) | FloorError::Stopped) | Self::NoRandomness(_) => {
+            Self::Time(FloorError::Ledger(_) | FloorError::Stopped) | Self::Random(_) => {
                 PkiFailure::SystemFailure
             }
         }
@@ -78,14 +78,14 @@ impl Classify for StampError {
             Self::Time(
                 FloorError::Backwards { .. } | FloorError::Ledger(_) | FloorError::Stopped,
             ) => ErrorClass::Busy,
-            Self::NoRandomness(_) => ErrorClass::Internal,
+            Self::Random(_) => ErrorClass::Internal,
         }
     }
 }
 
 impl From<SigningFailed> for StampError {
     fn from(SigningFailed: SigningFailed) -> Self {
-        Self::NoRandomness(NoRandomness)
+        Self::Random(NoRandomness)
     }
 }
 

@@ -1,48 +1,32 @@
-//! Certification, for every version of the API: reads the request, issues, and refuses with the
-//! reference server's messages.
+//! Issues certificates for every version of the API, with the reference server's error messages.
 
 use tracing::{error, info};
 
 use crate::adapters::http::refusal::Refusal;
 use crate::classify::{Classify as _, ErrorClass};
-use crate::services::ca::{CertificateAuthority, IssueError, KeyRequest, RequestError};
+use crate::services::ca::{CertificateAuthority, IssueError, KeyRequest, KeyRequestError};
 use crate::services::oidc::{IdentityVerifier, RawToken, TokenError};
 
-/// An issued certificate with its chain.
-pub(super) struct IssuedChain<'a> {
-    leaf: String,
-    above: &'a [String],
-}
-
-impl IssuedChain<'_> {
-    /// The leaf first, the root last; one PEM block each.
-    pub(super) fn into_blocks(self) -> Vec<String> {
-        let mut blocks = vec![self.leaf];
-        blocks.extend_from_slice(self.above);
-        blocks
-    }
-}
-
-/// Verifies the token, then reads the key and its proof, and issues.
+/// Verifies the token, then parses the key and its proof, and issues a certificate. Returns the chain in
+/// PEM, the leaf first, the root last.
 ///
 /// # Errors
 /// The token or the key is refused, or the authority cannot issue.
-pub(super) async fn certify<'a>(
+pub(super) async fn certify(
     identities: &IdentityVerifier,
-    authority: &'a CertificateAuthority,
+    authority: &CertificateAuthority,
     token: String,
     key: impl FnOnce() -> Result<KeyRequest, Refusal>,
-) -> Result<IssuedChain<'a>, Refusal> {
+) -> Result<Vec<String>, Refusal> {
     let token = RawToken::new(token).map_err(refuse_token)?;
     let identity = identities.verify(&token).await.map_err(refuse_token)?;
     let issued = authority
         .issue(&identity, &key()?)
         .await
         .map_err(refuse_certificate)?;
-    Ok(IssuedChain {
-        leaf: issued.certificate.to_pem(),
-        above: authority.chain_pem(),
-    })
+    let mut chain = vec![issued.certificate.to_pem()];
+    chain.extend_from_slice(authority.chain_pem());
+    Ok(chain)
 }
 
 /// A public key with its proof of possession, as sent.
@@ -53,7 +37,7 @@ pub(super) struct OfferedKey {
     pub(super) proof: Vec<u8>,
 }
 
-/// Takes either a signing request in PEM or a key with its proof.
+/// Accepts either a signing request in PEM or a key with its proof.
 ///
 /// # Errors
 /// Neither or both are given, or the signing request is not UTF-8.
@@ -64,13 +48,13 @@ pub(super) fn key_request(
     match (signing_request, key) {
         (Some(pem), None) => Ok(KeyRequest::SigningRequest {
             pem: String::from_utf8(pem)
-                .map_err(|_| refuse_certificate(RequestError::SigningRequest.into()))?,
+                .map_err(|_| refuse_certificate(KeyRequestError::SigningRequest.into()))?,
         }),
         (None, Some(OfferedKey { content, proof })) => Ok(KeyRequest::PublicKey {
             key: content,
             proof,
         }),
-        (None, None) => Err(refuse_certificate(RequestError::PublicKey.into())),
+        (None, None) => Err(refuse_certificate(KeyRequestError::PublicKey.into())),
         (Some(_), Some(_)) => Err(Refusal::invalid(
             "invalid",
             "give either a public key with its proof or certificateSigningRequest, not both",
@@ -92,25 +76,25 @@ pub(super) fn refuse_certificate(error: IssueError) -> Refusal {
         IssueError::Identity(cause) => {
             format!("There was an error processing the identity token: {cause}")
         }
-        IssueError::Request(RequestError::SigningRequest) => {
+        IssueError::Request(KeyRequestError::SigningRequest) => {
             "The certificate signing request could not be parsed".to_owned()
         }
-        IssueError::Request(RequestError::PublicKey) => {
+        IssueError::Request(KeyRequestError::PublicKey) => {
             "The public key supplied in the request could not be parsed".to_owned()
         }
-        IssueError::Request(RequestError::Proof) => {
+        IssueError::Request(KeyRequestError::Proof) => {
             "The signature supplied in the request could not be verified".to_owned()
         }
-        IssueError::Request(RequestError::Insecure(cause)) => {
+        IssueError::Request(KeyRequestError::Insecure(cause)) => {
             format!("The public key supplied in the request is insecure: {cause}")
         }
         IssueError::Log(cause) if error.class() != ErrorClass::Internal => {
             format!("Error entering certificate in CTL: {cause}")
         }
         IssueError::Log(_) => "Error entering certificate in CTL".to_owned(),
-        IssueError::OutsideAuthority { .. }
-        | IssueError::NoRandomness(_)
-        | IssueError::Profile(_) => "error communicating with CA backend".to_owned(),
+        IssueError::OutsideAuthority { .. } | IssueError::Random(_) | IssueError::Profile(_) => {
+            "error communicating with CA backend".to_owned()
+        }
     };
     let class = error.class();
     if class == ErrorClass::Internal {

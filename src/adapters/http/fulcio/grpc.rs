@@ -65,12 +65,10 @@ async fn create_signing_certificate(
         .credentials
         .map(|credentials| credentials.oidc_identity_token);
     let key = || key_of(wire.key);
-    let chain = certify(identities, authority, token.unwrap_or_default(), key).await?;
+    let certificates = certify(identities, authority, token.unwrap_or_default(), key).await?;
     let certificate = SigningCertificate {
         embedded: Some(EmbeddedSct {
-            chain: Some(CertificateChain {
-                certificates: chain.into_blocks(),
-            }),
+            chain: Some(CertificateChain { certificates }),
         }),
     };
     Ok(certificate.encode_to_vec())

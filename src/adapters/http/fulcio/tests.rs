@@ -4,14 +4,13 @@ use std::time::Duration;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, read_body, read_body_json};
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::certify::{refuse_certificate, refuse_token};
 use super::*;
 use crate::adapters::http::route::Mount;
 use crate::adapters::http::route::testing::serve;
-use crate::doubles::{CapturedEvents, FixedClock, MemoryLedger, SYSTEM_RNG, keys};
+use crate::doubles::{CapturedEvents, FixedClock, MemoryLedger, NoKeySource, SYSTEM_RNG, keys};
 use crate::log::{AppendError, Limits};
 use crate::protocol::bytes::to_base64;
 use crate::protocol::identity::{EmailAddress, IssuerUrl};
@@ -23,12 +22,12 @@ use crate::protocol::x509::{
 };
 use crate::services::account::Accounts;
 use crate::services::authority::Authority;
-use crate::services::ca::{IssueError, RequestError};
+use crate::services::ca::{IssueError, KeyRequestError};
 use crate::services::ctlog::CtSubmitError;
 use crate::services::ctlog::tests::log_of;
 use crate::services::issuer::{EmbeddedIssuer, generate_key};
 use crate::services::ledger::Ledger;
-use crate::services::oidc::{FetchError, IssuerKeys, KeyPolicy, KeySource, TokenError};
+use crate::services::oidc::{KeyPolicy, KeySource, TokenError};
 use crate::services::random::NoRandomness;
 use crate::services::roster::AuthorityRole;
 
@@ -38,15 +37,6 @@ const CLOCK: FixedClock = FixedClock(NOW);
 
 /// The origin of a page on another server.
 const ORIGIN: (&str, &str) = ("origin", "https://page.example");
-
-/// Fails, because the keys of the embedded issuer are not fetched.
-struct NoSource;
-
-impl KeySource for NoSource {
-    fn fetch<'a>(&'a self, _: &'a IssuerUrl) -> BoxFuture<'a, Result<IssuerKeys, FetchError>> {
-        Box::pin(async { Err(FetchError::NotConfigured) })
-    }
-}
 
 /// The services of the API in memory, and an account with its token.
 struct World {
@@ -64,7 +54,7 @@ impl World {
             .add_service(EmailAddress::new("ci@example.com").unwrap())
             .unwrap();
         let token = issuer.issue(&accounts.list()[0]).unwrap();
-        let source: Arc<dyn KeySource> = Arc::new(NoSource);
+        let source: Arc<dyn KeySource> = Arc::new(NoKeySource);
         let identities = IdentityVerifier::new(
             [issuer.as_trusted().unwrap()],
             KeyPolicy::default(),
@@ -404,9 +394,9 @@ fn every_refusal_has_the_status_of_the_reference_server() {
     let status = |error: IssueError| refuse_certificate(error).status().as_u16();
 
     for error in [
-        RequestError::Proof,
-        RequestError::PublicKey,
-        RequestError::SigningRequest,
+        KeyRequestError::Proof,
+        KeyRequestError::PublicKey,
+        KeyRequestError::SigningRequest,
     ] {
         assert_eq!(status(error.into()), 400);
     }
@@ -414,7 +404,7 @@ fn every_refusal_has_the_status_of_the_reference_server() {
     assert_eq!(status(IssueError::Log(overloaded)), 503);
     let read_only = CtSubmitError::Append(AppendError::ReadOnly { missing: 1 });
     assert_eq!(status(IssueError::Log(read_only)), 503);
-    assert_eq!(status(IssueError::NoRandomness(NoRandomness)), 500);
+    assert_eq!(status(IssueError::Random(NoRandomness)), 500);
     let token = |error: TokenError| refuse_token(error).status().as_u16();
     assert_eq!(token(TokenError::NotCompact), 400);
     assert_eq!(token(TokenError::IssuerUnavailable), 503);

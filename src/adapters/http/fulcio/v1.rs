@@ -41,10 +41,7 @@ pub(super) async fn signing_certificate(
     let wire: CertificateRequest = body.json()?;
     let token = bearer(&request).unwrap_or_default();
     let chain = certify(&identities, &authority, token, || key_of(wire)).await?;
-    Ok(pem_chain(
-        HttpResponse::Created(),
-        chain.into_blocks().concat(),
-    ))
+    Ok(pem_chain(HttpResponse::Created(), chain.concat()))
 }
 
 /// `GET /api/v1/rootCert`

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LOCATION};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::{RequestError, V1Error, entry_path};
+use super::{V1Error, V1RequestError, entry_path};
 use crate::adapters::http::refusal::{Refusal, SchemaFault};
 use crate::classify::{Classify as _, ErrorClass};
 use crate::log::ReadError;
@@ -41,17 +41,17 @@ fn malformed(message: String, body: &[u8]) -> Refusal {
     Refusal::schema(SchemaFault::Type, message)
 }
 
-impl From<RequestError> for Refusal {
-    fn from(error: RequestError) -> Self {
+impl From<V1RequestError> for Refusal {
+    fn from(error: V1RequestError) -> Self {
         let fault = match &error {
             // The body was read as JSON, so the proposal within it is JSON.
-            RequestError::Proposal(proposal) => return of_proposal(proposal, b"{}"),
-            RequestError::Key(_) => return Self::invalid("invalid", error),
-            RequestError::Name(_) | RequestError::Hash(_) => SchemaFault::Pattern,
-            RequestError::Email => SchemaFault::Type,
-            RequestError::Subject => SchemaFault::TooLong,
-            RequestError::Operator | RequestError::KeyFormat => SchemaFault::Enum,
-            RequestError::NoKey => SchemaFault::Required,
+            V1RequestError::Proposal(proposal) => return of_proposal(proposal, b"{}"),
+            V1RequestError::Key(_) => return Self::invalid("invalid", error),
+            V1RequestError::Name(_) | V1RequestError::Hash(_) => SchemaFault::Pattern,
+            V1RequestError::Email => SchemaFault::Type,
+            V1RequestError::Subject => SchemaFault::TooLong,
+            V1RequestError::Operator | V1RequestError::KeyFormat => SchemaFault::Enum,
+            V1RequestError::NoKey => SchemaFault::Required,
         };
         Self::schema(fault, error)
     }
