@@ -136,8 +136,8 @@ impl Appended {
     }
 }
 
-/// Why a leaf was not appended. After every error but `Stopped` the leaf is not in the tree; after
-/// `Stopped` it may be, and appending it again after a restart shows which.
+/// Error appending a leaf. After every error but `Stopped` the leaf is not in the tree; after
+/// `Stopped` it may be, and appending it again after a restart shows whether it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AppendError {
     /// The log contains the same leaf already.
@@ -186,7 +186,7 @@ pub(crate) type EmbedIndex = fn(&mut Leaf, LeafIndex, UnixTime) -> Result<(), In
 #[error("the leaf's format cannot express its index")]
 pub(crate) struct IndexTooLarge;
 
-/// Signs the heads of one log, and describes the log to those who verify them.
+/// Signs the heads of one log, and provides the public data that verifiers need.
 pub(crate) trait HeadSigner: Send + Sync {
     /// First line of the log's checkpoints.
     fn origin(&self) -> &str;

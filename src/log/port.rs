@@ -11,7 +11,7 @@ use super::{Leaf, LogId, SignedHead};
 use crate::protocol::hash::Sha256;
 use crate::protocol::merkle::{LeafIndex, TreeSize};
 
-/// What a log is stored in. Several logs may share it.
+/// The storage of a log, which several logs can share.
 #[derive(Clone)]
 pub(crate) struct LogStorage {
     pub journal: Arc<dyn Journal>,
@@ -28,7 +28,7 @@ pub(crate) struct Position(pub(crate) [u8; 12]);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct JournalCursor(pub(crate) [u8; 8]);
 
-/// Leaves that become part of a log together, with the head that makes them so.
+/// Leaves that are appended together, with the head that contains them.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     /// The first one has index `head.size - leaves.len()`.
@@ -56,7 +56,7 @@ pub(crate) struct JournalTail {
     pub read_only: Option<u64>,
 }
 
-/// Why the journal did not commit a batch.
+/// Error committing a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
     /// The disk is full, for example. Nothing was written, and another attempt may succeed.
@@ -82,7 +82,7 @@ pub enum CommitError {
     },
 }
 
-/// Why the journal could not be read. The journal describes the place in its own terms.
+/// Error reading the journal. The journal describes the position in its own terms.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// A record does not match its checksum or is not the one that was requested.
@@ -92,7 +92,7 @@ pub enum JournalError {
     Unreadable { place: String },
 }
 
-/// What survives. One journal serves several logs.
+/// The durable storage of logs. Several logs share a journal.
 pub(crate) trait Journal: Send + Sync {
     /// The last commit of a log, found at start or made since.
     fn tail(&self, log: LogId) -> JournalTail;
@@ -179,7 +179,7 @@ pub(crate) struct StateChange {
 #[error("the log's state could not be read or written")]
 pub struct StateError;
 
-/// The tree as it is queried. A crash may undo its latest changes, but only whole changes and the
+/// The queryable tree. A crash may undo its latest changes, but only whole changes and the
 /// latest first; recovery then repeats them from the journal.
 pub(crate) trait State: Send + Sync {
     /// The head after the last change, and the point of the journal that it reaches.

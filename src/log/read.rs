@@ -12,7 +12,7 @@ use crate::protocol::merkle::{
     consistency_proof, inclusion_proof, root, tile_root,
 };
 
-/// Why something could not be read.
+/// Error reading a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReadError {
     /// It is outside the published tree, which has `size` leaves.

@@ -18,7 +18,7 @@ pub(super) struct Recovered {
     pub(super) head: Option<SignedHead>,
 }
 
-/// Why a log could not be recovered.
+/// Error recovering a log.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
     #[error(transparent)]

@@ -24,7 +24,7 @@ pub(super) struct Sequencer {
     head: Option<CommittedHead>,
 }
 
-/// Why a batch did not become part of the log.
+/// Error sequencing a batch.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SequenceError {
     #[error(transparent)]

@@ -16,7 +16,7 @@ use crate::protocol::keys::SigningFailed;
 use crate::protocol::merkle::TreeSize;
 use crate::protocol::time::Clock;
 
-/// Why a log could not be started.
+/// Error starting a log.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
@@ -131,7 +131,7 @@ fn usable_index(
     Ok(TreeSize::EMPTY)
 }
 
-/// The head in the state, if this log signed it. Nothing else in the state proves anything.
+/// The head in the state, if this log signed it. Only a signed head is evidence of lost entries.
 fn signed_head(stored: &StoredLog, signer: &dyn HeadSigner) -> Option<SignedHead> {
     let (head, _) = stored.state.head(stored.id).ok()??;
     let recognised = signer.recognises(&head.note, head.size, &head.root);

@@ -111,7 +111,7 @@ pub(crate) fn assert_included(leaf_data: &[u8], appended: &Appended) {
 }
 
 #[tokio::test]
-async fn an_appended_leaf_has_a_proof_to_a_signed_and_published_head() {
+async fn an_appended_leaf_gets_an_inclusion_proof_for_a_signed_and_published_head() {
     let signer = TestSigner::new("log.example");
     let log = start(&signer, &LogStorage::in_memory()).unwrap();
 
@@ -133,7 +133,7 @@ async fn an_appended_leaf_has_a_proof_to_a_signed_and_published_head() {
 }
 
 #[tokio::test]
-async fn leaves_that_come_together_share_a_head_and_all_have_proofs() {
+async fn concurrent_leaves_share_a_head_and_have_inclusion_proofs() {
     let log = memory_log();
     let texts: Vec<_> = (0..500).map(|i| format!("leaf {i}")).collect();
 
@@ -190,7 +190,7 @@ async fn the_same_leaf_keeps_its_first_index() {
 }
 
 #[tokio::test]
-async fn tiles_and_entry_bundles_have_what_the_tree_has_and_nothing_beyond() {
+async fn tiles_and_entry_bundles_contain_exactly_the_published_tree() {
     let log = memory_log();
     let texts: Vec<_> = (0..260).map(|i| format!("leaf {i}")).collect();
     futures_util::future::join_all(texts.iter().map(|t| log.append(leaf(t)))).await;
@@ -290,7 +290,7 @@ fn search(log: &Log, key: &str, before: Option<u64>, limit: usize) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_leaf_is_found_by_each_of_its_keys_the_newest_first() {
+async fn searches_find_leaves_by_each_key_newest_first() {
     let storage = LogStorage::in_memory();
     let signer = TestSigner::new("log.example");
     let log = start(&signer, &storage).unwrap();
@@ -343,7 +343,7 @@ fn number(leaf: &mut Leaf, index: LeafIndex, time: UnixTime) -> Result<(), Index
 }
 
 #[tokio::test]
-async fn a_leaf_that_contains_its_index_is_hashed_with_it_and_equals_no_other() {
+async fn a_leaf_that_contains_its_index_is_hashed_with_it_and_is_never_a_duplicate() {
     let log = Log::start(
         LogId::CT,
         TestSigner::new("log.example"),
@@ -593,7 +593,7 @@ impl SearchIndex for Breaking {
 }
 
 #[tokio::test]
-async fn a_log_that_breaks_off_at_any_step_recovers_all_that_it_acknowledged() {
+async fn a_log_that_fails_at_any_step_recovers_every_acknowledged_leaf() {
     for stop in Stop::FATAL {
         let signer = TestSigner::new("log.example");
         let breaking = Breaking::over(LogStorage::in_memory());
@@ -633,7 +633,7 @@ async fn a_log_that_breaks_off_at_any_step_recovers_all_that_it_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_journal_without_room_refuses_and_leaves_no_trace() {
+async fn a_full_journal_refuses_a_batch_without_side_effects() {
     let signer = TestSigner::new("log.example");
     let breaking = Breaking::over(LogStorage::in_memory());
     let storage = breaking.storage();
@@ -650,7 +650,7 @@ async fn a_journal_without_room_refuses_and_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_state_that_is_lost_behind_or_wrong_is_rebuilt() {
+async fn a_missing_outdated_or_inconsistent_state_is_rebuilt() {
     let signer = TestSigner::new("log.example");
     let full = LogStorage::in_memory();
     let log = start(&signer, &full).unwrap();
@@ -695,7 +695,7 @@ fn head_with(head: &SignedHead, size: u64) -> Arc<SignedHead> {
 }
 
 #[tokio::test]
-async fn a_journal_that_is_behind_a_head_this_log_signed_is_only_read() {
+async fn a_journal_that_ends_before_a_signed_head_is_read_only() {
     let signer = TestSigner::new("log.example");
     let full = LogStorage::in_memory();
     let log = start(&signer, &full).unwrap();
@@ -746,7 +746,7 @@ async fn a_log_signed_by_another_key_does_not_start() {
 }
 
 #[tokio::test]
-async fn the_time_of_heads_never_goes_back() {
+async fn head_times_never_decrease() {
     let storage = LogStorage::in_memory();
     let signer = TestSigner::new("log.example");
     let clock = Arc::new(TestClock::new(UnixTime::from_millis(0)));
@@ -852,7 +852,7 @@ async fn a_journal_that_contradicts_a_signed_head_is_a_fork_at_every_start() {
 }
 
 #[tokio::test]
-async fn a_state_that_claims_to_have_read_further_but_has_fewer_entries_is_rebuilt() {
+async fn a_state_with_a_later_cursor_but_fewer_entries_is_rebuilt() {
     let signer = TestSigner::new("log.example");
     let storage = LogStorage {
         journal: history(&signer, &["a", "b", "c"]).await.journal,
@@ -876,7 +876,7 @@ async fn a_state_that_claims_to_have_read_further_but_has_fewer_entries_is_rebui
 }
 
 #[test]
-fn a_log_has_one_name_and_a_number_without_a_name_is_a_log_too() {
+fn log_names_are_unique_and_unknown_numbers_are_valid() {
     let names = [LogId::CT, LogId::REKOR_V2, LogId::REKOR_V1].map(|log| log.to_string());
     assert_eq!(names, ["ct", "rekor-v2", "rekor-v1"]);
     let unknown = LogId::from_number(7);
@@ -888,7 +888,7 @@ fn a_log_has_one_name_and_a_number_without_a_name_is_a_log_too() {
 }
 
 #[tokio::test]
-async fn of_two_writers_of_one_log_the_second_stops_and_a_restart_recovers_it() {
+async fn the_second_of_two_writers_stops_and_recovers_at_restart() {
     let storage = LogStorage::in_memory();
     let signer = TestSigner::new("log.example");
     let one = start(&signer, &storage).unwrap();
@@ -914,7 +914,7 @@ async fn of_two_writers_of_one_log_the_second_stops_and_a_restart_recovers_it() 
 }
 
 #[tokio::test]
-async fn a_search_finds_every_leaf_that_was_acknowledged_before_it() {
+async fn a_search_finds_every_previously_acknowledged_leaf() {
     let log = memory_log();
     let mut handles = Vec::new();
     for writer in 0..4 {
@@ -990,7 +990,7 @@ async fn a_log_whose_index_cannot_be_written_fails_and_the_next_start_continues_
 }
 
 #[tokio::test]
-async fn a_leaf_that_cannot_be_read_ends_the_index_and_not_the_log() {
+async fn an_unreadable_leaf_stops_the_index_but_not_the_log() {
     let breaking = Breaking::over(LogStorage::in_memory());
     let storage = breaking.storage();
     let signer = TestSigner::new("log.example");
@@ -1010,7 +1010,7 @@ async fn a_leaf_that_cannot_be_read_ends_the_index_and_not_the_log() {
 }
 
 #[tokio::test]
-async fn a_read_only_log_is_indexed_and_keeps_an_index_of_more_than_it_has() {
+async fn a_read_only_log_is_indexed_and_keeps_an_index_that_is_ahead() {
     let signer = TestSigner::new("log.example");
     let full = LogStorage::in_memory();
     let log = start(&signer, &full).unwrap();

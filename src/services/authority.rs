@@ -63,7 +63,7 @@ pub struct NewAuthority {
 }
 
 impl Authority {
-    /// Takes a chain, the signing certificate first and the root last, and the first certificate's
+    /// Checks a chain, the signing certificate first and the root last, and the first certificate's
     /// key. An authority for certificates may be its own root; one for timestamps is a leaf with
     /// critical timeStamping as its only purpose (RFC 3161 §2.3).
     ///

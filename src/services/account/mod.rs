@@ -57,7 +57,7 @@ pub struct NewSecret {
     pub client_secret: ClientSecret,
 }
 
-/// Why an account cannot be added, read or removed.
+/// Error adding, reading or removing an account.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     #[error("an account with this e-mail address already exists")]
@@ -74,7 +74,7 @@ pub enum AccountError {
     Ledger(#[from] LedgerError),
 }
 
-/// Why credentials are refused.
+/// Error authenticating a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AuthenticationError {
     /// The client is unknown or the secret is wrong; the message does not say which

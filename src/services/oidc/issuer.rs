@@ -12,7 +12,7 @@ pub struct TrustedIssuer {
     own_keys: Option<IssuerKeys>,
 }
 
-/// Why an issuer cannot be trusted as it is configured.
+/// Error in the settings of a trusted issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerSettingError {
     /// Tokens for any audience would be accepted

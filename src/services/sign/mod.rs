@@ -18,7 +18,7 @@ use crate::protocol::time::Clock;
 use crate::protocol::tsp::{TimestampError, TimestampRequest, verify_reply};
 use crate::protocol::x509::{Certificate, CertificateError};
 
-/// A port: the server whose authorities and log are used.
+/// Port to the server that issues certificates and timestamps and logs entries.
 pub(crate) trait SigningServer {
     type Error: Error + Send + Sync + 'static;
 
@@ -53,7 +53,7 @@ pub(crate) struct Signed {
     pub report: Report,
 }
 
-/// The steps of signing, in their order.
+/// The steps of signing, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     KeyGenerated,
@@ -64,7 +64,7 @@ pub(crate) enum Step {
     BundleVerified,
 }
 
-/// Why an artifact is not signed; `E` is the server's error.
+/// Error signing an artifact. `E` is the server's error.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignError<E: Error + 'static> {
     #[error("the identity token is not a JWT with the claims iss and sub")]

@@ -1,7 +1,7 @@
 //! The trust documents: everything that clients need to sign with this instance and to verify.
 //!
-//! They are made once from the roster and kept as bytes. This instance's own verifier reads the
-//! published trust root, so it trusts exactly what clients are given.
+//! They are generated once from the roster and cached as bytes. This instance's own verifier reads the
+//! published trust root, so it trusts exactly what its clients trust.
 
 use std::sync::Arc;
 

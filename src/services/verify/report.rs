@@ -107,7 +107,7 @@ impl Report {
         }
     }
 
-    /// Lets the policy decide about the bundles that verified. A bundle that did not verify is not
+    /// Evaluates the policy over the bundles that verified. A bundle that did not verify is not
     /// counted, and does not prevent the others from meeting the policy.
     pub(super) fn of_policy(requirement: &PolicyRequirement, verdicts: Vec<Verdict>) -> Self {
         let evidence = verdicts.iter().flatten().map(Authentic::evidence);
