@@ -36,19 +36,19 @@ impl Artifact {
 /// The text is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is written sha256:, sha384: or sha512: and its bytes in hexadecimal")]
-pub struct NotADigest;
+pub struct InvalidDigest;
 
 impl FromStr for Artifact {
-    type Err = NotADigest;
+    type Err = InvalidDigest;
 
     /// Reads `sha256:<hex>`.
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let (name, value) = text.split_once(':').ok_or(NotADigest)?;
-        let algorithm = HashAlgorithm::from_name(name).ok_or(NotADigest)?;
-        let bytes = hex::decode(value).map_err(|_| NotADigest)?;
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let (name, value) = text.split_once(':').ok_or(InvalidDigest)?;
+        let algorithm = HashAlgorithm::from_name(name).ok_or(InvalidDigest)?;
+        let bytes = hex::decode(value).map_err(|_| InvalidDigest)?;
         Digest::new(algorithm, bytes)
             .map(Self::from)
-            .map_err(|_| NotADigest)
+            .map_err(|_| InvalidDigest)
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
             "md5:00",
             "SHA2_256:00",
         ] {
-            assert_eq!(text.parse::<Artifact>(), Err(NotADigest));
+            assert_eq!(text.parse::<Artifact>(), Err(InvalidDigest));
         }
     }
 

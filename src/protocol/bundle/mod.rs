@@ -10,11 +10,11 @@ pub(crate) mod trusted_root;
 pub mod verify;
 mod wire;
 
-pub use crate::protocol::attestation::artifact::{Artifact, ArtifactHasher, NotADigest};
+pub use crate::protocol::attestation::artifact::{Artifact, ArtifactHasher, InvalidDigest};
 pub use trusted_root::{TrustedLog, TrustedRoot, TrustedRootError};
 pub use verify::{
-    Authentic, Check, CheckEvidence, CheckName, Expectation, Outcome, Refusal, Refused, Verified,
-    authenticate, verify,
+    Authentic, Check, CheckEvidence, CheckName, Expectation, Outcome, Refusal, VerificationError,
+    Verified, authenticate, verify,
 };
 
 use serde::{Serialize, Serializer};

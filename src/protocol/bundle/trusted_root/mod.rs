@@ -29,7 +29,7 @@ pub struct TrustedRoot {
     /// The timestamp authorities.
     pub timestamp_authorities: Vec<TrustedTsa>,
     /// URLs of the logs that were left out because their key is of a kind that is not accepted.
-    pub left_out: Vec<String>,
+    pub unsupported_logs: Vec<String>,
 }
 
 /// A signature log of a trust root.
@@ -101,7 +101,7 @@ impl TryFrom<wire::TrustedRoot> for TrustedRoot {
         for log in document.tlogs {
             match log_key(&log)? {
                 Some(key) => root.logs.push(trusted_log(log, key)?),
-                None => root.left_out.push(log.base_url),
+                None => root.unsupported_logs.push(log.base_url),
             }
         }
         for log in document.ctlogs {
@@ -111,7 +111,7 @@ impl TryFrom<wire::TrustedRoot> for TrustedRoot {
                     key,
                     base_url: log.base_url,
                 }),
-                None => root.left_out.push(log.base_url),
+                None => root.unsupported_logs.push(log.base_url),
             }
         }
         for authority in document.certificate_authorities {

@@ -63,7 +63,7 @@ fn every_part_is_parsed() {
     assert_eq!(root.authorities[0].chain.len(), 2);
     assert_eq!(root.timestamp_authorities[0].uri, "https://tsa.example");
     assert_eq!(root.ct_logs.len(), 1);
-    assert!(root.left_out.is_empty());
+    assert!(root.unsupported_logs.is_empty());
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_log_with_a_key_of_an_unknown_kind_is_left_out_and_listed() {
     let root = read(&document).unwrap();
 
     assert!(root.logs.is_empty());
-    assert_eq!(root.left_out, ["https://log.example"]);
+    assert_eq!(root.unsupported_logs, ["https://log.example"]);
 }
 
 #[test]

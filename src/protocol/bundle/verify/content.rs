@@ -1,7 +1,7 @@
 //! Steps 2 and 7: what was signed is the caller's artifact, and the signature holds.
 
+use super::check::CheckRecorder;
 use super::signer::ProvenSigner;
-use super::trail::Trail;
 use super::well_formed::WellFormedBundle;
 use super::{CheckEvidence, CheckName, EntryEvidence, Refusal};
 use crate::protocol::attestation::dsse::Envelope;
@@ -26,12 +26,12 @@ pub(super) enum SignedContent<'a> {
 }
 
 /// Evidence that the signature holds.
-pub(super) struct SignatureHolds {
+pub(super) struct VerifiedSignature {
     key: KeyEvidence,
     _valid: SignatureValid,
 }
 
-impl SignatureHolds {
+impl VerifiedSignature {
     pub(super) fn into_evidence(self) -> KeyEvidence {
         self.key
     }
@@ -41,7 +41,7 @@ impl<'a> SignedContent<'a> {
     pub(super) fn of(
         bundle: &WellFormedBundle<'a>,
         artifact: &Artifact,
-        trail: &mut Trail,
+        recorder: &mut CheckRecorder,
     ) -> Result<Self, Refusal> {
         match &bundle.bundle().content {
             Content::Message { digest: hint, .. } => {
@@ -51,14 +51,14 @@ impl<'a> SignedContent<'a> {
                 let algorithm = bundle.claimed().key().algorithm().hash();
                 let digest = artifact
                     .digest(algorithm)
-                    .ok_or(Refusal::DigestNeeded(algorithm))?
+                    .ok_or(Refusal::DigestRequired(algorithm))?
                     .clone();
                 let detail = format!("the artifact is {digest}");
                 let evidence = CheckEvidence::Artifact {
                     digest: digest.clone(),
                     predicate_type: None,
                 };
-                trail.passed(CheckName::Artifact, evidence, detail);
+                recorder.passed(CheckName::Artifact, evidence, detail);
                 Ok(Self::Message { digest })
             }
             Content::Envelope(envelope) => {
@@ -74,7 +74,7 @@ impl<'a> SignedContent<'a> {
                     digest: digest.clone(),
                     predicate_type: Some(predicate_type),
                 };
-                trail.passed(CheckName::Artifact, evidence, detail);
+                recorder.passed(CheckName::Artifact, evidence, detail);
                 Ok(Self::Envelope {
                     envelope,
                     encoding: envelope.pre_authentication_encoding(),
@@ -98,8 +98,8 @@ impl<'a> SignedContent<'a> {
         bundle: &WellFormedBundle<'_>,
         signer: &ProvenSigner<'_>,
         entries: &[EntryEvidence],
-        trail: &mut Trail,
-    ) -> Result<SignatureHolds, Refusal> {
+        recorder: &mut CheckRecorder,
+    ) -> Result<VerifiedSignature, Refusal> {
         let key = signer.key();
         let is_as_logged = |details: &KeyDetails| {
             let mut stated = entries.iter().filter_map(|entry| entry.key_details);
@@ -113,8 +113,8 @@ impl<'a> SignedContent<'a> {
                 };
                 let detail = format!("holds with the signer's {} key", key.algorithm().name());
                 let for_machines = CheckEvidence::Signature(evidence.clone());
-                trail.passed(CheckName::Signature, for_machines, detail);
-                return Ok(SignatureHolds {
+                recorder.passed(CheckName::Signature, for_machines, detail);
+                return Ok(VerifiedSignature {
                     key: evidence,
                     _valid: valid,
                 });
@@ -145,7 +145,7 @@ impl<'a> SignedContent<'a> {
 fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
     let actual = artifact
         .digest(hint.algorithm())
-        .ok_or(Refusal::DigestNeeded(hint.algorithm()))?;
+        .ok_or(Refusal::DigestRequired(hint.algorithm()))?;
     if actual == hint {
         return Ok(());
     }

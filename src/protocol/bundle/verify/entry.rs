@@ -1,12 +1,15 @@
 //! Step 6: a trusted signature log contains this signature, this key and this artifact.
 
+use super::check::CheckRecorder;
 use super::content::SignedContent;
 use super::time::EstablishedTimes;
-use super::trail::Trail;
-use super::well_formed::WellFormedBundle;
-use super::{CheckEvidence, CheckName, EntryEvidence, Refusal, body};
+use super::well_formed::{ClaimedSigner, WellFormedBundle};
+use super::{CheckEvidence, CheckName, EntryEvidence, Refusal};
 use crate::protocol::bundle::{InclusionProof, LogEntry, TrustedLog, TrustedRoot};
-use crate::protocol::entry::EntryKind;
+use crate::protocol::entry::{
+    BindingError, ClaimedContent, EntryClaim, EntryKind, RawVerifier, parse_logged,
+};
+use crate::protocol::keys::KeyDetails;
 use crate::protocol::merkle::{LeafIndex, ProofError, TreeSize, leaf_hash, root_from_inclusion};
 use crate::protocol::note::{Checkpoint, UnverifiedNote};
 
@@ -16,20 +19,20 @@ pub(super) fn verify_entries(
     content: &SignedContent<'_>,
     times: &EstablishedTimes,
     trust: &TrustedRoot,
-    trail: &mut Trail,
+    recorder: &mut CheckRecorder,
 ) -> Result<Vec<EntryEvidence>, Refusal> {
     let mut verified = Vec::new();
     for entry in &bundle.bundle().entries {
         if trust.logs_with(&entry.log_id).next().is_none() {
             let detail = format!("entry {} is of a log that is not trusted here", entry.index);
-            trail.skipped(CheckName::LogEntry, "unknown-log", detail);
+            recorder.skipped(CheckName::LogEntry, "unknown-log", detail);
             continue;
         }
         let (log, tree_size) = containing_log(entry, times, trust)?;
         if tree_size.is_none() && entry.promise.is_none() {
             continue;
         }
-        let key_details = body::check(entry, bundle, content)?;
+        let key_details = check_body(entry, bundle, content)?;
         let evidence = EntryEvidence {
             log: log.base_url.clone(),
             log_id: log.id,
@@ -45,7 +48,7 @@ pub(super) fn verify_entries(
             None => format!("{evidence}, promised by the log"),
         };
         let for_machines = CheckEvidence::Entry(evidence.clone());
-        trail.passed(CheckName::LogEntry, for_machines, detail);
+        recorder.passed(CheckName::LogEntry, for_machines, detail);
         verified.push(evidence);
     }
     if verified.is_empty() {
@@ -66,7 +69,7 @@ fn containing_log<'a>(
         match contained_in(log, entry, times) {
             Ok(tree_size) => return Ok((log, tree_size)),
             // The refusal by a log that was trusted then says more.
-            Err(Refusal::LogWindow { .. }) if refusal.is_some() => {}
+            Err(Refusal::LogNotTrusted { .. }) if refusal.is_some() => {}
             Err(reason) => refusal = Some(reason),
         }
     }
@@ -82,7 +85,7 @@ fn contained_in(
 ) -> Result<Option<u64>, Refusal> {
     let was_trusted = times.moments().any(|at| log.validity.contains(at));
     if let (false, Some(at)) = (was_trusted, times.moments().next()) {
-        return Err(Refusal::LogWindow {
+        return Err(Refusal::LogNotTrusted {
             index: entry.index,
             log: log.base_url.clone(),
             at,
@@ -127,7 +130,7 @@ fn verify_inclusion(
         .and_then(|note| Checkpoint::open(&note, log.checkpoint_key, &log.key))
         .map_err(|reason| Refusal::Checkpoint { index, reason })?;
     if checkpoint.size.get() != proof.tree_size || checkpoint.root != root {
-        return Err(Refusal::OtherTree { index });
+        return Err(Refusal::CheckpointMismatch { index });
     }
     Ok(Some(proof.tree_size))
 }
@@ -138,4 +141,40 @@ fn signed_index(entry: &LogEntry) -> u64 {
         (None, Some(proof)) => proof.index,
         _ => entry.index,
     }
+}
+
+/// Checks that the entry's body binds the bundle's signature, key and content. Returns the signature scheme
+/// that the log verified, if its entries state one.
+fn check_body(
+    entry: &LogEntry,
+    bundle: &WellFormedBundle<'_>,
+    content: &SignedContent<'_>,
+) -> Result<Option<KeyDetails>, Refusal> {
+    let claim = EntryClaim {
+        signature: bundle.signature(),
+        verifier: match bundle.claimed() {
+            ClaimedSigner::Certified { leaf } => RawVerifier::Certificate(leaf.der().to_vec()),
+            ClaimedSigner::Managed { key } => RawVerifier::PublicKey(key.spki_der().to_vec()),
+        },
+        key: bundle.claimed().key(),
+        content: match content {
+            SignedContent::Message { digest } => ClaimedContent::Artifact(digest),
+            SignedContent::Envelope {
+                envelope, encoding, ..
+            } => ClaimedContent::Envelope { envelope, encoding },
+        },
+    };
+    let index = entry.index;
+    let (kind, version) = (entry.kind.clone(), entry.version.clone());
+    parse_logged(&kind, &version, &entry.body)
+        .and_then(|binding| binding.check(&claim))
+        .map_err(|error| match error {
+            BindingError::Kind => Refusal::Kind { kind, version },
+            BindingError::Malformed => Refusal::Body {
+                index,
+                kind,
+                version,
+            },
+            BindingError::Mismatch(what) => Refusal::EntryMismatch { index, what },
+        })
 }

@@ -14,7 +14,6 @@
 //! Step 8, [`Authentic::accept`], returns a [`Verified`]. A policy over several bundles of one
 //! artifact decides about the evidence of their [`Authentic`]s instead.
 
-mod body;
 mod check;
 mod content;
 mod entry;
@@ -25,7 +24,6 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod time;
-mod trail;
 mod well_formed;
 
 pub use check::{Check, CheckEvidence, CheckName, Outcome};
@@ -36,10 +34,10 @@ use crate::protocol::evidence::{EntryEvidence, Evidence, SignerIdentity, TimeEvi
 use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::Policy;
 use crate::protocol::time::UnixTime;
+use check::CheckRecorder;
 use content::SignedContent;
 use signer::ProvenSigner;
 use time::EstablishedTimes;
-use trail::Trail;
 use well_formed::WellFormedBundle;
 
 /// The signer that the caller expects.
@@ -56,7 +54,7 @@ pub enum Expectation {
 #[derive(Clone, Debug)]
 pub struct Authentic {
     evidence: Evidence,
-    trail: Trail,
+    recorder: CheckRecorder,
 }
 
 /// A bundle that passed every step: the caller accepts its signer. Only [`Authentic::accept`]
@@ -70,7 +68,7 @@ pub struct Verified {
 /// A bundle that failed a step.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
-pub struct Refused {
+pub struct VerificationError {
     /// Why the step failed.
     #[source]
     pub reason: Refusal,
@@ -89,7 +87,7 @@ pub fn verify(
     expectation: &Expectation,
     trust: &TrustedRoot,
     now: UnixTime,
-) -> Result<Verified, Box<Refused>> {
+) -> Result<Verified, Box<VerificationError>> {
     let key = match expectation {
         Expectation::Identity(_) => None,
         Expectation::Key(key) => Some(key),
@@ -108,11 +106,11 @@ pub fn authenticate(
     key: Option<&PublicKey>,
     trust: &TrustedRoot,
     now: UnixTime,
-) -> Result<Authentic, Box<Refused>> {
-    let mut trail = Trail::default();
-    match prove(bundle, artifact, key, trust, now, &mut trail) {
-        Ok(evidence) => Ok(Authentic { evidence, trail }),
-        Err(reason) => Err(trail.refuse(reason)),
+) -> Result<Authentic, Box<VerificationError>> {
+    let mut recorder = CheckRecorder::default();
+    match prove(bundle, artifact, key, trust, now, &mut recorder) {
+        Ok(evidence) => Ok(Authentic { evidence, recorder }),
+        Err(reason) => Err(recorder.refuse(reason)),
     }
 }
 
@@ -122,14 +120,14 @@ fn prove(
     key: Option<&PublicKey>,
     trust: &TrustedRoot,
     now: UnixTime,
-    trail: &mut Trail,
+    recorder: &mut CheckRecorder,
 ) -> Result<Evidence, Refusal> {
-    let bundle = WellFormedBundle::check(bundle, key, trail)?;
-    let content = SignedContent::of(&bundle, artifact, trail)?;
-    let times = EstablishedTimes::establish(&bundle, trust, now, trail)?;
-    let signer = ProvenSigner::identify(&bundle, &times, trust, trail)?;
-    let entries = entry::verify_entries(&bundle, &content, &times, trust, trail)?;
-    let signature = content.verify_signature(&bundle, &signer, &entries, trail)?;
+    let bundle = WellFormedBundle::check(bundle, key, recorder)?;
+    let content = SignedContent::of(&bundle, artifact, recorder)?;
+    let times = EstablishedTimes::establish(&bundle, trust, now, recorder)?;
+    let signer = ProvenSigner::identify(&bundle, &times, trust, recorder)?;
+    let entries = entry::verify_entries(&bundle, &content, &times, trust, recorder)?;
+    let signature = content.verify_signature(&bundle, &signer, &entries, recorder)?;
     Ok(Evidence {
         certificate: signer.into_certificate()?,
         key: signature.into_evidence(),
@@ -148,19 +146,19 @@ impl Authentic {
 
     /// Every check in order.
     pub fn checks(&self) -> &[Check] {
-        self.trail.checks()
+        self.recorder.checks()
     }
 
     /// The evidence and the checks.
     pub(crate) fn into_parts(self) -> (Evidence, Vec<Check>) {
-        (self.evidence, self.trail.into_checks())
+        (self.evidence, self.recorder.into_checks())
     }
 
     /// Accepts the signer if it is the one that the caller expects.
     ///
     /// # Errors
     /// It is another one.
-    pub fn accept(mut self, expectation: &Expectation) -> Result<Verified, Box<Refused>> {
+    pub fn accept(mut self, expectation: &Expectation) -> Result<Verified, Box<VerificationError>> {
         let accepted = match (&self.evidence.certificate, expectation) {
             (Some(certificate), Expectation::Identity(policy)) => policy
                 .permit(certificate.identity.clone())
@@ -171,22 +169,22 @@ impl Authentic {
                 if fingerprint == self.evidence.key.fingerprint {
                     Ok(SignerIdentity::key(fingerprint))
                 } else {
-                    Err(Refusal::OtherKey)
+                    Err(Refusal::KeyMismatch)
                 }
             }
-            (None, Expectation::Identity(_)) => Err(Refusal::KeyNeeded),
-            (Some(_), Expectation::Key(_)) => Err(Refusal::KeyNotWanted),
+            (None, Expectation::Identity(_)) => Err(Refusal::KeyRequired),
+            (Some(_), Expectation::Key(_)) => Err(Refusal::UnexpectedKey),
         };
         let signer = match accepted {
             Ok(signer) => signer,
-            Err(reason) => return Err(self.trail.refuse(reason)),
+            Err(reason) => return Err(self.recorder.refuse(reason)),
         };
         let detail = match &signer {
             SignerIdentity::Certificate(identity) => identity.to_string(),
             SignerIdentity::Key { fingerprint } => format!("the caller's key {fingerprint}"),
         };
         let evidence = CheckEvidence::Signer(signer.clone());
-        self.trail.passed(CheckName::Identity, evidence, detail);
+        self.recorder.passed(CheckName::Identity, evidence, detail);
         Ok(Verified {
             signer,
             authentic: self,

@@ -24,9 +24,9 @@ pub enum Refusal {
     #[error("the signing certificate cannot be read: {0}")]
     Certificate(#[source] CertificateError),
     #[error("the bundle was signed with a bare key: give that key to verify it")]
-    KeyNeeded,
+    KeyRequired,
     #[error("the bundle was signed with a certificate: give the expected identity, not a key")]
-    KeyNotWanted,
+    UnexpectedKey,
     #[error("log entry {index} has no {missing}, which a bundle of this version needs")]
     EntryForVersion { index: u64, missing: &'static str },
     #[error("the bundle has the same {0} twice")]
@@ -38,7 +38,7 @@ pub enum Refusal {
     )]
     DigestMismatch { actual: String, stated: String },
     #[error("this bundle can be verified only with the artifact's {} digest, or the artifact itself", .0.name())]
-    DigestNeeded(HashAlgorithm),
+    DigestRequired(HashAlgorithm),
     #[error("the envelope's payloadType is not {PAYLOAD_TYPE}")]
     PayloadType,
     #[error("{0}")]
@@ -48,7 +48,7 @@ pub enum Refusal {
     #[error(
         "no trusted party states when the signature was made: the bundle has neither a timestamp nor a log's promise"
     )]
-    NoTime,
+    NoSigningTime,
     /// `number` is the timestamp's position in the bundle, from 1.
     #[error("timestamp {number}: {reason}")]
     Timestamp {
@@ -59,7 +59,7 @@ pub enum Refusal {
     #[error("the log's promise for entry {index} is not signed by {log}")]
     Promise { index: u64, log: String },
     #[error("log {log} is not trusted at {at}, when it accepted entry {index}")]
-    LogWindow {
+    LogNotTrusted {
         index: u64,
         log: String,
         at: UnixTime,
@@ -80,7 +80,7 @@ pub enum Refusal {
     #[error("{0}")]
     Denied(#[source] IdentityDenied),
     #[error("the bundle was signed with a key other than the expected one")]
-    OtherKey,
+    KeyMismatch,
     #[error("the bundle has no entry of a trusted log")]
     NoEntry,
     #[error("log entry {index}: {reason}")]
@@ -104,7 +104,7 @@ pub enum Refusal {
         reason: NoteError,
     },
     #[error("log entry {index}: the checkpoint is of another tree than the proof")]
-    OtherTree { index: u64 },
+    CheckpointMismatch { index: u64 },
     /// The body is malformed, or its kind is unknown.
     #[error("log entry {index} is not a {kind} {version} entry as it claims")]
     Body {
@@ -115,7 +115,7 @@ pub enum Refusal {
     #[error("a log entry of kind {kind} {version} cannot vouch for this bundle")]
     Kind { kind: String, version: String },
     #[error("log entry {index} is for another {what}")]
-    OtherEntry { index: u64, what: &'static str },
+    EntryMismatch { index: u64, what: &'static str },
     #[error("the signature does not match the artifact and the signer's key")]
     Signature,
     #[error(
@@ -145,34 +145,34 @@ impl Refusal {
             Self::MaterialForVersion(_) => (BundleForm, "material-for-version"),
             Self::EmptyChain => (BundleForm, "empty-chain"),
             Self::Certificate(_) => (BundleForm, "certificate-malformed"),
-            Self::KeyNeeded => (BundleForm, "key-needed"),
-            Self::KeyNotWanted => (BundleForm, "key-not-wanted"),
+            Self::KeyRequired => (BundleForm, "key-needed"),
+            Self::UnexpectedKey => (BundleForm, "key-not-wanted"),
             Self::EntryForVersion { .. } => (BundleForm, "entry-for-version"),
             Self::Repeated(_) => (BundleForm, "repeated-evidence"),
             Self::SignatureCount(_) => (BundleForm, "signature-count"),
             Self::DigestMismatch { .. } => (Artifact, "artifact-mismatch"),
-            Self::DigestNeeded(_) => (Artifact, "digest-needed"),
+            Self::DigestRequired(_) => (Artifact, "digest-needed"),
             Self::PayloadType => (Artifact, "payload-type"),
             Self::Statement(_) => (Artifact, "statement-malformed"),
             Self::NotASubject => (Artifact, "artifact-not-a-subject"),
-            Self::NoTime => (SigningTime, "no-time"),
+            Self::NoSigningTime => (SigningTime, "no-time"),
             Self::Timestamp { .. } => (SigningTime, "timestamp-invalid"),
             Self::Promise { .. } => (SigningTime, "promise-invalid"),
-            Self::LogWindow { .. } => (SigningTime, "log-not-trusted-then"),
+            Self::LogNotTrusted { .. } => (SigningTime, "log-not-trusted-then"),
             Self::FutureTime { .. } => (SigningTime, "time-in-future"),
             Self::Path { .. } => (CertificatePath, "certificate-untrusted"),
             Self::Sct(_) => (CertificateTransparency, "certificate-not-published"),
             Self::NoIdentity(_) => (Identity, "no-identity"),
             Self::Denied(_) => (Identity, "identity-denied"),
-            Self::OtherKey => (Identity, "other-key"),
+            Self::KeyMismatch => (Identity, "other-key"),
             Self::NoEntry => (LogEntry, "no-log-entry"),
             Self::Position { .. } | Self::Inclusion { .. } => (LogEntry, "inclusion-proof-invalid"),
             Self::IndexMismatch { .. } => (LogEntry, "index-mismatch"),
             Self::Checkpoint { .. } => (LogEntry, "checkpoint-invalid"),
-            Self::OtherTree { .. } => (LogEntry, "checkpoint-of-other-tree"),
+            Self::CheckpointMismatch { .. } => (LogEntry, "checkpoint-of-other-tree"),
             Self::Body { .. } => (LogEntry, "entry-malformed"),
             Self::Kind { .. } => (LogEntry, "entry-kind"),
-            Self::OtherEntry { .. } => (LogEntry, "entry-mismatch"),
+            Self::EntryMismatch { .. } => (LogEntry, "entry-mismatch"),
             Self::Signature | Self::PrehashedSignature => (Signature, "signature-invalid"),
         }
     }

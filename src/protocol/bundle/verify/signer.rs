@@ -1,8 +1,8 @@
 //! Steps 4 and 5: at every established moment the certificate chains to a trusted authority, and a
 //! trusted log promised to publish it.
 
+use super::check::CheckRecorder;
 use super::time::EstablishedTimes;
-use super::trail::Trail;
 use super::well_formed::{ClaimedSigner, WellFormedBundle};
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::TrustedRoot;
@@ -32,7 +32,7 @@ impl<'a> ProvenSigner<'a> {
         bundle: &'a WellFormedBundle<'_>,
         times: &EstablishedTimes,
         trust: &TrustedRoot,
-        trail: &mut Trail,
+        recorder: &mut CheckRecorder,
     ) -> Result<Self, Refusal> {
         let leaf = match bundle.claimed() {
             ClaimedSigner::Certified { leaf } => leaf,
@@ -42,7 +42,7 @@ impl<'a> ProvenSigner<'a> {
                     CheckName::CertificatePath,
                     CheckName::CertificateTransparency,
                 ] {
-                    trail.skipped(name, "own-key", detail);
+                    recorder.skipped(name, "own-key", detail);
                 }
                 return Ok(Self::Managed { key });
             }
@@ -57,7 +57,7 @@ impl<'a> ProvenSigner<'a> {
             "chains to a trusted authority, certificate {}",
             path.certificate
         );
-        trail.passed(
+        recorder.passed(
             CheckName::CertificatePath,
             CheckEvidence::Path(path.clone()),
             detail,
@@ -66,7 +66,7 @@ impl<'a> ProvenSigner<'a> {
         for sct in &scts {
             let detail = format!("promised at {} by log {}", sct.time, sct.log_id.to_hex());
             let evidence = CheckEvidence::Sct(sct.clone());
-            trail.passed(CheckName::CertificateTransparency, evidence, detail);
+            recorder.passed(CheckName::CertificateTransparency, evidence, detail);
         }
         Ok(Self::Certified { leaf, path, scts })
     }

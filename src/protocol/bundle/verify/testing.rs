@@ -37,7 +37,7 @@ pub(crate) struct World {
 }
 
 /// When the log accepted the entry.
-pub(crate) fn taken() -> UnixTime {
+pub(crate) fn entry_time() -> UnixTime {
     NOW.after(Duration::from_secs(60))
 }
 
@@ -89,7 +89,7 @@ impl World {
                 validity: always(),
             }],
             timestamp_authorities: vec![tsa.trusted()],
-            left_out: Vec::new(),
+            unsupported_logs: Vec::new(),
         };
         Self {
             authority,
@@ -143,7 +143,7 @@ impl World {
         let digest = Sha256::of(ARTIFACT);
         let body = hashedrekord_v2(&bundle, digest.as_bytes(), "PKIX_ECDSA_P256_SHA_256");
         bundle.entries = vec![self.tiles_entry(body)];
-        bundle.timestamps = vec![self.timestamp(signature(&bundle), taken())];
+        bundle.timestamps = vec![self.timestamp(signature(&bundle), entry_time())];
         bundle
     }
 
@@ -155,7 +155,7 @@ impl World {
             ("hashedrekord", "0.0.2"),
             body.into_bytes(),
             1,
-            taken(),
+            entry_time(),
         );
         let key = note_key("tiles.example", log);
         entry.log_id = key.hash().as_bytes().to_vec();
@@ -227,7 +227,7 @@ impl World {
 
     /// An entry in a tree of two leaves, with promise, proof and checkpoint by the Rekor v1 log.
     pub(crate) fn entry(&self, kind: (&str, &str), body: String, index: u64) -> LogEntry {
-        entry_of(&self.log, kind, body.into_bytes(), index, taken())
+        entry_of(&self.log, kind, body.into_bytes(), index, entry_time())
     }
 
     pub(crate) fn verdict_at(&self, bundle: &Bundle, now: UnixTime) -> Result<Verified, Refusal> {
@@ -240,11 +240,11 @@ impl World {
     /// Every step but the acceptance of the signer.
     pub(crate) fn authentic(&self, bundle: &Bundle) -> Authentic {
         let artifact = Artifact::from_bytes(ARTIFACT);
-        authenticate(bundle, &artifact, None, &self.trust, taken()).unwrap()
+        authenticate(bundle, &artifact, None, &self.trust, entry_time()).unwrap()
     }
 
     pub(crate) fn verdict(&self, bundle: &Bundle) -> Result<Verified, Refusal> {
-        self.verdict_at(bundle, taken())
+        self.verdict_at(bundle, entry_time())
     }
 
     pub(crate) fn code(&self, bundle: &Bundle) -> &'static str {

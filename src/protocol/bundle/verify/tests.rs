@@ -29,7 +29,7 @@ fn a_good_bundle_is_verified_with_its_evidence() {
         subject: SUBJECT.to_owned(),
     };
     assert_eq!(verified.signer(), &SignerIdentity::Certificate(identity));
-    assert_eq!(verified.times()[0].time, taken());
+    assert_eq!(verified.times()[0].time, entry_time());
     assert_eq!(verified.entries()[0].index, FIRST_INDEX);
     assert_eq!(verified.entries()[0].tree_size, Some(2));
     let names: Vec<_> = verified.checks().iter().map(|check| check.name).collect();
@@ -222,7 +222,7 @@ fn another_artifact_another_identity_and_another_issuer_are_refused() {
         let matcher = IdentityMatcher::exact(issuer, subject).unwrap();
         let expectation = Expectation::Identity(Policy::any_of([matcher]).unwrap());
         let artifact = Artifact::from_bytes(artifact);
-        verify(&bundle, &artifact, &expectation, &world.trust, taken())
+        verify(&bundle, &artifact, &expectation, &world.trust, entry_time())
             .unwrap_err()
             .reason
             .code()
@@ -248,7 +248,7 @@ fn without_the_digest_hint_the_log_entry_binds_the_artifact() {
         Policy::any_of([IdentityMatcher::exact(ISSUER, SUBJECT).unwrap()]).unwrap(),
     );
     let refused = |artifact| {
-        verify(&bundle, &artifact, &expectation, &world.trust, taken())
+        verify(&bundle, &artifact, &expectation, &world.trust, entry_time())
             .unwrap_err()
             .reason
             .code()
@@ -304,7 +304,7 @@ fn kind_and_version_must_be_those_of_the_body() {
         ("hashedrekord", "0.0.2"),
         body,
         1,
-        taken(),
+        entry_time(),
     )];
 
     assert_eq!(world.code(&bundle), "entry-malformed");
@@ -403,13 +403,13 @@ fn a_proof_for_a_root_that_the_log_never_signed_is_refused() {
     // The proof is consistent in itself, but the log did not sign its tree.
     let world = World::new();
     let mut bundle = world.message();
-    let other = entry_of(&world.log, ("x", "y"), b"other".to_vec(), 1, taken());
+    let other = entry_of(&world.log, ("x", "y"), b"other".to_vec(), 1, entry_time());
     let unsigned_tree = entry_of(
         &generate(KeyAlgorithm::P256),
         ("x", "y"),
         bundle.entries[0].body.clone(),
         1,
-        taken(),
+        entry_time(),
     );
     let checkpoint = |entry: &LogEntry| entry.proof.as_ref().unwrap().checkpoint.clone();
 
@@ -451,8 +451,8 @@ fn a_moment_in_the_future_is_refused_without_allowance() {
     let world = World::new();
     let bundle = world.message();
 
-    world.verdict_at(&bundle, taken()).unwrap();
-    let early = taken().before(Duration::from_millis(1));
+    world.verdict_at(&bundle, entry_time()).unwrap();
+    let early = entry_time().before(Duration::from_millis(1));
     assert_eq!(
         world.verdict_at(&bundle, early).unwrap_err().code(),
         "time-in-future"
@@ -465,15 +465,15 @@ fn windows_of_logs_and_authorities_include_both_ends() {
     let bundle = world.message();
     let second = Duration::from_secs(1);
     let exactly = Validity {
-        start: taken(),
-        end: Some(taken()),
+        start: entry_time(),
+        end: Some(entry_time()),
     };
     let before = Validity {
         start: UnixTime::from_millis(0),
-        end: Some(taken().before(second)),
+        end: Some(entry_time().before(second)),
     };
     let after = Validity {
-        start: taken().after(second),
+        start: entry_time().after(second),
         end: None,
     };
 
@@ -527,7 +527,7 @@ fn entries_of_unknown_logs_are_ignored_and_bad_ones_of_known_logs_are_not() {
         ("hashedrekord", "0.0.1"),
         body,
         3,
-        taken(),
+        entry_time(),
     ));
 
     let verified = world.verdict(&bundle).unwrap();
@@ -691,7 +691,7 @@ fn a_bare_key_bundle_needs_the_callers_key_and_only_that_one() {
     let code = |bundle: &Bundle, key: &SigningKey| {
         let expectation = Expectation::Key(key.public_key().clone());
         let artifact = Artifact::from_bytes(ARTIFACT);
-        verify(bundle, &artifact, &expectation, &world.trust, taken())
+        verify(bundle, &artifact, &expectation, &world.trust, entry_time())
             .map_or_else(|refused| refused.reason.code(), |_| "verified")
     };
 
@@ -715,7 +715,7 @@ fn a_bundle_as_signet_signs_it_is_verified() {
         verified.times()[0].authority,
         "https://tsa.example/api/v1/timestamp"
     );
-    assert_eq!(verified.times()[0].time, taken());
+    assert_eq!(verified.times()[0].time, entry_time());
     assert_eq!(verified.entries()[0].log, "https://tiles.example");
     assert_eq!(verified.entries()[0].index, 1);
     let read = Bundle::from_json(world.native().to_json().as_bytes()).unwrap();
@@ -736,10 +736,10 @@ fn a_timestamp_must_verify_over_this_signature() {
 
     assert_eq!(with(vec![]), "no-time");
     assert_eq!(
-        with(vec![world.timestamp(b"other", taken())]),
+        with(vec![world.timestamp(b"other", entry_time())]),
         "timestamp-invalid"
     );
-    let untrusted = other_world.timestamp(signature(&good), taken());
+    let untrusted = other_world.timestamp(signature(&good), entry_time());
     assert_eq!(with(vec![untrusted.clone()]), "timestamp-invalid");
     // A timestamp that verifies does not make up for one that does not.
     assert_eq!(with(vec![genuine, untrusted]), "timestamp-invalid");
@@ -762,7 +762,7 @@ fn a_second_timestamp_outside_the_certificates_validity_is_refused() {
 fn a_log_without_promises_must_be_trusted_when_the_signature_was_made() {
     let mut world = World::new();
     let bundle = world.native();
-    world.trust.logs[1].validity.end = Some(taken().before(Duration::from_secs(1)));
+    world.trust.logs[1].validity.end = Some(entry_time().before(Duration::from_secs(1)));
 
     assert_eq!(world.code(&bundle), "log-not-trusted-then");
 }
@@ -771,7 +771,7 @@ fn a_log_without_promises_must_be_trusted_when_the_signature_was_made() {
 fn a_time_in_an_entry_without_promise_establishes_nothing() {
     let world = World::new();
     let mut bundle = world.native();
-    bundle.entries[0].integrated_time = taken().seconds();
+    bundle.entries[0].integrated_time = entry_time().seconds();
     let verified = world.verdict(&bundle).unwrap();
     assert_eq!(verified.times().len(), 1);
 

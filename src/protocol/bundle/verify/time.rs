@@ -1,6 +1,6 @@
 //! Step 3: a trusted third party establishes at least one moment of signing.
 
-use super::trail::Trail;
+use super::check::CheckRecorder;
 use super::well_formed::WellFormedBundle;
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{LogEntry, TrustedLog, TrustedRoot};
@@ -18,7 +18,7 @@ impl EstablishedTimes {
         bundle: &WellFormedBundle<'_>,
         trust: &TrustedRoot,
         now: UnixTime,
-        trail: &mut Trail,
+        recorder: &mut CheckRecorder,
     ) -> Result<Self, Refusal> {
         let mut times = Vec::new();
         let mut establish = |evidence: TimeEvidence| {
@@ -27,7 +27,7 @@ impl EstablishedTimes {
                 TimeSource::Promise => "the promise of log",
             };
             let detail = format!("{} by {by} {}", evidence.time, evidence.authority);
-            trail.passed(
+            recorder.passed(
                 CheckName::SigningTime,
                 CheckEvidence::Time(evidence.clone()),
                 detail,
@@ -44,7 +44,7 @@ impl EstablishedTimes {
             }
         }
         if times.is_empty() {
-            return Err(Refusal::NoTime);
+            return Err(Refusal::NoSigningTime);
         }
         Ok(Self(times))
     }
@@ -123,7 +123,7 @@ fn promise_by(
         return Err(Refusal::FutureTime { index, at });
     }
     if !log.validity.contains(at) {
-        return Err(Refusal::LogWindow {
+        return Err(Refusal::LogNotTrusted {
             index,
             log: log.base_url.clone(),
             at,

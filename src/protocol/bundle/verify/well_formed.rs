@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::trail::Trail;
+use super::check::CheckRecorder;
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{Bundle, BundleVersion, Content, LogEntry, SigningMaterial};
 use crate::protocol::keys::PublicKey;
@@ -35,7 +35,7 @@ impl<'a> WellFormedBundle<'a> {
     pub(super) fn check(
         bundle: &'a Bundle,
         key: Option<&'a PublicKey>,
-        trail: &mut Trail,
+        recorder: &mut CheckRecorder,
     ) -> Result<Self, Refusal> {
         check_material(bundle)?;
         for entry in &bundle.entries {
@@ -47,8 +47,8 @@ impl<'a> WellFormedBundle<'a> {
                 leaf: Certificate::from_der(der).map_err(Refusal::Certificate)?,
             },
             (None, Some(key)) => ClaimedSigner::Managed { key },
-            (None, None) => return Err(Refusal::KeyNeeded),
-            (Some(_), Some(_)) => return Err(Refusal::KeyNotWanted),
+            (None, None) => return Err(Refusal::KeyRequired),
+            (Some(_), Some(_)) => return Err(Refusal::UnexpectedKey),
         };
         let (kind, signature) = match &bundle.content {
             Content::Message { signature, .. } => ("a message signature", signature),
@@ -67,7 +67,7 @@ impl<'a> WellFormedBundle<'a> {
         let number = version.as_str();
         let detail =
             format!("version {number}, {kind}, log entries: {entries}, timestamps: {timestamps}");
-        trail.passed(CheckName::BundleForm, evidence, detail);
+        recorder.passed(CheckName::BundleForm, evidence, detail);
         Ok(Self {
             bundle,
             claimed,

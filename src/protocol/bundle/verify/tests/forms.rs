@@ -41,7 +41,7 @@ fn with_stated_details(world: &World, bundle: &Bundle, key: &PublicKey, details:
     );
     let mut bundle = bundle.clone();
     bundle.entries = vec![world.tiles_entry(body)];
-    bundle.timestamps = vec![world.timestamp(signature, taken())];
+    bundle.timestamps = vec![world.timestamp(signature, entry_time())];
     bundle
 }
 
@@ -52,7 +52,7 @@ fn details_or_code(
     message: &[u8],
 ) -> Result<KeyDetails, &'static str> {
     let artifact = Artifact::from_bytes(message);
-    authenticate(bundle, &artifact, Some(key), &world.trust, taken())
+    authenticate(bundle, &artifact, Some(key), &world.trust, entry_time())
         .map(|authentic| authentic.evidence().key.details)
         .map_err(|refused| refused.reason.code())
 }
@@ -173,7 +173,7 @@ fn an_ed25519_key_signs_artifacts_only_as_ed25519ph() {
         &Artifact::from_bytes(ARTIFACT),
         Some(own),
         &world.trust,
-        taken(),
+        entry_time(),
     )
     .unwrap_err();
     assert!(reason.to_string().contains("Ed25519ph"));
