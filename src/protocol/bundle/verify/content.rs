@@ -1,4 +1,4 @@
-//! Steps 2 and 7: what was signed is the caller's artifact, and the signature holds.
+//! Steps 2 and 7: the signed content is or names the caller's artifact, and the signature is valid.
 
 use super::check::CheckRecorder;
 use super::signer::ProvenSigner;
@@ -13,9 +13,9 @@ use crate::protocol::keys::{
     KeyAlgorithm, KeyDetails, PublicKey, SignatureInvalid, SignatureValid,
 };
 
-/// Evidence that the content that the bundle claims to be signed is about the caller's artifact.
+/// Content of the bundle that matches the caller's artifact. Its signature is not verified yet.
 pub(super) enum SignedContent<'a> {
-    /// The artifact itself, by its digest under the signing key's hash function
+    /// The artifact itself, as its digest with the hash function of the signing key
     Message { digest: Digest },
     /// A statement that names the artifact
     Envelope {
@@ -25,7 +25,7 @@ pub(super) enum SignedContent<'a> {
     },
 }
 
-/// Evidence that the signature holds.
+/// Evidence that the signature is valid.
 pub(super) struct VerifiedSignature {
     key: KeyEvidence,
     _valid: SignatureValid,
@@ -68,8 +68,9 @@ impl<'a> SignedContent<'a> {
                 let statement = Statement::parse(&envelope.payload).map_err(Refusal::Statement)?;
                 let digest = statement.names(artifact).ok_or(Refusal::NotASubject)?;
                 let predicate_type = statement.predicate_type().to_owned();
-                let detail =
-                    format!("the artifact is a subject of a statement of type {predicate_type:?}");
+                let detail = format!(
+                    "the artifact is a subject of a statement with predicate type {predicate_type:?}"
+                );
                 let evidence = CheckEvidence::Artifact {
                     digest: digest.clone(),
                     predicate_type: Some(predicate_type),
@@ -91,8 +92,8 @@ impl<'a> SignedContent<'a> {
         }
     }
 
-    /// Verifies the signature under each scheme that the registry allows for the signer's key. If a
-    /// log states how it verified the signature, only that scheme is tried.
+    /// Tries each signature scheme that Sigstore's algorithm registry allows for the signer's key. If a log
+    /// entry states the scheme, tries only that one.
     pub(super) fn verify_signature(
         &self,
         bundle: &WellFormedBundle<'_>,
@@ -111,9 +112,9 @@ impl<'a> SignedContent<'a> {
                     fingerprint: key.fingerprint(),
                     details,
                 };
-                let detail = format!("holds with the signer's {} key", key.algorithm().name());
-                let for_machines = CheckEvidence::Signature(evidence.clone());
-                recorder.passed(CheckName::Signature, for_machines, detail);
+                let detail = format!("valid for the signer's {} key", key.algorithm().name());
+                let check_evidence = CheckEvidence::Signature(evidence.clone());
+                recorder.passed(CheckName::Signature, check_evidence, detail);
                 return Ok(VerifiedSignature {
                     key: evidence,
                     _valid: valid,
@@ -133,15 +134,15 @@ impl<'a> SignedContent<'a> {
         signature: &[u8],
     ) -> Result<SignatureValid, SignatureInvalid> {
         match self {
-            // A hashedrekord entry has only the digest, so no log accepts a pure Ed25519 signature
-            // over an artifact, and no bundle with one could pass.
+            // A hashedrekord entry contains only the digest, so no log accepts a pure Ed25519 signature
+            // over an artifact, and no bundle with one can be valid.
             Self::Message { digest } => key.verify_digest_as(details, digest, signature),
             Self::Envelope { encoding, .. } => key.verify_message_as(details, encoding, signature),
         }
     }
 }
 
-/// The hint is not signed, but a bundle with a wrong one contradicts itself.
+/// The bundle's `messageDigest` is not signed, but a bundle with a wrong one is inconsistent.
 fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
     let actual = artifact
         .digest(hint.algorithm())

@@ -1,18 +1,19 @@
-//! Verification of a bundle as a chain of evidence: each step takes what earlier steps proved, in
+//! Verification of a bundle as a chain of evidence. Each step requires the results of earlier steps, in
 //! types that only those steps construct, so no step can be skipped or reordered.
 //!
-//! 1. The bundle follows the rules of its version, and the caller supplied a key if it needs one.
-//! 2. It is about the caller's artifact.
-//! 3. A trusted third party establishes at least one moment of signing.
-//! 4. At every such moment the signing certificate chains to a trusted authority.
+//! 1. The bundle conforms to the rules of its version, and the caller supplied a key if it has no
+//!    certificate.
+//! 2. The signed content is the caller's artifact or a statement about it.
+//! 3. A trusted third party established at least one signing time.
+//! 4. The signing certificate chains to a trusted authority at each of these times.
 //! 5. A trusted certificate log promised to publish the certificate.
-//! 6. A trusted signature log contains this signature, this key and this artifact.
-//! 7. The signature holds.
+//! 6. A trusted signature log contains the signature, the key and the artifact's digest.
+//! 7. The signature is valid.
 //! 8. The caller accepts the signer.
 //!
-//! [`authenticate`] is steps 1 to 7. Its [`Authentic`] proves who signed and when, not that they may.
-//! Step 8, [`Authentic::accept`], returns a [`Verified`]. A policy over several bundles of one
-//! artifact decides about the evidence of their [`Authentic`]s instead.
+//! [`authenticate`] performs steps 1 to 7. The [`Authentic`] that it returns proves who signed and when, but
+//! not that the signer is authorized. Step 8, [`Authentic::accept`], returns a [`Verified`]. A policy over
+//! several bundles of one artifact evaluates the evidence of their [`Authentic`]s instead.
 
 mod check;
 mod content;
@@ -40,47 +41,50 @@ use signer::ProvenSigner;
 use time::EstablishedTimes;
 use well_formed::WellFormedBundle;
 
-/// The signer that the caller expects.
+/// The signer that the caller accepts.
 #[derive(Clone, Debug)]
 pub enum Expectation {
-    /// An identity that the policy names, in a certificate
+    /// A certificate with an identity that the policy permits
     Identity(Policy),
-    /// The holder of this key, which the caller trusts for reasons of its own
+    /// The holder of this key, for bundles without a certificate. The caller must trust the key already.
     Key(PublicKey),
 }
 
-/// A bundle that passed steps 1 to 7: its signature, artifact, signer, times and log entries are
-/// proved. Whether the signer may sign is undecided. Only [`authenticate`] constructs it.
+/// A bundle with a verified signature, artifact, signer, signing time and log entry, but whose signer has not
+/// been accepted. Only [`authenticate`] constructs it.
 #[derive(Clone, Debug)]
 pub struct Authentic {
     evidence: Evidence,
     recorder: CheckRecorder,
 }
 
-/// A bundle that passed every step: the caller accepts its signer. Only [`Authentic::accept`]
-/// constructs it.
+/// A bundle that passed every check, including that of its signer. Only [`verify`] and
+/// [`Authentic::accept`] construct it.
 #[derive(Clone, Debug)]
 pub struct Verified {
     signer: SignerIdentity,
     authentic: Authentic,
 }
 
-/// A bundle that failed a step.
+/// Error verifying a bundle.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct VerificationError {
-    /// Why the step failed.
+    /// Why the bundle was refused.
     #[source]
     pub reason: Refusal,
-    /// Every check in order; those that were not reached are skipped.
+    /// All checks in order. Those after the failed one are skipped.
     pub checks: Vec<Check>,
 }
 
-/// Verifies that `bundle` is a signature over `artifact` by the signer whom the caller expects, with
-/// the trust root `trust`. `now` serves only to refuse log entries from the future.
+/// Verifies that `bundle` contains a signature over `artifact` by the expected signer, according to the
+/// trusted root `trust`.
+///
+/// `now` is used only to reject log entries from the future: an expired certificate is valid if the
+/// signature was made before it expired.
 ///
 /// # Errors
-/// The first step that fails.
+/// Returns the first check that failed, with all checks before it.
 pub fn verify(
     bundle: &Bundle,
     artifact: &Artifact,
@@ -95,11 +99,13 @@ pub fn verify(
     authenticate(bundle, artifact, key, trust, now)?.accept(expectation)
 }
 
-/// Verifies that `bundle` is a signature over `artifact`, whoever made it: every step of [`verify`]
-/// but the last. A bundle without a certificate needs the caller's `key`.
+/// Verifies that `bundle` contains a signature over `artifact`, regardless of the
+/// signer's identity. This performs every check of [`verify`] except that of the signer.
+///
+/// `key` is required for a bundle without a certificate and refused for a bundle with one.
 ///
 /// # Errors
-/// The first step that fails.
+/// Returns the first check that failed, with all checks before it.
 pub fn authenticate(
     bundle: &Bundle,
     artifact: &Artifact,
@@ -139,25 +145,25 @@ fn prove(
 }
 
 impl Authentic {
-    /// Everything that was proved.
+    /// The facts that verification proved.
     pub const fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    /// Every check in order.
+    /// All checks in order.
     pub fn checks(&self) -> &[Check] {
         self.recorder.checks()
     }
 
-    /// The evidence and the checks.
     pub(crate) fn into_parts(self) -> (Evidence, Vec<Check>) {
         (self.evidence, self.recorder.into_checks())
     }
 
-    /// Accepts the signer if it is the one that the caller expects.
+    /// Accepts the signer if the expectation permits it.
     ///
     /// # Errors
-    /// It is another one.
+    /// The signer is not permitted, or the expectation is an identity and the bundle has no certificate, or
+    /// the reverse.
     pub fn accept(mut self, expectation: &Expectation) -> Result<Verified, Box<VerificationError>> {
         let accepted = match (&self.evidence.certificate, expectation) {
             (Some(certificate), Expectation::Identity(policy)) => policy
@@ -198,7 +204,7 @@ impl Verified {
         &self.signer
     }
 
-    /// Everything else that was proved.
+    /// The bundle's evidence and checks.
     pub const fn authentic(&self) -> &Authentic {
         &self.authentic
     }
@@ -207,17 +213,17 @@ impl Verified {
         self.authentic
     }
 
-    /// The established moments of signing, at least one.
+    /// The established signing times; at least one.
     pub fn times(&self) -> &[TimeEvidence] {
         &self.authentic.evidence.times
     }
 
-    /// The verified log entries, at least one.
+    /// The verified log entries; at least one.
     pub fn entries(&self) -> &[EntryEvidence] {
         &self.authentic.evidence.entries
     }
 
-    /// Every check in order.
+    /// All checks in order.
     pub fn checks(&self) -> &[Check] {
         self.authentic.checks()
     }

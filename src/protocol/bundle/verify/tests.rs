@@ -1,4 +1,4 @@
-//! Each test changes one thing in a good bundle and expects a particular refusal.
+//! Most tests change one thing in a valid bundle and expect a particular refusal.
 
 mod forms;
 mod strictness;
@@ -19,7 +19,7 @@ use crate::protocol::x509::Certificate;
 use crate::protocol::x509::testing::NOW;
 
 #[test]
-fn a_good_bundle_is_verified_with_its_evidence() {
+fn a_valid_bundle_is_verified_with_its_evidence() {
     let world = World::new();
 
     let verified = world.verdict(&world.message()).unwrap();
@@ -264,7 +264,8 @@ fn without_the_digest_hint_the_log_entry_binds_the_artifact() {
 
 #[test]
 fn a_genuine_entry_for_something_else_is_refused() {
-    // Another artifact, another certificate of the key, the bare key, and another signature.
+    // A different artifact, a different certificate for the same key, the key without a certificate, and
+    // a different signature.
     let world = World::new();
     let bundle = world.message();
     let leaf = Certificate::from_der(bundle.material.certificate().unwrap()).unwrap();
@@ -330,7 +331,7 @@ fn a_body_with_unknown_members_is_refused() {
 }
 
 #[test]
-fn a_rekor_v2_entry_vouches_for_messages_and_envelopes() {
+fn a_rekor_v2_entry_is_accepted_for_messages_and_envelopes() {
     let world = World::new();
     for mut bundle in [world.message(), world.attestation()] {
         let digest = match &bundle.content {
@@ -353,7 +354,7 @@ fn a_rekor_v2_entry_vouches_for_messages_and_envelopes() {
 }
 
 #[test]
-fn a_rekor_v2_entry_is_proved_at_its_own_index() {
+fn the_inclusion_proof_of_a_rekor_v2_entry_must_have_the_index_of_the_entry() {
     let world = World::new();
     let mut bundle = world.message();
     let digest = Sha256::of(ARTIFACT);
@@ -399,8 +400,7 @@ fn proofs_and_checkpoints_of_other_trees_are_refused() {
 }
 
 #[test]
-fn a_proof_for_a_root_that_the_log_never_signed_is_refused() {
-    // The proof is consistent in itself, but the log did not sign its tree.
+fn a_valid_inclusion_proof_for_an_unsigned_tree_is_refused() {
     let world = World::new();
     let mut bundle = world.message();
     let other = entry_of(&world.log, ("x", "y"), b"other".to_vec(), 1, entry_time());
@@ -442,12 +442,12 @@ fn a_promise_covers_time_index_and_body() {
         "promise-invalid"
     );
     assert_eq!(break_entry(|entry| entry.log_id[0] ^= 1), "no-time");
-    // CVE-2024-55655: an unsigned time establishes nothing.
+    // CVE-2024-55655: an unsigned integrated time is ignored.
     assert_eq!(break_entry(|entry| entry.promise = None), "no-time");
 }
 
 #[test]
-fn a_moment_in_the_future_is_refused_without_allowance() {
+fn an_integrated_time_in_the_future_is_refused_without_clock_tolerance() {
     let world = World::new();
     let bundle = world.message();
 
@@ -541,7 +541,7 @@ fn entries_of_unknown_logs_are_ignored_and_bad_ones_of_known_logs_are_not() {
 }
 
 #[test]
-fn the_same_evidence_twice_is_refused() {
+fn repeated_log_entries_and_timestamps_are_refused() {
     let world = World::new();
     let mut twice = world.message();
     twice.entries.push(twice.entries[0].clone());
@@ -604,7 +604,7 @@ fn each_version_requires_its_own_material_and_evidence() {
 }
 
 #[test]
-fn a_bare_key_in_the_certificates_place_is_refused() {
+fn a_public_key_in_place_of_a_certificate_is_refused() {
     // GHSA-fx35-mq7g-6g98.
     let world = World::new();
     let mut bundle = world.message();
@@ -647,7 +647,7 @@ fn an_envelope_has_one_signature_over_a_statement_about_the_artifact() {
 
     world.verdict(&world.attestation()).unwrap();
     assert_eq!(broken(|e| e.signatures.clear()), "signature-count");
-    // One good signature of two is not enough.
+    // A second signature is refused even if both are valid.
     assert_eq!(
         broken(|e| e.signatures.push(e.signatures[0].clone())),
         "signature-count"
@@ -705,7 +705,7 @@ fn a_bare_key_bundle_needs_the_callers_key_and_only_that_one() {
 }
 
 #[test]
-fn a_bundle_as_signet_signs_it_is_verified() {
+fn a_bundle_like_those_of_signet_sign_is_verified() {
     let world = World::new();
 
     let verified = world.verdict(&world.native()).unwrap();
@@ -741,7 +741,7 @@ fn a_timestamp_must_verify_over_this_signature() {
     );
     let untrusted = other_world.timestamp(signature(&good), entry_time());
     assert_eq!(with(vec![untrusted.clone()]), "timestamp-invalid");
-    // A timestamp that verifies does not make up for one that does not.
+    // A valid timestamp does not make up for an invalid one.
     assert_eq!(with(vec![genuine, untrusted]), "timestamp-invalid");
 }
 
@@ -768,7 +768,7 @@ fn a_log_without_promises_must_be_trusted_when_the_signature_was_made() {
 }
 
 #[test]
-fn a_time_in_an_entry_without_promise_establishes_nothing() {
+fn the_integrated_time_of_an_entry_without_promise_is_ignored() {
     let world = World::new();
     let mut bundle = world.native();
     bundle.entries[0].integrated_time = entry_time().seconds();
@@ -805,7 +805,7 @@ fn a_bundle_assembled_from_the_servers_replies_is_verified() {
 }
 
 #[test]
-fn a_rekor_v2_dsse_entry_vouches_for_its_envelope_only() {
+fn a_rekor_v2_dsse_entry_is_accepted_for_its_envelope_only() {
     let world = World::new();
     let bundle = world.attestation();
     let Content::Envelope(envelope) = &bundle.content else {

@@ -1,4 +1,4 @@
-//! Step 3: a trusted third party establishes at least one moment of signing.
+//! Step 3: a trusted third party established at least one signing time.
 
 use super::check::CheckRecorder;
 use super::well_formed::WellFormedBundle;
@@ -10,7 +10,7 @@ use crate::protocol::note::EntryPromise;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tsp;
 
-/// Evidence of when the signature existed: at least one moment.
+/// The established signing times; at least one.
 pub(super) struct EstablishedTimes(Vec<TimeEvidence>);
 
 impl EstablishedTimes {
@@ -35,7 +35,7 @@ impl EstablishedTimes {
             times.push(evidence);
         };
         for (response, number) in bundle.bundle().timestamps.iter().zip(1..) {
-            // A timestamp that cannot be verified is not passed over: it refuses the bundle.
+            // An invalid timestamp refuses the bundle, even if another timestamp is valid.
             establish(timestamp(response, number, bundle.signature(), trust)?);
         }
         for entry in &bundle.bundle().entries {
@@ -49,7 +49,7 @@ impl EstablishedTimes {
         Ok(Self(times))
     }
 
-    pub(super) fn moments(&self) -> impl Iterator<Item = UnixTime> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = UnixTime> + '_ {
         self.0.iter().map(|evidence| evidence.time)
     }
 
@@ -76,8 +76,8 @@ fn timestamp(
     })
 }
 
-/// The moment at which a Rekor v1 log promised to include the entry. Without a promise the entry's
-/// time is not signed and establishes nothing (CVE-2024-55655).
+/// The time at which a Rekor v1 log promised to include the entry. The integrated time of an entry without
+/// a promise is not signed and is ignored (CVE-2024-55655).
 fn promise(
     entry: &LogEntry,
     trust: &TrustedRoot,
@@ -90,7 +90,7 @@ fn promise(
     for log in trust.logs_with(&entry.log_id) {
         match promise_by(log, entry, promise, now) {
             Ok(evidence) => return Ok(Some(evidence)),
-            // The refusal by a log that did sign the promise says more.
+            // Prefer the error of a log whose key did sign the promise.
             Err(Refusal::Promise { .. }) if refusal.is_some() => {}
             Err(reason) => refusal = Some(reason),
         }
