@@ -1,8 +1,8 @@
-//! What the pieces cost that a request is made of, one at a time and without a server.
+//! Benchmarks of the operations within a request, without a server.
 //!
 //! ```text
-//! cargo bench --bench protocol            # all of them
-//! cargo bench --bench protocol -- merkle  # those with this in their name
+//! cargo bench --bench protocol            # all benchmarks
+//! cargo bench --bench protocol -- merkle  # benchmarks with `merkle` in their name
 //! ```
 
 use std::convert::Infallible;
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A bundle that `signet sign` made, and what its verification needs.
+/// A bundle created by `signet sign`, with the inputs for its verification.
 struct Signed {
     bundle: Bundle,
     leaf: Vec<u8>,
@@ -160,13 +160,13 @@ fn canonicalisation(criterion: &mut Criterion, signed: &Signed) -> Result<()> {
         "the two canonical forms differ"
     );
     let mut group = criterion.benchmark_group("canonical hashedrekord body");
-    group.bench_function("written straight out", |b| {
+    group.bench_function("written directly", |b| {
         b.iter(|| black_box(&signed.entry).canonical_body());
     });
     group.bench_function("by serde_json_canonicalizer", |b| {
         b.iter(|| serde_json_canonicalizer::to_vec(black_box(&value)));
     });
-    group.bench_function("read and compared", |b| {
+    group.bench_function("parsed and compared", |b| {
         b.iter(|| UnverifiedHashedRekord::parse_body(black_box(&body)));
     });
     group.finish();
@@ -200,7 +200,7 @@ fn signatures(criterion: &mut Criterion) -> Result<()> {
             });
         }
     }
-    group.bench_function("P-256, key made", |b| b.iter(EphemeralKey::generate));
+    group.bench_function("P-256, key generated", |b| b.iter(EphemeralKey::generate));
     group.finish();
     Ok(())
 }

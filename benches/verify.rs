@@ -1,9 +1,9 @@
-//! Whole bundles verified on one core, beside the raw rate of the signature checks that are in one.
+//! Verification of whole bundles on one core, compared with the raw rate of the signature checks in it.
 //!
-//! The bundle is what `signet sign` made: one certificate chain, one SCT, one timestamp and one log
-//! entry. Five signatures are checked for each: the artifact's, the certificate's, the SCT's and the
-//! timestamp's, which are ECDSA P-256, and the checkpoint's, which is Ed25519. The signatures within
-//! the trust root are checked once and for all.
+//! The bundle was created by `signet sign`: one certificate chain, one SCT, one timestamp and one log
+//! entry. Each verification checks five signatures: the artifact's, the certificate's, the SCT's and the
+//! timestamp's, which are ECDSA P-256, and the checkpoint's, which is Ed25519. Signatures of
+//! certificates within the trusted root are checked once and cached.
 
 use anyhow::{Context as _, Result};
 use criterion::{Criterion, Throughput};
@@ -35,13 +35,13 @@ fn bundles(criterion: &mut Criterion) -> Result<()> {
 
     let mut group = criterion.benchmark_group("verify");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("read a bundle and verify it", |bench| {
+    group.bench_function("parse and verify a bundle", |bench| {
         bench.iter(|| {
             let bundle = Bundle::from_json(BUNDLE);
             bundle.map(|bundle| verify(&bundle, &artifact, &expectation, &trust, now))
         });
     });
-    group.bench_function("verify a bundle that was read", |bench| {
+    group.bench_function("verify a parsed bundle", |bench| {
         bench.iter(|| verify(&bundle, &artifact, &expectation, &trust, now));
     });
     group.finish();

@@ -1,5 +1,5 @@
-//! Drives a running Signet and prints throughput, latency, and the server's processor time for each
-//! request and its peak memory.
+//! Load generator for a running Signet server. Prints throughput, latency, CPU time per request and peak
+//! memory.
 //!
 //! ```text
 //! cargo run --release --example load -- --url http://localhost:8477 --token "$TOKEN" \
@@ -7,8 +7,8 @@
 //! cargo run --release --example load -- --token "$TOKEN" --dialect v1 append search-hash search-email
 //! ```
 //!
-//! Each client is one keep-alive connection that sends its next request when the last is answered.
-//! Every answer's status is checked; requests are made here, so their cost is in the figures.
+//! Each client has one keep-alive connection and sends its next request when the previous response has
+//! arrived. The status of every response is checked. The figures include the time to build the requests.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -25,36 +25,38 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 #[derive(Parser)]
-#[command(about = "Drives a running Signet and prints throughput, latency and peak memory")]
+#[command(
+    about = "Generate load on a running Signet server and print throughput, latency and peak memory"
+)]
 struct Options {
-    /// The server, plain HTTP
+    /// URL of the server; only http:// is supported
     #[arg(long, default_value = "http://localhost:8477")]
     url: String,
-    /// An identity token, for the certificates
+    /// Identity token for requesting certificates
     #[arg(long, env = "SIGNET_IDENTITY_TOKEN", hide_env_values = true)]
     token: String,
-    /// The server's process, to read its peak memory
+    /// Process ID of the server, to measure its CPU time and peak memory
     #[arg(long)]
     pid: Option<u32>,
-    /// How many connections at once
+    /// Number of concurrent connections
     #[arg(long, default_value_t = 64)]
     clients: usize,
-    /// How long each workload runs
+    /// Duration of each workload
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// In which Rekor dialect entries are appended
+    /// Rekor API to which entries are appended
     #[arg(long, value_enum, default_value_t = Dialect::V2)]
     dialect: Dialect,
-    /// What to drive, one after the other
+    /// Workloads to run, in order
     #[arg(default_values = ["append", "certificate", "timestamp", "read"])]
     workloads: Vec<Workload>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Dialect {
-    /// Entries with a promise and a search index
+    /// Rekor v1, with promises and a search index
     V1,
-    /// Entries in tiles
+    /// Rekor v2, with tiles
     V2,
 }
 
@@ -62,19 +64,19 @@ enum Dialect {
 enum Workload {
     /// hashedrekord entries, each with a certificate and a fresh signature
     Append,
-    /// Certificates, by public key and proof of possession
+    /// Certificates, with a public key and a proof of possession
     Certificate,
     /// RFC 3161 timestamps
     Timestamp,
-    /// Checkpoints and tiles
+    /// Checkpoints
     Read,
-    /// Searches of the v1 log for one artifact's digest
+    /// Searches of the v1 log for an artifact's digest
     SearchHash,
-    /// Searches of the v1 log for the signer's e-mail address, which every entry here has
+    /// Searches of the v1 log for the signer's e-mail address, which matches every appended entry
     SearchEmail,
 }
 
-/// What every client needs to make its requests.
+/// Shared inputs for the clients' requests.
 struct Material {
     key: SigningKey,
     dialect: Dialect,
@@ -97,7 +99,7 @@ async fn run(options: &Options) -> Result<()> {
     let address = options
         .url
         .strip_prefix("http://")
-        .context("only http:// is driven")?;
+        .context("only http:// URLs are supported")?;
     let material = Arc::new(prepare(address, options).await?);
     if matches!(options.dialect, Dialect::V1) {
         append_known(address, &material).await?;
@@ -122,7 +124,7 @@ async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Appends the entry that is searched for.
+/// Appends the entry that `SearchHash` finds.
 async fn append_known(address: &str, material: &Material) -> Result<()> {
     let mut connection = Connection::open(address).await?;
     let body = entry_v1(material, KNOWN)?;
@@ -139,7 +141,7 @@ async fn append_known(address: &str, material: &Material) -> Result<()> {
 async fn prepare(address: &str, options: &Options) -> Result<Material> {
     let token = &options.token;
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256)?;
-    let payload = token.split('.').nth(1).context("the token is no JWT")?;
+    let payload = token.split('.').nth(1).context("the token is not a JWT")?;
     let claims: Value = serde_json::from_slice(&from_base64url(payload)?)?;
     let subject = claims
         .get("email")
@@ -304,7 +306,7 @@ impl Workload {
     }
 }
 
-/// What the first entry in the v1 dialect is over, so that it can be searched for.
+/// Artifact of the entry that `SearchHash` finds.
 const KNOWN: &[u8] = b"an artifact that is searched for";
 
 const SEARCH: &str = "/api/v1/index/retrieve";
@@ -327,7 +329,7 @@ fn entry_v2(material: &Material, message: &[u8]) -> Result<String> {
     ))
 }
 
-/// One keep-alive HTTP/1.1 connection, as little as a load needs.
+/// A minimal HTTP/1.1 keep-alive connection, cheap enough not to distort the results.
 struct Connection {
     host: String,
     stream: TcpStream,
@@ -338,7 +340,7 @@ impl Connection {
     async fn open(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address)
             .await
-            .context("the server does not answer")?;
+            .context("could not connect to the server")?;
         stream.set_nodelay(true)?;
         Ok(Self {
             host: address.to_owned(),
@@ -366,11 +368,11 @@ impl Connection {
         let head_end = loop {
             self.read_more().await?;
             if let Some(end) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") {
-                break end.saturating_add(4);
+                break end + 4;
             }
         };
         let (status, length) = parse_head(self.buffer.get(..head_end).unwrap_or_default())?;
-        while self.buffer.len() < head_end.saturating_add(length) {
+        while self.buffer.len() < head_end + length {
             self.read_more().await?;
         }
         Ok((status, self.buffer.split_off(head_end)))
@@ -399,17 +401,17 @@ fn parse_head(head: &[u8]) -> Result<(u16, usize)> {
     Ok((status, length))
 }
 
-/// What one workload came to.
+/// Results of one workload.
 struct Figures {
     workload: Workload,
     elapsed: Duration,
-    /// The server's processor time
+    /// CPU time of the server
     cpu: Option<Duration>,
     latencies: Vec<Duration>,
 }
 
 impl std::fmt::Display for Figures {
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
+    #[expect(clippy::cast_precision_loss, reason = "the rate is only displayed")]
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self
             .workload
@@ -440,13 +442,13 @@ impl std::fmt::Display for Figures {
     }
 }
 
-/// The processor time that a process has used: its own and the kernel's for it (proc(5), stat).
+/// CPU time of a process in user and kernel mode (`/proc/PID/stat`, see proc(5)).
 fn cpu_time(pid: u32) -> Result<Duration> {
-    /// Linux counts these times in hundredths of a second wherever programs can see them.
+    /// Linux reports these times in hundredths of a second (`USER_HZ`), whatever the kernel's tick rate.
     const TICK: Duration = Duration::from_millis(10);
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, behind_name) = stat.rsplit_once(") ").context("no stat")?;
-    let mut fields = behind_name.split(' ').skip(11);
+    let (_, after_name) = stat.rsplit_once(") ").context("no stat")?;
+    let mut fields = after_name.split(' ').skip(11);
     let mut ticks = || -> Result<u32> { Ok(fields.next().context("no time")?.parse()?) };
     Ok(TICK.saturating_mul(ticks()?.saturating_add(ticks()?)))
 }

@@ -1,11 +1,11 @@
-//! Goes through a year in the life of an instance's TUF repository, day by day, and writes what
-//! clients could fetch on each day into a folder of its own, for clients that we did not write.
+//! Simulates a year of an instance's TUF repository and writes a snapshot of each day into its own folder, for
+//! testing third-party TUF clients.
 //!
 //! ```text
 //! cargo run --example tuf_year -- year --renew all
 //! ```
 //!
-//! `year/days.json` tells each day's moment and what the server said of itself.
+//! `year/days.json` contains the time and the repository health of each day.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,35 +18,35 @@ use serde_json::json;
 use signet::testing::{App, Clock, Flags, RepositoryHealth, Sources, UnixTime, load_settings};
 
 #[derive(Parser)]
-#[command(about = "Writes each day of a year of an instance's TUF repository into a folder")]
+#[command(about = "Write a snapshot of an instance's TUF repository for each day of a year")]
 struct Options {
-    /// Where to write the days
+    /// Output folder
     folder: PathBuf,
-    /// What is renewed as the days go by
+    /// Metadata to renew
     #[arg(long, value_enum, default_value = "all")]
     renew: Renew,
-    /// How many days after the first
+    /// Number of days after the first
     #[arg(long, default_value_t = 365)]
     days: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Renew {
-    /// What a server renews, and the root when the server warns for the first time
+    /// The online roles, and the root as soon as the server warns about it
     All,
-    /// What a server renews, and the root never
+    /// Only the online roles, as a running server does
     Online,
-    /// Nothing: the server was stopped after its first start
+    /// Nothing, as if the server had stopped after its first start
     Nothing,
 }
 
-/// Noon, UTC, on the first of March 2027, and so many days later.
-struct Days(AtomicU64);
+/// Clock that shows noon UTC, the given number of days after 1 March 2027.
+struct DayClock(AtomicU64);
 
 const FIRST_NOON: u64 = 1_803_902_400;
 const DAY: u64 = 86_400;
 
-impl Clock for Days {
+impl Clock for DayClock {
     fn now(&self) -> UnixTime {
         let days = self.0.load(Ordering::SeqCst);
         UnixTime::from_seconds(FIRST_NOON + days * DAY)
@@ -64,8 +64,8 @@ async fn main() -> Result<()> {
         },
         ..Sources::default()
     })?;
-    let clock = Arc::new(Days(AtomicU64::new(0)));
-    let app = App::open(settings, Arc::<Days>::clone(&clock) as Arc<dyn Clock>)?;
+    let clock = Arc::new(DayClock(AtomicU64::new(0)));
+    let app = App::open(settings, Arc::<DayClock>::clone(&clock) as Arc<dyn Clock>)?;
     let repository = app.repository();
     let mut days = Vec::new();
     for day in 0..=options.days {

@@ -1,13 +1,10 @@
-//! Verifies a bundle offline with the library alone.
+//! Verifies a bundle offline with the library.
 //!
 //! ```console
 //! $ cargo run --example verify -- tests/vectors/bundle/hello.txt tests/vectors/bundle/hello.bundle.json \
 //!       tests/vectors/bundle/trusted_root.json http://localhost:18477 build@example.com
 //! ```
-#![expect(
-    clippy::print_stdout,
-    reason = "an example says what it found on standard output"
-)]
+#![expect(clippy::print_stdout, reason = "examples print their result")]
 
 use std::error::Error;
 use std::fs;
@@ -18,7 +15,7 @@ use signet::verify::{Artifact, Bundle, Expectation, IdentityMatcher, Policy, Tru
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [artifact, bundle, trust, issuer, subject] = arguments.as_slice() else {
-        return Err("give ARTIFACT BUNDLE TRUSTED_ROOT ISSUER SUBJECT".into());
+        return Err("usage: verify ARTIFACT BUNDLE TRUSTED_ROOT ISSUER SUBJECT".into());
     };
     let artifact = Artifact::from_bytes(&fs::read(artifact)?);
     let bundle = Bundle::from_json(&fs::read(bundle)?)?;

@@ -1,10 +1,10 @@
-//! Signet: a code-signing service for one organisation, in one process.
+//! Signet is a self-hosted code-signing service in one process, with Sigstore's protocols.
 //!
-//! [`verify`] is the verifier as a library, for programs that link this crate. All else belongs to the
-//! program `signet`; `ARCHITECTURE.md` describes its layers.
+//! The [`verify`] module verifies Sigstore bundles offline and is the public API of this crate. The rest
+//! implements the `signet` program; `ARCHITECTURE.md` describes its layers.
 
-// `testing` exports everything that is `pub`, so the compiler finds what need not be. Documentation is
-// required of `verify` alone.
+// The `testing` feature re-exports every `pub` item, so that with it the compiler reports items that are
+// `pub` without need. Only items that `verify` exports require documentation.
 #![cfg_attr(feature = "testing", warn(unreachable_pub), allow(missing_docs))]
 
 mod adapters;

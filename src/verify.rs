@@ -1,13 +1,21 @@
-//! Verification as a library: everything that it takes to decide about a Sigstore bundle, from this
-//! server or any other instance, without a network.
+//! Offline verification of Sigstore bundles, from Signet or any other Sigstore instance.
 //!
-//! A [`Bundle`] that was read proves nothing. [`verify`] makes a [`Verified`] of it, and nothing else
-//! does: when there is one, the signature holds, the artifact is the one that was signed, a trusted
-//! authority certified the signer at every established moment, trusted logs contain certificate and
-//! signature, and the signer is the one whom the caller expects.
+//! [`Bundle::from_json`] parses a bundle and verifies nothing. [`verify`] checks it against an artifact,
+//! a trusted root and the signer that the caller expects, and returns a [`Verified`], which cannot be
+//! created any other way. A [`Verified`] guarantees that:
 //!
-//! [`authenticate`] does all of that but the last: an [`Authentic`] says who signed and not that they
-//! may. It is for those who decide themselves, or over several bundles, by [`Authentic::evidence`].
+//! - the signature is valid and covers the artifact;
+//! - a trusted timestamp authority or log established when the signature existed;
+//! - the certificate chains to a trusted authority at each of these times, and a trusted
+//!   certificate-transparency log promised to publish it;
+//! - a trusted log contains the signature;
+//! - the signer satisfies the [`Expectation`].
+//!
+//! [`authenticate`] performs all of these checks except the last. It returns an [`Authentic`], which
+//! proves who signed but not that the signer is authorized. Use it to decide about the signer in your own
+//! code, or about several bundles together, based on [`Authentic::evidence`].
+//!
+//! Neither function accesses the network, the file system or the clock.
 //!
 //! ```
 //! use signet::verify::{Artifact, Bundle, Expectation, IdentityMatcher, Policy, TrustedRoot};
@@ -19,8 +27,8 @@
 //! let artifact = Artifact::from_bytes(include_bytes!("../tests/vectors/bundle/hello.txt"));
 //! let signer = IdentityMatcher::exact("http://localhost:18477", "build@example.com")?;
 //! let expectation = Expectation::Identity(Policy::any_of([signer])?);
-//! // The present serves only to refuse log entries from the future.
-//! let now = UnixTime::from_rfc3339("2027-01-01T00:00:00Z").ok_or("no time")?;
+//! // Signing times come from the bundle; the current time only rejects log entries from the future.
+//! let now = UnixTime::from_rfc3339("2027-01-01T00:00:00Z").ok_or("not an RFC 3339 time")?;
 //!
 //! let verified = verify(&bundle, &artifact, &expectation, &trust, now)?;
 //! println!("signed at {}", verified.times()[0].time);
@@ -29,8 +37,8 @@
 //! }
 //!
 //! let other = Artifact::from_bytes(b"another file");
-//! let refused = verify(&bundle, &other, &expectation, &trust, now).unwrap_err();
-//! assert_eq!(refused.reason.code(), "artifact-mismatch");
+//! let error = verify(&bundle, &other, &expectation, &trust, now).unwrap_err();
+//! assert_eq!(error.reason.code(), "artifact-mismatch");
 //! # Ok(())
 //! # }
 //! ```
@@ -38,8 +46,8 @@
 pub use crate::protocol::attestation::statement::Statement;
 pub use crate::protocol::bundle::{
     Artifact, ArtifactHasher, Authentic, Bundle, BundleError, BundleVersion, Check, CheckEvidence,
-    CheckName, Expectation, NotADigest, Outcome, Refusal, Refused, TrustedLog, TrustedRoot,
-    TrustedRootError, Verified, authenticate, verify,
+    CheckName, Expectation, InvalidDigest, Outcome, Refusal, TrustedLog, TrustedRoot,
+    TrustedRootError, VerificationError, Verified, authenticate, verify,
 };
 pub use crate::protocol::evidence::{
     CertificateEvidence, EntryEvidence, Evidence, KeyEvidence, PathEvidence, SignerIdentity,

@@ -1,4 +1,4 @@
-//! A bundle is written as it was read, and only the one true signature verifies.
+//! The JSON form of a bundle is stable, and only the seed's signature verifies.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     };
     assert!(bundle.entries().len() <= 32 && bundle.timestamps().len() <= 32);
     let written = bundle.to_json();
-    let again = Bundle::from_json(written.as_bytes()).expect("what was written is a bundle");
+    let again = Bundle::from_json(written.as_bytes()).expect("a serialized bundle parses");
     assert_eq!(again.to_json(), written);
     assert_eq!(format!("{again:?}"), format!("{bundle:?}"));
     let _ = bundle.hash_algorithms(None);
@@ -37,7 +37,7 @@ fn check_verdict(bundle: &Bundle) {
         .material()
         .certificate()
         .expect("a certificate verified");
-    let leaf = Certificate::from_der(der).expect("it was read before");
+    let leaf = Certificate::from_der(der).expect("it parsed before");
     assert_eq!(leaf.tbs(), world.leaf.tbs());
     let known = &world.bundle.entries()[0];
     let entry = bundle

@@ -1,4 +1,4 @@
-//! A certificate keeps its bytes, has each extension once, and only the true leaf has a path.
+//! A parsed certificate is unchanged and has each extension once; only the seed's leaf has a path.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -66,7 +66,7 @@ fn check_extensions(certificate: &Certificate) {
                 .all(|other| other.id != extension.id)
         );
         assert!(extension.id.arcs().count() >= 2);
-        // X.690 §8.19.2: no number of an identifier begins with a byte of zeros.
+        // X.690 §8.19.2: no subidentifier has a leading 0x80 byte.
         let mut numbers = extension.id.as_bytes().split_inclusive(|byte| *byte < 0x80);
         assert!(numbers.all(|number| number[0] != 0x80 && number.len() <= 5));
     }

@@ -1,4 +1,4 @@
-//! A note keeps its text, has a bounded number of signers, and opens only if the log signed it.
+//! A parsed note keeps its text, has a bounded number of signatures, and opens only if the log signed it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -38,7 +38,7 @@ fn check_certificate_log(note: &UnverifiedNote) {
     let key = WORLD.trust.ct_logs[0].key.clone();
     let key = TreeHeadKey::new("ct.example", key).expect("a P-256 key under a plain name");
     if let Ok(opened) = key.open(note) {
-        // The signature is over size, root and time: lines behind those are not covered.
+        // The signature covers size, root and time, but not the lines after them.
         let known = CERTIFICATES.split('\n').take(3);
         assert!(note.unverified_text().split('\n').take(3).eq(known));
         assert_eq!(opened.checkpoint.size.get(), 1);

@@ -1,4 +1,4 @@
-//! Only the requests that were made prove a key, and every proof is by the request's own key.
+//! Only the seeds' signing requests prove possession of a key.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! The pre-authentication encoding has one reading, and a statement names only the digests in it.
+//! The pre-authentication encoding is unambiguous, and a statement names only artifacts whose digests it contains.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -61,7 +61,7 @@ fn read_encoding(encoding: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.is_empty().then_some((payload_type, payload))
 }
 
-/// An envelope in a bundle comes out as it went in.
+/// Parsing a bundle does not change its envelope.
 fn check_envelope(payload_type: &str, payload: &[u8]) {
     let mut bundle: serde_json::Value = serde_json::from_slice(BUNDLE).expect("the seed is JSON");
     let members = bundle.as_object_mut().expect("a bundle is an object");

@@ -1,4 +1,4 @@
-//! An entry has one canonical body, a request survives being written and read, and only the seed's
+//! An entry has one canonical body, a serialized request parses to the same entry, and only the seed's
 //! signature verifies.
 #![no_main]
 
@@ -25,7 +25,10 @@ fuzz_target!(|data: &[u8]| {
     match UnverifiedEntry::try_from(request) {
         Ok(UnverifiedEntry::HashedRekord(entry)) => check_request(&entry),
         Ok(UnverifiedEntry::Dsse(entry)) => {
-            assert!(entry.verify().is_err(), "the seeds contain no signed envelope");
+            assert!(
+                entry.verify().is_err(),
+                "the seeds contain no signed envelope"
+            );
         }
         Err(_) => {}
     }

@@ -1,5 +1,5 @@
-//! A proposed entry of Rekor v1 has one canonical body within the limits and is found by the digest of
-//! what was signed. Only what the seeds' signers signed is admitted.
+//! A proposed entry of Rekor v1 has one canonical body within the limits and is indexed by the
+//! signed digest. Only content that the seeds' signers signed is admitted.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ const SEEDS: [&[u8]; 9] = [
     include_bytes!("../seeds/entry_v1/rfc3161.json"),
 ];
 
-/// The digests of what the seeds' signers signed.
+/// The digests that the seeds' signers signed.
 static SIGNED: LazyLock<BTreeSet<SearchTerm>> = LazyLock::new(|| {
     let entry = |json: &&[u8]| {
         let entry = ProposedEntry::parse(json).expect("the seed is an entry");
@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// The digest of what was signed; none for timestamps, which have it inside their tokens.
+/// The signed digest; `None` for timestamps, which contain it inside their tokens.
 fn signed(entry: &AdmittedEntry) -> Option<SearchTerm> {
     let body: Value = serde_json::from_slice(entry.body()).expect("a body is JSON");
     let spec = &body["spec"];

@@ -1,4 +1,4 @@
-//! A policy means the same in TOML and JSON, and silence, order and repetition permit nothing.
+//! A policy is equivalent in TOML and JSON; missing, reordered or repeated evidence never permits anything.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use signet::testing::{
 };
 
 static EVIDENCE: LazyLock<[Evidence; 2]> = LazyLock::new(|| {
-    // The interpreter's own panics are caught where it is called, and are no findings here.
+    // The CEL interpreter's panics are caught by its caller, so they are not findings.
     std::panic::set_hook(Box::new(|panic| {
         let here = panic
             .location()
@@ -30,7 +30,7 @@ fuzz_target!(|text: &str| {
         return;
     };
     let written = serde_json::to_string(&document).expect("a document has text keys");
-    let again = PolicyDocument::parse(&written).expect("what was written is a document");
+    let again = PolicyDocument::parse(&written).expect("a serialized document parses");
     assert_eq!(serde_json::to_string(&again).ok(), Some(written));
     let policy = document.check();
     assert_eq!(again.check(), policy);
@@ -38,13 +38,17 @@ fuzz_target!(|text: &str| {
         return;
     };
     let accepts = |evidence: &[&Evidence]| policy.decide(evidence.iter().copied()).is_ok();
-    assert!(!accepts(&[]), "silence is permission");
+    assert!(!accepts(&[]), "accepted without evidence");
     assert_eq!(
         accepts(&[ada, bob]),
         accepts(&[bob, ada]),
-        "the order decides"
+        "the order of the evidence matters"
     );
-    assert_eq!(accepts(&[ada, ada]), accepts(&[ada]), "one counts twice");
+    assert_eq!(
+        accepts(&[ada, ada]),
+        accepts(&[ada]),
+        "repeated evidence counts twice"
+    );
     assert!(!accepts(&vec![ada; MAX_BUNDLES + 1]));
 });
 

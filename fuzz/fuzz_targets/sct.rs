@@ -1,4 +1,4 @@
-//! A list of SCTs is written as it was read, and only the log's own promise verifies.
+//! Encoding a parsed SCT list restores it, and only the log's own SCT verifies.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -21,16 +21,16 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     if !scts.is_empty() {
-        let written = encode_sct_list(&scts).expect("what was read fits");
+        let written = encode_sct_list(&scts).expect("a parsed list fits");
         assert_eq!(parse_sct_list(&written).as_ref(), Ok(&scts));
-        // SCTs of other versions are left out, and then the list is shorter.
+        // SCTs of other versions are dropped, which makes the list shorter.
         assert!(written == data || written.len() < data.len());
     }
     let (entry, promised) = &*PROMISED;
     let key = &WORLD.trust.ct_logs[0].key;
     for sct in &scts {
         if sct.verify(key, entry).is_ok() {
-            // The log's ID is not signed; the key decides.
+            // The signature does not cover the log's ID.
             assert_eq!(
                 (sct.time, &sct.extensions),
                 (promised.time, &promised.extensions)

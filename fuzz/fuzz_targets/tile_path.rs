@@ -1,4 +1,4 @@
-//! A tile has one path.
+//! Every tile has exactly one path.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -30,7 +30,7 @@ fuzz_target!(|path: &str| {
     }
 });
 
-/// How many nodes the row of this level has in the largest tree.
+/// Number of nodes at this tile level in the largest tree.
 fn row(level: u8) -> u64 {
     u64::MAX.checked_shr(u32::from(level) * 8).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! A request is written as it was read, and every request that is read gets a token that verifies.
+//! A parsed request re-encodes to the same DER, and every parsed request gets a token that verifies.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -11,13 +11,13 @@ use signet::testing::{
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
-/// An authority that is made anew for each process.
+/// An authority that is generated once per process.
 static AUTHORITY: LazyLock<(TokenSigner, Vec<TrustedTsa>)> = LazyLock::new(|| {
     let serials = [1, 2].map(|byte| SerialNumber::from_random([byte; 20]));
     let role = AuthorityRole::Timestamps;
     let made = Authority::generate(role, "Fuzz", "fuzz", NOW, serials).expect("randomness");
-    let key = SigningKey::from_pkcs8(&made.key).expect("a key that was just made");
-    let signer = TokenSigner::new(key, &made.chain[0]).expect("key and certificate fit");
+    let key = SigningKey::from_pkcs8(&made.key).expect("a generated key");
+    let signer = TokenSigner::new(key, &made.chain[0]).expect("the certificate is for the key");
     let trusted = TrustedTsa {
         uri: "fuzz".to_owned(),
         chain: made.chain,
@@ -59,7 +59,7 @@ fn check(request: &TimestampRequest) {
     let token = signer
         .grant(request, Serial::from_random([7; 20]), NOW)
         .expect("randomness");
-    // A token without the certificate verifies too, for the trust root lists it.
-    let verified = verify_reply(&token, request, trusted).expect("what was granted verifies");
+    // A token without a certificate verifies too, because the trusted root contains the certificate.
+    let verified = verify_reply(&token, request, trusted).expect("a granted token verifies");
     assert_eq!(verified.time, NOW);
 }

@@ -1,4 +1,4 @@
-//! Only the authority's own tokens verify, at their own time and over their own bytes.
+//! Only the authority's tokens verify, with the time and over the bytes that they contain.
 #![no_main]
 
 use std::sync::LazyLock;

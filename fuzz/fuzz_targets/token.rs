@@ -1,4 +1,4 @@
-//! A token is taken byte for byte, and only the one that the issuer signed is believed.
+//! A parsed token is unchanged, and only the token that the issuer signed is accepted.
 #![no_main]
 
 use std::future::Future;
@@ -23,10 +23,10 @@ impl Clock for FixedClock {
     }
 }
 
-/// The issuer's keys are handed over, so there is nowhere to fetch from.
-struct Nowhere;
+/// Key source that never answers: the issuer's keys are configured.
+struct PendingKeySource;
 
-impl KeySource for Nowhere {
+impl KeySource for PendingKeySource {
     fn fetch<'a>(&'a self, _: &'a IssuerUrl) -> Fetch<'a> {
         Box::pin(std::future::pending())
     }
@@ -47,7 +47,7 @@ static VERIFIER: LazyLock<IdentityVerifier> = LazyLock::new(|| {
     let issued = UnixTime::from_seconds(claims["iat"].as_u64().expect("iat is a number"));
     let keys = IssuerKeys::parse(KEYS).expect("the seed is a key set");
     let trusted = TrustedIssuer::new(issuer, "sigstore", IssuerKind::Email).expect("an issuer");
-    let source: Arc<dyn KeySource> = Arc::new(Nowhere);
+    let source: Arc<dyn KeySource> = Arc::new(PendingKeySource);
     let clock = Arc::new(FixedClock(issued));
     let verifier = IdentityVerifier::new(
         [trusted.with_keys(keys)],
@@ -56,7 +56,10 @@ static VERIFIER: LazyLock<IdentityVerifier> = LazyLock::new(|| {
         clock,
     );
     let token = RawToken::new(TOKEN).expect("the seed is a token");
-    assert!(now(verifier.verify(&token)).is_ok(), "the seed is believed");
+    assert!(
+        ready(verifier.verify(&token)).is_ok(),
+        "the seed is accepted"
+    );
     verifier
 });
 
@@ -68,15 +71,15 @@ fuzz_target!(|text: &str| {
     assert!(text.len() <= MAX_TOKEN_LENGTH);
     assert_eq!(token.expose(), text);
     assert!(!format!("{token:?}").contains(text));
-    if now::<Result<VerifiedIdentity, _>>(VERIFIER.verify(&token)).is_ok() {
+    if ready::<Result<VerifiedIdentity, _>>(VERIFIER.verify(&token)).is_ok() {
         assert_eq!(text, TOKEN, "RS256 has one signature");
     }
 });
 
-/// The value of a future that has nothing to wait for.
-fn now<T>(future: impl Future<Output = T>) -> T {
+/// Polls a future that must be ready.
+fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("there is nothing to wait for"),
+        Poll::Pending => panic!("the future is pending"),
     }
 }

@@ -1,4 +1,5 @@
-//! A trust root survives its own JSON form, keeps its limits, and vouches only for what it lists.
+//! The JSON form of a trusted root is stable, its limits hold, and it verifies the seed only if it lists the
+//! parties that signed it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,9 +11,9 @@ fuzz_target!(|data: &[u8]| {
     let Ok(root) = TrustedRoot::from_json(data) else {
         return;
     };
-    let read: WireTrustedRoot = serde_json::from_slice(data).expect("it was read before");
-    let written = serde_json::to_vec(&read).expect("it has text keys");
-    let again = TrustedRoot::from_json(&written).expect("what was written is a trust root");
+    let read: WireTrustedRoot = serde_json::from_slice(data).expect("it parsed before");
+    let written = serde_json::to_vec(&read).expect("its keys are strings");
+    let again = TrustedRoot::from_json(&written).expect("a serialized trusted root parses");
     assert_eq!(format!("{again:?}"), format!("{root:?}"));
     check_limits(&root);
     check_verdict(&root);
@@ -42,7 +43,7 @@ fn check_limits(root: &TrustedRoot) {
     }
 }
 
-/// The seed's signature verifies only if the root lists the parties that vouch for it.
+/// The seed verifies only if the root lists the log, authorities and certificate log that signed it.
 fn check_verdict(root: &TrustedRoot) {
     let world = &*WORLD;
     if verify(&world.bundle, &SIGNED, &world.expectation, root, world.now).is_err() {

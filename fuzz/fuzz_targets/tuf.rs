@@ -1,9 +1,9 @@
-//! A root keeps what is signed through its own form, its thresholds mean something, and nobody but
-//! the owner of the seed's key can follow the seed's root; the same within signing requests.
+//! A serialized root keeps its signed payload, its thresholds are satisfiable, and only the owner of the
+//! seed's key can sign a successor of the seed's root. The same holds within signing requests.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use signet::testing::{Metadata, Role, Root, Signed, RootSigningRequest};
+use signet::testing::{Metadata, Role, Root, RootSigningRequest, Signed};
 
 const KNOWN: &[u8] = include_bytes!("../seeds/tuf/root.json");
 
@@ -24,7 +24,7 @@ fn check_root(data: &[u8]) {
     }
     let mut copy = root.clone();
     assert!(copy.merge(&root));
-    let again = Signed::<Root>::parse_root(copy.bytes()).expect("what was written is a root");
+    let again = Signed::<Root>::parse_root(copy.bytes()).expect("a serialized root parses");
     assert_eq!(again.payload(), root.payload());
     let known = Signed::<Root>::parse_root(KNOWN).expect("the seed is a root");
     assert!(known.check_successor(&root).is_err());
@@ -38,7 +38,7 @@ fn check_request(data: &[u8]) {
         return;
     };
     let text = request.to_json().expect("both roots are JSON");
-    let again = RootSigningRequest::parse(text.as_bytes()).expect("what was written is a request");
+    let again = RootSigningRequest::parse(text.as_bytes()).expect("a serialized request parses");
     assert_eq!(again.next().payload(), request.next().payload());
     assert_eq!(again.changes(), request.changes());
     assert!(request.check_complete().is_err(), "there are no signatures");

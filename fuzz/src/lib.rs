@@ -1,5 +1,5 @@
-//! What the targets share: one server's trust root and one signature made with it (`seeds/`), so
-//! that every target can demand that nothing else verifies.
+//! Shared fixtures of the targets: a server's trusted root and a signature made with that server (`seeds/`).
+//! With them every target can assert that no other input verifies.
 
 use std::sync::LazyLock;
 
@@ -8,16 +8,16 @@ use signet::testing::UnixTime;
 use signet::testing::{Artifact, Bundle, Content, Expectation, TrustedRoot};
 use signet::testing::{IdentityMatcher, Policy};
 
-/// The file that was signed.
+/// The signed file.
 pub const ARTIFACT: &[u8] = include_bytes!("../seeds/artifact");
-/// The server's trust root.
+/// The server's trusted root.
 pub const TRUST: &[u8] = include_bytes!("../seeds/trusted_root/signet.json");
 /// The bundle over the file.
 pub const BUNDLE: &[u8] = include_bytes!("../seeds/bundle/message.json");
 
-/// The one signature that verifies, and everything that it verifies with.
+/// The only signature that verifies, with the inputs for its verification.
 pub struct World {
-    /// Whom to believe.
+    /// The parsed [`TRUST`].
     pub trust: TrustedRoot,
     /// The bundle over [`ARTIFACT`].
     pub bundle: Bundle,
@@ -27,18 +27,18 @@ pub struct World {
     pub signature: Vec<u8>,
     /// The signer.
     pub expectation: Expectation,
-    /// A second within the certificate's ten minutes.
+    /// The end of the certificate's validity.
     pub now: UnixTime,
 }
 
-/// Read once for each process.
+/// The parsed seeds.
 pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let bundle = Bundle::from_json(BUNDLE).expect("the seed is a bundle");
     let der = bundle
         .material()
         .certificate()
         .expect("the seed has a certificate");
-    let leaf = Certificate::from_der(der).expect("the seed's certificate is one");
+    let leaf = Certificate::from_der(der).expect("the seed's certificate is valid DER");
     let Content::Message { signature, .. } = bundle.content() else {
         panic!("the seed is a message signature");
     };
@@ -48,17 +48,18 @@ pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let subject = leaf
         .subject_name()
         .expect("the seed's certificate names a subject");
-    let matcher = IdentityMatcher::exact(issuer, subject.as_str()).expect("neither is empty");
-    let policy = Policy::any_of([matcher]).expect("there is one");
+    let matcher =
+        IdentityMatcher::exact(issuer, subject.as_str()).expect("issuer and subject are not empty");
+    let policy = Policy::any_of([matcher]).expect("the policy has a matcher");
     World {
-        trust: TrustedRoot::from_json(TRUST).expect("the seed is a trust root"),
+        trust: TrustedRoot::from_json(TRUST).expect("the seed is a trusted root"),
         signature: signature.clone(),
         expectation: Expectation::Identity(policy),
-        now: leaf.validity().end.expect("certificates end"),
+        now: leaf.validity().end.expect("certificates expire"),
         bundle,
         leaf,
     }
 });
 
-/// The file that was signed, under every hash.
+/// [`ARTIFACT`] with its digests.
 pub static SIGNED: LazyLock<Artifact> = LazyLock::new(|| Artifact::from_bytes(ARTIFACT));

@@ -1,9 +1,8 @@
-//! What verification proved about one bundle.
+//! The facts that verification proved about one bundle.
 //!
-//! The verifier fills these records, policies borrow them and reports serialize them, so a fact is
-//! defined once. They contain only what parties of the trust root signed: log entries, SCTs and
-//! timestamps of other parties are left out. The records are plain data; the proof that a bundle was
-//! verified is an `Authentic` or a `Verified`, which contain them.
+//! The verifier fills these records, policies read them, and reports serialize them. They contain only facts
+//! signed by parties in the trusted root; log entries and SCTs of other parties are omitted. The records are
+//! plain data: only an `Authentic` or a `Verified`, which contain them, proves that a bundle was verified.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,42 +19,41 @@ use super::time::UnixTime;
 use super::x509::VerifiedSct;
 use super::x509::sct::serialize_log_id;
 
-/// Everything that was proved about one bundle.
+/// The facts that verification proved about one bundle.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// The signing certificate; none if the caller supplied the key.
+    /// The signing certificate; `None` if the caller supplied the key.
     pub certificate: Option<CertificateEvidence>,
-    /// The key that made the signature.
     pub key: KeyEvidence,
-    /// The artifact as the caller supplied it, not as the bundle claims it.
+    /// The artifact that the caller supplied.
     pub artifact: Artifact,
-    /// When the signature existed, at least one moment.
+    /// Times at which the signature existed; at least one.
     pub times: Vec<TimeEvidence>,
-    /// The entries of trusted signature logs in the bundle's order, at least one.
+    /// Entries of trusted signature logs, in the bundle's order; at least one.
     pub entries: Vec<EntryEvidence>,
-    /// The signed statement, if the bundle is an attestation.
+    /// The signed statement; `None` if the bundle is not an attestation.
     pub statement: Option<Statement>,
 }
 
 /// A signing certificate that chains to a trusted authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateEvidence {
-    /// The OpenID Connect issuer and the subject alternative name, byte for byte.
+    /// OpenID Connect issuer and subject alternative name, not normalized.
     pub identity: CertificateIdentity,
-    /// The magnitude of serialNumber, without leading zeros.
+    /// Magnitude of the serial number, big-endian without leading zeros.
     pub serial: Vec<u8>,
-    /// The path to the authority.
+    /// The path to the trusted authority.
     pub path: PathEvidence,
-    /// Fulcio's extensions, by the names of its `oid-info.md` in snake case.
+    /// Fulcio's certificate extensions, keyed by their names in Fulcio's `oid-info.md` in snake case.
     pub claims: BTreeMap<&'static str, String>,
-    /// The promises of trusted certificate logs to publish it, at least one.
+    /// SCTs of trusted certificate-transparency logs; at least one.
     pub scts: Vec<VerifiedSct>,
 }
 
-/// The two ends of a certificate path that was verified at every established time.
+/// The ends of a certificate path that is valid at every established signing time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PathEvidence {
-    /// The authority's URI in the trust root.
+    /// URI of the authority in the trusted root.
     pub authority: String,
     /// SHA-256 of the DER of the trust anchor, the last certificate of the authority's chain.
     #[serde(serialize_with = "as_text")]
@@ -71,26 +69,26 @@ pub struct KeyEvidence {
     /// SHA-256 of the DER of the SubjectPublicKeyInfo.
     #[serde(rename = "key", serialize_with = "as_text")]
     pub fingerprint: Sha256,
-    /// The key's kind, with the hash and padding under which the signature was verified.
+    /// Signature scheme with which the signature was verified.
     #[serde(rename = "key_details")]
     pub details: KeyDetails,
 }
 
-/// A moment at which the signature existed, established by a trusted third party.
+/// A time at which the signature existed, established by a trusted third party.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TimeEvidence {
-    /// The moment that the party signed.
+    /// The time that the party signed.
     pub time: UnixTime,
-    /// What kind of party established it.
+    /// Kind of party that established the time.
     pub source: TimeSource,
-    /// The timestamp authority's URI or the log's URL in the trust root.
+    /// URI of the timestamp authority or URL of the log in the trusted root.
     pub authority: String,
     /// SHA-256 of the SubjectPublicKeyInfo of the party's key.
     #[serde(serialize_with = "as_text")]
     pub key: Sha256,
 }
 
-/// What kind of party established a moment.
+/// Kind of party that established a signing time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum TimeSource {
     /// A timestamp authority (RFC 3161)
@@ -101,10 +99,10 @@ pub enum TimeSource {
     Promise,
 }
 
-/// An entry of a trusted signature log that was verified.
+/// A verified entry of a trusted signature log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EntryEvidence {
-    /// The log's URL in the trust root.
+    /// URL of the log in the trusted root.
     pub log: String,
     /// The log's ID.
     #[serde(serialize_with = "serialize_log_id")]
@@ -112,25 +110,25 @@ pub struct EntryEvidence {
     /// SHA-256 of the SubjectPublicKeyInfo of the log's key.
     #[serde(serialize_with = "as_text")]
     pub key: Sha256,
-    /// The entry's position; for a Rekor v1 log with shards, over all of them.
+    /// Index of the entry in the log. A Rekor v1 log counts over all of its shards.
     pub index: u64,
-    /// The tree that was proved to contain the entry; none if only a promise was verified.
+    /// Size of the signed tree that contains the entry; `None` if only a promise was verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree_size: Option<u64>,
-    /// The kind of entry, such as `hashedrekord`.
+    /// Entry kind, such as `hashedrekord`.
     pub kind: String,
-    /// The version of the kind.
+    /// Version of the entry kind, such as `0.0.1`.
     pub version: String,
-    /// How the log states that it verified the signature; only Rekor v2 entries state it.
+    /// Signature scheme that the entry states; `None` for Rekor v1 entries, which do not state one.
     #[serde(skip)]
     pub key_details: Option<KeyDetails>,
 }
 
-/// A signer, by certificate or by key.
+/// A signer, identified by a certificate or by a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum SignerIdentity {
-    /// The subject of a certificate
+    /// The identity in a certificate
     Certificate(CertificateIdentity),
     /// The holder of a key
     Key {
@@ -141,7 +139,7 @@ pub enum SignerIdentity {
 }
 
 impl Evidence {
-    /// Who signed.
+    /// Returns the identity in the certificate, or the key if there is no certificate.
     pub fn signer(&self) -> SignerIdentity {
         match &self.certificate {
             Some(certificate) => SignerIdentity::Certificate(certificate.identity.clone()),
@@ -150,7 +148,7 @@ impl Evidence {
     }
 }
 
-/// Reports show who signed, when, and where the signature is logged. The rest is in their checks.
+/// Serializes the signer, the signing times and the log entries. The checks of a report contain the rest.
 impl Serialize for Evidence {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Evidence", 3)?;
@@ -170,7 +168,7 @@ impl SignerIdentity {
         Self::Key { fingerprint }
     }
 
-    /// The form in which signers are counted; see [`CertificateIdentity::canonical`].
+    /// Canonical form for counting signers; see [`CertificateIdentity::canonical`].
     #[must_use]
     pub fn canonical(&self) -> Self {
         match self {

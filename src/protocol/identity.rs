@@ -1,7 +1,7 @@
-//! Identities: the checked names that go into certificates, and the names that certificates contain.
+//! Identities: validated names for certificates to be issued, and the names in existing certificates.
 //!
-//! rcgen and the log write names without checking them, so names are checked here first: printable
-//! ASCII, no spaces, no list separators, bounded length.
+//! rcgen and the log encode names without validation, so this module validates them first: printable ASCII,
+//! no spaces, no list separators, bounded length.
 
 use std::fmt;
 
@@ -33,10 +33,7 @@ pub enum NameError {
 pub struct IssuerUrl(String);
 
 impl IssuerUrl {
-    /// Accepts an `http` or `https` URI and does not normalise it.
-    ///
-    /// # Errors
-    /// Another scheme, or characters or a length that this module refuses.
+    /// Accepts an `http` or `https` URI without normalizing it.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_NAME_LENGTH)?;
@@ -49,7 +46,6 @@ impl IssuerUrl {
         Ok(Self(text))
     }
 
-    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -67,15 +63,12 @@ impl fmt::Debug for IssuerUrl {
     }
 }
 
-/// An e-mail address of the form `local@domain`, kept byte for byte.
+/// An e-mail address of the form `local@domain`, not normalized.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EmailAddress(String);
 
 impl EmailAddress {
     /// Accepts an ASCII address without quoting or comments.
-    ///
-    /// # Errors
-    /// Any other text.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_EMAIL_LENGTH)?;
@@ -92,7 +85,6 @@ impl EmailAddress {
         Ok(Self(text))
     }
 
-    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -114,7 +106,6 @@ pub enum SubjectName {
 }
 
 impl SubjectName {
-    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Email(email) => email.as_str(),
@@ -129,15 +120,12 @@ impl fmt::Display for SubjectName {
     }
 }
 
-/// An absolute URI that names a workload (RFC 3986 §4.3), kept byte for byte.
+/// An absolute URI (RFC 3986 §4.3) that names a workload, not normalized.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubjectUri(String);
 
 impl SubjectUri {
     /// Accepts an absolute URI in printable ASCII.
-    ///
-    /// # Errors
-    /// Any other text.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
         check_characters(&text, MAX_NAME_LENGTH)?;
@@ -152,7 +140,6 @@ impl SubjectUri {
         Ok(Self(text))
     }
 
-    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -164,26 +151,26 @@ impl fmt::Debug for SubjectUri {
     }
 }
 
-/// The kinds of issuer, by the claim that becomes the subject of a certificate.
+/// Kind of issuer, which determines the token claim that becomes the certificate's subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerKind {
-    /// `email`, which `email_verified` must confirm
+    /// The `email` claim; `email_verified` must be true
     Email,
-    /// `sub`, a URI below the subject domain
+    /// The `sub` claim, a URI within the subject domain
     Uri(SubjectDomain),
 }
 
-/// The scheme and host that every subject of a `uri` issuer has, such as `https://ci.example.com`.
+/// Scheme and host that all subjects of a `uri` issuer share, such as `https://ci.example.com`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectDomain(String);
 
-/// Why a subject domain is refused.
+/// Error validating a subject domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubjectDomainError {
-    /// A path, a user name, upper case, or no host
+    /// The domain has a path, a user name, upper case or no host
     #[error("must be scheme://host in lower case, without a path")]
     Syntax,
-    /// The issuer could name subjects of another organisation
+    /// The issuer is in a different domain and could name another organisation's subjects
     #[error(
         "must share its last two labels with the issuer's host, \
          as ci.example.com and id.example.com do"
@@ -192,10 +179,7 @@ pub enum SubjectDomainError {
 }
 
 impl SubjectDomain {
-    /// Accepts `scheme://host` or `scheme://host:port`, in its canonical spelling.
-    ///
-    /// # Errors
-    /// [`SubjectDomainError::Syntax`]
+    /// Accepts `scheme://host` or `scheme://host:port` in canonical form.
     pub(crate) fn new(text: impl Into<String>) -> Result<Self, SubjectDomainError> {
         let text = text.into();
         let url = Url::parse(&text).map_err(|_| SubjectDomainError::Syntax)?;
@@ -204,7 +188,7 @@ impl SubjectDomain {
         let port = url
             .port()
             .map_or_else(String::new, |port| format!(":{port}"));
-        // Rebuilding it shows whether the text had a path, a user name, a query or an odd spelling.
+        // The comparison refuses a path, a user name, a query and any non-canonical form.
         if text != format!("{}://{host}{port}", url.scheme()) {
             return Err(SubjectDomainError::Syntax);
         }
@@ -222,11 +206,8 @@ impl SubjectDomain {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
     }
 
-    /// Checks that an issuer may name subjects in this domain: the two hosts are equal or share their
+    /// Checks that the issuer may name subjects in this domain: the two hosts must be equal or share their
     /// last two labels (Fulcio's rule for `uri` issuers).
-    ///
-    /// # Errors
-    /// [`SubjectDomainError::ForeignIssuer`]
     pub(crate) fn check_issuer(&self, issuer: &IssuerUrl) -> Result<(), SubjectDomainError> {
         let (Some(own), Some(issuer)) = (host_of(&self.0), host_of(issuer.as_str())) else {
             return Err(SubjectDomainError::ForeignIssuer);
@@ -240,7 +221,7 @@ impl SubjectDomain {
     }
 }
 
-/// The identity that a certificate contains, as text: nothing about its characters was checked.
+/// The identity in a certificate, as text. Its characters are not validated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct CertificateIdentity {
     /// The OpenID Connect issuer that authenticated the subject.
@@ -250,14 +231,13 @@ pub struct CertificateIdentity {
 }
 
 impl CertificateIdentity {
-    /// The form in which identities are counted and denied: two identities with one canonical form
-    /// are one signer.
+    /// Canonical form for thresholds and deny lists: identities with the same canonical form are one signer.
     ///
-    /// The issuer is kept (OpenID Connect Core §2). An e-mail address is lowercased: RFC 5321 §2.4
-    /// allows a host to distinguish `A@x` from `a@x`, but hardly any does, and treating two addresses
-    /// as one can only deny. In a URI, scheme and host are lowercased (RFC 3986 §6.2.2.1).
+    /// The issuer is unchanged (OpenID Connect Core §2). An e-mail address is lowercased: RFC 5321 §2.4
+    /// allows a host to distinguish `A@x` from `a@x`, but hardly any does, and treating them as one signer
+    /// can only deny. In a URI, scheme and host are lowercased (RFC 3986 §6.2.2.1).
     ///
-    /// Policies do not use this form to accept a signer; they compare byte for byte.
+    /// Policies do not use this form to accept a signer; they compare identities byte for byte.
     #[must_use]
     pub fn canonical(&self) -> Self {
         Self {
@@ -271,7 +251,7 @@ fn host_of(url: &str) -> Option<String> {
     Some(Url::parse(url).ok()?.host_str()?.to_ascii_lowercase())
 }
 
-/// None for addresses and for names of one label: they have no domain in common with another name.
+/// Returns `None` for IP addresses and single-label names, which share no domain with another host.
 fn last_two_labels(host: &str) -> Option<(&str, &str)> {
     if host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok() {
         return None;
@@ -297,7 +277,7 @@ fn canonical_subject(subject: &str) -> String {
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    // The part before the host's `@` is a user name, which is case-sensitive.
+    // The user name before the `@` is case-sensitive.
     let (user, host) = match authority.rsplit_once('@') {
         Some((user, host)) => (format!("{user}@"), host),
         None => (String::new(), authority),
@@ -338,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_addresses_are_kept_byte_for_byte() {
+    fn plain_addresses_are_not_changed() {
         for text in [
             "alice@example.com",
             "Build.Bot+ci@localhost",
@@ -378,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_is_not_normalised() {
+    fn an_issuer_is_not_normalized() {
         let slash = IssuerUrl::new("https://idp.example/").unwrap();
         let bare = IssuerUrl::new("https://idp.example").unwrap();
 
@@ -422,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_domain_is_scheme_and_host_alone() {
+    fn a_subject_domain_has_only_scheme_and_host() {
         for text in [
             "example.com",
             "https://example.com/",
@@ -439,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_on_a_host_that_begins_alike_is_outside_the_domain() {
+    fn a_host_with_the_domain_as_prefix_is_outside_the_domain() {
         let domain = SubjectDomain::new("https://example.com").unwrap();
 
         assert!(domain.contains("https://example.com"));
@@ -456,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn case_distinguishes_paths_and_users_but_not_addresses_and_hosts() {
+    fn the_canonical_form_lowercases_addresses_and_hosts_but_not_paths_and_users() {
         let canonical = canonical_subject;
 
         assert_eq!(canonical("Ada@Example.COM"), "ada@example.com");
@@ -470,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn issuers_that_differ_by_a_slash_are_two() {
+    fn issuers_that_differ_by_a_trailing_slash_are_different() {
         let identity = |issuer: &str| CertificateIdentity {
             issuer: issuer.to_owned(),
             subject: "a@x".to_owned(),

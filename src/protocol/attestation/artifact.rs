@@ -1,17 +1,17 @@
-//! The signed artifact, known by its digests.
+//! Artifacts, identified by their digests.
 
 use std::str::FromStr;
 
 use crate::protocol::hash::{Digest, HashAlgorithm};
 
-/// An artifact, known by at least one digest and at most one under each function.
+/// An artifact, identified by digests with different hash functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
     digests: Vec<Digest>,
 }
 
 impl Artifact {
-    /// Hashes the content under every function.
+    /// Hashes the content with every supported hash function.
     pub fn from_bytes(content: &[u8]) -> Self {
         Self {
             digests: HashAlgorithm::ALL
@@ -20,12 +20,12 @@ impl Artifact {
         }
     }
 
-    /// The digests, each under another function.
+    /// The digests; at most one for each hash function.
     pub fn digests(&self) -> &[Digest] {
         &self.digests
     }
 
-    /// The digest under a function, if it is known.
+    /// The digest with the given hash function, if the artifact has one.
     pub fn digest(&self, algorithm: HashAlgorithm) -> Option<&Digest> {
         self.digests
             .iter()
@@ -33,22 +33,22 @@ impl Artifact {
     }
 }
 
-/// The text is not a digest.
+/// Error parsing a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is written sha256:, sha384: or sha512: and its bytes in hexadecimal")]
-pub struct NotADigest;
+#[error("a digest must have the form sha256:HEX, sha384:HEX or sha512:HEX")]
+pub struct InvalidDigest;
 
 impl FromStr for Artifact {
-    type Err = NotADigest;
+    type Err = InvalidDigest;
 
-    /// Reads `sha256:<hex>`.
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let (name, value) = text.split_once(':').ok_or(NotADigest)?;
-        let algorithm = HashAlgorithm::from_name(name).ok_or(NotADigest)?;
-        let bytes = hex::decode(value).map_err(|_| NotADigest)?;
+    /// Parses a digest such as `sha256:<hex>`.
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let (name, value) = text.split_once(':').ok_or(InvalidDigest)?;
+        let algorithm = HashAlgorithm::from_name(name).ok_or(InvalidDigest)?;
+        let bytes = hex::decode(value).map_err(|_| InvalidDigest)?;
         Digest::new(algorithm, bytes)
             .map(Self::from)
-            .map_err(|_| NotADigest)
+            .map_err(|_| InvalidDigest)
     }
 }
 
@@ -60,13 +60,15 @@ impl From<Digest> for Artifact {
     }
 }
 
-/// Hashes an artifact as a stream, under the functions that its bundle needs.
+/// Hashes an artifact incrementally, with the functions of [`Bundle::hash_algorithms`].
+///
+/// [`Bundle::hash_algorithms`]: crate::protocol::bundle::Bundle::hash_algorithms
 pub struct ArtifactHasher {
     contexts: Vec<(HashAlgorithm, ring::digest::Context)>,
 }
 
 impl ArtifactHasher {
-    /// Starts a stream; repeated functions are hashed once.
+    /// Creates a hasher for the given functions. Repeated functions are ignored.
     pub fn new(algorithms: impl IntoIterator<Item = HashAlgorithm>) -> Self {
         let mut contexts: Vec<(HashAlgorithm, ring::digest::Context)> = Vec::new();
         for algorithm in algorithms {
@@ -77,18 +79,18 @@ impl ArtifactHasher {
         Self { contexts }
     }
 
-    /// Adds the next piece of the stream.
-    pub fn update(&mut self, piece: &[u8]) {
+    /// Hashes the next chunk of the artifact.
+    pub fn update(&mut self, chunk: &[u8]) {
         for (_, context) in &mut self.contexts {
-            context.update(piece);
+            context.update(chunk);
         }
     }
 
-    /// Ends the stream.
+    /// Returns the artifact with the computed digests.
     pub fn finish(self) -> Artifact {
         let digests = self.contexts.into_iter().map(|(algorithm, context)| {
             Digest::new(algorithm, context.finish().as_ref().to_vec())
-                .expect("the digest is of this function")
+                .expect("the digest has this function's length")
         });
         Artifact {
             digests: digests.collect(),
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_in_text_is_read_as_an_artifact() {
+    fn an_artifact_is_parsed_from_a_digest() {
         let digest = HashAlgorithm::Sha384.digest(b"artifact");
 
         let artifact: Artifact = digest.to_string().parse().unwrap();
@@ -115,12 +117,12 @@ mod tests {
             "md5:00",
             "SHA2_256:00",
         ] {
-            assert_eq!(text.parse::<Artifact>(), Err(NotADigest));
+            assert_eq!(text.parse::<Artifact>(), Err(InvalidDigest));
         }
     }
 
     #[test]
-    fn a_streamed_artifact_equals_one_that_is_hashed_at_once() {
+    fn an_incrementally_hashed_artifact_equals_one_hashed_at_once() {
         let mut hasher = ArtifactHasher::new(
             HashAlgorithm::ALL
                 .into_iter()

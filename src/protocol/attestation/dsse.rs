@@ -2,23 +2,22 @@
 
 use crate::protocol::bytes::to_base64;
 
-/// An envelope. Nothing in it was verified.
+/// An envelope, unverified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// The signed bytes, without their type.
+    /// The signed payload.
     pub payload: Vec<u8>,
-    /// The payload's type, which is also signed.
+    /// Media type of the payload. The signatures cover it too.
     pub payload_type: String,
-    /// Any number of signatures; the verifier demands one.
+    /// The signatures. The verifier requires exactly one.
     pub signatures: Vec<EnvelopeSignature>,
 }
 
 /// One signature of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvelopeSignature {
-    /// The signature's bytes.
     pub signature: Vec<u8>,
-    /// A hint, which is not authenticated.
+    /// Hint for finding the key; not authenticated.
     pub key_id: Option<String>,
 }
 
@@ -28,9 +27,9 @@ impl Envelope {
         pre_authentication_encoding(&self.payload_type, &self.payload)
     }
 
-    /// The JSON texts as which the clients in use upload this envelope; none if it has no signature or
-    /// several. They are compact, with the members in Go's or in JavaScript's order, and the key ID as it
-    /// is, empty, or left out.
+    /// The JSON encodings that known clients upload for this envelope; empty unless it has exactly one
+    /// signature. All are compact. They differ in the order of members (Go or JavaScript) and in the key ID,
+    /// which is unchanged, empty or omitted.
     pub(crate) fn uploaded_forms(&self) -> Vec<String> {
         let [signature] = self.signatures.as_slice() else {
             return Vec::new();
@@ -56,7 +55,7 @@ impl Envelope {
     }
 }
 
-/// The pre-authentication encoding of a payload under a type (DSSE protocol, PAE).
+/// DSSE's pre-authentication encoding (PAE) of a payload and its type.
 pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let head = format!(
         "DSSEv1 {} {payload_type} {} ",

@@ -1,5 +1,4 @@
-//! What a signature is about: an artifact by its digests, the DSSE envelope of a statement, and the in-toto
-//! statement itself.
+//! Signed content: artifacts, identified by their digests, and in-toto statements in DSSE envelopes.
 
 pub(crate) mod artifact;
 pub(crate) mod dsse;

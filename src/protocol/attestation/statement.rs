@@ -1,7 +1,7 @@
-//! In-toto statements: the subjects of an attestation (in-toto attestation framework v1).
+//! In-toto statements (in-toto attestation framework v1).
 //!
-//! The predicate is only checked to be JSON without repeated members, so that no two readers see different
-//! statements in the same signed bytes.
+//! The predicate may be any JSON without repeated members: with repeated members, two parsers could see
+//! different statements in the same signed bytes.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub(crate) const MAX_DIGESTS: usize = 32;
 const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
 const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
 
-/// A statement with its subjects.
+/// A parsed in-toto statement. Parsing proves nothing about its signature.
 #[derive(Clone, Debug)]
 pub struct Statement {
     predicate_type: String,
@@ -39,16 +39,16 @@ struct Subject {
 /// Error reading a statement.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
-    /// Not JSON, with a repeated member, or without a statement's members
+    /// The payload is not JSON, repeats a member, or lacks a member of a statement
     #[error("the payload is not an in-toto statement: {0}")]
     Json(#[source] serde_json::Error),
-    /// `_type` is unknown
+    /// `_type` is not a supported version
     #[error("the statement's _type is neither Statement/v1 nor Statement/v0.1")]
     Type,
     /// There is no subject
     #[error("the statement has no subject")]
     NoSubject,
-    /// A digest has another length than its function's
+    /// The length of a digest does not match its hash function
     #[error("a subject's {} digest is not {} bytes in hexadecimal", .0.name(), .0.size())]
     Digest(HashAlgorithm),
 }
@@ -71,12 +71,12 @@ struct WireSubject {
 }
 
 impl Statement {
-    /// Reads a statement.
+    /// Parses a statement. Subject digests with unsupported hash functions are ignored.
     ///
     /// # Errors
     /// See [`StatementError`].
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        // The second reading does not look into the predicate.
+        // The second pass keeps the predicate as raw JSON and does not check it for repeated members.
         json::from_slice::<IgnoredAny>(payload).map_err(StatementError::Json)?;
         let wire: WireStatement = json::from_slice(payload).map_err(StatementError::Json)?;
         if wire.kind != STATEMENT_V1 && wire.kind != STATEMENT_V0_1 {
@@ -97,25 +97,25 @@ impl Statement {
         })
     }
 
-    /// The type of the predicate.
+    /// URI of the predicate's type.
     pub fn predicate_type(&self) -> &str {
         &self.predicate_type
     }
 
-    /// The predicate's JSON, byte for byte.
+    /// The predicate's JSON text, unchanged.
     pub fn predicate(&self) -> Option<&str> {
         self.predicate.as_deref().map(RawValue::get)
     }
 
-    /// The supported hash functions of the subjects.
+    /// Hash functions of the subjects' digests; they may repeat.
     pub fn hash_algorithms(&self) -> impl Iterator<Item = HashAlgorithm> + '_ {
         self.subjects
             .iter()
             .flat_map(|subject| subject.digests.iter().map(Digest::algorithm))
     }
 
-    /// The digest by which a subject names the artifact: at least one of the subject's digests is the
-    /// artifact's, and none contradicts it.
+    /// Returns the digest by which a subject names the artifact. At least one of the subject's digests must
+    /// match the artifact, and none with a known hash function may differ.
     pub fn names(&self, artifact: &super::artifact::Artifact) -> Option<&Digest> {
         self.subjects.iter().find_map(|subject| {
             let mut comparable = subject
@@ -150,7 +150,7 @@ impl TryFrom<WireSubject> for Subject {
     }
 }
 
-/// The digests of a subject; the limit is enforced while reading.
+/// The digests of a subject. The limit is enforced while parsing.
 #[derive(Default)]
 struct DigestSet(Vec<(String, String)>);
 

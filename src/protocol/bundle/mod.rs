@@ -1,8 +1,7 @@
-//! Sigstore bundles (`dev.sigstore.bundle.v1`), the trust root they are verified against, and the
-//! verifier. Pure: no I/O, no clock.
+//! Sigstore bundles (`dev.sigstore.bundle.v1`), the trusted root that verifies them, and the verifier.
 //!
-//! A [`Bundle`] was only read. [`authenticate`] turns it into an [`Authentic`], and only an [`Authentic`]
-//! whose signer the caller accepts becomes a [`Verified`].
+//! A [`Bundle`] is parsed but unverified. [`authenticate`] turns it into an [`Authentic`], and accepting the
+//! signer turns that into a [`Verified`].
 
 #[cfg(test)]
 mod tests;
@@ -10,11 +9,11 @@ pub(crate) mod trusted_root;
 pub mod verify;
 mod wire;
 
-pub use crate::protocol::attestation::artifact::{Artifact, ArtifactHasher, NotADigest};
+pub use crate::protocol::attestation::artifact::{Artifact, ArtifactHasher, InvalidDigest};
 pub use trusted_root::{TrustedLog, TrustedRoot, TrustedRootError};
 pub use verify::{
-    Authentic, Check, CheckEvidence, CheckName, Expectation, Outcome, Refusal, Refused, Verified,
-    authenticate, verify,
+    Authentic, Check, CheckEvidence, CheckName, Expectation, Outcome, Refusal, VerificationError,
+    Verified, authenticate, verify,
 };
 
 use serde::{Serialize, Serializer};
@@ -30,7 +29,7 @@ use crate::protocol::x509::Certificate;
 /// Maximum size of a bundle in bytes.
 pub(crate) const MAX_BUNDLE_LENGTH: usize = 16 * 1024 * 1024;
 
-/// A bundle. Nothing in it was verified.
+/// A parsed Sigstore bundle. Nothing in it is verified; see [`verify()`].
 #[derive(Clone, Debug)]
 pub struct Bundle {
     version: BundleVersion,
@@ -40,91 +39,90 @@ pub struct Bundle {
     content: Content,
 }
 
-/// The version of the bundle format. The versions have different rules.
+/// Version of the bundle format. Each version requires different material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BundleVersion {
     /// 0.1: log entries carry inclusion promises
     V0_1,
     /// 0.2: log entries carry inclusion proofs with checkpoints
     V0_2,
-    /// 0.3: one certificate in place of a chain
+    /// 0.3: a single certificate instead of a chain
     V0_3,
 }
 
-/// What identifies the signer.
+/// The material that identifies the signer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SigningMaterial {
     /// The signing certificate, DER
     Certificate(Vec<u8>),
-    /// The signing certificate and issuers of it that are not trusted, DER
+    /// The signing certificate and its issuers, DER. The issuers are not trusted
     Chain(Vec<Vec<u8>>),
-    /// A key that the verifier must already have
+    /// A public key that the verifier must already have
     PublicKey {
-        /// How to find the key; not authenticated.
+        /// Hint for finding the key; not authenticated.
         hint: String,
     },
 }
 
-/// A transparency log entry that the bundle claims.
+/// A transparency log entry, unverified.
 #[derive(Clone, Debug)]
 pub struct LogEntry {
-    /// The position in the log. A Rekor v1 log with shards counts over all of them.
+    /// Index of the entry in the log. A Rekor v1 log counts over all of its shards.
     pub index: u64,
-    /// The hash of the log's key.
+    /// The log's ID: a SHA-256 hash that depends on its key.
     pub log_id: Vec<u8>,
-    /// `hashedrekord` and so on.
+    /// Entry kind, such as `hashedrekord`.
     pub kind: String,
-    /// The version of the kind.
+    /// Version of the entry kind, such as `0.0.1`.
     pub version: String,
-    /// When a Rekor v1 log says it accepted the entry, in seconds since 1970; otherwise zero.
+    /// Time at which a Rekor v1 log accepted the entry, in seconds since 1970; otherwise zero.
     pub integrated_time: u64,
-    /// A Rekor v1 log's signed entry timestamp, which promises inclusion.
+    /// Signed entry timestamp of a Rekor v1 log, a promise of inclusion.
     pub promise: Option<Vec<u8>>,
-    /// The proof of inclusion.
     pub proof: Option<InclusionProof>,
-    /// The leaf's bytes.
+    /// The canonical entry, which is the leaf of the log's tree.
     pub body: Vec<u8>,
 }
 
-/// A claimed proof that an entry is in a tree, with the tree's checkpoint.
+/// A Merkle inclusion proof with the tree's checkpoint, unverified.
 #[derive(Clone, Debug)]
 pub struct InclusionProof {
-    /// The leaf's position in the tree.
+    /// Index of the leaf in the tree.
     pub index: u64,
-    /// The number of leaves in the tree.
+    /// Number of leaves in the tree.
     pub tree_size: u64,
-    /// The tree's root hash.
+    /// Root hash of the tree.
     pub root: Sha256,
-    /// From leaf to root.
+    /// Sibling hashes, from leaf to root.
     pub hashes: Vec<Sha256>,
-    /// The signed note that states size and root.
+    /// Signed note with the tree's size and root (C2SP tlog-checkpoint).
     pub checkpoint: Option<String>,
 }
 
 /// What was signed, and the signature.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// The artifact itself
+    /// A signature over the artifact itself
     Message {
-        /// The artifact's digest; not authenticated, but it must be right.
+        /// Digest of the artifact. It is not signed, but must match the artifact.
         digest: Option<Digest>,
-        /// The signature over the artifact.
+        /// Signature over the artifact.
         signature: Vec<u8>,
     },
-    /// A statement about the artifact
+    /// A signed envelope with a statement about the artifact
     Envelope(Envelope),
 }
 
 /// Error reading a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// The bundle is too large
+    /// The bundle exceeds the size limit
     #[error("the bundle has {0} bytes; the limit is {MAX_BUNDLE_LENGTH}")]
     TooLarge(usize),
-    /// Not JSON, or with other members than a bundle's
+    /// The document is not JSON or does not have a bundle's members
     #[error("this is not a Sigstore bundle: {0}")]
     Json(#[source] serde_json::Error),
-    /// The format that cosign wrote before bundles existed
+    /// The document has cosign's format that predates bundles
     #[error(
         "this is cosign's older detached format, not a Sigstore bundle: \
          sign again with a bundle (cosign sign-blob --new-bundle-format --bundle FILE)"
@@ -133,27 +131,27 @@ pub enum BundleError {
     /// The media type is unknown
     #[error("mediaType is not a Sigstore bundle of version 0.1, 0.2 or 0.3")]
     MediaType,
-    /// Not exactly one of the three
+    /// There is no signing material, or more than one kind
     #[error(
         "verificationMaterial must have exactly one of certificate, x509CertificateChain and publicKey"
     )]
     MaterialChoice,
-    /// Not exactly one of the two
+    /// There is no signed content, or more than one kind
     #[error("a bundle must have exactly one of messageSignature and dsseEnvelope")]
     ContentChoice,
-    /// The digest has another length than its function's
+    /// The length of the digest does not match its hash function
     #[error("messageDigest: {0}")]
     MessageDigest(#[source] WrongDigestLength),
-    /// A hash of a proof is not a SHA-256
+    /// A hash of an inclusion proof is not 32 bytes long
     #[error("inclusionProof.{0} must have 32 bytes")]
     ProofHash(&'static str),
 }
 
 impl Bundle {
-    /// Reads a bundle, consuming every byte.
+    /// Parses a bundle of version 0.1, 0.2 or 0.3. Bytes after the document are refused.
     ///
     /// # Errors
-    /// Anything that is not exactly a bundle of version 0.1, 0.2 or 0.3 within the limits.
+    /// Malformed or oversized documents, and documents with unknown or repeated members.
     pub fn from_json(json: &[u8]) -> Result<Self, BundleError> {
         if json.len() > MAX_BUNDLE_LENGTH {
             return Err(BundleError::TooLarge(json.len()));
@@ -168,11 +166,11 @@ impl Bundle {
         Self::try_from(wire)
     }
 
-    /// Builds a bundle of version 0.3 over a message. `entry` is the log's reply, a `TransparencyLogEntry`
-    /// in proto3 JSON; `timestamp` is a DER TimeStampResp.
+    /// Builds a bundle of version 0.3 with a message signature. `entry` is the log's reply, a
+    /// `TransparencyLogEntry` in proto3 JSON; `timestamp` is a DER TimeStampResp (RFC 3161).
     ///
     /// # Errors
-    /// The log's reply is not an entry.
+    /// The log's reply is malformed.
     pub fn for_message(
         certificate: &Certificate,
         digest: Digest,
@@ -193,28 +191,28 @@ impl Bundle {
         })
     }
 
-    /// The bundle in JSON, without empty members.
+    /// Serializes the bundle as JSON. Empty optional members are omitted.
     pub fn to_json(&self) -> String {
         serde_json::to_string(&BundleJson::from(self))
             .expect("a bundle's JSON has text keys and no floats")
     }
 
-    /// The format's version.
+    /// Version of the bundle format.
     pub const fn version(&self) -> BundleVersion {
         self.version
     }
 
-    /// What identifies the signer.
+    /// The material that identifies the signer.
     pub const fn material(&self) -> &SigningMaterial {
         &self.material
     }
 
-    /// The claimed log entries.
+    /// The log entries, unverified.
     pub fn entries(&self) -> &[LogEntry] {
         &self.entries
     }
 
-    /// DER TimeStampResps.
+    /// The timestamps, unverified: DER TimeStampResps (RFC 3161).
     pub fn timestamps(&self) -> &[Vec<u8>] {
         &self.timestamps
     }
@@ -224,8 +222,8 @@ impl Bundle {
         &self.content
     }
 
-    /// The functions under which the artifact must be hashed to verify this bundle. `key` is the caller's
-    /// key for a bundle without a certificate.
+    /// Hash functions that [`Artifact`] needs for verifying this bundle; they may repeat. `key` is the
+    /// caller's key for a bundle without a certificate.
     pub fn hash_algorithms(&self, key: Option<&PublicKey>) -> Vec<HashAlgorithm> {
         match &self.content {
             Content::Message { digest, .. } => {
@@ -252,7 +250,7 @@ impl Serialize for BundleVersion {
 }
 
 impl SigningMaterial {
-    /// The signing certificate's DER, if there is one.
+    /// DER of the signing certificate, if there is one.
     pub fn certificate(&self) -> Option<&[u8]> {
         match self {
             Self::Certificate(der) => Some(der),
@@ -263,7 +261,7 @@ impl SigningMaterial {
 }
 
 impl BundleVersion {
-    /// The version's number, `0.3` and so on.
+    /// The version number, such as `0.3`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::V0_1 => "0.1",
@@ -291,7 +289,7 @@ impl BundleVersion {
     }
 }
 
-/// cosign's `--bundle` before the common format: `{"base64Signature":…,"cert":…,"rekorBundle":…}`.
+/// Detects the output of cosign's `--bundle` before it wrote Sigstore bundles: `{"base64Signature":…,"cert":…,"rekorBundle":…}`.
 fn is_cosign_detached(json: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Detached {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::protocol::bytes::to_base64;
 
-/// A well-formed bundle; nothing in it verifies.
+/// A bundle that parses but does not verify.
 fn sample() -> serde_json::Value {
     serde_json::json!({
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
@@ -42,7 +42,7 @@ fn with(pointer: &str, value: serde_json::Value) -> serde_json::Value {
 }
 
 #[test]
-fn what_is_read_is_written_again() {
+fn a_parsed_bundle_serializes_to_the_same_json() {
     let bundle = read(&sample()).unwrap();
 
     let written: serde_json::Value = serde_json::from_str(&bundle.to_json()).unwrap();
@@ -51,7 +51,7 @@ fn what_is_read_is_written_again() {
 }
 
 #[test]
-fn messages_written_as_lists_and_names_written_as_objects_are_refused() {
+fn arrays_in_place_of_messages_and_objects_in_place_of_enum_names_are_refused() {
     let bytes = serde_json::json!({"rawBytes": "AQI="});
     let certificate = |value| with("/verificationMaterial/certificate", value);
     assert!(read(&certificate(bytes)).is_ok());
@@ -70,7 +70,7 @@ fn messages_written_as_lists_and_names_written_as_objects_are_refused() {
 }
 
 #[test]
-fn every_spelling_of_the_media_types_is_read() {
+fn every_spelling_of_the_media_types_is_accepted() {
     for (media_type, version) in [
         (
             "application/vnd.dev.sigstore.bundle+json;version=0.1",
@@ -108,7 +108,7 @@ fn every_spelling_of_the_media_types_is_read() {
 }
 
 #[test]
-fn a_logs_reply_makes_a_bundle_without_empty_members() {
+fn empty_members_of_a_log_reply_are_omitted() {
     // Rekor v2 replies with every member, empty ones included (rekor-tiles, proto3 JSON with
     // EmitUnpopulated).
     let mut entry = sample()["verificationMaterial"]["tlogEntries"][0].clone();
@@ -121,7 +121,7 @@ fn a_logs_reply_makes_a_bundle_without_empty_members() {
 }
 
 #[test]
-fn proto3_spellings_and_defaults_are_read() {
+fn proto3_spellings_and_defaults_are_accepted() {
     let text = sample()
         .to_string()
         .replace("mediaType", "media_type")

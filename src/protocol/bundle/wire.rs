@@ -1,7 +1,7 @@
-//! The bundle in JSON (`dev.sigstore.bundle.v1`, proto3 JSON), read and written.
+//! JSON form of the bundle (`dev.sigstore.bundle.v1`, proto3 JSON).
 //!
-//! Members may be spelled in camelCase or as in the `.proto` file. A member that is repeated, in one
-//! spelling or in both, is refused, and so is one that is not listed here.
+//! The parser accepts members in camelCase and in the spelling of the `.proto` file. It refuses unknown
+//! members, and repeated members even if their spellings differ.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,12 @@ use crate::protocol::attestation::dsse::{Envelope, EnvelopeSignature};
 use crate::protocol::hash::{Digest, HashAlgorithm, Sha256};
 use crate::protocol::proto_json::{Bytes, Decimal, at_most};
 
-// Limits on lists, enforced while reading.
+// Limits on lists, enforced while parsing.
 pub(super) const MAX_ENTRIES: usize = 32;
 pub(super) const MAX_TIMESTAMPS: usize = 32;
 const MAX_CERTIFICATES: usize = 10;
 const MAX_SIGNATURES: usize = 32;
-/// A tree of 2⁶³ leaves has proofs of 63 hashes.
+/// Inclusion proofs for trees of up to 2⁶⁴ leaves have at most 64 hashes.
 const MAX_PROOF_HASHES: usize = 64;
 
 #[derive(Serialize, Deserialize)]

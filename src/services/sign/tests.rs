@@ -66,7 +66,7 @@ fn signer(certify: Certify, timestamp: Option<&'static [u8]>) -> Signer<FakeServ
             authorities: Vec::new(),
             ct_logs: Vec::new(),
             timestamp_authorities: Vec::new(),
-            left_out: Vec::new(),
+            unsupported_logs: Vec::new(),
         }),
         clock: Arc::new(FixedClock(NOW)),
         rng: SYSTEM_RNG,

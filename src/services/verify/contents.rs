@@ -284,7 +284,7 @@ fn timestamp(der: &[u8]) -> TimestampContents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
+    use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, entry_time};
     use crate::protocol::hash::HashAlgorithm;
 
     fn json(bundle: &Bundle) -> serde_json::Value {
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(certificate["scts"].as_array().unwrap().len(), 1);
         assert_eq!(contents["log_entries"][0]["tree_size"], 2);
         assert_eq!(contents["log_entries"][0]["origin"], "tiles.example");
-        assert_eq!(contents["timestamps"][0]["time"], taken().to_rfc3339());
+        assert_eq!(contents["timestamps"][0]["time"], entry_time().to_rfc3339());
         let digest = HashAlgorithm::Sha256.digest(ARTIFACT).to_string();
         assert_eq!(contents["content"]["digest"], digest);
     }

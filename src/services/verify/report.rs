@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::request::PolicyRequirement;
-use crate::protocol::bundle::{Authentic, Check, CheckName, Outcome, Refused, Verified};
+use crate::protocol::bundle::{Authentic, Check, CheckName, Outcome, VerificationError, Verified};
 use crate::protocol::evidence::Evidence;
 use crate::protocol::policy::{BundleOutcome, NotCounted, ThresholdOutcome};
 
@@ -69,10 +69,10 @@ pub(crate) struct ReasonReport {
     pub code: &'static str,
 }
 
-type Verdict = Result<Authentic, Box<Refused>>;
+type Verdict = Result<Authentic, Box<VerificationError>>;
 
-impl From<Result<Verified, Box<Refused>>> for Report {
-    fn from(verdict: Result<Verified, Box<Refused>>) -> Self {
+impl From<Result<Verified, Box<VerificationError>>> for Report {
+    fn from(verdict: Result<Verified, Box<VerificationError>>) -> Self {
         let (reason, findings) = match verdict {
             Ok(verified) => (None, Findings::of(verified.into_authentic())),
             Err(refused) => {
@@ -201,7 +201,7 @@ impl BundleReport {
         }
     }
 
-    fn of_refused(refused: Refused) -> Self {
+    fn of_refused(refused: VerificationError) -> Self {
         let reason = ReasonReport::of_refused(&refused);
         let mut checks = refused.checks;
         // The policy's check takes the place of the check of an expected identity.
@@ -219,7 +219,7 @@ impl BundleReport {
 }
 
 impl ReasonReport {
-    fn of_refused(refused: &Refused) -> Self {
+    fn of_refused(refused: &VerificationError) -> Self {
         Self {
             reason: refused.reason.to_string(),
             code: refused.reason.code(),

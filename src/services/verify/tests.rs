@@ -3,7 +3,7 @@ use serde_json::json;
 use super::request::{MAX_BUNDLES, PolicyRequirement};
 use super::*;
 use crate::doubles::FixedClock;
-use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, taken};
+use crate::protocol::bundle::verify::testing::{ARTIFACT, ISSUER, SUBJECT, World, entry_time};
 use crate::protocol::bundle::{Artifact, CheckName, Outcome};
 use crate::protocol::policy::{IdentityMatcher, Policy};
 use crate::protocol::time::UnixTime;
@@ -20,7 +20,7 @@ fn report(artifact: &[u8], now: UnixTime) -> serde_json::Value {
 
 #[test]
 fn a_verified_bundle_is_reported_with_signer_times_and_entries() {
-    let report = report(ARTIFACT, taken());
+    let report = report(ARTIFACT, entry_time());
 
     assert_eq!(report["verified"], true);
     assert_eq!(
@@ -44,7 +44,7 @@ fn a_verified_bundle_is_reported_with_signer_times_and_entries() {
 
 #[test]
 fn a_refused_bundle_is_reported_with_reason_and_code_and_no_signer() {
-    let report = report(b"other", taken());
+    let report = report(b"other", entry_time());
 
     assert_eq!(report["verified"], false);
     assert_eq!(report["code"], "artifact-mismatch");
@@ -64,7 +64,7 @@ fn the_given_clock_decides_what_is_in_the_future() {
 }
 
 fn answer(world: &World, bundles: Vec<Bundle>, artifact: &[u8], policy: Policy) -> Report {
-    let clock = Arc::new(FixedClock(taken()));
+    let clock = Arc::new(FixedClock(entry_time()));
     let service = VerificationService::new(Arc::new(world.trust.clone()), clock);
     let requirement = SignerRequirement::Policy(PolicyRequirement {
         policy: Arc::new(policy),

@@ -11,7 +11,7 @@ use super::VerifyLimits;
 use super::request::{RawVerifyRequest, VerifyRequestError};
 use crate::adapters::http::blocking::WorkLimit;
 use crate::adapters::http::refusal::Refusal;
-use crate::protocol::bundle::{Artifact, ArtifactHasher, NotADigest};
+use crate::protocol::bundle::{Artifact, ArtifactHasher, InvalidDigest};
 use crate::protocol::hash::HashAlgorithm;
 
 /// Number of bytes that are hashed at a time, with one permit of the work limit.
@@ -37,7 +37,7 @@ pub(super) enum FormError {
     #[error("give either the artifact or its digest, not both")]
     ArtifactAndDigest,
     #[error("digest: {0}")]
-    Digest(#[from] NotADigest),
+    Digest(#[from] InvalidDigest),
     #[error("{0} is not UTF-8")]
     NotText(&'static str),
     #[error("the form has more than {MAX_PARTS} parts")]

@@ -1,5 +1,5 @@
-//! The trust root (`dev.sigstore.trustroot.v1.TrustedRoot`): the parties that a verifier trusts, and
-//! when.
+//! The trusted root (`dev.sigstore.trustroot.v1.TrustedRoot`): the logs and authorities that a verifier
+//! trusts, with their validity windows.
 
 pub(crate) mod wire;
 
@@ -11,43 +11,43 @@ use crate::protocol::time::{UnixTime, Validity};
 use crate::protocol::tsp::TrustedTsa;
 use crate::protocol::x509::{Certificate, TrustedAuthority, TrustedCtLog};
 
-/// Maximum size of a trust root, in bytes.
+/// Maximum size of a trusted root, in bytes.
 pub(crate) const MAX_TRUSTED_ROOT_LENGTH: usize = 4 * 1024 * 1024;
 
-/// The only media type that all Sigstore clients accept.
+/// The only media type that every Sigstore client accepts.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 
-/// The parties that a verifier trusts.
+/// The logs and authorities that a verifier trusts.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedRoot {
-    /// The signature logs (Rekor).
+    /// Signature logs (Rekor).
     pub logs: Vec<TrustedLog>,
-    /// The authorities that certify signers (Fulcio).
+    /// Certificate authorities (Fulcio).
     pub authorities: Vec<TrustedAuthority>,
-    /// The certificate-transparency logs.
+    /// Certificate-transparency logs.
     pub ct_logs: Vec<TrustedCtLog>,
-    /// The timestamp authorities.
+    /// Timestamp authorities.
     pub timestamp_authorities: Vec<TrustedTsa>,
-    /// URLs of the logs that were left out because their key is of a kind that is not accepted.
-    pub left_out: Vec<String>,
+    /// URLs of the logs that are ignored because the type or size of their key is not supported.
+    pub unsupported_logs: Vec<String>,
 }
 
-/// A signature log of a trust root.
+/// A signature log of a trusted root.
 #[derive(Clone, Debug)]
 pub struct TrustedLog {
-    /// The log's URL.
+    /// URL of the log.
     pub base_url: String,
-    /// The key with which the log signs.
+    /// Key that signs checkpoints and promises.
     pub key: PublicKey,
-    /// The log's ID, by which entries name it.
+    /// ID that entries of the log contain.
     pub id: Sha256,
-    /// The key ID of the log's signatures on checkpoints; usually the first four bytes of the log's ID.
+    /// Key ID of the log's signatures on checkpoints; usually the first four bytes of the log's ID.
     pub checkpoint_key: NoteKeyId,
-    /// When the log is trusted.
+    /// Window in which the log is trusted.
     pub validity: Validity,
 }
 
-/// Why a document is not a trust root. The field of most variants is the URL of the log or authority.
+/// Error parsing a trusted root. The field of most variants is the URL of the log or authority.
 #[derive(Debug, thiserror::Error)]
 #[expect(
     missing_docs,
@@ -60,21 +60,23 @@ pub enum TrustedRootError {
     Json(#[source] serde_json::Error),
     #[error("mediaType must be {MEDIA_TYPE}")]
     MediaType,
-    #[error("validFor of {0} is not a window of two RFC 3339 times")]
+    #[error("validFor of {0} must have an RFC 3339 start and, optionally, a later end")]
     Validity(String),
     #[error("logId.keyId of {0} must have 32 bytes, and checkpointKeyId at least 4")]
     LogId(String),
-    #[error("publicKey of {0} is not the key that keyDetails names")]
+    #[error("publicKey of {0} is malformed or not of the type that its keyDetails name")]
     Key(String),
-    #[error("certChain of {0} must have one valid DER certificate or more")]
+    #[error(
+        "certChain of {0} must contain at least one certificate, and all of them must be valid DER"
+    )]
     Chain(String),
 }
 
 impl TrustedRoot {
-    /// Parses a trust root to the last byte.
+    /// Parses a trusted root of version 0.1. Bytes after the document are refused.
     ///
     /// # Errors
-    /// Anything but a trust root of version 0.1 within the limits; unknown members are refused.
+    /// Malformed or oversized documents, and documents with unknown or repeated members.
     pub fn from_json(json: &[u8]) -> Result<Self, TrustedRootError> {
         if json.len() > MAX_TRUSTED_ROOT_LENGTH {
             return Err(TrustedRootError::TooLarge(json.len()));
@@ -83,8 +85,8 @@ impl TrustedRoot {
         Self::try_from(document)
     }
 
-    /// The logs with this ID, in the order of the trust root: one log may be listed several times, with
-    /// different windows.
+    /// Logs with this ID, in the order of the trusted root. A log can be listed several times with different
+    /// validity windows.
     pub fn logs_with<'a>(&'a self, id: &'a [u8]) -> impl Iterator<Item = &'a TrustedLog> {
         self.logs.iter().filter(move |log| log.id.as_bytes() == id)
     }
@@ -101,7 +103,7 @@ impl TryFrom<wire::TrustedRoot> for TrustedRoot {
         for log in document.tlogs {
             match log_key(&log)? {
                 Some(key) => root.logs.push(trusted_log(log, key)?),
-                None => root.left_out.push(log.base_url),
+                None => root.unsupported_logs.push(log.base_url),
             }
         }
         for log in document.ctlogs {
@@ -111,7 +113,7 @@ impl TryFrom<wire::TrustedRoot> for TrustedRoot {
                     key,
                     base_url: log.base_url,
                 }),
-                None => root.left_out.push(log.base_url),
+                None => root.unsupported_logs.push(log.base_url),
             }
         }
         for authority in document.certificate_authorities {
@@ -133,15 +135,15 @@ impl TryFrom<wire::TrustedRoot> for TrustedRoot {
 }
 
 fn trusted_log(log: wire::TransparencyLog, key: PublicKey) -> Result<TrustedLog, TrustedRootError> {
-    let wrong = || TrustedRootError::LogId(log.base_url.clone());
-    let id = Sha256::try_from(log.log_id.key_id.0.as_slice()).map_err(|_| wrong())?;
-    // SPEC trustroot.v1: checkpointKeyId defaults to the log's ID.
+    let error = || TrustedRootError::LogId(log.base_url.clone());
+    let id = Sha256::try_from(log.log_id.key_id.0.as_slice()).map_err(|_| error())?;
+    // protobuf-specs, sigstore_trustroot.proto: checkpointKeyId defaults to the log's ID.
     let checkpoint_key = match &log.checkpoint_key_id {
         Some(own) => own.key_id.0.as_slice(),
         None => id.as_bytes(),
     };
     let [a, b, c, d, ..] = *checkpoint_key else {
-        return Err(wrong());
+        return Err(error());
     };
     Ok(TrustedLog {
         validity: validity(&log.base_url, &log.public_key.valid_for)?,
@@ -152,10 +154,10 @@ fn trusted_log(log: wire::TransparencyLog, key: PublicKey) -> Result<TrustedLog,
     })
 }
 
-/// The log's key; none if it is of a kind that is not accepted. Refusing the whole trust root for a
-/// retired log with an old key would make it unusable; the log's entries are those of an unknown log.
+/// Parses the log's key. Returns `None` if its type or size is not supported: one retired log with an old
+/// key must not make the whole trusted root unusable, so its entries are treated as those of an unknown log.
 fn log_key(log: &wire::TransparencyLog) -> Result<Option<PublicKey>, TrustedRootError> {
-    let wrong = || TrustedRootError::Key(log.base_url.clone());
+    let error = || TrustedRootError::Key(log.base_url.clone());
     let details = &log.public_key.key_details;
     let bytes = &log.public_key.raw_bytes.0;
     // `PKCS1_RSA_PKCS1V5` keys are a bare RSAPublicKey.
@@ -167,36 +169,36 @@ fn log_key(log: &wire::TransparencyLog) -> Result<Option<PublicKey>, TrustedRoot
     let key = match parsed {
         Ok(key) => key,
         Err(KeyError::Unsupported | KeyError::Weak) => return Ok(None),
-        Err(KeyError::Malformed) => return Err(wrong()),
+        Err(KeyError::Malformed) => return Err(error()),
     };
     let stated = KeyDetails::from_registry_name(details);
     if stated.is_ok_and(|details| details.algorithm() != key.algorithm()) {
-        return Err(wrong());
+        return Err(error());
     }
     Ok(Some(key))
 }
 
 fn chain(authority: &wire::Authority) -> Result<Vec<Certificate>, TrustedRootError> {
-    let wrong = || TrustedRootError::Chain(authority.uri.clone());
+    let error = || TrustedRootError::Chain(authority.uri.clone());
     let certificates = &authority.cert_chain.certificates;
     if certificates.is_empty() {
-        return Err(wrong());
+        return Err(error());
     }
     certificates
         .iter()
-        .map(|one| Certificate::from_der(&one.raw_bytes.0).map_err(|_| wrong()))
+        .map(|one| Certificate::from_der(&one.raw_bytes.0).map_err(|_| error()))
         .collect()
 }
 
 fn validity(of: &str, window: &wire::ValidFor) -> Result<Validity, TrustedRootError> {
-    let wrong = || TrustedRootError::Validity(of.to_owned());
-    let time = |text: &String| UnixTime::from_rfc3339(text).ok_or_else(wrong);
+    let error = || TrustedRootError::Validity(of.to_owned());
+    let time = |text: &String| UnixTime::from_rfc3339(text).ok_or_else(error);
     let validity = Validity {
         start: time(&window.start)?,
         end: window.end.as_ref().map(time).transpose()?,
     };
     if validity.is_empty() {
-        return Err(wrong());
+        return Err(error());
     }
     Ok(validity)
 }

@@ -46,7 +46,7 @@ fn read(value: &Value) -> Result<TrustedRoot, TrustedRootError> {
 }
 
 #[test]
-fn every_part_is_parsed() {
+fn a_trusted_root_is_parsed_with_all_its_members() {
     let document = sample();
 
     let root = read(&document).unwrap();
@@ -63,7 +63,7 @@ fn every_part_is_parsed() {
     assert_eq!(root.authorities[0].chain.len(), 2);
     assert_eq!(root.timestamp_authorities[0].uri, "https://tsa.example");
     assert_eq!(root.ct_logs.len(), 1);
-    assert!(root.left_out.is_empty());
+    assert!(root.unsupported_logs.is_empty());
 }
 
 #[test]
@@ -89,7 +89,6 @@ fn other_versions_and_unknown_members_are_refused() {
 
 #[test]
 fn an_authority_without_certificates_is_refused() {
-    // An authority with an empty chain.
     for list in ["certificateAuthorities", "timestampAuthorities"] {
         let mut empty = sample();
         empty[list][0]["certChain"]["certificates"] = json!([]);
@@ -98,7 +97,7 @@ fn an_authority_without_certificates_is_refused() {
 }
 
 #[test]
-fn a_window_needs_a_start_and_must_not_end_before_it() {
+fn a_validity_window_requires_a_start_that_is_not_after_its_end() {
     for window in [
         json!({}),
         json!({"start": null}),
@@ -123,7 +122,7 @@ fn a_window_needs_a_start_and_must_not_end_before_it() {
 }
 
 #[test]
-fn a_key_of_another_kind_than_its_details_is_refused() {
+fn a_key_that_contradicts_its_key_details_is_refused() {
     let mut other = sample();
     other["tlogs"][0]["publicKey"]["keyDetails"] = "PKIX_ECDSA_P256_SHA_256".into();
     assert!(matches!(read(&other), Err(TrustedRootError::Key(_))));
@@ -151,7 +150,7 @@ fn a_bare_rsa_key_equals_its_subject_public_key_info() {
 }
 
 #[test]
-fn a_log_with_a_key_of_an_unknown_kind_is_left_out_and_listed() {
+fn a_log_with_an_unsupported_key_is_ignored_and_listed() {
     // X25519 (RFC 8410) keys do not sign.
     let mut spki = vec![0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0];
     spki.extend_from_slice(&[9; 32]);
@@ -161,7 +160,7 @@ fn a_log_with_a_key_of_an_unknown_kind_is_left_out_and_listed() {
     let root = read(&document).unwrap();
 
     assert!(root.logs.is_empty());
-    assert_eq!(root.left_out, ["https://log.example"]);
+    assert_eq!(root.unsupported_logs, ["https://log.example"]);
 }
 
 #[test]

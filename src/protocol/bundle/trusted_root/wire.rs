@@ -1,4 +1,4 @@
-//! The trust root as JSON. Members that are not listed here are refused.
+//! JSON form of the trusted root (proto3 JSON). Unknown members are refused.
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519;
@@ -16,27 +16,22 @@ use crate::protocol::x509::Certificate;
 const MAX_INSTANCES: usize = 256;
 const MAX_CHAIN: usize = 10;
 
-/// The document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrustedRoot {
     /// Always [`super::MEDIA_TYPE`].
     #[serde(alias = "media_type")]
     pub media_type: String,
-    /// Signature logs.
     #[serde(default, deserialize_with = "at_most::<_, _, MAX_INSTANCES>")]
     pub tlogs: Vec<TransparencyLog>,
-    /// Certificate authorities.
     #[serde(
         default,
         alias = "certificate_authorities",
         deserialize_with = "at_most::<_, _, MAX_INSTANCES>"
     )]
     pub certificate_authorities: Vec<Authority>,
-    /// Certificate-transparency logs.
     #[serde(default, deserialize_with = "at_most::<_, _, MAX_INSTANCES>")]
     pub ctlogs: Vec<TransparencyLog>,
-    /// Timestamp authorities.
     #[serde(
         default,
         alias = "timestamp_authorities",
@@ -63,14 +58,14 @@ pub struct TransparencyLog {
     pub operator: Option<String>,
 }
 
-/// The hash function of the tree; RFC 6962 §2.1 has only one.
+/// Hash function of the tree. RFC 6962 §2.1 allows only SHA-256.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum TreeHash {
     #[serde(rename = "SHA2_256")]
     Sha256,
 }
 
-/// A key with its window.
+/// A key with its validity window.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PublicKey {
@@ -84,12 +79,12 @@ pub struct PublicKey {
     pub valid_for: ValidFor,
 }
 
-/// A window of time with RFC 3339 ends, which belong to it.
+/// A validity window. Both ends are RFC 3339 times and inclusive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValidFor {
     pub start: String,
-    /// None if the window is open.
+    /// `None` if the window has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,
 }
@@ -107,7 +102,6 @@ pub struct Authority {
     pub subject: DistinguishedName,
     #[serde(default)]
     pub uri: String,
-    /// The root last.
     #[serde(alias = "cert_chain")]
     pub cert_chain: CertificateChain,
     #[serde(alias = "valid_for")]
@@ -116,7 +110,7 @@ pub struct Authority {
     pub operator: Option<String>,
 }
 
-/// An authority's name, for people: empty parts if its certificate has none.
+/// Display name of an authority. Members that its certificate lacks are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DistinguishedName {
@@ -129,7 +123,7 @@ pub struct DistinguishedName {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateChain {
-    /// From the leaf upwards.
+    /// Ordered from leaf to root.
     #[serde(default, deserialize_with = "at_most::<_, _, MAX_CHAIN>")]
     pub certificates: Vec<X509Certificate>,
 }
@@ -142,7 +136,6 @@ pub struct X509Certificate {
 }
 
 impl DistinguishedName {
-    /// The organisation and common name of a certificate's subject.
     pub fn of_subject(certificate: &Certificate) -> Self {
         let name = RdnSequence::from_der(certificate.subject_name_der()).unwrap_or_default();
         Self {
@@ -152,15 +145,15 @@ impl DistinguishedName {
     }
 }
 
-fn attribute(name: &RdnSequence, wanted: ObjectIdentifier) -> String {
+fn attribute(name: &RdnSequence, oid: ObjectIdentifier) -> String {
     let mut attributes = name.0.iter().flat_map(|rdn| rdn.0.iter());
     attributes
-        .find(|attribute| attribute.oid == wanted)
+        .find(|attribute| attribute.oid == oid)
         .and_then(directory_string)
         .unwrap_or_default()
 }
 
-/// DirectoryString (RFC 5280 §4.1.2.4), in the encodings that are in use.
+/// Decodes a DirectoryString (RFC 5280 §4.1.2.4), or the IA5String that some certificates have instead.
 fn directory_string(attribute: &AttributeTypeAndValue) -> Option<String> {
     let value = &attribute.value;
     if let Ok(text) = value.decode_as::<Utf8StringRef<'_>>() {

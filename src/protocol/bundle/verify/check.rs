@@ -1,9 +1,10 @@
-//! What a verification checks, and how each check ended: for people and for machines.
+//! The checks of a verification and their outcomes, readable by people and by programs.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::{Refusal, VerificationError};
 use crate::protocol::bundle::BundleVersion;
 use crate::protocol::evidence::{
     EntryEvidence, KeyEvidence, PathEvidence, SignerIdentity, TimeEvidence,
@@ -11,14 +12,14 @@ use crate::protocol::evidence::{
 use crate::protocol::hash::Digest;
 use crate::protocol::x509::VerifiedSct;
 
-/// What a check is about, in the order of the steps.
+/// Subject of a check, in the order of the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CheckName {
-    /// The bundle follows its version's rules
+    /// The bundle conforms to the rules of its version
     BundleForm,
-    /// It is about the caller's artifact
+    /// The signed content is or names the caller's artifact
     Artifact,
-    /// A moment of signing is established
+    /// A trusted third party established the signing time
     SigningTime,
     /// The certificate chains to a trusted authority
     CertificatePath,
@@ -26,60 +27,60 @@ pub enum CheckName {
     CertificateTransparency,
     /// A trusted log contains the signature
     LogEntry,
-    /// The signature holds
+    /// The signature is valid
     Signature,
     /// The caller accepts the signer
     Identity,
-    /// A policy over several bundles counts this one; no step of [`super::verify`]
+    /// A policy over several bundles counts this one; not a step of [`super::verify`]
     Policy,
 }
 
-/// How a check ended.
+/// Outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It holds
+    /// The check succeeded
     Passed,
-    /// It does not hold, and verification ended with it
+    /// The check failed, which ended the verification
     Failed,
-    /// It was not needed, or not reached
+    /// The check was not needed or not reached
     Skipped,
 }
 
-/// One check. A step may have several, one for each timestamp or log entry.
+/// One check. A step can have several: for instance, one for each timestamp or log entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// The step.
+    /// Which step the check belongs to.
     pub name: CheckName,
-    /// How it ended.
+    /// Whether it passed.
     pub outcome: Outcome,
-    /// The stable machine code: `ok` if it passed, else the reason.
+    /// Stable machine-readable code: `ok` if the check passed, otherwise the reason.
     pub code: &'static str,
-    /// The evidence or the reason in one sentence.
+    /// Human-readable summary of the evidence or the reason.
     pub detail: String,
-    /// The evidence for machines; none unless the check passed.
+    /// Structured evidence; `None` unless the check passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<CheckEvidence>,
 }
 
-/// What a check that passed is based on.
+/// Evidence on which a passed check is based.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum CheckEvidence {
     /// [`CheckName::BundleForm`]
     BundleForm {
-        /// The bundle format's version.
+        /// Version of the bundle format.
         bundle_version: BundleVersion,
-        /// How many log entries the bundle claims.
+        /// Number of log entries in the bundle, including those of unknown logs.
         log_entries: usize,
-        /// How many timestamps it contains.
+        /// Number of timestamps in the bundle.
         timestamps: usize,
     },
     /// [`CheckName::Artifact`]
     Artifact {
-        /// The digest that was signed, or by which the statement names the artifact.
+        /// The signed digest, or the digest by which the statement names the artifact.
         #[serde(serialize_with = "digest_as_text")]
         digest: Digest,
-        /// The type of the statement's predicate; none for a message signature.
+        /// Predicate type of the statement; `None` for a message signature.
         #[serde(skip_serializing_if = "Option::is_none")]
         predicate_type: Option<String>,
     },
@@ -114,7 +115,7 @@ impl CheckName {
         Self::Identity,
     ];
 
-    /// The stable name.
+    /// Stable machine-readable name, such as `bundle-form`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BundleForm => "bundle-form",
@@ -143,7 +144,7 @@ impl Serialize for CheckName {
 }
 
 impl Outcome {
-    /// The stable name.
+    /// Stable machine-readable name, such as `passed`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -177,5 +178,62 @@ impl Check {
 
     pub(crate) fn not_reached(name: CheckName) -> Self {
         Self::new(name, Outcome::Skipped, "not-reached", "not reached")
+    }
+}
+
+/// Records the checks of one verification, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CheckRecorder {
+    checks: Vec<Check>,
+}
+
+impl CheckRecorder {
+    pub(super) fn passed(
+        &mut self,
+        name: CheckName,
+        evidence: CheckEvidence,
+        detail: impl Into<String>,
+    ) {
+        self.checks.push(Check {
+            evidence: Some(evidence),
+            ..Check::new(name, Outcome::Passed, "ok", detail)
+        });
+    }
+
+    pub(super) fn skipped(
+        &mut self,
+        name: CheckName,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) {
+        let check = Check::new(name, Outcome::Skipped, code, detail);
+        self.checks.push(check);
+    }
+
+    pub(super) fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    pub(super) fn into_checks(self) -> Vec<Check> {
+        self.checks
+    }
+
+    /// Records the failed step and marks every later step as skipped.
+    pub(super) fn refuse(mut self, reason: Refusal) -> Box<VerificationError> {
+        let failed = reason.check();
+        let check = Check::new(failed, Outcome::Failed, reason.code(), reason.to_string());
+        self.checks.push(check);
+        let later = CheckName::STEPS.into_iter().filter(|name| *name > failed);
+        for name in later {
+            // A later step may already be recorded as skipped, such as the certificate steps of a bundle
+            // that is verified with a key.
+            if self.checks.iter().all(|check| check.name != name) {
+                self.checks.push(Check::not_reached(name));
+            }
+        }
+        Box::new(VerificationError {
+            reason,
+            checks: self.checks,
+        })
     }
 }

@@ -1,7 +1,7 @@
-//! Steps 2 and 7: what was signed is the caller's artifact, and the signature holds.
+//! Steps 2 and 7: the signed content is or names the caller's artifact, and the signature is valid.
 
+use super::check::CheckRecorder;
 use super::signer::ProvenSigner;
-use super::trail::Trail;
 use super::well_formed::WellFormedBundle;
 use super::{CheckEvidence, CheckName, EntryEvidence, Refusal};
 use crate::protocol::attestation::dsse::Envelope;
@@ -13,9 +13,9 @@ use crate::protocol::keys::{
     KeyAlgorithm, KeyDetails, PublicKey, SignatureInvalid, SignatureValid,
 };
 
-/// Evidence that the content that the bundle claims to be signed is about the caller's artifact.
+/// Content of the bundle that matches the caller's artifact. Its signature is not verified yet.
 pub(super) enum SignedContent<'a> {
-    /// The artifact itself, by its digest under the signing key's hash function
+    /// The artifact itself, as its digest with the hash function of the signing key
     Message { digest: Digest },
     /// A statement that names the artifact
     Envelope {
@@ -25,13 +25,13 @@ pub(super) enum SignedContent<'a> {
     },
 }
 
-/// Evidence that the signature holds.
-pub(super) struct SignatureHolds {
+/// Evidence that the signature is valid.
+pub(super) struct VerifiedSignature {
     key: KeyEvidence,
     _valid: SignatureValid,
 }
 
-impl SignatureHolds {
+impl VerifiedSignature {
     pub(super) fn into_evidence(self) -> KeyEvidence {
         self.key
     }
@@ -41,7 +41,7 @@ impl<'a> SignedContent<'a> {
     pub(super) fn of(
         bundle: &WellFormedBundle<'a>,
         artifact: &Artifact,
-        trail: &mut Trail,
+        recorder: &mut CheckRecorder,
     ) -> Result<Self, Refusal> {
         match &bundle.bundle().content {
             Content::Message { digest: hint, .. } => {
@@ -51,14 +51,14 @@ impl<'a> SignedContent<'a> {
                 let algorithm = bundle.claimed().key().algorithm().hash();
                 let digest = artifact
                     .digest(algorithm)
-                    .ok_or(Refusal::DigestNeeded(algorithm))?
+                    .ok_or(Refusal::DigestRequired(algorithm))?
                     .clone();
                 let detail = format!("the artifact is {digest}");
                 let evidence = CheckEvidence::Artifact {
                     digest: digest.clone(),
                     predicate_type: None,
                 };
-                trail.passed(CheckName::Artifact, evidence, detail);
+                recorder.passed(CheckName::Artifact, evidence, detail);
                 Ok(Self::Message { digest })
             }
             Content::Envelope(envelope) => {
@@ -68,13 +68,14 @@ impl<'a> SignedContent<'a> {
                 let statement = Statement::parse(&envelope.payload).map_err(Refusal::Statement)?;
                 let digest = statement.names(artifact).ok_or(Refusal::NotASubject)?;
                 let predicate_type = statement.predicate_type().to_owned();
-                let detail =
-                    format!("the artifact is a subject of a statement of type {predicate_type:?}");
+                let detail = format!(
+                    "the artifact is a subject of a statement with predicate type {predicate_type:?}"
+                );
                 let evidence = CheckEvidence::Artifact {
                     digest: digest.clone(),
                     predicate_type: Some(predicate_type),
                 };
-                trail.passed(CheckName::Artifact, evidence, detail);
+                recorder.passed(CheckName::Artifact, evidence, detail);
                 Ok(Self::Envelope {
                     envelope,
                     encoding: envelope.pre_authentication_encoding(),
@@ -91,15 +92,15 @@ impl<'a> SignedContent<'a> {
         }
     }
 
-    /// Verifies the signature under each scheme that the registry allows for the signer's key. If a
-    /// log states how it verified the signature, only that scheme is tried.
+    /// Tries each signature scheme that Sigstore's algorithm registry allows for the signer's key. If a log
+    /// entry states the scheme, tries only that one.
     pub(super) fn verify_signature(
         &self,
         bundle: &WellFormedBundle<'_>,
         signer: &ProvenSigner<'_>,
         entries: &[EntryEvidence],
-        trail: &mut Trail,
-    ) -> Result<SignatureHolds, Refusal> {
+        recorder: &mut CheckRecorder,
+    ) -> Result<VerifiedSignature, Refusal> {
         let key = signer.key();
         let is_as_logged = |details: &KeyDetails| {
             let mut stated = entries.iter().filter_map(|entry| entry.key_details);
@@ -111,10 +112,10 @@ impl<'a> SignedContent<'a> {
                     fingerprint: key.fingerprint(),
                     details,
                 };
-                let detail = format!("holds with the signer's {} key", key.algorithm().name());
-                let for_machines = CheckEvidence::Signature(evidence.clone());
-                trail.passed(CheckName::Signature, for_machines, detail);
-                return Ok(SignatureHolds {
+                let detail = format!("valid for the signer's {} key", key.algorithm().name());
+                let check_evidence = CheckEvidence::Signature(evidence.clone());
+                recorder.passed(CheckName::Signature, check_evidence, detail);
+                return Ok(VerifiedSignature {
                     key: evidence,
                     _valid: valid,
                 });
@@ -133,19 +134,19 @@ impl<'a> SignedContent<'a> {
         signature: &[u8],
     ) -> Result<SignatureValid, SignatureInvalid> {
         match self {
-            // A hashedrekord entry has only the digest, so no log accepts a pure Ed25519 signature
-            // over an artifact, and no bundle with one could pass.
+            // A hashedrekord entry contains only the digest, so no log accepts a pure Ed25519 signature
+            // over an artifact, and no bundle with one can be valid.
             Self::Message { digest } => key.verify_digest_as(details, digest, signature),
             Self::Envelope { encoding, .. } => key.verify_message_as(details, encoding, signature),
         }
     }
 }
 
-/// The hint is not signed, but a bundle with a wrong one contradicts itself.
+/// The bundle's `messageDigest` is not signed, but a bundle with a wrong one is inconsistent.
 fn check_hint(hint: &Digest, artifact: &Artifact) -> Result<(), Refusal> {
     let actual = artifact
         .digest(hint.algorithm())
-        .ok_or(Refusal::DigestNeeded(hint.algorithm()))?;
+        .ok_or(Refusal::DigestRequired(hint.algorithm()))?;
     if actual == hint {
         return Ok(());
     }

@@ -1,20 +1,20 @@
-//! Verification of a bundle as a chain of evidence: each step takes what earlier steps proved, in
+//! Verification of a bundle as a chain of evidence. Each step requires the results of earlier steps, in
 //! types that only those steps construct, so no step can be skipped or reordered.
 //!
-//! 1. The bundle follows the rules of its version, and the caller supplied a key if it needs one.
-//! 2. It is about the caller's artifact.
-//! 3. A trusted third party establishes at least one moment of signing.
-//! 4. At every such moment the signing certificate chains to a trusted authority.
+//! 1. The bundle conforms to the rules of its version, and the caller supplied a key if it has no
+//!    certificate.
+//! 2. The signed content is the caller's artifact or a statement about it.
+//! 3. A trusted third party established at least one signing time.
+//! 4. The signing certificate chains to a trusted authority at each of these times.
 //! 5. A trusted certificate log promised to publish the certificate.
-//! 6. A trusted signature log contains this signature, this key and this artifact.
-//! 7. The signature holds.
+//! 6. A trusted signature log contains the signature, the key and the artifact's digest.
+//! 7. The signature is valid.
 //! 8. The caller accepts the signer.
 //!
-//! [`authenticate`] is steps 1 to 7. Its [`Authentic`] proves who signed and when, not that they may.
-//! Step 8, [`Authentic::accept`], returns a [`Verified`]. A policy over several bundles of one
-//! artifact decides about the evidence of their [`Authentic`]s instead.
+//! [`authenticate`] performs steps 1 to 7. The [`Authentic`] that it returns proves who signed and when, but
+//! not that the signer is authorized. Step 8, [`Authentic::accept`], returns a [`Verified`]. A policy over
+//! several bundles of one artifact evaluates the evidence of their [`Authentic`]s instead.
 
-mod body;
 mod check;
 mod content;
 mod entry;
@@ -25,7 +25,6 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod time;
-mod trail;
 mod well_formed;
 
 pub use check::{Check, CheckEvidence, CheckName, Outcome};
@@ -36,60 +35,63 @@ use crate::protocol::evidence::{EntryEvidence, Evidence, SignerIdentity, TimeEvi
 use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::Policy;
 use crate::protocol::time::UnixTime;
+use check::CheckRecorder;
 use content::SignedContent;
 use signer::ProvenSigner;
 use time::EstablishedTimes;
-use trail::Trail;
 use well_formed::WellFormedBundle;
 
-/// The signer that the caller expects.
+/// The signer that the caller accepts.
 #[derive(Clone, Debug)]
 pub enum Expectation {
-    /// An identity that the policy names, in a certificate
+    /// A certificate with an identity that the policy permits
     Identity(Policy),
-    /// The holder of this key, which the caller trusts for reasons of its own
+    /// The holder of this key, for bundles without a certificate. The caller must trust the key already.
     Key(PublicKey),
 }
 
-/// A bundle that passed steps 1 to 7: its signature, artifact, signer, times and log entries are
-/// proved. Whether the signer may sign is undecided. Only [`authenticate`] constructs it.
+/// A bundle with a verified signature, artifact, signer, signing time and log entry, but whose signer has not
+/// been accepted. Only [`authenticate`] constructs it.
 #[derive(Clone, Debug)]
 pub struct Authentic {
     evidence: Evidence,
-    trail: Trail,
+    recorder: CheckRecorder,
 }
 
-/// A bundle that passed every step: the caller accepts its signer. Only [`Authentic::accept`]
-/// constructs it.
+/// A bundle that passed every check, including that of its signer. Only [`verify`] and
+/// [`Authentic::accept`] construct it.
 #[derive(Clone, Debug)]
 pub struct Verified {
     signer: SignerIdentity,
     authentic: Authentic,
 }
 
-/// A bundle that failed a step.
+/// Error verifying a bundle.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
-pub struct Refused {
-    /// Why the step failed.
+pub struct VerificationError {
+    /// Why the bundle was refused.
     #[source]
     pub reason: Refusal,
-    /// Every check in order; those that were not reached are skipped.
+    /// All checks in order. Those after the failed one are skipped.
     pub checks: Vec<Check>,
 }
 
-/// Verifies that `bundle` is a signature over `artifact` by the signer whom the caller expects, with
-/// the trust root `trust`. `now` serves only to refuse log entries from the future.
+/// Verifies that `bundle` contains a signature over `artifact` by the expected signer, according to the
+/// trusted root `trust`.
+///
+/// `now` is used only to reject log entries from the future: an expired certificate is valid if the
+/// signature was made before it expired.
 ///
 /// # Errors
-/// The first step that fails.
+/// Returns the first check that failed, with all checks before it.
 pub fn verify(
     bundle: &Bundle,
     artifact: &Artifact,
     expectation: &Expectation,
     trust: &TrustedRoot,
     now: UnixTime,
-) -> Result<Verified, Box<Refused>> {
+) -> Result<Verified, Box<VerificationError>> {
     let key = match expectation {
         Expectation::Identity(_) => None,
         Expectation::Key(key) => Some(key),
@@ -97,22 +99,24 @@ pub fn verify(
     authenticate(bundle, artifact, key, trust, now)?.accept(expectation)
 }
 
-/// Verifies that `bundle` is a signature over `artifact`, whoever made it: every step of [`verify`]
-/// but the last. A bundle without a certificate needs the caller's `key`.
+/// Verifies that `bundle` contains a signature over `artifact`, regardless of the
+/// signer's identity. This performs every check of [`verify`] except that of the signer.
+///
+/// `key` is required for a bundle without a certificate and refused for a bundle with one.
 ///
 /// # Errors
-/// The first step that fails.
+/// Returns the first check that failed, with all checks before it.
 pub fn authenticate(
     bundle: &Bundle,
     artifact: &Artifact,
     key: Option<&PublicKey>,
     trust: &TrustedRoot,
     now: UnixTime,
-) -> Result<Authentic, Box<Refused>> {
-    let mut trail = Trail::default();
-    match prove(bundle, artifact, key, trust, now, &mut trail) {
-        Ok(evidence) => Ok(Authentic { evidence, trail }),
-        Err(reason) => Err(trail.refuse(reason)),
+) -> Result<Authentic, Box<VerificationError>> {
+    let mut recorder = CheckRecorder::default();
+    match prove(bundle, artifact, key, trust, now, &mut recorder) {
+        Ok(evidence) => Ok(Authentic { evidence, recorder }),
+        Err(reason) => Err(recorder.refuse(reason)),
     }
 }
 
@@ -122,14 +126,14 @@ fn prove(
     key: Option<&PublicKey>,
     trust: &TrustedRoot,
     now: UnixTime,
-    trail: &mut Trail,
+    recorder: &mut CheckRecorder,
 ) -> Result<Evidence, Refusal> {
-    let bundle = WellFormedBundle::check(bundle, key, trail)?;
-    let content = SignedContent::of(&bundle, artifact, trail)?;
-    let times = EstablishedTimes::establish(&bundle, trust, now, trail)?;
-    let signer = ProvenSigner::identify(&bundle, &times, trust, trail)?;
-    let entries = entry::verify_entries(&bundle, &content, &times, trust, trail)?;
-    let signature = content.verify_signature(&bundle, &signer, &entries, trail)?;
+    let bundle = WellFormedBundle::check(bundle, key, recorder)?;
+    let content = SignedContent::of(&bundle, artifact, recorder)?;
+    let times = EstablishedTimes::establish(&bundle, trust, now, recorder)?;
+    let signer = ProvenSigner::identify(&bundle, &times, trust, recorder)?;
+    let entries = entry::verify_entries(&bundle, &content, &times, trust, recorder)?;
+    let signature = content.verify_signature(&bundle, &signer, &entries, recorder)?;
     Ok(Evidence {
         certificate: signer.into_certificate()?,
         key: signature.into_evidence(),
@@ -141,26 +145,26 @@ fn prove(
 }
 
 impl Authentic {
-    /// Everything that was proved.
+    /// The facts that verification proved.
     pub const fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    /// Every check in order.
+    /// All checks in order.
     pub fn checks(&self) -> &[Check] {
-        self.trail.checks()
+        self.recorder.checks()
     }
 
-    /// The evidence and the checks.
     pub(crate) fn into_parts(self) -> (Evidence, Vec<Check>) {
-        (self.evidence, self.trail.into_checks())
+        (self.evidence, self.recorder.into_checks())
     }
 
-    /// Accepts the signer if it is the one that the caller expects.
+    /// Accepts the signer if the expectation permits it.
     ///
     /// # Errors
-    /// It is another one.
-    pub fn accept(mut self, expectation: &Expectation) -> Result<Verified, Box<Refused>> {
+    /// The signer is not permitted, or the expectation is an identity and the bundle has no certificate, or
+    /// the reverse.
+    pub fn accept(mut self, expectation: &Expectation) -> Result<Verified, Box<VerificationError>> {
         let accepted = match (&self.evidence.certificate, expectation) {
             (Some(certificate), Expectation::Identity(policy)) => policy
                 .permit(certificate.identity.clone())
@@ -171,22 +175,22 @@ impl Authentic {
                 if fingerprint == self.evidence.key.fingerprint {
                     Ok(SignerIdentity::key(fingerprint))
                 } else {
-                    Err(Refusal::OtherKey)
+                    Err(Refusal::KeyMismatch)
                 }
             }
-            (None, Expectation::Identity(_)) => Err(Refusal::KeyNeeded),
-            (Some(_), Expectation::Key(_)) => Err(Refusal::KeyNotWanted),
+            (None, Expectation::Identity(_)) => Err(Refusal::KeyRequired),
+            (Some(_), Expectation::Key(_)) => Err(Refusal::UnexpectedKey),
         };
         let signer = match accepted {
             Ok(signer) => signer,
-            Err(reason) => return Err(self.trail.refuse(reason)),
+            Err(reason) => return Err(self.recorder.refuse(reason)),
         };
         let detail = match &signer {
             SignerIdentity::Certificate(identity) => identity.to_string(),
             SignerIdentity::Key { fingerprint } => format!("the caller's key {fingerprint}"),
         };
         let evidence = CheckEvidence::Signer(signer.clone());
-        self.trail.passed(CheckName::Identity, evidence, detail);
+        self.recorder.passed(CheckName::Identity, evidence, detail);
         Ok(Verified {
             signer,
             authentic: self,
@@ -200,7 +204,7 @@ impl Verified {
         &self.signer
     }
 
-    /// Everything else that was proved.
+    /// The bundle's evidence and checks.
     pub const fn authentic(&self) -> &Authentic {
         &self.authentic
     }
@@ -209,17 +213,17 @@ impl Verified {
         self.authentic
     }
 
-    /// The established moments of signing, at least one.
+    /// The established signing times; at least one.
     pub fn times(&self) -> &[TimeEvidence] {
         &self.authentic.evidence.times
     }
 
-    /// The verified log entries, at least one.
+    /// The verified log entries; at least one.
     pub fn entries(&self) -> &[EntryEvidence] {
         &self.authentic.evidence.entries
     }
 
-    /// Every check in order.
+    /// All checks in order.
     pub fn checks(&self) -> &[Check] {
         self.authentic.checks()
     }

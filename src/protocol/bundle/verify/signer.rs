@@ -1,8 +1,8 @@
-//! Steps 4 and 5: at every established moment the certificate chains to a trusted authority, and a
-//! trusted log promised to publish it.
+//! Steps 4 and 5: the certificate chains to a trusted authority at every signing time, and a trusted log
+//! promised to publish it.
 
+use super::check::CheckRecorder;
 use super::time::EstablishedTimes;
-use super::trail::Trail;
 use super::well_formed::{ClaimedSigner, WellFormedBundle};
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::TrustedRoot;
@@ -15,7 +15,7 @@ use crate::protocol::x509::{
     verify_path, verify_scts,
 };
 
-/// Evidence of who has the signing key: a trusted authority certified it, or the caller supplied it.
+/// The verified owner of the signing key: certified by a trusted authority, or supplied by the caller.
 pub(super) enum ProvenSigner<'a> {
     Certified {
         leaf: &'a Certificate,
@@ -32,17 +32,17 @@ impl<'a> ProvenSigner<'a> {
         bundle: &'a WellFormedBundle<'_>,
         times: &EstablishedTimes,
         trust: &TrustedRoot,
-        trail: &mut Trail,
+        recorder: &mut CheckRecorder,
     ) -> Result<Self, Refusal> {
         let leaf = match bundle.claimed() {
             ClaimedSigner::Certified { leaf } => leaf,
             ClaimedSigner::Managed { key } => {
-                let detail = "the caller's own key takes the place of a certificate";
+                let detail = "not needed: the caller supplied the signer's key";
                 for name in [
                     CheckName::CertificatePath,
                     CheckName::CertificateTransparency,
                 ] {
-                    trail.skipped(name, "own-key", detail);
+                    recorder.skipped(name, "own-key", detail);
                 }
                 return Ok(Self::Managed { key });
             }
@@ -57,7 +57,7 @@ impl<'a> ProvenSigner<'a> {
             "chains to a trusted authority, certificate {}",
             path.certificate
         );
-        trail.passed(
+        recorder.passed(
             CheckName::CertificatePath,
             CheckEvidence::Path(path.clone()),
             detail,
@@ -66,7 +66,7 @@ impl<'a> ProvenSigner<'a> {
         for sct in &scts {
             let detail = format!("promised at {} by log {}", sct.time, sct.log_id.to_hex());
             let evidence = CheckEvidence::Sct(sct.clone());
-            trail.passed(CheckName::CertificateTransparency, evidence, detail);
+            recorder.passed(CheckName::CertificateTransparency, evidence, detail);
         }
         Ok(Self::Certified { leaf, path, scts })
     }
@@ -78,7 +78,7 @@ impl<'a> ProvenSigner<'a> {
         }
     }
 
-    /// What the certificate proves about the signer; none if the caller supplied the key.
+    /// Returns `None` if the caller supplied the key.
     pub(super) fn into_certificate(self) -> Result<Option<CertificateEvidence>, Refusal> {
         let Self::Certified { leaf, path, scts } = self else {
             return Ok(None);
@@ -103,26 +103,26 @@ impl<'a> ProvenSigner<'a> {
     }
 }
 
-/// One authority must vouch for the leaf at every established moment, not only at one of them.
+/// Finds an authority to which the leaf chains at every signing time, not only at one of them.
 fn path_at_every_time<'a>(
     leaf: &Certificate,
     times: &EstablishedTimes,
     authorities: &'a [TrustedAuthority],
 ) -> Result<(&'a TrustedAuthority, VerifiedPath), Refusal> {
-    let mut nearest: Option<Refusal> = None;
+    let mut refusal: Option<Refusal> = None;
     for authority in authorities {
         match path_by(leaf, times, authority) {
             Ok(path) => return Ok((authority, path)),
-            // The refusal by an authority that did issue the leaf says more.
+            // Prefer the error of an authority that did issue the leaf.
             Err((at, reason)) => {
-                if nearest.is_none() || reason != PathError::NotIssued {
-                    nearest = Some(Refusal::Path { at, reason });
+                if refusal.is_none() || reason != PathError::NotIssued {
+                    refusal = Some(Refusal::Path { at, reason });
                 }
             }
         }
     }
-    let at = times.moments().next().expect("times are never empty");
-    Err(nearest.unwrap_or(Refusal::Path {
+    let at = times.iter().next().expect("times are never empty");
+    Err(refusal.unwrap_or(Refusal::Path {
         at,
         reason: PathError::NotIssued,
     }))
@@ -134,7 +134,7 @@ fn path_by(
     authority: &TrustedAuthority,
 ) -> Result<VerifiedPath, (UnixTime, PathError)> {
     let mut path = None;
-    for at in times.moments() {
+    for at in times.iter() {
         path = Some(verify_path(leaf, authority, at).map_err(|reason| (at, reason))?);
     }
     Ok(path.expect("times are never empty"))

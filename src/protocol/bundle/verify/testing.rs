@@ -1,6 +1,5 @@
-//! A complete small instance for tests: an authority, logs, a timestamp authority, a signer.
+//! A minimal Sigstore instance for tests: a certificate authority, logs, a timestamp authority and a signer.
 
-use crate::protocol::note::checkpoint::sign_checkpoint;
 use std::time::Duration;
 
 use super::*;
@@ -13,6 +12,7 @@ use crate::protocol::hash::{HashAlgorithm, Sha256};
 use crate::protocol::keys::{KeyAlgorithm, SigningKey};
 use crate::protocol::merkle::{TreeSize, leaf_hash, node_hash};
 use crate::protocol::note::NoteKey;
+use crate::protocol::note::checkpoint::sign_checkpoint;
 use crate::protocol::policy::IdentityMatcher;
 use crate::protocol::time::Validity;
 use crate::protocol::tsp::testing::TestTsa;
@@ -36,8 +36,8 @@ pub(crate) struct World {
     pub(crate) trust: TrustedRoot,
 }
 
-/// When the log accepted the entry.
-pub(crate) fn taken() -> UnixTime {
+/// Time at which the log accepted the entry.
+pub(crate) fn entry_time() -> UnixTime {
     NOW.after(Duration::from_secs(60))
 }
 
@@ -89,7 +89,7 @@ impl World {
                 validity: always(),
             }],
             timestamp_authorities: vec![tsa.trusted()],
-            left_out: Vec::new(),
+            unsupported_logs: Vec::new(),
         };
         Self {
             authority,
@@ -119,7 +119,7 @@ impl World {
             .unwrap()
     }
 
-    /// A good v0.3 bundle over the artifact with a hashedrekord 0.0.1 entry.
+    /// A valid v0.3 bundle over the artifact with a hashedrekord 0.0.1 entry.
     pub(crate) fn message(&self) -> Bundle {
         let leaf = self.leaf();
         let digest = self.hash().digest(ARTIFACT);
@@ -137,17 +137,17 @@ impl World {
         }
     }
 
-    /// A bundle as `signet sign` makes it: v0.3, a Rekor v2 entry, one timestamp.
+    /// A bundle like those of `signet sign`: v0.3 with a Rekor v2 entry and a timestamp.
     pub(crate) fn native(&self) -> Bundle {
         let mut bundle = self.message();
         let digest = Sha256::of(ARTIFACT);
         let body = hashedrekord_v2(&bundle, digest.as_bytes(), "PKIX_ECDSA_P256_SHA_256");
         bundle.entries = vec![self.tiles_entry(body)];
-        bundle.timestamps = vec![self.timestamp(signature(&bundle), taken())];
+        bundle.timestamps = vec![self.timestamp(signature(&bundle), entry_time())];
         bundle
     }
 
-    /// An entry in a tree of two leaves by the Rekor v2 log: no promise, no time.
+    /// A Rekor v2 entry in a tree of two leaves, without promise or integrated time.
     pub(crate) fn tiles_entry(&self, body: String) -> LogEntry {
         let log = &self.tiles_log;
         let mut entry = entry_of(
@@ -155,7 +155,7 @@ impl World {
             ("hashedrekord", "0.0.2"),
             body.into_bytes(),
             1,
-            taken(),
+            entry_time(),
         );
         let key = note_key("tiles.example", log);
         entry.log_id = key.hash().as_bytes().to_vec();
@@ -175,7 +175,7 @@ impl World {
         self.tsa.signer().grant(&request, serial, at).unwrap()
     }
 
-    /// A good v0.3 bundle with a statement about the artifact and a dsse 0.0.1 entry.
+    /// A valid v0.3 bundle with a statement about the artifact and a dsse 0.0.1 entry.
     pub(crate) fn attestation(&self) -> Bundle {
         self.attestation_of(&statement_about(ARTIFACT))
     }
@@ -225,9 +225,9 @@ impl World {
         self.signer.public_key().algorithm().hash()
     }
 
-    /// An entry in a tree of two leaves, with promise, proof and checkpoint by the Rekor v1 log.
+    /// A Rekor v1 entry in a tree of two leaves, with promise, inclusion proof and checkpoint.
     pub(crate) fn entry(&self, kind: (&str, &str), body: String, index: u64) -> LogEntry {
-        entry_of(&self.log, kind, body.into_bytes(), index, taken())
+        entry_of(&self.log, kind, body.into_bytes(), index, entry_time())
     }
 
     pub(crate) fn verdict_at(&self, bundle: &Bundle, now: UnixTime) -> Result<Verified, Refusal> {
@@ -237,14 +237,13 @@ impl World {
         verify(bundle, &artifact, &expectation, &self.trust, now).map_err(|refused| refused.reason)
     }
 
-    /// Every step but the acceptance of the signer.
     pub(crate) fn authentic(&self, bundle: &Bundle) -> Authentic {
         let artifact = Artifact::from_bytes(ARTIFACT);
-        authenticate(bundle, &artifact, None, &self.trust, taken()).unwrap()
+        authenticate(bundle, &artifact, None, &self.trust, entry_time()).unwrap()
     }
 
     pub(crate) fn verdict(&self, bundle: &Bundle) -> Result<Verified, Refusal> {
-        self.verdict_at(bundle, taken())
+        self.verdict_at(bundle, entry_time())
     }
 
     pub(crate) fn code(&self, bundle: &Bundle) -> &'static str {

@@ -1,4 +1,4 @@
-//! Each test changes one thing in a good bundle and expects a particular refusal.
+//! Most tests change one thing in a valid bundle and expect a particular refusal.
 
 mod forms;
 mod strictness;
@@ -19,7 +19,7 @@ use crate::protocol::x509::Certificate;
 use crate::protocol::x509::testing::NOW;
 
 #[test]
-fn a_good_bundle_is_verified_with_its_evidence() {
+fn a_valid_bundle_is_verified_with_its_evidence() {
     let world = World::new();
 
     let verified = world.verdict(&world.message()).unwrap();
@@ -29,7 +29,7 @@ fn a_good_bundle_is_verified_with_its_evidence() {
         subject: SUBJECT.to_owned(),
     };
     assert_eq!(verified.signer(), &SignerIdentity::Certificate(identity));
-    assert_eq!(verified.times()[0].time, taken());
+    assert_eq!(verified.times()[0].time, entry_time());
     assert_eq!(verified.entries()[0].index, FIRST_INDEX);
     assert_eq!(verified.entries()[0].tree_size, Some(2));
     let names: Vec<_> = verified.checks().iter().map(|check| check.name).collect();
@@ -222,7 +222,7 @@ fn another_artifact_another_identity_and_another_issuer_are_refused() {
         let matcher = IdentityMatcher::exact(issuer, subject).unwrap();
         let expectation = Expectation::Identity(Policy::any_of([matcher]).unwrap());
         let artifact = Artifact::from_bytes(artifact);
-        verify(&bundle, &artifact, &expectation, &world.trust, taken())
+        verify(&bundle, &artifact, &expectation, &world.trust, entry_time())
             .unwrap_err()
             .reason
             .code()
@@ -248,7 +248,7 @@ fn without_the_digest_hint_the_log_entry_binds_the_artifact() {
         Policy::any_of([IdentityMatcher::exact(ISSUER, SUBJECT).unwrap()]).unwrap(),
     );
     let refused = |artifact| {
-        verify(&bundle, &artifact, &expectation, &world.trust, taken())
+        verify(&bundle, &artifact, &expectation, &world.trust, entry_time())
             .unwrap_err()
             .reason
             .code()
@@ -264,7 +264,8 @@ fn without_the_digest_hint_the_log_entry_binds_the_artifact() {
 
 #[test]
 fn a_genuine_entry_for_something_else_is_refused() {
-    // Another artifact, another certificate of the key, the bare key, and another signature.
+    // A different artifact, a different certificate for the same key, the key without a certificate, and
+    // a different signature.
     let world = World::new();
     let bundle = world.message();
     let leaf = Certificate::from_der(bundle.material.certificate().unwrap()).unwrap();
@@ -304,7 +305,7 @@ fn kind_and_version_must_be_those_of_the_body() {
         ("hashedrekord", "0.0.2"),
         body,
         1,
-        taken(),
+        entry_time(),
     )];
 
     assert_eq!(world.code(&bundle), "entry-malformed");
@@ -330,7 +331,7 @@ fn a_body_with_unknown_members_is_refused() {
 }
 
 #[test]
-fn a_rekor_v2_entry_vouches_for_messages_and_envelopes() {
+fn a_rekor_v2_entry_is_accepted_for_messages_and_envelopes() {
     let world = World::new();
     for mut bundle in [world.message(), world.attestation()] {
         let digest = match &bundle.content {
@@ -353,7 +354,7 @@ fn a_rekor_v2_entry_vouches_for_messages_and_envelopes() {
 }
 
 #[test]
-fn a_rekor_v2_entry_is_proved_at_its_own_index() {
+fn the_inclusion_proof_of_a_rekor_v2_entry_must_have_the_index_of_the_entry() {
     let world = World::new();
     let mut bundle = world.message();
     let digest = Sha256::of(ARTIFACT);
@@ -399,17 +400,16 @@ fn proofs_and_checkpoints_of_other_trees_are_refused() {
 }
 
 #[test]
-fn a_proof_for_a_root_that_the_log_never_signed_is_refused() {
-    // The proof is consistent in itself, but the log did not sign its tree.
+fn a_valid_inclusion_proof_for_an_unsigned_tree_is_refused() {
     let world = World::new();
     let mut bundle = world.message();
-    let other = entry_of(&world.log, ("x", "y"), b"other".to_vec(), 1, taken());
+    let other = entry_of(&world.log, ("x", "y"), b"other".to_vec(), 1, entry_time());
     let unsigned_tree = entry_of(
         &generate(KeyAlgorithm::P256),
         ("x", "y"),
         bundle.entries[0].body.clone(),
         1,
-        taken(),
+        entry_time(),
     );
     let checkpoint = |entry: &LogEntry| entry.proof.as_ref().unwrap().checkpoint.clone();
 
@@ -442,17 +442,17 @@ fn a_promise_covers_time_index_and_body() {
         "promise-invalid"
     );
     assert_eq!(break_entry(|entry| entry.log_id[0] ^= 1), "no-time");
-    // CVE-2024-55655: an unsigned time establishes nothing.
+    // CVE-2024-55655: an unsigned integrated time is ignored.
     assert_eq!(break_entry(|entry| entry.promise = None), "no-time");
 }
 
 #[test]
-fn a_moment_in_the_future_is_refused_without_allowance() {
+fn an_integrated_time_in_the_future_is_refused_without_clock_tolerance() {
     let world = World::new();
     let bundle = world.message();
 
-    world.verdict_at(&bundle, taken()).unwrap();
-    let early = taken().before(Duration::from_millis(1));
+    world.verdict_at(&bundle, entry_time()).unwrap();
+    let early = entry_time().before(Duration::from_millis(1));
     assert_eq!(
         world.verdict_at(&bundle, early).unwrap_err().code(),
         "time-in-future"
@@ -465,15 +465,15 @@ fn windows_of_logs_and_authorities_include_both_ends() {
     let bundle = world.message();
     let second = Duration::from_secs(1);
     let exactly = Validity {
-        start: taken(),
-        end: Some(taken()),
+        start: entry_time(),
+        end: Some(entry_time()),
     };
     let before = Validity {
         start: UnixTime::from_millis(0),
-        end: Some(taken().before(second)),
+        end: Some(entry_time().before(second)),
     };
     let after = Validity {
-        start: taken().after(second),
+        start: entry_time().after(second),
         end: None,
     };
 
@@ -527,7 +527,7 @@ fn entries_of_unknown_logs_are_ignored_and_bad_ones_of_known_logs_are_not() {
         ("hashedrekord", "0.0.1"),
         body,
         3,
-        taken(),
+        entry_time(),
     ));
 
     let verified = world.verdict(&bundle).unwrap();
@@ -541,7 +541,7 @@ fn entries_of_unknown_logs_are_ignored_and_bad_ones_of_known_logs_are_not() {
 }
 
 #[test]
-fn the_same_evidence_twice_is_refused() {
+fn repeated_log_entries_and_timestamps_are_refused() {
     let world = World::new();
     let mut twice = world.message();
     twice.entries.push(twice.entries[0].clone());
@@ -604,7 +604,7 @@ fn each_version_requires_its_own_material_and_evidence() {
 }
 
 #[test]
-fn a_bare_key_in_the_certificates_place_is_refused() {
+fn a_public_key_in_place_of_a_certificate_is_refused() {
     // GHSA-fx35-mq7g-6g98.
     let world = World::new();
     let mut bundle = world.message();
@@ -647,7 +647,7 @@ fn an_envelope_has_one_signature_over_a_statement_about_the_artifact() {
 
     world.verdict(&world.attestation()).unwrap();
     assert_eq!(broken(|e| e.signatures.clear()), "signature-count");
-    // One good signature of two is not enough.
+    // A second signature is refused even if both are valid.
     assert_eq!(
         broken(|e| e.signatures.push(e.signatures[0].clone())),
         "signature-count"
@@ -691,7 +691,7 @@ fn a_bare_key_bundle_needs_the_callers_key_and_only_that_one() {
     let code = |bundle: &Bundle, key: &SigningKey| {
         let expectation = Expectation::Key(key.public_key().clone());
         let artifact = Artifact::from_bytes(ARTIFACT);
-        verify(bundle, &artifact, &expectation, &world.trust, taken())
+        verify(bundle, &artifact, &expectation, &world.trust, entry_time())
             .map_or_else(|refused| refused.reason.code(), |_| "verified")
     };
 
@@ -705,7 +705,7 @@ fn a_bare_key_bundle_needs_the_callers_key_and_only_that_one() {
 }
 
 #[test]
-fn a_bundle_as_signet_signs_it_is_verified() {
+fn a_bundle_like_those_of_signet_sign_is_verified() {
     let world = World::new();
 
     let verified = world.verdict(&world.native()).unwrap();
@@ -715,7 +715,7 @@ fn a_bundle_as_signet_signs_it_is_verified() {
         verified.times()[0].authority,
         "https://tsa.example/api/v1/timestamp"
     );
-    assert_eq!(verified.times()[0].time, taken());
+    assert_eq!(verified.times()[0].time, entry_time());
     assert_eq!(verified.entries()[0].log, "https://tiles.example");
     assert_eq!(verified.entries()[0].index, 1);
     let read = Bundle::from_json(world.native().to_json().as_bytes()).unwrap();
@@ -736,12 +736,12 @@ fn a_timestamp_must_verify_over_this_signature() {
 
     assert_eq!(with(vec![]), "no-time");
     assert_eq!(
-        with(vec![world.timestamp(b"other", taken())]),
+        with(vec![world.timestamp(b"other", entry_time())]),
         "timestamp-invalid"
     );
-    let untrusted = other_world.timestamp(signature(&good), taken());
+    let untrusted = other_world.timestamp(signature(&good), entry_time());
     assert_eq!(with(vec![untrusted.clone()]), "timestamp-invalid");
-    // A timestamp that verifies does not make up for one that does not.
+    // A valid timestamp does not make up for an invalid one.
     assert_eq!(with(vec![genuine, untrusted]), "timestamp-invalid");
 }
 
@@ -762,16 +762,16 @@ fn a_second_timestamp_outside_the_certificates_validity_is_refused() {
 fn a_log_without_promises_must_be_trusted_when_the_signature_was_made() {
     let mut world = World::new();
     let bundle = world.native();
-    world.trust.logs[1].validity.end = Some(taken().before(Duration::from_secs(1)));
+    world.trust.logs[1].validity.end = Some(entry_time().before(Duration::from_secs(1)));
 
     assert_eq!(world.code(&bundle), "log-not-trusted-then");
 }
 
 #[test]
-fn a_time_in_an_entry_without_promise_establishes_nothing() {
+fn the_integrated_time_of_an_entry_without_promise_is_ignored() {
     let world = World::new();
     let mut bundle = world.native();
-    bundle.entries[0].integrated_time = taken().seconds();
+    bundle.entries[0].integrated_time = entry_time().seconds();
     let verified = world.verdict(&bundle).unwrap();
     assert_eq!(verified.times().len(), 1);
 
@@ -805,7 +805,7 @@ fn a_bundle_assembled_from_the_servers_replies_is_verified() {
 }
 
 #[test]
-fn a_rekor_v2_dsse_entry_vouches_for_its_envelope_only() {
+fn a_rekor_v2_dsse_entry_is_accepted_for_its_envelope_only() {
     let world = World::new();
     let bundle = world.attestation();
     let Content::Envelope(envelope) = &bundle.content else {

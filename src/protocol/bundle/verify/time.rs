@@ -1,6 +1,6 @@
-//! Step 3: a trusted third party establishes at least one moment of signing.
+//! Step 3: a trusted third party established at least one signing time.
 
-use super::trail::Trail;
+use super::check::CheckRecorder;
 use super::well_formed::WellFormedBundle;
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{LogEntry, TrustedLog, TrustedRoot};
@@ -10,7 +10,7 @@ use crate::protocol::note::EntryPromise;
 use crate::protocol::time::UnixTime;
 use crate::protocol::tsp;
 
-/// Evidence of when the signature existed: at least one moment.
+/// The established signing times; at least one.
 pub(super) struct EstablishedTimes(Vec<TimeEvidence>);
 
 impl EstablishedTimes {
@@ -18,7 +18,7 @@ impl EstablishedTimes {
         bundle: &WellFormedBundle<'_>,
         trust: &TrustedRoot,
         now: UnixTime,
-        trail: &mut Trail,
+        recorder: &mut CheckRecorder,
     ) -> Result<Self, Refusal> {
         let mut times = Vec::new();
         let mut establish = |evidence: TimeEvidence| {
@@ -27,7 +27,7 @@ impl EstablishedTimes {
                 TimeSource::Promise => "the promise of log",
             };
             let detail = format!("{} by {by} {}", evidence.time, evidence.authority);
-            trail.passed(
+            recorder.passed(
                 CheckName::SigningTime,
                 CheckEvidence::Time(evidence.clone()),
                 detail,
@@ -35,7 +35,7 @@ impl EstablishedTimes {
             times.push(evidence);
         };
         for (response, number) in bundle.bundle().timestamps.iter().zip(1..) {
-            // A timestamp that cannot be verified is not passed over: it refuses the bundle.
+            // An invalid timestamp refuses the bundle, even if another timestamp is valid.
             establish(timestamp(response, number, bundle.signature(), trust)?);
         }
         for entry in &bundle.bundle().entries {
@@ -44,12 +44,12 @@ impl EstablishedTimes {
             }
         }
         if times.is_empty() {
-            return Err(Refusal::NoTime);
+            return Err(Refusal::NoSigningTime);
         }
         Ok(Self(times))
     }
 
-    pub(super) fn moments(&self) -> impl Iterator<Item = UnixTime> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = UnixTime> + '_ {
         self.0.iter().map(|evidence| evidence.time)
     }
 
@@ -76,8 +76,8 @@ fn timestamp(
     })
 }
 
-/// The moment at which a Rekor v1 log promised to include the entry. Without a promise the entry's
-/// time is not signed and establishes nothing (CVE-2024-55655).
+/// The time at which a Rekor v1 log promised to include the entry. The integrated time of an entry without
+/// a promise is not signed and is ignored (CVE-2024-55655).
 fn promise(
     entry: &LogEntry,
     trust: &TrustedRoot,
@@ -90,7 +90,7 @@ fn promise(
     for log in trust.logs_with(&entry.log_id) {
         match promise_by(log, entry, promise, now) {
             Ok(evidence) => return Ok(Some(evidence)),
-            // The refusal by a log that did sign the promise says more.
+            // Prefer the error of a log whose key did sign the promise.
             Err(Refusal::Promise { .. }) if refusal.is_some() => {}
             Err(reason) => refusal = Some(reason),
         }
@@ -123,7 +123,7 @@ fn promise_by(
         return Err(Refusal::FutureTime { index, at });
     }
     if !log.validity.contains(at) {
-        return Err(Refusal::LogWindow {
+        return Err(Refusal::LogNotTrusted {
             index,
             log: log.base_url.clone(),
             at,

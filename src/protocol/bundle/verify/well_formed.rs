@@ -1,28 +1,27 @@
-//! Step 1: the bundle follows the rules of its version and identifies its signer in one way.
+//! Step 1: the bundle conforms to the rules of its version and identifies its signer in one way.
 
 use std::collections::HashSet;
 
-use super::trail::Trail;
+use super::check::CheckRecorder;
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{Bundle, BundleVersion, Content, LogEntry, SigningMaterial};
 use crate::protocol::keys::PublicKey;
 use crate::protocol::x509::Certificate;
 
-/// Evidence that a bundle is well-formed.
+/// A bundle that passed step 1.
 pub(super) struct WellFormedBundle<'a> {
     bundle: &'a Bundle,
     claimed: ClaimedSigner<'a>,
     signature: &'a [u8],
 }
 
-/// The signer that the bundle claims; nothing about it is proved yet.
+/// The signer that the bundle claims, unverified.
 pub(super) enum ClaimedSigner<'a> {
     Certified { leaf: Certificate },
     Managed { key: &'a PublicKey },
 }
 
 impl ClaimedSigner<'_> {
-    /// The key that allegedly made the signature.
     pub(super) fn key(&self) -> &PublicKey {
         match self {
             Self::Certified { leaf } => leaf.public_key(),
@@ -35,7 +34,7 @@ impl<'a> WellFormedBundle<'a> {
     pub(super) fn check(
         bundle: &'a Bundle,
         key: Option<&'a PublicKey>,
-        trail: &mut Trail,
+        recorder: &mut CheckRecorder,
     ) -> Result<Self, Refusal> {
         check_material(bundle)?;
         for entry in &bundle.entries {
@@ -47,8 +46,8 @@ impl<'a> WellFormedBundle<'a> {
                 leaf: Certificate::from_der(der).map_err(Refusal::Certificate)?,
             },
             (None, Some(key)) => ClaimedSigner::Managed { key },
-            (None, None) => return Err(Refusal::KeyNeeded),
-            (Some(_), Some(_)) => return Err(Refusal::KeyNotWanted),
+            (None, None) => return Err(Refusal::KeyRequired),
+            (Some(_), Some(_)) => return Err(Refusal::UnexpectedKey),
         };
         let (kind, signature) = match &bundle.content {
             Content::Message { signature, .. } => ("a message signature", signature),
@@ -67,7 +66,7 @@ impl<'a> WellFormedBundle<'a> {
         let number = version.as_str();
         let detail =
             format!("version {number}, {kind}, log entries: {entries}, timestamps: {timestamps}");
-        trail.passed(CheckName::BundleForm, evidence, detail);
+        recorder.passed(CheckName::BundleForm, evidence, detail);
         Ok(Self {
             bundle,
             claimed,
@@ -83,13 +82,13 @@ impl<'a> WellFormedBundle<'a> {
         &self.claimed
     }
 
-    /// The only signature, which timestamps cover and log entries repeat.
+    /// The bundle's only signature. Timestamps cover it, and log entries contain it.
     pub(super) const fn signature(&self) -> &'a [u8] {
         self.signature
     }
 }
 
-/// SPEC sigstore bundle: 0.3 has `certificate`, 0.1 and 0.2 have `x509CertificateChain`.
+// protobuf-specs, sigstore_bundle.proto: 0.3 has `certificate`, 0.1 and 0.2 have `x509CertificateChain`.
 fn check_material(bundle: &Bundle) -> Result<(), Refusal> {
     match (&bundle.material, bundle.version) {
         (SigningMaterial::Chain(_), BundleVersion::V0_3) => {
@@ -103,7 +102,8 @@ fn check_material(bundle: &Bundle) -> Result<(), Refusal> {
     }
 }
 
-/// SPEC sigstore bundle: 0.1 needs inclusion promises, later versions proofs with checkpoints.
+// protobuf-specs, sigstore_bundle.proto: 0.1 requires inclusion promises, later versions inclusion proofs
+// with checkpoints.
 fn check_entry(version: BundleVersion, entry: &LogEntry) -> Result<(), Refusal> {
     let has_checkpoint = entry.proof.as_ref().map(|proof| proof.checkpoint.is_some());
     let missing = match (version, &entry.promise, has_checkpoint) {
@@ -118,14 +118,14 @@ fn check_entry(version: BundleVersion, entry: &LogEntry) -> Result<(), Refusal> 
     })
 }
 
-/// Repeated entries and timestamps are refused: policies count them towards thresholds.
+/// Refuses repeated entries and timestamps, because policies count them towards thresholds.
 fn check_repetitions(bundle: &Bundle) -> Result<(), Refusal> {
     let mut entries = HashSet::new();
     let mut bodies = HashSet::new();
     for entry in &bundle.entries {
-        let place = entries.insert((entry.log_id.as_slice(), entry.index));
-        let body = bodies.insert((entry.log_id.as_slice(), entry.body.as_slice()));
-        if !place || !body {
+        let new_index = entries.insert((entry.log_id.as_slice(), entry.index));
+        let new_body = bodies.insert((entry.log_id.as_slice(), entry.body.as_slice()));
+        if !new_index || !new_body {
             return Err(Refusal::Repeated("log entry"));
         }
     }

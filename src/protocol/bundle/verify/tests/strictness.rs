@@ -1,5 +1,5 @@
-//! What only a lenient parser accepts is refused: repeated members, DER that is not minimal, trailing
-//! bytes, lists over their limits.
+//! Inputs that only a lenient parser accepts are refused: repeated members, non-minimal DER, trailing bytes,
+//! and lists over their limits.
 
 use serde_json::Value;
 
@@ -56,11 +56,11 @@ fn a_repeated_member_is_refused_at_every_depth() {
     }
 }
 
-/// The same document with its outermost length in four bytes.
+/// Re-encodes the outermost length in four bytes.
 fn long_length(der: &[u8]) -> Vec<u8> {
     let header = match der[1] {
         short if short < 0x80 => 2,
-        long => usize::from(long & 0x7f).saturating_add(2),
+        long => usize::from(long & 0x7f) + 2,
     };
     let content = &der[header..];
     let length = u32::try_from(content.len()).unwrap().to_be_bytes();
@@ -68,7 +68,7 @@ fn long_length(der: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn der_that_is_not_minimal_is_refused_everywhere() {
+fn non_minimal_der_is_refused_everywhere() {
     let world = World::new();
     let good = world.native();
     let with = |change: &dyn Fn(&mut Bundle)| {
@@ -78,7 +78,7 @@ fn der_that_is_not_minimal_is_refused_everywhere() {
     };
     let leaf = good.material.certificate().unwrap();
     let key = world.signer.public_key();
-    let sound = signature(&good);
+    let valid = signature(&good);
 
     assert_eq!(
         with(&|b| b.material = SigningMaterial::Certificate(long_length(leaf))),
@@ -88,10 +88,10 @@ fn der_that_is_not_minimal_is_refused_everywhere() {
         with(&|b| b.timestamps = vec![long_length(&good.timestamps[0])]),
         "timestamp-invalid"
     );
-    assert!(key.verify_message(ARTIFACT, sound).is_ok());
-    assert!(key.verify_message(ARTIFACT, &long_length(sound)).is_err());
+    assert!(key.verify_message(ARTIFACT, valid).is_ok());
+    assert!(key.verify_message(ARTIFACT, &long_length(valid)).is_err());
     let digest = HashAlgorithm::Sha256.digest(ARTIFACT);
-    assert!(key.verify_digest(&digest, &long_length(sound)).is_err());
+    assert!(key.verify_digest(&digest, &long_length(valid)).is_err());
     assert!(PublicKey::from_spki_der(&long_length(key.spki_der())).is_err());
 }
 
@@ -107,7 +107,7 @@ fn trailing_bytes_are_refused_everywhere() {
     };
     let leaf = good.material.certificate().unwrap();
     let key = world.signer.public_key();
-    let sound = signature(&good);
+    let valid = signature(&good);
 
     assert!(read(&format!("{}{{}}", good.to_json())).is_err());
     assert_eq!(
@@ -122,9 +122,9 @@ fn trailing_bytes_are_refused_everywhere() {
         with(&|b| b.entries[0].body = longer(&good.entries[0].body)),
         "inclusion-proof-invalid"
     );
-    assert!(key.verify_message(ARTIFACT, &longer(sound)).is_err());
+    assert!(key.verify_message(ARTIFACT, &longer(valid)).is_err());
     let digest = HashAlgorithm::Sha256.digest(ARTIFACT);
-    assert!(key.verify_digest(&digest, &longer(sound)).is_err());
+    assert!(key.verify_digest(&digest, &longer(valid)).is_err());
     assert!(PublicKey::from_spki_der(&longer(key.spki_der())).is_err());
 }
 
@@ -156,8 +156,8 @@ fn limits_are_enforced_while_parsing_before_any_signature_is_verified() {
 }
 
 #[test]
-fn the_signed_bytes_decide_not_their_parsed_value() {
-    // The same statement in other bytes is another payload, and the same body in other bytes another leaf.
+fn re_encoded_payloads_and_bodies_are_refused() {
+    // Signatures and leaf hashes cover bytes, not parsed values.
     let world = World::new();
     let mut attestation = world.attestation();
     let Content::Envelope(envelope) = &mut attestation.content else {
