@@ -99,7 +99,7 @@ fn the_error_of_an_unknown_kind_or_version_names_it_and_the_supported_ones() {
     };
 
     for kind in ["jar", "rpm", "alpine", "helm", "tuf", "cose", "other"] {
-        let message = refusal(kind, "0.0.1");
+        let message = error(kind, "0.0.1");
         assert!(message.contains(&format!("{kind:?}")), "{message}");
         assert!(message.contains("hashedrekord 0.0.1"), "{message}");
     }
