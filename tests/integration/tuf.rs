@@ -350,7 +350,10 @@ impl Ceremony {
             self.program.write(copy, &request);
             self.done(&["sign", "--yes", "--key", key, copy]);
         }
-        self.refused(&["finish", "a", "b"], "signed by the current root's keys");
+        self.refused(
+            &["finish", "a", "b"],
+            "signatures by the current root's keys",
+        );
         self.refused(&["finish", "a", "own"], "by its own keys");
         self.done(&["finish", "a", "b", "own"]);
     }

@@ -1,11 +1,11 @@
-//! What a logged body binds: the signature, the key and the content that the log verified together.
+//! What a logged body binds: signature, key and content, which the log verified together.
 
 use super::verifier::RawVerifier;
 use crate::protocol::attestation::dsse::Envelope;
 use crate::protocol::hash::{Digest, Sha256};
 use crate::protocol::keys::{KeyDetails, PublicKey};
 
-/// What a logged body binds, in one form for all kinds.
+/// What a logged body binds, in a form that is common to all kinds.
 #[derive(Debug)]
 pub(crate) struct EntryBinding {
     pub(super) signatures: Vec<BoundSignature>,
@@ -14,18 +14,18 @@ pub(crate) struct EntryBinding {
 
 #[derive(Debug)]
 pub(super) struct BoundSignature {
-    /// None for intoto 0.0.1, which has the hash of the whole envelope instead.
+    /// `None` for intoto 0.0.1, which contains the hash of the whole envelope instead.
     pub(super) signature: Option<Vec<u8>>,
     pub(super) verifier: RawVerifier,
-    /// How a Rekor v2 log verified the signature.
+    /// The key details with which a Rekor v2 log verified the signature.
     pub(super) key_details: Option<KeyDetails>,
 }
 
 #[derive(Debug)]
 pub(super) enum BoundContent {
-    /// The digest of an artifact
+    /// Digest of an artifact.
     Artifact(Digest),
-    /// The digest of what was signed: an artifact or an envelope's pre-authentication encoding
+    /// Digest of the signed bytes: an artifact, or an envelope's pre-authentication encoding.
     SignedBytes(Digest),
     Envelope(BoundEnvelope),
 }
@@ -35,16 +35,16 @@ pub(super) struct BoundEnvelope {
     pub(super) payload_hash: Digest,
     pub(super) payload_type: Option<String>,
     pub(super) payload: Option<Vec<u8>>,
-    /// The hash of the envelope's JSON as it was uploaded, where nothing else binds the signature. If
-    /// this envelope has a form with that hash, the form is what the log received and verified.
+    /// Hash of the uploaded envelope's JSON, for kinds in which nothing else binds the signature. If
+    /// one of [`Envelope::uploaded_forms`] has this hash, it is what the log received and verified.
     pub(super) uploaded_hash: Option<Digest>,
 }
 
-/// What a bundle claims that a log entry is for.
+/// What a bundle claims about its log entry.
 pub(crate) struct EntryClaim<'a> {
     pub(crate) signature: &'a [u8],
     pub(crate) verifier: RawVerifier,
-    /// The key in `verifier`.
+    /// The parsed key of `verifier`.
     pub(crate) key: &'a PublicKey,
     pub(crate) content: ClaimedContent<'a>,
 }
@@ -53,24 +53,24 @@ pub(crate) enum ClaimedContent<'a> {
     Artifact(&'a Digest),
     Envelope {
         envelope: &'a Envelope,
-        /// The envelope's pre-authentication encoding.
+        /// Pre-authentication encoding of `envelope`.
         encoding: &'a [u8],
     },
 }
 
-/// Why an entry does not vouch for what a bundle claims.
+/// Why an entry does not match a bundle's claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BindingError {
-    /// The kind is unknown or not for this content
+    /// The kind is unknown or does not fit the content.
     Kind,
-    /// The body is not one of the kind
+    /// The body does not parse as its kind.
     Malformed,
-    /// The entry is for another signature, key, artifact, payload or payload type
+    /// The named part of the entry differs: signature, key, artifact, payload or payload type.
     Mismatch(&'static str),
 }
 
 impl EntryBinding {
-    /// The binding of an entry with one signature.
+    /// Binding of an entry with one signature.
     pub(super) fn single(
         signature: Option<Vec<u8>>,
         verifier: RawVerifier,
@@ -86,10 +86,10 @@ impl EntryBinding {
         }
     }
 
-    /// Compares the entry with the claim, byte by byte: another signature by the same key over the same
-    /// content is another entry, and so is another certificate for the same key.
+    /// Compares the entry with the claim, byte by byte. A different signature over the same content or a
+    /// different certificate for the same key is a mismatch.
     ///
-    /// Returns how the log verified the signature, if its entries state it.
+    /// Returns the key details with which the log verified the signature, if the entry contains them.
     ///
     /// # Errors
     /// [`BindingError::Kind`] or [`BindingError::Mismatch`]
@@ -118,16 +118,16 @@ impl EntryBinding {
             require(signature == claim.signature, "signature")?;
         }
         let algorithm = bound.key_details.map(KeyDetails::algorithm);
-        let is_own_key = bound.verifier == claim.verifier
+        let is_same_key = bound.verifier == claim.verifier
             && algorithm.is_none_or(|algorithm| algorithm == claim.key.algorithm());
-        require(is_own_key, "key")?;
+        require(is_same_key, "key")?;
         content?;
         Ok(bound.key_details)
     }
 }
 
 impl BoundEnvelope {
-    /// Only the payload's hash is known.
+    /// Binding of an envelope of which only the payload hash is logged.
     pub(super) const fn hashed(payload_hash: Digest) -> Self {
         Self {
             payload_hash,
@@ -155,6 +155,6 @@ impl BoundEnvelope {
     }
 }
 
-fn require(holds: bool, what: &'static str) -> Result<(), BindingError> {
-    holds.then_some(()).ok_or(BindingError::Mismatch(what))
+fn require(is_equal: bool, part: &'static str) -> Result<(), BindingError> {
+    is_equal.then_some(()).ok_or(BindingError::Mismatch(part))
 }

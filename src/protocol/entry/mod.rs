@@ -1,8 +1,8 @@
-//! Entries of the signature logs, in the kinds of Rekor v1 and v2. Pure: no I/O, no clock.
+//! Entry kinds of Rekor v1 and v2.
 //!
-//! A kind in one version is one file. It owns what clients propose, which signatures are verified, the
+//! Each version of a kind is one file. It defines the request format, the signature verification, the
 //! canonical body that is logged (RFC 8785), and what a logged body binds when a bundle is verified.
-//! [`KINDS`] is the only list of them.
+//! [`KINDS`] is the only list of kinds.
 
 mod binding;
 mod search;
@@ -26,19 +26,19 @@ pub use search::SearchTerm;
 pub use v2::{UnverifiedEntry, UnverifiedHashedRekord};
 pub use verifier::RawVerifier;
 
-/// Maximum size of a canonical body in bytes: entry bundles carry a 16-bit length (C2SP tlog-tiles).
+/// Maximum size of a canonical body, in bytes: entry bundles have 16-bit lengths (C2SP tlog-tiles).
 pub const MAX_BODY: usize = 65_535;
 
-/// A kind of entry in one version.
+/// One version of an entry kind.
 pub(crate) struct EntryKind {
-    /// `kind` in the body.
+    /// `kind` of the body.
     pub(crate) name: &'static str,
-    /// `apiVersion` in the body.
+    /// `apiVersion` of the body.
     pub(crate) version: &'static str,
-    /// Reads the `spec` of a proposed entry. None for the kinds of Rekor v2, each of which is a member
-    /// of [`v2::CreateEntryRequest`].
+    /// Parses the `spec` of a proposed entry. `None` for the kinds of Rekor v2, whose requests are
+    /// members of [`v2::CreateEntryRequest`].
     parse_proposal: Option<ParseProposal>,
-    /// Reads a logged body. None for kinds of which no bundle can consist.
+    /// Parses a logged body. `None` for kinds that bundles cannot contain.
     parse_logged: Option<ParseLogged>,
 }
 
@@ -63,12 +63,12 @@ impl EntryKind {
             .find(|kind| kind.name == name && kind.version == version)
     }
 
-    /// The kinds that a client can propose to a Rekor v1 log.
-    fn proposed() -> impl Iterator<Item = &'static Self> {
+    /// Kinds that a Rekor v1 log accepts.
+    fn accepted_by_v1() -> impl Iterator<Item = &'static Self> {
         KINDS.iter().filter(|kind| kind.parse_proposal.is_some())
     }
 
-    /// Whether entries of this kind are in a Rekor v2 log, which has no shards.
+    /// Whether the kind belongs to Rekor v2, whose logs have no shards.
     pub(crate) const fn is_v2(&self) -> bool {
         self.parse_proposal.is_none()
     }
@@ -80,7 +80,7 @@ impl fmt::Display for EntryKind {
     }
 }
 
-/// Reads the body of a log entry whose kind and version are known from elsewhere.
+/// Parses a logged body of the given kind and version.
 ///
 /// # Errors
 /// [`BindingError::Kind`] or [`BindingError::Malformed`]
@@ -94,7 +94,7 @@ pub(crate) fn parse_logged(
     parse(body).ok_or(BindingError::Malformed)
 }
 
-/// Reads the spec of a logged body, which must name the kind itself.
+/// Parses the `spec` of a logged body, whose `kind` and `apiVersion` must match `kind`.
 fn logged_spec<T: DeserializeOwned>(kind: &EntryKind, body: &[u8]) -> Option<T> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -1,5 +1,4 @@
-//! The terms that an entry is found by. Entries and queries (Rekor v1 `/api/v1/index/retrieve`) build the
-//! same ones.
+//! Search terms. Entries and queries (Rekor v1 `/api/v1/index/retrieve`) build identical terms.
 
 use std::collections::BTreeSet;
 
@@ -8,23 +7,23 @@ use crate::protocol::hash::{Digest, HashAlgorithm, Sha256};
 /// Maximum number of terms of an entry.
 pub const MAX_TERMS: usize = 8_192;
 
-/// What an entry is found by.
+/// A term under which an entry is indexed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SearchTerm {
-    /// The digest of an artifact, a payload, an envelope, or a subject of a statement
+    /// Digest of an artifact, payload, envelope or statement subject.
     Digest {
-        /// In lower case. Statements name functions that Signet does not support.
+        /// In lower case. Statements may use algorithms that Signet does not support.
         algorithm: String,
         /// Lower-case hexadecimal.
         hex: String,
     },
-    /// SHA-256 of the canonical form of the key or certificate that verifies the signature
+    /// SHA-256 of the verifying key or certificate in canonical form.
     PublicKey(Sha256),
-    /// A name of the signer in lower case: an e-mail address, a URI, a user name, a host
+    /// Name of the signer in lower case: an e-mail address, URI, user name or host.
     Name(String),
 }
 
-/// The text of a query is not a digest.
+/// A hash query is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "hash must be hexadecimal: 40, 64, 96 or 128 characters, alone or after \
@@ -32,13 +31,13 @@ pub enum SearchTerm {
 )]
 pub struct NotADigestQuery;
 
-/// The entry would have more terms than the index holds for one.
+/// The entry exceeds [`MAX_TERMS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the entry has more than {MAX_TERMS} digests and names to be found by, which is the limit")]
+#[error("the entry has too many search terms (digests, keys and names); the limit is {MAX_TERMS}")]
 pub struct TooManyTerms;
 
 impl SearchTerm {
-    /// A digest under a function that need not be supported.
+    /// Term for a digest under any algorithm, supported or not.
     pub fn named_digest(algorithm: &str, hex: &str) -> Self {
         Self::Digest {
             algorithm: algorithm.to_lowercase(),
@@ -74,7 +73,7 @@ impl SearchTerm {
             Some((name, hex)) => (Some(name), hex),
             None => (None, text),
         };
-        // Statements name SHA-1 digests too, although nothing is signed or verified with SHA-1.
+        // SHA-1 is never used for signatures, but statements may contain SHA-1 digests.
         let supported = HashAlgorithm::ALL.map(|one| (one.name(), one.size()));
         let (algorithm, _) = [("sha1", 20)]
             .into_iter()
@@ -89,8 +88,8 @@ impl SearchTerm {
         }
     }
 
-    /// The index's key for the term: SHA-256 over its parts, each preceded by its length, so that no two
-    /// terms share a key.
+    /// Key of the term in the index: SHA-256 over its length-prefixed parts, so that different terms have
+    /// different keys.
     pub fn key(&self) -> Sha256 {
         let (kind, first, second): (&[u8], &[u8], &[u8]) = match self {
             Self::Digest { algorithm, hex } => (b"digest", algorithm.as_bytes(), hex.as_bytes()),
@@ -109,7 +108,7 @@ impl From<&Digest> for SearchTerm {
     }
 }
 
-/// Collects terms without repetitions, up to the limit.
+/// Collects distinct terms, up to [`MAX_TERMS`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct SearchTerms(BTreeSet<SearchTerm>);
 
@@ -129,7 +128,7 @@ impl SearchTerms {
         terms.into_iter().try_for_each(|term| self.add(term))
     }
 
-    /// The terms in their order.
+    /// Returns the terms in sorted order.
     pub(super) fn into_vec(self) -> Vec<SearchTerm> {
         self.0.into_iter().collect()
     }
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_a_digest_is_refused() {
+    fn a_malformed_hash_query_is_rejected() {
         for text in [
             String::new(),
             "sha256:".to_owned(),
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_terms_share_a_key() {
+    fn different_terms_have_different_keys() {
         let hash = Sha256::of(b"x");
         let terms = [
             SearchTerm::sha256(&hash),
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_collected_once_and_up_to_their_limit() {
+    fn terms_are_deduplicated_and_limited() {
         let mut terms = SearchTerms::default();
         for _ in 0..2 {
             let names = (0..MAX_TERMS).map(|n| SearchTerm::name(&n.to_string()));

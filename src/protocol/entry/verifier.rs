@@ -1,44 +1,40 @@
-//! The certificate or key that was sent with a signature to verify it.
+//! The certificate or public key that accompanies a signature.
 
 use crate::protocol::bytes::to_base64;
 use crate::protocol::keys::{KeyAlgorithm, KeyDetails, KeyError, PublicKey};
 use crate::protocol::x509::{Certificate, CertificateError};
 
-/// A certificate or key as it was sent. Nothing in it was read.
+/// An unparsed certificate or public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RawVerifier {
-    /// A DER certificate
+    /// A certificate in DER.
     Certificate(Vec<u8>),
-    /// A DER SubjectPublicKeyInfo
+    /// A SubjectPublicKeyInfo in DER.
     PublicKey(Vec<u8>),
 }
 
 /// Error accepting a certificate or key for an entry of Rekor v2.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RawVerifierError {
-    /// The certificate cannot be read
     #[error("x509Certificate.rawBytes: {0}")]
     Certificate(#[from] CertificateError),
-    /// An authority's certificate signs certificates, not artifacts
-    #[error("x509Certificate.rawBytes: a certificate authority's certificate")]
+    /// CA certificates must not verify artifacts.
+    #[error("x509Certificate.rawBytes: a CA certificate cannot verify an artifact's signature")]
     NotALeaf,
-    /// The key cannot be read or is too weak
+    /// The key is malformed or too weak.
     #[error("publicKey.rawBytes: {0}")]
     Key(#[from] KeyError),
-    /// The details are of another kind of key
-    #[error("keyDetails is {declared}, and the key is {}; use {expected}", .key.name())]
+    #[error("keyDetails is {declared}, but the key is {}; use {expected}", .key.name())]
     KeyDetails {
-        /// The details that were sent.
         declared: KeyDetails,
-        /// The kind of the key that was sent.
         key: KeyAlgorithm,
-        /// The details of such a key.
+        /// The only details that are accepted for this kind of key.
         expected: KeyDetails,
     },
 }
 
 impl RawVerifier {
-    /// Exactly one of the two, as every format demands that has a member for each.
+    /// Returns `None` unless exactly one of the two is present.
     pub(super) fn one_of(
         certificate: Option<Vec<u8>>,
         public_key: Option<Vec<u8>>,
@@ -50,7 +46,7 @@ impl RawVerifier {
         }
     }
 
-    /// The one block of a PEM text.
+    /// Parses PEM with exactly one block.
     pub(super) fn from_pem(text: &[u8]) -> Option<Self> {
         let [block] = <[pem::Pem; 1]>::try_from(pem::parse_many(text).ok()?).ok()?;
         match block.tag() {
@@ -60,8 +56,8 @@ impl RawVerifier {
         }
     }
 
-    /// Reads the key, which must be of the declared details. `loggable` gives the only details under
-    /// which a key of each kind is logged: clients rebuild the body from the key alone.
+    /// Parses the key and checks that it matches the declared details. `loggable` maps each kind of key
+    /// to the only details that are logged for it, because clients rebuild the body from the key.
     pub(super) fn key(
         &self,
         declared: KeyDetails,
@@ -88,7 +84,7 @@ impl RawVerifier {
         Ok(key)
     }
 
-    /// A signature in the canonical body of a Rekor v2 entry: `{"content":…,"verifier":{…}}`.
+    /// Formats a signature for the canonical body of a Rekor v2 entry: `{"content":…,"verifier":{…}}`.
     pub(super) fn canonical_signature(&self, details: KeyDetails, signature: &[u8]) -> String {
         let (member, raw) = match self {
             Self::Certificate(der) => ("x509Certificate", der),

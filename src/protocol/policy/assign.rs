@@ -1,24 +1,23 @@
-//! Bipartite matching: whether there are enough signers for several thresholds at once, each signer
-//! for one threshold only.
+//! Bipartite matching of signers to thresholds. Each signer is assigned to at most one threshold.
 
-/// Whether every threshold can have as many signers as it needs, no signer twice. `needs` has the
-/// number for each threshold; `fits` has, for each signer, the thresholds that it could serve.
+/// Whether every threshold gets as many signers as it needs. `needs[t]` is the number of signers that
+/// threshold `t` needs; `fits[s][t]` is whether signer `s` may count for threshold `t`.
 pub(super) fn can_assign(needs: &[usize], fits: &[Vec<bool>]) -> bool {
-    let mut serving: Vec<Option<usize>> = vec![None; fits.len()];
+    let mut assigned: Vec<Option<usize>> = vec![None; fits.len()];
     needs.iter().enumerate().all(|(threshold, needed)| {
         (0..*needed).all(|_| {
             let mut seen = vec![false; fits.len()];
-            find_place(threshold, fits, &mut serving, &mut seen)
+            augment(threshold, fits, &mut assigned, &mut seen)
         })
     })
 }
 
-/// Finds one more signer for a threshold, reassigning others if necessary (an augmenting path). The
-/// recursion is at most as deep as there are signers.
-fn find_place(
+/// Assigns one more signer to a threshold along an augmenting path, which may reassign other signers.
+/// The recursion depth is at most the number of signers.
+fn augment(
     threshold: usize,
     fits: &[Vec<bool>],
-    serving: &mut [Option<usize>],
+    assigned: &mut [Option<usize>],
     seen: &mut [bool],
 ) -> bool {
     for (signer, fit) in fits.iter().enumerate() {
@@ -30,9 +29,9 @@ fn find_place(
         if let Some(mark) = seen.get_mut(signer) {
             *mark = true;
         }
-        let present = serving.get(signer).copied().flatten();
-        if present.is_none_or(|other| find_place(other, fits, serving, seen)) {
-            if let Some(place) = serving.get_mut(signer) {
+        let current = assigned.get(signer).copied().flatten();
+        if current.is_none_or(|other| augment(other, fits, assigned, seen)) {
+            if let Some(place) = assigned.get_mut(signer) {
                 *place = Some(threshold);
             }
             return true;
@@ -46,8 +45,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signer_of_two_groups_serves_where_it_is_needed() {
-        // The first fits both thresholds, the second only the first of them.
+    fn a_signer_that_fits_two_thresholds_is_assigned_where_it_is_needed() {
+        // The first signer fits both thresholds, the second fits only the first threshold.
         let fits = [vec![true, true], vec![true, false]];
 
         assert!(can_assign(&[1, 1], &fits));
@@ -57,8 +56,8 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_that_of_trying_every_assignment() {
-        // Three thresholds, four signers: every pattern of fitness, against every assignment.
+    fn the_result_equals_that_of_exhaustive_search() {
+        // All 2^12 inputs of four signers and three thresholds, each against all assignments.
         for pattern in 0_u32..1 << 12 {
             let fits: Vec<Vec<bool>> = (0..4)
                 .map(|signer| {

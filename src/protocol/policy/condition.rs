@@ -1,7 +1,7 @@
-//! Conditions: expressions in CEL, the Common Expression Language, over the evidence.
+//! Conditions: expressions over the evidence in CEL, the Common Expression Language.
 //!
-//! Only this module knows the language. An expression is pure, and its cost is bounded before it runs:
-//! by its length and depth, by what it may build, and by an estimate over the data at hand.
+//! No other module uses CEL. Expressions are pure. Their cost is bounded before they run: by limits on
+//! length and depth, by restrictions on what they may build, and by an estimate for the given data.
 
 mod cost;
 mod variables;
@@ -22,23 +22,23 @@ use cost::Cost;
 /// Maximum length of an expression, in bytes.
 pub(super) const MAX_CONDITION_LENGTH: usize = 4096;
 
-/// Maximum depth of the parser; a parenthesis or an operator takes one or two levels.
+/// Maximum recursion depth of the parser. A parenthesis or an operator uses one or two levels.
 const MAX_PARSER_DEPTH: u16 = 48;
 
-/// Maximum number of parts of an expression after its macros are expanded.
-const MAX_PARTS: u64 = 1024;
+/// Maximum number of nodes of an expression after macro expansion.
+const MAX_NODES: u64 = 1024;
 
-/// Maximum estimate of the steps of one evaluation, and of all evaluations of one decision.
+/// Maximum estimated steps of one evaluation, and of all evaluations of one decision.
 const MAX_STEPS: u64 = 2_000_000;
-const MAX_STEPS_OF_A_DECISION: u64 = 4 * MAX_STEPS;
+const MAX_STEPS_PER_DECISION: u64 = 4 * MAX_STEPS;
 
-/// The steps that are left for the conditions of one decision.
+/// Remaining steps for the conditions of one decision.
 #[derive(Debug)]
-pub(super) struct Steps(u64);
+pub(super) struct StepBudget(u64);
 
-impl Steps {
-    pub(super) const fn of_a_decision() -> Self {
-        Self(MAX_STEPS_OF_A_DECISION)
+impl StepBudget {
+    pub(super) const fn per_decision() -> Self {
+        Self(MAX_STEPS_PER_DECISION)
     }
 
     fn take(&mut self, steps: u64) -> Result<(), ConditionFailure> {
@@ -60,7 +60,7 @@ pub(super) const VARIABLES: [&str; 9] = [
     "predicate",
 ];
 
-/// An expression that is well-formed and whose cost is bounded.
+/// A well-formed expression whose cost is bounded.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
     source: String,
@@ -73,40 +73,40 @@ pub(super) struct Condition {
 pub(super) enum ConditionError {
     #[error("a condition must have 1 to {MAX_CONDITION_LENGTH} bytes")]
     Length,
-    #[error("not a CEL expression: {0}")]
+    #[error("invalid CEL expression: {0}")]
     Syntax(String),
-    #[error("a condition must have at most {MAX_PARTS} parts")]
-    Parts,
-    #[error("there is no variable {0}; the variables are {list}", list = VARIABLES.join(", "))]
+    #[error("a condition must have at most {MAX_NODES} nodes after macro expansion")]
+    TooManyNodes,
+    #[error("unknown variable {0}; available variables: {list}", list = VARIABLES.join(", "))]
     Variable(String),
-    #[error("there is no function {0}; the functions are {list}", list = cost::FUNCTIONS.join(", "))]
+    #[error("unknown function {0}; available functions: {list}", list = cost::FUNCTIONS.join(", "))]
     Function(String),
-    #[error("the pattern of matches() must be a literal text")]
+    #[error("the pattern of matches() must be a string literal")]
     DynamicPattern,
     #[error("{0}")]
     Pattern(#[source] PatternError),
-    /// A result whose size cannot be bounded
+    /// The size of the result cannot be bounded.
     #[error("a condition must not build lists, maps or longer texts for each element of a list")]
     Growth,
-    /// A condition without variables that is not true
-    #[error("can never be met: the condition is {0} whatever was signed")]
+    /// A condition without variables that is not true.
+    #[error("can never be met: the condition has no variables, and its result is {0}")]
     Constant(String),
 }
 
-/// Why a condition does not hold.
+/// Why a condition is not met.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionFailure {
-    #[error("the condition does not hold")]
+    #[error("the condition is false")]
     False,
-    #[error("the condition gives {0}, not true or false")]
+    #[error("the condition returns {0} instead of bool")]
     NotBoolean(String),
     #[error("the condition cannot be evaluated: {0}")]
     Failed(String),
-    #[error("the condition would take too long on a statement of this size")]
+    #[error("the condition is too expensive for a statement of this size")]
     TooExpensive,
 }
 
-static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+static STANDARD_LIBRARY: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 impl Condition {
     /// Parses an expression over [`VARIABLES`] and bounds its cost.
@@ -115,17 +115,17 @@ impl Condition {
             return Err(ConditionError::Length);
         }
         let expression = parse(source)?;
-        let survey = cost::survey(&expression)?;
+        let analysis = cost::analyze(&expression)?;
         let condition = Self {
             source: source.to_owned(),
             expression: Arc::new(expression),
-            patterns: Arc::new(survey.patterns),
-            cost: survey.cost,
+            patterns: Arc::new(analysis.patterns),
+            cost: analysis.cost,
         };
-        if !survey.is_constant {
+        if !analysis.is_constant {
             return Ok(condition);
         }
-        match condition.evaluate(Context::with_env(Arc::clone(&STANDARD))) {
+        match condition.evaluate(Context::with_env(Arc::clone(&STANDARD_LIBRARY))) {
             Ok(()) => Ok(condition),
             Err(failure) => Err(ConditionError::Constant(match failure {
                 ConditionFailure::False => "false".to_owned(),
@@ -138,15 +138,15 @@ impl Condition {
         &self.source
     }
 
-    /// Whether the condition holds for one bundle. An error of the evaluation means that it does not.
+    /// Evaluates the condition for one bundle. An evaluation error means that the condition is not met.
     pub(super) fn check(
         &self,
         evidence: &Evidence,
-        steps: &mut Steps,
+        steps: &mut StepBudget,
     ) -> Result<(), ConditionFailure> {
         let predicate = variables::predicate(evidence);
         steps.take(self.cost.steps(variables::size(evidence, &predicate)))?;
-        let mut context = Context::with_env(Arc::clone(&STANDARD));
+        let mut context = Context::with_env(Arc::clone(&STANDARD_LIBRARY));
         for (name, value) in variables::values(evidence, &predicate) {
             context.add_variable_from_value(name, value);
         }
@@ -157,15 +157,14 @@ impl Condition {
         let patterns = Arc::clone(&self.patterns);
         let matches = move |This(text): This<Arc<String>>, pattern: Arc<String>| {
             let regex = patterns.get(pattern.as_str());
-            regex
-                .map(|regex| regex.is_match(&text))
-                .ok_or_else(|| ExecutionError::function_error("matches", "an unknown pattern"))
+            regex.map(|regex| regex.is_match(&text)).ok_or_else(|| {
+                ExecutionError::function_error("matches", "the pattern was not compiled")
+            })
         };
         context
             .add_function("matches", matches)
             .map_err(|error| ConditionFailure::Failed(error.to_string()))?;
-        // The limits bound an evaluation. This is for a fault of the interpreter, which must count as
-        // a condition that does not hold.
+        // The limits should prevent panics. If the interpreter panics anyway, the condition is not met.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             Value::resolve(&self.expression, &context)
         }));
@@ -175,7 +174,7 @@ impl Condition {
             Ok(Ok(other)) => Err(ConditionFailure::NotBoolean(other.type_of().to_string())),
             Ok(Err(error)) => Err(ConditionFailure::Failed(describe(&error))),
             Err(_) => Err(ConditionFailure::Failed(
-                "the interpreter failed".to_owned(),
+                "the interpreter panicked".to_owned(),
             )),
         }
     }
@@ -203,25 +202,25 @@ fn parse(source: &str) -> Result<Expression, ConditionError> {
         Err(_) => None,
     };
     Err(ConditionError::Syntax(
-        failure.unwrap_or_else(|| "the parser failed".to_owned()),
+        failure.unwrap_or_else(|| "the parser panicked".to_owned()),
     ))
 }
 
-/// One sentence without the values: they may be large, and come from the signed statement.
+/// Describes an error without its values, which may be large and come from the signed statement.
 fn describe(error: &ExecutionError) -> String {
     match error {
-        ExecutionError::NoSuchKey(key) => format!("there is no {key}"),
+        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
         ExecutionError::NoSuchOverload(overload) => overload.to_string(),
-        ExecutionError::UndeclaredReference(name) => format!("there is no {name}"),
+        ExecutionError::UndeclaredReference(name) => format!("no such name: {name}"),
         ExecutionError::FunctionError { function, .. } => {
-            format!("{function}() was given a value that it cannot use")
+            format!("invalid argument of {function}()")
         }
         ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
             "division by zero".to_owned()
         }
-        ExecutionError::Overflow(..) => "a number is too large".to_owned(),
-        ExecutionError::IndexOutOfBounds(_) => "an index is outside its list".to_owned(),
-        _ => "an operation does not fit its operands".to_owned(),
+        ExecutionError::Overflow(..) => "integer overflow".to_owned(),
+        ExecutionError::IndexOutOfBounds(_) => "index out of bounds".to_owned(),
+        _ => "an operation does not support its operands".to_owned(),
     }
 }
 

@@ -1,15 +1,16 @@
-//! The decision of a policy about all bundles of one artifact.
+//! Evaluates a policy against all bundles of one artifact, in three steps:
 //!
-//! First each bundle is examined by itself. Then the bundles that are counted and have a signer, a key
-//! or a log entry in common are grouped, and each group counts as one signer. Then the thresholds are
-//! filled, and no group fills two places.
+//! 1. Examine each bundle on its own.
+//! 2. Group the counted bundles that share a signer, a key or a log entry. A group counts as one
+//!    signer.
+//! 3. Assign groups to thresholds. A group counts for one threshold only.
 
 mod outcome;
 
 use super::assign::can_assign;
-use super::condition::Steps;
+use super::condition::StepBudget;
 use super::deny::DenyRule;
-use super::{MAX_BUNDLES, Member, Policy, Threshold, Who};
+use super::{MAX_BUNDLES, Member, Policy, SignerMatcher, Threshold};
 use crate::protocol::attestation::artifact::Artifact;
 use crate::protocol::evidence::{Evidence, SignerIdentity};
 pub(crate) use outcome::{
@@ -17,10 +18,10 @@ pub(crate) use outcome::{
 };
 
 impl Policy {
-    /// Decides about one artifact from the evidence of its verified bundles.
+    /// Decides whether to accept an artifact, given the evidence of its verified bundles.
     ///
     /// # Errors
-    /// The artifact is denied; the error says what is missing.
+    /// The artifact is denied. The error contains the reason and the outcome of every bundle.
     pub fn decide<'a>(
         &self,
         evidence: impl IntoIterator<Item = &'a Evidence>,
@@ -36,7 +37,7 @@ impl Policy {
         if let Err(reason) = self.check_artifact(&evidence) {
             return deny(reason, Vec::new(), Vec::new());
         }
-        let mut steps = Steps::of_a_decision();
+        let mut steps = StepBudget::per_decision();
         let mut examined: Vec<_> = evidence
             .iter()
             .map(|one| self.examine(one, &mut steps))
@@ -61,7 +62,7 @@ impl Policy {
         deny(reason, thresholds, bundles)
     }
 
-    /// Checks the bundles as a whole.
+    /// Checks that the bundles can be evaluated together.
     fn check_artifact(&self, evidence: &[&Evidence]) -> Result<(), DenialReason> {
         let Some(first) = evidence.first() else {
             return Err(DenialReason::NoBundle);
@@ -71,7 +72,7 @@ impl Policy {
         }
         for (number, one) in (1..).zip(evidence) {
             if !is_same_artifact(&first.artifact, &one.artifact) {
-                return Err(DenialReason::OtherArtifact { number });
+                return Err(DenialReason::DifferentArtifact { number });
             }
             if one.times.is_empty() {
                 return Err(DenialReason::NoTime { number });
@@ -84,35 +85,33 @@ impl Policy {
         }
     }
 
-    /// Whether one bundle is counted by itself, and for which members.
-    fn examine(&self, evidence: &Evidence, steps: &mut Steps) -> Examined {
+    /// Determines whether a bundle counts, and which members it matches.
+    fn examine(&self, evidence: &Evidence, steps: &mut StepBudget) -> Examined {
         let signer = evidence.signer().canonical();
         let mut reasons = Vec::new();
-        let named: Vec<_> = self
+        let listed: Vec<_> = self
             .members
             .iter()
             .enumerate()
-            .filter(|(_, member)| member.names(evidence))
-            .map(|(index, member)| (index, member, member.missing_claim(evidence)))
+            .filter(|(_, member)| member.matches_signer(evidence))
+            .map(|(index, member)| (index, member, member.failed_claim(evidence)))
             .collect();
-        let members: Vec<_> = named
+        let members: Vec<_> = listed
             .iter()
-            .filter(|(_, _, missing_claim)| missing_claim.is_none())
+            .filter(|(_, _, failed_claim)| failed_claim.is_none())
             .map(|(index, ..)| *index)
             .collect();
-        if named.is_empty() {
-            reasons.push(NotCounted::NotNamed(signer.clone()));
+        if listed.is_empty() {
+            reasons.push(NotCounted::NotListed(signer.clone()));
         } else if members.is_empty() {
-            let claim = named
-                .iter()
-                .find_map(|(_, _, missing_claim)| *missing_claim);
+            let claim = listed.iter().find_map(|(_, _, failed_claim)| *failed_claim);
             reasons.extend(claim.map(NotCounted::Claim));
         }
         reasons.extend(self.require.examine(evidence));
         let hits = self.deny.iter().filter(|rule| rule.denies(evidence));
         reasons.extend(hits.map(|rule| NotCounted::Denied(rule.to_string())));
-        // Last, and only if all else holds: the condition is the only check whose cost an
-        // unauthenticated client can raise.
+        // The condition is evaluated last, and only if every other check passed: it is the only check
+        // whose cost an unauthenticated client can raise.
         if reasons.is_empty() {
             reasons.extend(self.require.failed_condition(evidence, steps));
         }
@@ -128,7 +127,7 @@ impl Policy {
         }
     }
 
-    /// Fills one set of thresholds with the groups that fit.
+    /// Evaluates one set of thresholds.
     fn fill(&self, number: usize, thresholds: &[Threshold], groups: &[Group]) -> Alternative {
         let outcomes: Vec<_> = thresholds
             .iter()
@@ -153,13 +152,13 @@ impl Policy {
             .map(|group| thresholds.iter().map(|one| group.fits(one)).collect())
             .collect();
         Alternative {
-            // An empty set of thresholds would be met without a signer.
+            // Without this check an empty set of thresholds would need no signer.
             is_met: !needs.is_empty() && can_assign(&needs, &fits),
             thresholds: outcomes,
         }
     }
 
-    /// The members of a threshold's group that did not sign, by name.
+    /// Labels of the threshold's members that have not signed.
     fn missing(&self, threshold: &Threshold, groups: &[Group]) -> Vec<String> {
         let signed = |index: &usize| groups.iter().any(|group| group.members.contains(index));
         threshold
@@ -172,18 +171,19 @@ impl Policy {
     }
 }
 
-/// One bundle, examined by itself.
 struct Examined {
     outcome: BundleOutcome,
     members: Vec<usize>,
-    /// The member all of whose signers count as one.
+    /// The matched member with `counts_once`, if any.
     counts_as: Option<usize>,
 }
 
-/// Bundles that count as one signer, and the members that their signers belong to.
+/// Bundles that count as one signer.
 struct Group {
     signer: SignerIdentity,
+    /// Indices of the members that the group matches.
     members: Vec<usize>,
+    /// Indices of the group's bundles.
     bundles: Vec<usize>,
 }
 
@@ -195,23 +195,23 @@ impl Group {
     }
 }
 
-/// One set of thresholds, filled as far as possible.
+/// Outcome of one set of thresholds.
 struct Alternative {
     is_met: bool,
     thresholds: Vec<ThresholdOutcome>,
 }
 
 impl Alternative {
-    /// How many signers are missing.
     fn shortfall(&self) -> usize {
         self.thresholds
             .iter()
-            // A threshold with more signers than it needs does not make up for another.
+            // Saturating: surplus signers of one threshold must not offset the shortfall of another.
             .map(|one| one.needed.saturating_sub(one.counted.len()))
             .sum()
     }
 
-    /// The reason for people: that of the only bundle, if there is one, else who is missing.
+    /// The most specific reason: that of the bundle if there is exactly one, else the first threshold
+    /// that is not met.
     fn reason(&self, bundles: &[BundleOutcome]) -> Option<DenialReason> {
         let unmet = self.thresholds.iter().find(|one| !one.is_met())?;
         let by_bundle = match bundles {
@@ -225,8 +225,8 @@ impl Alternative {
     }
 }
 
-/// Groups the bundles that are counted and share a signer, a key or a log entry. The first bundle of
-/// a group stays counted; the others are marked as repetitions.
+/// Groups the counted bundles that share a signer, a key or a log entry. The first bundle of a group
+/// stays counted; the others get [`NotCounted::Repeated`].
 fn group(evidence: &[&Evidence], examined: &mut [Examined]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, (one, bundle)) in evidence.iter().zip(examined.iter_mut()).enumerate() {
@@ -267,7 +267,7 @@ fn group(evidence: &[&Evidence], examined: &mut [Examined]) -> Vec<Group> {
     groups
 }
 
-/// What two bundles have in common that may be counted only once.
+/// Names what two bundles share, if that makes them count as one signer.
 fn shared(one: &Evidence, other: &Evidence) -> Option<&'static str> {
     if one.signer().canonical() == other.signer().canonical() {
         return Some("signer");
@@ -284,8 +284,8 @@ fn shared(one: &Evidence, other: &Evidence) -> Option<&'static str> {
     has_same_entry.then_some("log entry")
 }
 
-/// Two bundles are about one artifact if they have a digest under the same function in common, and no
-/// digests that differ.
+/// Two artifacts are the same if they share at least one digest algorithm and all digests under shared
+/// algorithms are equal.
 fn is_same_artifact(one: &Artifact, other: &Artifact) -> bool {
     let comparable = one
         .digests()
@@ -298,41 +298,45 @@ fn is_same_artifact(one: &Artifact, other: &Artifact) -> bool {
 }
 
 impl Member {
-    /// Whether the member accepts the bundle's signer; claims are not compared.
-    fn names(&self, evidence: &Evidence) -> bool {
-        match (&self.who, &evidence.certificate) {
-            (Who::Identity(matcher), Some(certificate)) => matcher.matches(&certificate.identity),
-            (Who::Key(key), None) => *key == evidence.key.fingerprint,
+    /// Whether the member matches the bundle's signer. Does not compare claims.
+    fn matches_signer(&self, evidence: &Evidence) -> bool {
+        match (&self.signer, &evidence.certificate) {
+            (SignerMatcher::Identity(matcher), Some(certificate)) => {
+                matcher.matches(&certificate.identity)
+            }
+            (SignerMatcher::Key(key), None) => *key == evidence.key.fingerprint,
             _ => false,
         }
     }
 
-    /// The first claim that the certificate lacks or states otherwise.
-    fn missing_claim(&self, evidence: &Evidence) -> Option<&'static str> {
+    /// The first claim that is absent from the certificate or has another value.
+    fn failed_claim(&self, evidence: &Evidence) -> Option<&'static str> {
         let claims = evidence.certificate.as_ref().map(|one| &one.claims);
         self.claims
             .iter()
-            .find(|(name, wanted)| {
+            .find(|(name, required)| {
                 let actual = claims.and_then(|claims| claims.get(name));
-                !actual.is_some_and(|actual| wanted.matches(actual))
+                !actual.is_some_and(|actual| required.matches(actual))
             })
             .map(|(name, _)| *name)
     }
 
-    /// The member's name, or whom it accepts.
+    /// The member's name, or a description of its signer.
     fn label(&self) -> String {
-        match (&self.name, &self.who) {
+        match (&self.name, &self.signer) {
             (Some(name), _) => name.clone(),
-            (None, Who::Identity(matcher)) => matcher.to_string(),
-            (None, Who::Key(key)) => format!("the key {key}"),
+            (None, SignerMatcher::Identity(matcher)) => matcher.to_string(),
+            (None, SignerMatcher::Key(key)) => format!("key {key}"),
         }
     }
 
-    /// The only signer that the member accepts, in canonical form; none if it has a pattern.
+    /// The only signer that matches, in canonical form; `None` if the member has a pattern.
     pub(super) fn only_signer(&self) -> Option<SignerIdentity> {
-        let signer = match &self.who {
-            Who::Identity(matcher) => SignerIdentity::Certificate(matcher.only()?),
-            Who::Key(key) => SignerIdentity::key(*key),
+        let signer = match &self.signer {
+            SignerMatcher::Identity(matcher) => {
+                SignerIdentity::Certificate(matcher.exact_identity()?)
+            }
+            SignerMatcher::Key(key) => SignerIdentity::key(*key),
         };
         Some(signer.canonical())
     }

@@ -1,4 +1,4 @@
-//! The deny list: what is refused no matter who signed it, always or in a window of time.
+//! The deny list: rules that override all others, permanently or within a time window.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ const MAX_SERIAL: usize = 20;
 pub(super) struct DenyRule {
     target: DenyTarget,
     window: Validity,
-    /// Why, for people.
+    /// Shown in messages.
     reason: Option<String>,
 }
 
@@ -29,7 +29,7 @@ enum DenyTarget {
         issuer: Option<String>,
         subject: Option<TextMatcher>,
     },
-    /// The magnitude, without leading zeros.
+    /// Big-endian magnitude without leading zeros.
     CertificateSerial(Vec<u8>),
     Key(Sha256),
     Artifact(Digest),
@@ -64,13 +64,13 @@ impl DenyRule {
         })
     }
 
-    /// Whether the rule denies a bundle: it is about the bundle, and at least one established time is
-    /// in the window.
+    /// Whether the rule denies a bundle: the bundle matches the target, and at least one established
+    /// time is in the window.
     pub(super) fn denies(&self, evidence: &Evidence) -> bool {
         let certificate = evidence.certificate.as_ref();
-        let is_about = match &self.target {
+        let matches_target = match &self.target {
             DenyTarget::Identity { issuer, subject } => {
-                certificate.is_some_and(|one| is_named(issuer, subject, &one.identity))
+                certificate.is_some_and(|one| matches_identity(issuer, subject, &one.identity))
             }
             DenyTarget::CertificateSerial(serial) => {
                 certificate.is_some_and(|one| integer_magnitude(&one.serial) == serial)
@@ -79,23 +79,24 @@ impl DenyRule {
             DenyTarget::Artifact(digest) => evidence.artifact.digests().contains(digest),
         };
         let mut times = evidence.times.iter();
-        is_about && (self.is_permanent() || times.any(|signed| self.window.contains(signed.time)))
+        matches_target
+            && (self.is_permanent() || times.any(|signed| self.window.contains(signed.time)))
     }
 
-    /// Whether the rule denies everything that this signer signs, at every time.
+    /// Whether the rule denies all signatures of this signer, regardless of time.
     pub(super) fn always_denies(&self, signer: &SignerIdentity) -> bool {
         self.is_permanent()
             && match (&self.target, signer) {
                 (
                     DenyTarget::Identity { issuer, subject },
                     SignerIdentity::Certificate(identity),
-                ) => is_named(issuer, subject, identity),
+                ) => matches_identity(issuer, subject, identity),
                 (DenyTarget::Key(key), SignerIdentity::Key { fingerprint }) => key == fingerprint,
                 _ => false,
             }
     }
 
-    /// Whether the rule is about an artifact's digest under a function that the caller did not use.
+    /// Whether the rule names a digest under an algorithm that the caller did not provide.
     pub(super) fn lacks_digest(&self, evidence: &Evidence) -> bool {
         match &self.target {
             DenyTarget::Artifact(denied) => evidence.artifact.digest(denied.algorithm()).is_none(),
@@ -108,15 +109,15 @@ impl DenyRule {
     }
 }
 
-/// Whether the rule names the identity, as it is written or in its canonical form: denying too much
-/// is safe.
-fn is_named(
+/// Whether the rule matches the identity, either unchanged or in canonical form. Comparing both denies
+/// too much rather than too little.
+fn matches_identity(
     issuer: &Option<String>,
     subject: &Option<TextMatcher>,
     identity: &CertificateIdentity,
 ) -> bool {
     let canonical = identity.canonical();
-    let names_subject = subject.as_ref().is_none_or(|subject| match subject {
+    let matches_subject = subject.as_ref().is_none_or(|subject| match subject {
         TextMatcher::Exact(text) => {
             let denied = CertificateIdentity {
                 issuer: identity.issuer.clone(),
@@ -128,7 +129,7 @@ fn is_named(
             pattern.matches(&identity.subject) || pattern.matches(&canonical.subject)
         }
     });
-    names_subject
+    matches_subject
         && issuer
             .as_ref()
             .is_none_or(|issuer| *issuer == identity.issuer)
@@ -136,10 +137,10 @@ fn is_named(
 
 impl DenyTarget {
     fn read(at: &str, table: &DenyTable) -> Result<Self, PolicyError> {
-        let names_identity =
+        let has_identity =
             table.issuer.is_some() || table.subject.is_some() || table.subject_pattern.is_some();
         match (
-            names_identity,
+            has_identity,
             &table.certificate_serial,
             &table.key,
             &table.artifact,
@@ -165,16 +166,16 @@ impl DenyTarget {
                 parse_digest(&format!("{at}.artifact"), digest).map(Self::Artifact)
             }
             _ => {
-                let keys = "an identity (issuer, subject or subject_pattern), certificate_serial, key and artifact";
+                let keys = "identity (issuer, subject or subject_pattern), certificate_serial, key, artifact";
                 Err(PolicyError::new(at, PolicyFault::ExactlyOne(keys)))
             }
         }
     }
 }
 
-/// Hexadecimal as certificate viewers show it: either case, with or without colons.
-fn parse_serial(at: &str, written: &str) -> Result<Vec<u8>, PolicyError> {
-    let bytes = hex::decode(written.replace(':', "")).unwrap_or_default();
+/// Parses hexadecimal as certificate viewers print it: in either case, with or without colons.
+fn parse_serial(at: &str, text: &str) -> Result<Vec<u8>, PolicyError> {
+    let bytes = hex::decode(text.replace(':', "")).unwrap_or_default();
     let serial = integer_magnitude(&bytes);
     if serial.is_empty() || serial.len() > MAX_SERIAL {
         let form = "a serial number of 1 to 20 bytes in hexadecimal";
@@ -183,12 +184,12 @@ fn parse_serial(at: &str, written: &str) -> Result<Vec<u8>, PolicyError> {
     Ok(serial.to_vec())
 }
 
-fn parse_digest(at: &str, written: &str) -> Result<Digest, PolicyError> {
-    let artifact: Option<Artifact> = written.parse().ok();
+fn parse_digest(at: &str, text: &str) -> Result<Digest, PolicyError> {
+    let artifact: Option<Artifact> = text.parse().ok();
     artifact
         .and_then(|artifact| artifact.digests().first().cloned())
         .ok_or_else(|| {
-            let form = "sha256:, sha384: or sha512: and the digest in hexadecimal";
+            let form = "sha256:, sha384: or sha512: followed by the digest in hexadecimal";
             PolicyError::new(at, PolicyFault::Form(form))
         })
 }
@@ -199,7 +200,7 @@ impl fmt::Display for DenyRule {
             DenyTarget::Identity { issuer, subject } => {
                 match subject {
                     Some(subject) => write!(f, "{subject}")?,
-                    None => f.write_str("anyone")?,
+                    None => f.write_str("any subject")?,
                 }
                 if let Some(issuer) = issuer {
                     write!(f, " (issuer {issuer})")?;
@@ -207,10 +208,10 @@ impl fmt::Display for DenyRule {
             }
             DenyTarget::CertificateSerial(serial) => {
                 let serial = hex::encode(serial);
-                write!(f, "the certificate with serial number {serial}")?;
+                write!(f, "certificate serial number {serial}")?;
             }
-            DenyTarget::Key(key) => write!(f, "the key {key}")?,
-            DenyTarget::Artifact(digest) => write!(f, "the artifact {digest}")?,
+            DenyTarget::Key(key) => write!(f, "key {key}")?,
+            DenyTarget::Artifact(digest) => write!(f, "artifact {digest}")?,
         }
         if self.window.start != UnixTime::from_millis(0) {
             write!(f, ", from {}", self.window.start)?;

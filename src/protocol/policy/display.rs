@@ -1,9 +1,9 @@
-//! A policy in English, for `signet policy check`.
+//! Formats a policy in plain English, for `signet policy check`.
 
 use std::fmt;
 
 use super::requirements::Requirements;
-use super::{Member, Policy, Threshold, Who};
+use super::{Member, Policy, SignerMatcher, Threshold};
 use crate::protocol::time::Validity;
 
 impl fmt::Display for Policy {
@@ -15,7 +15,7 @@ impl fmt::Display for Policy {
         for member in &self.members {
             writeln!(f, "  - {member}")?;
         }
-        writeln!(f, "An artifact is accepted if it was signed")?;
+        writeln!(f, "An artifact is accepted if it is signed")?;
         for (index, thresholds) in self.alternatives.iter().enumerate() {
             let start = if index == 0 { "by" } else { "or by" };
             let thresholds: Vec<_> = thresholds.iter().map(Threshold::to_string).collect();
@@ -23,16 +23,16 @@ impl fmt::Display for Policy {
         }
         let more_than_one = self.alternatives.iter().any(|one| one.len() > 1);
         if more_than_one {
-            writeln!(f, "  where each signer counts for one of these only")?;
+            writeln!(f, "  and each signer counts for one of these only")?;
         }
         self.require.fmt(f)?;
         if !self.deny.is_empty() {
-            writeln!(f, "Denied, whoever signed it:")?;
+            writeln!(f, "Always denied:")?;
         }
         for rule in &self.deny {
             writeln!(f, "  - {rule}")?;
         }
-        writeln!(f, "Everything else is refused.")
+        writeln!(f, "Everything else is denied.")
     }
 }
 
@@ -41,16 +41,16 @@ impl fmt::Display for Member {
         if let Some(name) = &self.name {
             write!(f, "{name}: ")?;
         }
-        match &self.who {
-            Who::Identity(matcher) => matcher.fmt(f)?,
-            Who::Key(key) => write!(f, "the holder of the key {key}")?,
+        match &self.signer {
+            SignerMatcher::Identity(matcher) => matcher.fmt(f)?,
+            SignerMatcher::Key(key) => write!(f, "key {key}")?,
         }
-        for (index, (claim, wanted)) in self.claims.iter().enumerate() {
+        for (index, (claim, required)) in self.claims.iter().enumerate() {
             let start = if index == 0 { ", with" } else { " and" };
-            write!(f, "{start} {claim} = {wanted}")?;
+            write!(f, "{start} {claim} = {required}")?;
         }
         if self.counts_once {
-            f.write_str(", all together as one signer")?;
+            f.write_str("; all matching signers count as one")?;
         }
         Ok(())
     }
@@ -72,7 +72,7 @@ impl fmt::Display for Requirements {
         for (verb, what, parties) in [
             ("be in", "signature logs", &self.logs),
             (
-                "have its certificate promised by",
+                "have a certificate with an SCT from",
                 "certificate logs",
                 &self.certificate_logs,
             ),
@@ -92,27 +92,26 @@ impl fmt::Display for Requirements {
             }
         }
         if let Some(accepted) = &self.certificate_authorities {
-            lines.push(format!("have its certificate from {}", either(accepted)));
+            lines.push(format!("have a certificate issued by {}", either(accepted)));
         }
         if let Some(accepted) = &self.key_algorithms {
-            lines.push(format!("be made with {}", either(accepted)));
+            lines.push(format!("use the key algorithm {}", either(accepted)));
         }
         if let Some(accepted) = &self.predicate_types {
             lines.push(format!("be an attestation of type {}", either(accepted)));
         }
         if self.window.start != Validity::ALWAYS.start {
             let start = self.window.start;
-            lines.push(format!(
-                "be made at {start} or later, at every time it is known by"
-            ));
+            lines.push(format!("have no established time earlier than {start}"));
         }
         if let Some(end) = self.window.end {
-            lines.push(format!(
-                "be made at {end} or earlier, at every time it is known by"
-            ));
+            lines.push(format!("have no established time later than {end}"));
         }
         if let Some(condition) = &self.condition {
-            lines.push(format!("meet the condition {}", condition.as_str().trim()));
+            lines.push(format!(
+                "satisfy the condition {}",
+                condition.as_str().trim()
+            ));
         }
         if !lines.is_empty() {
             writeln!(f, "Every signature must")?;

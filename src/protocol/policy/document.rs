@@ -1,4 +1,4 @@
-//! The policy as it is written, in TOML or JSON: names and types, and the checks of single values.
+//! The policy format in TOML and JSON: its tables, and the checks of single values.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::protocol::hash::Sha256;
 use crate::protocol::json::{self, LocatedError};
 use crate::protocol::time::UnixTime;
 
-/// Maximum number of identities, groups, deny rules and sets of thresholds in a policy.
+/// Maximum number of entries of each list in a policy.
 pub(super) const MAX_ENTRIES: usize = 1000;
 
-/// Maximum length of a text in a policy, in bytes, unless its key has a limit of its own.
+/// Maximum length of a string in a policy, in bytes, for keys without a separate limit.
 const MAX_TEXT: usize = 2048;
 
-/// A policy as it is written.
+/// A policy in its textual form, before [`PolicyDocument::check`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDocument {
@@ -59,11 +59,11 @@ pub(super) struct IdentityTable {
     pub(super) counts_once: bool,
 }
 
-/// The value of a claim: a text, or a table with a pattern.
+/// The value of a claim: a string, or a table with a pattern.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "a text, or a table with `pattern` and nothing else"
+    expecting = "a string, or a table with only the key `pattern`"
 )]
 pub(super) enum ClaimTable {
     Exact(String),
@@ -164,10 +164,10 @@ impl RequireTable {
 }
 
 impl PolicyDocument {
-    /// Reads a policy: JSON if the first character is `{`, else TOML.
+    /// Parses a policy. Text that starts with `{` is JSON; everything else is TOML.
     ///
     /// # Errors
-    /// What is wrong, with the path of the key.
+    /// The text is malformed. The error contains the path of the key.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         if text.len() > MAX_POLICY_LENGTH {
             return Err(PolicyError::whole(PolicyFault::Length));
@@ -196,14 +196,14 @@ fn shape(error: LocatedError) -> PolicyError {
     PolicyError::new(path, PolicyFault::Shape(source.to_string()))
 }
 
-/// The same value in JSON, so that both forms have one reader. A TOML date becomes its text.
+/// Converts TOML to JSON, so that one deserializer reads both formats. A date becomes a string.
 fn to_json(value: toml::Value) -> serde_json::Value {
     match value {
         toml::Value::String(text) => text.into(),
         toml::Value::Integer(number) => number.into(),
         toml::Value::Float(number) => number.into(),
-        toml::Value::Boolean(truth) => truth.into(),
-        toml::Value::Datetime(moment) => moment.to_string().into(),
+        toml::Value::Boolean(boolean) => boolean.into(),
+        toml::Value::Datetime(datetime) => datetime.to_string().into(),
         toml::Value::Array(list) => list.into_iter().map(to_json).collect(),
         toml::Value::Table(table) => {
             let members = table.into_iter().map(|(key, value)| (key, to_json(value)));
@@ -212,7 +212,7 @@ fn to_json(value: toml::Value) -> serde_json::Value {
     }
 }
 
-/// A list that must have an entry, and not too many.
+/// Checks that a list has between 1 and [`MAX_ENTRIES`] entries.
 pub(super) fn check_count(at: &str, length: usize) -> Result<(), PolicyError> {
     if (1..=MAX_ENTRIES).contains(&length) {
         return Ok(());
@@ -227,16 +227,17 @@ pub(super) fn check_text(at: &str, text: &str) -> Result<(), PolicyError> {
     Err(PolicyError::new(at, PolicyFault::TextLength(MAX_TEXT)))
 }
 
-/// `sha256:` and 64 hexadecimal digits.
+/// Parses `sha256:` followed by 64 hexadecimal digits.
 pub(super) fn parse_fingerprint(at: &str, text: &str) -> Result<Sha256, PolicyError> {
     let hex = text.strip_prefix("sha256:");
     hex.and_then(Sha256::from_hex).ok_or_else(|| {
-        let form = "sha256: and 64 hexadecimal digits";
+        let form = "sha256: followed by 64 hexadecimal digits";
         PolicyError::new(at, PolicyFault::Form(form))
     })
 }
 
-/// A text under one key, or a pattern under the other; none if neither is present.
+/// Reads a matcher from a pair of keys, one for exact text and one for a pattern. Returns `None` if
+/// both are absent.
 pub(super) fn text_matcher(
     at: &str,
     [exact_key, pattern_key]: [&str; 2],
@@ -245,8 +246,8 @@ pub(super) fn text_matcher(
 ) -> Result<Option<TextMatcher>, PolicyError> {
     match (exact, pattern) {
         (Some(_), Some(_)) => {
-            let fault = "a text and a pattern for the same value exclude each other";
-            Err(PolicyError::new(at, PolicyFault::Together(fault)))
+            let fault = "an exact value and a pattern are mutually exclusive";
+            Err(PolicyError::new(at, PolicyFault::MutuallyExclusive(fault)))
         }
         (Some(exact), None) => {
             check_text(&format!("{at}.{exact_key}"), exact)?;

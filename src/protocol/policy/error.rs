@@ -1,4 +1,4 @@
-//! Why a policy is refused when it is loaded.
+//! Errors of loading a policy.
 
 use std::fmt;
 
@@ -8,9 +8,10 @@ use super::matcher::PatternError;
 /// Maximum length of a policy, in bytes.
 pub(super) const MAX_POLICY_LENGTH: usize = 256 * 1024;
 
-/// A policy that is refused: which key is wrong, and why.
+/// Error loading a policy: the path of the invalid key, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
+    /// Empty if the error concerns the policy as a whole.
     at: String,
     fault: Box<PolicyFault>,
 }
@@ -21,7 +22,7 @@ pub(super) enum PolicyFault {
     Length,
     #[error("not TOML or JSON: {0}")]
     Syntax(String),
-    /// An unknown key, or a value of the wrong type
+    /// An unknown key, or a value of the wrong type.
     #[error("{0}")]
     Shape(String),
     #[error("must have {0} to {1} entries")]
@@ -32,30 +33,29 @@ pub(super) enum PolicyFault {
     TextLength(usize),
     #[error("must have exactly one of {0}")]
     ExactlyOne(&'static str),
-    /// Keys that exclude each other
     #[error("{0}")]
-    Together(&'static str),
+    MutuallyExclusive(&'static str),
     #[error("{0}")]
     Pattern(#[source] PatternError),
-    #[error("{name} is not known; allowed: {allowed}")]
+    #[error("unknown name {name}; allowed: {allowed}")]
     Unknown { name: String, allowed: String },
-    #[error("the name {0} is taken by another identity")]
-    SameName(String),
+    #[error("another identity already has the name {0}")]
+    DuplicateName(String),
     #[error("{0} appears twice")]
-    Repeated(String),
+    Duplicate(String),
     #[error("must be {0}")]
     Form(&'static str),
     #[error("must be at least 1")]
     Zero,
     #[error(
-        "can never be met: {needed} distinct signers are asked for, and there can be {possible}"
+        "can never be met: requires {needed} distinct signers, but at most {possible} can exist"
     )]
     TooFewSigners { needed: usize, possible: usize },
-    #[error("can never be met: each signer counts for one threshold only, and there are too few")]
+    #[error("can never be met: too few signers, because each signer counts for one threshold only")]
     SharedSigners,
-    #[error("can never be met: {needed} are required, and only {accepted} are accepted")]
+    #[error("can never be met: requires {needed}, but only {accepted} are accepted")]
     TooFewAccepted { needed: usize, accepted: usize },
-    #[error("can never be met: the end is before the start")]
+    #[error("can never be met: the time window ends before it starts")]
     EmptyWindow,
     #[error("can never be met: no accepted identity has a certificate")]
     NoCertificate,
@@ -64,7 +64,7 @@ pub(super) enum PolicyFault {
 }
 
 impl PolicyError {
-    /// `at` is the path of the key, such as `identities[0].issuer`.
+    /// `at` is the path of the invalid key, such as `identities[0].issuer`.
     pub(super) fn new(at: impl Into<String>, fault: PolicyFault) -> Self {
         Self {
             at: at.into(),

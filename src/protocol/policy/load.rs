@@ -1,5 +1,5 @@
-//! From the policy as written to the policy as checked: names are resolved, limits are kept, and the
-//! policy can be met.
+//! Checks a [`PolicyDocument`] and converts it to a [`Policy`]: resolves names, enforces limits, and
+//! rejects policies that can never be met.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use super::document::{
 use super::error::{PolicyError, PolicyFault};
 use super::matcher::{IdentityMatcher, TextMatcher};
 use super::requirements::Requirements;
-use super::{MAX_BUNDLES, Member, Policy, Threshold, Who, satisfiable};
+use super::{MAX_BUNDLES, Member, Policy, SignerMatcher, Threshold, satisfiable};
 use crate::protocol::x509::extensions::FULCIO_CLAIMS;
 
-/// Maximum number of patterns in a policy, without those of its condition. Anybody may send a policy
-/// with a verification request, and each pattern may take 128 KiB.
+/// Maximum number of patterns in a policy, excluding those in its condition. Unauthenticated clients
+/// send policies with verification requests, and a compiled pattern may use 128 KiB.
 const MAX_PATTERNS: usize = 128;
 
 impl PolicyDocument {
-    /// Checks the policy as a whole.
+    /// Checks the document and converts it to a policy.
     ///
     /// # Errors
-    /// The first key that is not allowed, or that makes the policy impossible to meet.
+    /// A key has an invalid value, or the policy can never be met.
     pub fn check(&self) -> Result<Policy, PolicyError> {
         if let Some(description) = &self.description {
             check_text("description", description)?;
         }
         check_count("identities", self.identities.len())?;
-        if self.patterns() > MAX_PATTERNS {
+        if self.pattern_count() > MAX_PATTERNS {
             return Err(PolicyError::whole(PolicyFault::Patterns(MAX_PATTERNS)));
         }
         let members = read_members(&self.identities)?;
@@ -45,8 +45,8 @@ impl PolicyDocument {
         Ok(policy)
     }
 
-    /// How many patterns there are, without those of the condition.
-    fn patterns(&self) -> usize {
+    /// Number of patterns, excluding those in the condition.
+    fn pattern_count(&self) -> usize {
         let of_identity = |one: &IdentityTable| {
             let is_pattern = |claim: &&ClaimTable| matches!(claim, ClaimTable::Pattern(_));
             let claims = one.claims.values().filter(is_pattern).count();
@@ -58,7 +58,7 @@ impl PolicyDocument {
         self.identities.iter().map(of_identity).sum::<usize>() + denied.count()
     }
 
-    /// The sets of thresholds with their paths. By default one signature by any member is enough.
+    /// The alternatives, each with its path. The default is one signature by any member.
     fn alternatives(
         &self,
         groups: &BTreeMap<String, Vec<usize>>,
@@ -111,7 +111,7 @@ fn read_members(tables: &[IdentityTable]) -> Result<Vec<Member>, PolicyError> {
                 .iter()
                 .any(|other| other.name.as_ref() == Some(name))
         {
-            let fault = PolicyFault::SameName(name.clone());
+            let fault = PolicyFault::DuplicateName(name.clone());
             return Err(PolicyError::new(format!("{at}.name"), fault));
         }
         members.push(member);
@@ -124,7 +124,7 @@ fn read_member(at: &str, table: &IdentityTable) -> Result<Member, PolicyError> {
         check_text(&format!("{at}.name"), name)?;
     }
     let required = |keys: &'static str| move || PolicyError::new(at, PolicyFault::ExactlyOne(keys));
-    let who = match &table.key {
+    let signer = match &table.key {
         Some(key) => {
             let has_more = table.issuer.is_some()
                 || table.issuer_pattern.is_some()
@@ -132,12 +132,12 @@ fn read_member(at: &str, table: &IdentityTable) -> Result<Member, PolicyError> {
                 || table.subject_pattern.is_some()
                 || !table.claims.is_empty();
             if has_more {
-                let fault = "a key excludes issuer, subject and claims";
-                return Err(PolicyError::new(at, PolicyFault::Together(fault)));
+                let fault = "key cannot be combined with issuer, subject or claims";
+                return Err(PolicyError::new(at, PolicyFault::MutuallyExclusive(fault)));
             }
-            Who::Key(parse_fingerprint(&format!("{at}.key"), key)?)
+            SignerMatcher::Key(parse_fingerprint(&format!("{at}.key"), key)?)
         }
-        None => Who::Identity(IdentityMatcher {
+        None => SignerMatcher::Identity(IdentityMatcher {
             issuer: text_matcher(
                 at,
                 ["issuer", "issuer_pattern"],
@@ -155,10 +155,10 @@ fn read_member(at: &str, table: &IdentityTable) -> Result<Member, PolicyError> {
         }),
     };
     let claims = table.claims.iter();
-    let claims = claims.map(|(name, wanted)| read_claim(&format!("{at}.claims"), name, wanted));
+    let claims = claims.map(|(name, value)| read_claim(&format!("{at}.claims"), name, value));
     Ok(Member {
         name: table.name.clone(),
-        who,
+        signer,
         claims: claims.collect::<Result<_, _>>()?,
         counts_once: table.counts_once,
     })
@@ -167,16 +167,16 @@ fn read_member(at: &str, table: &IdentityTable) -> Result<Member, PolicyError> {
 fn read_claim(
     at: &str,
     name: &str,
-    wanted: &ClaimTable,
+    value: &ClaimTable,
 ) -> Result<(&'static str, TextMatcher), PolicyError> {
     let mut known = FULCIO_CLAIMS.iter().map(|(_, known)| *known);
     match known.clone().find(|known| *known == name) {
-        Some(known) => Ok((known, wanted.matcher(&format!("{at}.{name}"))?)),
+        Some(known) => Ok((known, value.matcher(&format!("{at}.{name}"))?)),
         None => Err(PolicyError::new(at, unknown(name, &mut known))),
     }
 }
 
-/// The groups by name, each with the indices of its members; no member appears twice.
+/// Resolves each group to the indices of its members. A member must not appear twice in a group.
 fn read_groups(
     groups: &BTreeMap<String, Vec<String>>,
     members: &[Member],
@@ -186,17 +186,17 @@ fn read_groups(
         let at = format!("groups.{name}");
         check_count(&at, names.len())?;
         let mut indices = Vec::with_capacity(names.len());
-        for (place, wanted) in names.iter().enumerate() {
+        for (position, member_name) in names.iter().enumerate() {
             let index = members
                 .iter()
-                .position(|member| member.name.as_ref() == Some(wanted))
+                .position(|member| member.name.as_ref() == Some(member_name))
                 .ok_or_else(|| {
                     let known = members.iter().filter_map(|member| member.name.as_deref());
-                    PolicyError::new(format!("{at}[{place}]"), unknown(wanted, known))
+                    PolicyError::new(format!("{at}[{position}]"), unknown(member_name, known))
                 })?;
             if indices.contains(&index) {
-                let fault = PolicyFault::Repeated(wanted.clone());
-                return Err(PolicyError::new(format!("{at}[{place}]"), fault));
+                let fault = PolicyFault::Duplicate(member_name.clone());
+                return Err(PolicyError::new(format!("{at}[{position}]"), fault));
             }
             indices.push(index);
         }

@@ -1,5 +1,5 @@
-//! What policies compare texts with: exact texts, and regular expressions that must match the whole
-//! of a text, in linear time.
+//! Text matchers: exact text, and regular expressions that must match the whole text. Matching takes
+//! linear time.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use crate::protocol::identity::CertificateIdentity;
 /// Maximum length of a pattern, in bytes.
 pub(super) const MAX_PATTERN_LENGTH: usize = 1024;
 
-/// Maximum size of a compiled pattern and of its cache while matching, in bytes.
+/// Maximum size of a compiled pattern, and of its cache during matching, in bytes.
 const MAX_COMPILED_SIZE: usize = 128 << 10;
 
-/// A regular expression that matches a text as a whole or not at all.
+/// A regular expression that must match the whole text.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     source: String,
@@ -25,21 +25,18 @@ pub(crate) struct Pattern {
 pub(crate) enum PatternError {
     #[error("a pattern must have 1 to {MAX_PATTERN_LENGTH} bytes")]
     Length,
-    #[error("not a usable regular expression: {0}")]
+    #[error("invalid regular expression: {0}")]
     Syntax(String),
 }
 
 impl Pattern {
-    /// Compiles a regular expression in the syntax of the `regex` crate. It need not be anchored.
-    ///
-    /// # Errors
-    /// It is malformed, or too large as text or when compiled.
+    /// Compiles a regular expression in the syntax of the `regex` crate. Anchors are implied.
     pub(crate) fn new(source: impl Into<String>) -> Result<Self, PatternError> {
         let source = source.into();
         if source.is_empty() || source.len() > MAX_PATTERN_LENGTH {
             return Err(PatternError::Length);
         }
-        // Without the anchors first: `a)|(b` is malformed, though it would compile between them.
+        // Compile without anchors first: `a)|(b` is malformed, but would compile inside `^(?:…)$`.
         compile(&source)?;
         let regex = compile(&format!("^(?:{source})$"))?;
         Ok(Self { source, regex })
@@ -58,7 +55,7 @@ impl PartialEq for Pattern {
 
 impl Eq for Pattern {}
 
-/// Compiles a regular expression within the limits, as it is, without anchors.
+/// Compiles a regular expression within the size limits, without adding anchors.
 pub(super) fn compile(source: &str) -> Result<Regex, PatternError> {
     RegexBuilder::new(source)
         .size_limit(MAX_COMPILED_SIZE)
@@ -66,19 +63,17 @@ pub(super) fn compile(source: &str) -> Result<Regex, PatternError> {
         .nest_limit(32)
         .build()
         .map_err(|error| {
-            // The parser's message is a drawing of several lines; the last one is the reason.
+            // The message spans several lines and points at the error; the last line is the reason.
             let message = error.to_string();
             let reason = message.lines().last().unwrap_or_default();
             PatternError::Syntax(reason.trim_start_matches("error: ").to_owned())
         })
 }
 
-/// A text that a policy asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TextMatcher {
-    /// This text, byte for byte; no character has a special meaning
+    /// Compared byte by byte; no character is special.
     Exact(String),
-    /// Any text that matches as a whole
     Pattern(Pattern),
 }
 
@@ -100,7 +95,7 @@ impl fmt::Display for TextMatcher {
     }
 }
 
-/// Identities that a policy accepts, by issuer and subject.
+/// Matches certificate identities by issuer and subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityMatcher {
     pub(super) issuer: TextMatcher,
@@ -108,10 +103,10 @@ pub struct IdentityMatcher {
 }
 
 impl IdentityMatcher {
-    /// Accepts this subject from this issuer. No character is a pattern.
+    /// Matches exactly this subject of this issuer. No character is special.
     ///
     /// # Errors
-    /// An empty issuer or subject, which no certificate has.
+    /// The issuer or the subject is empty.
     pub fn exact(
         issuer: impl Into<String>,
         subject: impl Into<String>,
@@ -126,13 +121,13 @@ impl IdentityMatcher {
         })
     }
 
-    /// Whether it accepts this identity.
+    /// Whether this identity matches.
     pub fn matches(&self, identity: &CertificateIdentity) -> bool {
         self.issuer.matches(&identity.issuer) && self.subject.matches(&identity.subject)
     }
 
-    /// The only identity that it accepts; none if it has a pattern.
-    pub(super) fn only(&self) -> Option<CertificateIdentity> {
+    /// The only identity that matches; `None` if the issuer or the subject is a pattern.
+    pub(super) fn exact_identity(&self) -> Option<CertificateIdentity> {
         match (&self.issuer, &self.subject) {
             (TextMatcher::Exact(issuer), TextMatcher::Exact(subject)) => {
                 Some(CertificateIdentity {
@@ -156,8 +151,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_matches_the_whole_text_or_nothing() {
-        // sigstore-js a031055b, CVE-2024-54140's neighbours: an unanchored pattern accepts too much.
+    fn a_pattern_must_match_the_whole_text() {
+        // sigstore-js a031055b: an unanchored pattern accepted too much.
         let pattern = Pattern::new("a|bc").unwrap();
 
         assert!(pattern.matches("a") && pattern.matches("bc"));
@@ -171,9 +166,9 @@ mod tests {
         for source in [
             "a)|(b", "a)|(?:b", "(", "[", "(?x)a #", "*", "(?P<x>a", "\\",
         ] {
-            let outcome = Pattern::new(source);
+            let pattern = Pattern::new(source);
             let escaped =
-                outcome.is_ok_and(|pattern| pattern.matches("xxbxx") || pattern.matches("axx"));
+                pattern.is_ok_and(|pattern| pattern.matches("xxbxx") || pattern.matches("axx"));
             assert!(!escaped, "{source}");
         }
         assert!(!Pattern::new("(?m)^b$").unwrap().matches("a\nb"));
@@ -192,9 +187,9 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_for_a_malformed_pattern_is_one_line() {
+    fn the_error_of_a_malformed_pattern_is_one_line() {
         let error = Pattern::new("a(b").unwrap_err().to_string();
 
-        assert_eq!(error, "not a usable regular expression: unclosed group");
+        assert_eq!(error, "invalid regular expression: unclosed group");
     }
 }

@@ -1,9 +1,8 @@
-//! Policies: who may sign what. An artifact is denied unless a policy accepts it. Pure: no I/O, no
-//! clock.
+//! Policies: which signers an artifact needs. An artifact is denied unless the policy accepts it.
 //!
-//! A [`Policy`] is read from a [`PolicyDocument`], or made of identities by [`Policy::any_of`]; one
-//! that can never be met is refused at that point. It decides about the evidence of all verified
-//! bundles of one artifact, and only [`Policy::decide`] returns an [`Accepted`].
+//! A [`Policy`] is parsed from a [`PolicyDocument`] or built from identities by [`Policy::any_of`]. A
+//! policy that can never be met is rejected when it is loaded. [`Policy::decide`] takes the evidence
+//! of all verified bundles of one artifact, and is the only constructor of [`decision::Accepted`].
 
 mod assign;
 mod condition;
@@ -32,77 +31,77 @@ use crate::protocol::identity::CertificateIdentity;
 use deny::DenyRule;
 use requirements::Requirements;
 
-/// Maximum number of bundles in one decision, and so the largest threshold.
+/// Maximum number of bundles in one decision, and therefore the largest possible threshold.
 pub const MAX_BUNDLES: usize = 256;
 
-/// What must be proved about an artifact for it to be accepted.
+/// Rules that decide whether an artifact is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     description: Option<String>,
     members: Vec<Member>,
-    /// Sets of thresholds; one set that is met is enough.
+    /// Alternative sets of thresholds. One set must be met in full.
     alternatives: Vec<Vec<Threshold>>,
     require: Requirements,
     deny: Vec<DenyRule>,
 }
 
-/// One item of the list of accepted signers.
+/// One entry of `[[identities]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Member {
     name: Option<String>,
-    who: Who,
+    signer: SignerMatcher,
+    /// Claims that the certificate must contain, by name.
     claims: Vec<(&'static str, TextMatcher)>,
-    /// All signers that the item accepts are counted as one.
+    /// All signers that match this entry count as one signer.
     counts_once: bool,
 }
 
-/// The signers that a member accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Who {
+enum SignerMatcher {
     Identity(IdentityMatcher),
-    /// The holder of this key, in bundles without a certificate
+    /// Fingerprint of a public key. Matches only bundles without a certificate.
     Key(Sha256),
 }
 
-/// How many distinct signers of a group are needed.
+/// Number of distinct signers that a group requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Threshold {
-    /// None for all members.
+    /// `None` means all members of the policy.
     group: Option<String>,
     needed: usize,
     /// Indices of the group's members.
     members: Vec<usize>,
 }
 
-/// Evidence that a policy permits an identity to sign. [`Policy::permit`] is the only constructor.
+/// Proof that a policy permits an identity to sign. [`Policy::permit`] is the only constructor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
     identity: CertificateIdentity,
 }
 
-/// A policy that no signer can meet.
+/// The policy accepts no signer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a policy must name an identity, with issuer and subject")]
 pub struct EmptyPolicy;
 
-/// The policy does not name this identity, or asks for more than an identity.
+/// The policy does not list this identity, or requires more than an identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not an accepted identity")]
 pub struct IdentityDenied(pub CertificateIdentity);
 
 impl Policy {
-    /// Reads a policy, in JSON if the first character is `{`, else in TOML.
+    /// Parses a policy. Text that starts with `{` is JSON; everything else is TOML.
     ///
     /// # Errors
-    /// What is wrong, with the path of the key; also that the policy can never be met.
+    /// The policy is malformed or can never be met. The error contains the path of the key.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         PolicyDocument::parse(text)?.check()
     }
 
-    /// Accepts what any one of the identities signed.
+    /// Builds a policy that requires one signature by any of the identities.
     ///
     /// # Errors
-    /// There is no identity.
+    /// `identities` is empty.
     pub fn any_of(
         identities: impl IntoIterator<Item = IdentityMatcher>,
     ) -> Result<Self, EmptyPolicy> {
@@ -110,7 +109,7 @@ impl Policy {
             .into_iter()
             .map(|matcher| Member {
                 name: None,
-                who: Who::Identity(matcher),
+                signer: SignerMatcher::Identity(matcher),
                 claims: Vec::new(),
                 counts_once: false,
             })
@@ -127,20 +126,21 @@ impl Policy {
         })
     }
 
-    /// Permits an identity that the policy names, if the policy asks for nothing else. Only
-    /// [`Policy::decide`] answers for a policy that asks for more.
+    /// Permits an identity that the policy lists, if the policy requires nothing else. Use
+    /// [`Policy::decide`] for policies with claims, thresholds, requirements or deny rules.
     ///
     /// # Errors
-    /// The policy does not name the identity, or asks for more.
+    /// The policy does not list the identity, or requires more than an identity.
     pub fn permit(&self, identity: CertificateIdentity) -> Result<Permit, IdentityDenied> {
-        let asks_for_no_more = self.alternatives == [[Threshold::one_of_all(self.members.len())]]
+        let requires_only_an_identity = self.alternatives
+            == [[Threshold::one_of_all(self.members.len())]]
             && self.require == Requirements::default()
             && self.deny.is_empty();
-        let is_named = self.members.iter().any(|member| {
-            matches!(&member.who, Who::Identity(matcher) if matcher.matches(&identity))
+        let is_listed = self.members.iter().any(|member| {
+            matches!(&member.signer, SignerMatcher::Identity(matcher) if matcher.matches(&identity))
                 && member.claims.is_empty()
         });
-        if asks_for_no_more && is_named {
+        if requires_only_an_identity && is_listed {
             Ok(Permit { identity })
         } else {
             Err(IdentityDenied(identity))

@@ -1,41 +1,41 @@
-//! What every bundle must have to be counted, whoever signed it.
+//! `[require]`: what every bundle needs in order to count, regardless of its signer.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::condition::{Condition, Steps};
+use super::condition::{Condition, StepBudget};
 use super::decision::NotCounted;
 use super::document::{RequireTable, check_count, check_text, parse_fingerprint};
 use super::error::{PolicyError, PolicyFault};
-use super::{Member, Who};
+use super::{Member, SignerMatcher};
 use crate::protocol::evidence::{Evidence, TimeSource};
 use crate::protocol::hash::Sha256;
 use crate::protocol::keys::KeyDetails;
 use crate::protocol::time::Validity;
 
-/// The most log entries, SCTs and timestamps that the bundle reader accepts in one bundle.
+/// Maximum number of log entries, SCTs and timestamps that the bundle parser accepts, each.
 const MAX_PARTIES: usize = 32;
 
-/// `[require]`; by default nothing is required.
+/// By default nothing is required.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Requirements {
     pub(super) logs: PartyRequirement,
     pub(super) certificate_logs: PartyRequirement,
     pub(super) timestamp_authorities: PartyRequirement,
-    /// SHA-256 of the DER of trust anchors.
+    /// SHA-256 of the accepted trust anchors' DER.
     pub(super) certificate_authorities: Option<Vec<Sha256>>,
     pub(super) key_algorithms: Option<Vec<KeyDetails>>,
     pub(super) predicate_types: Option<Vec<String>>,
-    /// Every established time must be in the window.
+    /// Every established time of a bundle must be in this window.
     pub(super) window: Validity,
     pub(super) condition: Option<Condition>,
 }
 
-/// How many distinct parties of one kind must vouch, and which are accepted.
+/// Logs or authorities of one kind: how many distinct ones are required, and which are accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PartyRequirement {
     needed: usize,
-    /// By URL or log ID; none for every party of the trust root.
+    /// URLs or log IDs; `None` accepts every log or authority of the trust root.
     pub(super) accepted: Option<Vec<String>>,
 }
 
@@ -57,13 +57,13 @@ impl Default for Requirements {
 impl Requirements {
     pub(super) fn read(table: &RequireTable, members: &[Member]) -> Result<Self, PolicyError> {
         let window = read_window(table)?;
-        let texts = |at: &str, written: &Option<Vec<String>>| {
-            read_list(at, written, |at, one| {
+        let texts = |at: &str, list: &Option<Vec<String>>| {
+            read_list(at, list, |at, one| {
                 check_text(at, one).map(|()| one.to_owned())
             })
         };
-        let parties = |count_key: &str, needed: Option<usize>, key: &str, written| {
-            let accepted = texts(&format!("require.{key}"), written)?;
+        let parties = |count_key: &str, needed: Option<usize>, key: &str, list| {
+            let accepted = texts(&format!("require.{key}"), list)?;
             let needed = needed.unwrap_or_default();
             let requirement = PartyRequirement { needed, accepted };
             Ok((format!("require.{count_key}"), requirement))
@@ -116,14 +116,14 @@ impl Requirements {
             || requirements.certificate_authorities.is_some();
         let all_are_keys = members
             .iter()
-            .all(|member| matches!(member.who, Who::Key(_)));
+            .all(|member| matches!(member.signer, SignerMatcher::Key(_)));
         if needs_certificate && all_are_keys {
             return Err(PolicyError::new("require", PolicyFault::NoCertificate));
         }
         Ok(requirements)
     }
 
-    /// Every reason for which a bundle is not counted, except the condition.
+    /// All reasons why a bundle does not count, except the condition.
     pub(super) fn examine(&self, evidence: &Evidence) -> Vec<NotCounted> {
         let mut reasons = Vec::new();
         let certificate = evidence.certificate.as_ref();
@@ -194,7 +194,7 @@ impl Requirements {
     pub(super) fn failed_condition(
         &self,
         evidence: &Evidence,
-        steps: &mut Steps,
+        steps: &mut StepBudget,
     ) -> Option<NotCounted> {
         let outcome = self.condition.as_ref()?.check(evidence, steps);
         outcome.err().map(NotCounted::Condition)
@@ -202,7 +202,7 @@ impl Requirements {
 }
 
 impl PartyRequirement {
-    /// A list of accepted parties implies that one of them is needed.
+    /// A list of accepted parties implies that at least one is required.
     pub(super) fn needed(&self) -> usize {
         self.needed.max(usize::from(self.accepted.is_some()))
     }
@@ -217,7 +217,7 @@ impl PartyRequirement {
             .any(|one| one == url || id.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(one)))
     }
 
-    /// No more parties can be required than are accepted, or than fit in a bundle.
+    /// Rejects a requirement for more parties than are accepted or than fit in a bundle.
     fn check(&self, at: &str) -> Result<(), PolicyError> {
         let accepted = self
             .accepted
@@ -238,24 +238,24 @@ fn distinct<T: Eq + std::hash::Hash>(parties: impl Iterator<Item = T>) -> usize 
     parties.collect::<HashSet<_>>().len()
 }
 
-/// A list that is present has at least one entry: an empty one would accept nothing.
+/// Parses a list that may be absent but not empty: an empty list would accept nothing.
 fn read_list<T>(
     at: &str,
-    written: &Option<Vec<String>>,
+    list: &Option<Vec<String>>,
     read: impl Fn(&str, &str) -> Result<T, PolicyError>,
 ) -> Result<Option<Vec<T>>, PolicyError> {
-    let Some(written) = written else {
+    let Some(list) = list else {
         return Ok(None);
     };
-    check_count(at, written.len())?;
-    let read = written
+    check_count(at, list.len())?;
+    let read = list
         .iter()
         .enumerate()
         .map(|(index, one)| read(&format!("{at}[{index}]"), one));
     read.collect::<Result<_, _>>().map(Some)
 }
 
-/// The window that satisfies `signed_after`, `signed_before` and `signed_within`.
+/// Intersection of `signed_after`, `signed_before` and `signed_within`.
 fn read_window(table: &RequireTable) -> Result<Validity, PolicyError> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let mut window = Validity {
@@ -263,7 +263,7 @@ fn read_window(table: &RequireTable) -> Result<Validity, PolicyError> {
         end: table.signed_before,
     };
     if let Some(within) = &table.signed_within {
-        // A window so wide that it leaves the range of times is as wide as that range.
+        // Saturating: a window wider than the range of times covers the whole range.
         let span = DAY.saturating_mul(within.days);
         window = window.intersection(Validity {
             start: within.of.before(span),

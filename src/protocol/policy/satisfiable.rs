@@ -1,4 +1,4 @@
-//! Whether enough distinct signers can exist to meet a policy.
+//! Checks that enough distinct signers can exist to meet a policy.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use super::error::{PolicyError, PolicyFault};
 use super::{Member, Policy, Threshold};
 use crate::protocol::evidence::SignerIdentity;
 
-/// Refuses a policy if any of its sets of thresholds cannot be filled: such a set is a mistake even
-/// if another set can. `alternatives` are the policy's, with their paths.
+/// Rejects a policy if any of its alternatives can never be met: such an alternative is a mistake even
+/// if another one can be met. `alternatives` are those of the policy, with their paths.
 pub(super) fn check(
     policy: &Policy,
     alternatives: &[(String, Vec<Threshold>)],
@@ -30,24 +30,24 @@ pub(super) fn check(
                 return Err(PolicyError::new(at, fault));
             }
         }
-        if !policy.can_fill(thresholds) {
+        if !policy.can_meet(thresholds) {
             return Err(PolicyError::new(at, PolicyFault::SharedSigners));
         }
     }
     Ok(())
 }
 
-/// A signer that the policy names.
+/// A signer that can exist under the policy.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum PossibleSigner {
     Identity(SignerIdentity),
-    /// Any signer that fits the member at this index, all of whose signers count as one
+    /// Any signer that matches the member at this index, which has `counts_once`.
     AnyOf(usize),
 }
 
 impl Policy {
-    /// Whether the thresholds can be filled together. One that a pattern leaves open always can.
-    fn can_fill(&self, thresholds: &[Threshold]) -> bool {
+    /// Whether all thresholds can be met at the same time. A threshold with a pattern always can.
+    fn can_meet(&self, thresholds: &[Threshold]) -> bool {
         let bounded: Vec<_> = thresholds
             .iter()
             .filter_map(|threshold| Some((threshold.needed, self.possible_signers(threshold)?)))
@@ -68,7 +68,7 @@ impl Policy {
         can_assign(&needs, &fits)
     }
 
-    /// The distinct signers that a threshold can have; none if a pattern leaves that open.
+    /// All distinct signers that a threshold can have; `None` if a pattern makes their number unknown.
     fn possible_signers(&self, threshold: &Threshold) -> Option<Vec<PossibleSigner>> {
         let mut possible = Vec::new();
         for index in &threshold.members {

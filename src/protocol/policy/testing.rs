@@ -1,4 +1,4 @@
-//! Evidence for tests.
+//! Builders of evidence for tests.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ use crate::protocol::x509::VerifiedSct;
 pub(crate) const ISSUER: &str = "https://idp.example";
 pub(crate) const SIGNED_AT: &str = "2026-11-20T12:30:00Z";
 
-/// A signature by this subject with a key and a log entry of its own.
+/// Evidence of a signature by this subject. Key and log entry are derived from the subject.
 pub(crate) fn signed_by(subject: &str) -> Evidence {
-    let own = Sha256::of(subject.as_bytes());
-    let [a, b, c, d, ..] = *own.as_bytes();
+    let digest = Sha256::of(subject.as_bytes());
+    let [a, b, c, d, ..] = *digest.as_bytes();
     Evidence {
         certificate: Some(CertificateEvidence {
             identity: CertificateIdentity {
                 issuer: ISSUER.to_owned(),
                 subject: subject.to_owned(),
             },
-            serial: own.as_bytes()[..16].to_vec(),
+            serial: digest.as_bytes()[..16].to_vec(),
             path: PathEvidence {
                 authority: "https://ca.example".to_owned(),
                 anchor: Sha256::of(b"authority"),
@@ -39,7 +39,7 @@ pub(crate) fn signed_by(subject: &str) -> Evidence {
             scts: vec![sct("https://ct.example")],
         }),
         key: KeyEvidence {
-            fingerprint: own,
+            fingerprint: digest,
             details: KeyDetails::EcdsaP256Sha256,
         },
         artifact: Artifact::from_bytes(b"artifact"),

@@ -1,4 +1,4 @@
-//! What policies accept and deny.
+//! Tests of decisions.
 
 use super::testing::{ISSUER, entry, sct, signed_by, stamped};
 use super::*;
@@ -25,7 +25,7 @@ fn any_of(subjects: &[&str]) -> Policy {
     Policy::any_of(matchers).unwrap()
 }
 
-/// A policy over the members `a` to `e` at `x`, whose signers are named by their letters.
+/// A policy with the members `a` to `e`, whose subjects are `a@x` to `e@x`.
 fn policy(rules: &str) -> Policy {
     let members = ["a", "b", "c", "d", "e"].map(|name| {
         format!("[[identities]]\nname = '{name}'\nissuer = '{ISSUER}'\nsubject = '{name}@x'\n")
@@ -33,7 +33,7 @@ fn policy(rules: &str) -> Policy {
     Policy::parse(&format!("{rules}\n{}", members.concat())).unwrap()
 }
 
-/// Rules after the identities.
+/// A policy that accepts all subjects at `x`, followed by `rules`.
 fn policy_with(rules: &str) -> Policy {
     Policy::parse(&format!(
         "[[identities]]\nissuer = '{ISSUER}'\nsubject_pattern = '.*@x'\n{rules}"
@@ -48,7 +48,7 @@ fn code(policy: &Policy, evidence: &[Evidence]) -> &'static str {
 }
 
 #[test]
-fn only_signers_on_the_list_are_accepted() {
+fn only_listed_signers_are_accepted() {
     let policy = any_of(&["a@x", "b@x"]);
 
     assert_eq!(
@@ -68,7 +68,7 @@ fn only_signers_on_the_list_are_accepted() {
 
 #[test]
 fn an_exact_subject_is_not_a_pattern() {
-    // sigstore-js a031055b: `a.b@x` must not match `aXb@x`.
+    // sigstore-js a031055b: an exact subject was compiled to a pattern.
     assert!(any_of(&["a.b@x"]).permit(identity("aXb@x")).is_err());
     assert!(any_of(&[".*"]).permit(identity("a@x")).is_err());
     assert_eq!(
@@ -78,7 +78,7 @@ fn an_exact_subject_is_not_a_pattern() {
 }
 
 #[test]
-fn the_issuer_must_match_too() {
+fn the_issuer_must_match() {
     let other = CertificateIdentity {
         issuer: format!("{ISSUER}/"),
         subject: "a@x".to_owned(),
@@ -91,7 +91,7 @@ fn the_issuer_must_match_too() {
 }
 
 #[test]
-fn without_identity_bundle_or_time_the_policy_denies() {
+fn a_policy_denies_without_an_identity_a_bundle_or_a_time() {
     assert_eq!(Policy::any_of([]), Err(EmptyPolicy));
     assert!(IdentityMatcher::exact("", "a@x").is_err());
     assert!(IdentityMatcher::exact(ISSUER, "").is_err());
@@ -103,7 +103,7 @@ fn without_identity_bundle_or_time_the_policy_denies() {
 }
 
 #[test]
-fn a_policy_that_asks_for_more_permits_no_identity_by_name_alone() {
+fn a_policy_with_further_rules_permits_no_identity_by_itself() {
     for rules in [
         "[require]\nscts = 1",
         "[[deny]]\nsubject = 'z@x'",
@@ -123,7 +123,7 @@ fn a_policy_that_asks_for_more_permits_no_identity_by_name_alone() {
 }
 
 #[test]
-fn the_same_person_key_or_entry_counts_once() {
+fn bundles_with_the_same_signer_key_or_entry_count_once() {
     let policy = policy("threshold = { count = 2 }");
     let a = || signed_by("a@x");
     let mut again = signed_by("a@x");
@@ -152,7 +152,7 @@ fn the_same_person_key_or_entry_counts_once() {
 }
 
 #[test]
-fn case_does_not_make_a_second_signer() {
+fn subjects_that_differ_only_in_case_are_one_signer() {
     let policy = Policy::parse(&format!(
         "threshold = {{ count = 2 }}\n[[identities]]\nissuer = '{ISSUER}'\nsubject_pattern = '(?i)[a-z]+@x'"
     ))
@@ -169,8 +169,8 @@ fn case_does_not_make_a_second_signer() {
 }
 
 #[test]
-fn links_between_signers_are_found_in_any_order() {
-    // The third shares a key with the first and an entry with the second: all three are one.
+fn shared_keys_and_entries_are_found_in_any_order_of_bundles() {
+    // c shares a key with a and an entry with b, so all three count as one signer.
     let policy = policy("threshold = { count = 2 }");
     let (a, b) = (signed_by("a@x"), signed_by("b@x"));
     let mut c = signed_by("c@x");
@@ -184,7 +184,7 @@ fn links_between_signers_are_found_in_any_order() {
 }
 
 #[test]
-fn all_signers_of_a_member_that_counts_once_are_one() {
+fn all_signers_of_a_member_with_counts_once_count_as_one() {
     let text = |rule: &str| {
         format!(
             "threshold = {{ count = 2 }}\n\
@@ -207,7 +207,7 @@ fn all_signers_of_a_member_that_counts_once_are_one() {
 }
 
 #[test]
-fn thresholds_of_two_groups_are_filled_together() {
+fn a_signer_in_two_groups_counts_for_one_threshold() {
     let policy = policy(
         "thresholds = [{ count = 2, of = 'security' }, { count = 1, of = 'release' }]\n\
          [groups]\nsecurity = ['a', 'b', 'c']\nrelease = ['c', 'd']",
@@ -222,10 +222,10 @@ fn thresholds_of_two_groups_are_filled_together() {
     assert_eq!(code(&policy, &signed(&["a", "b", "d"])), "accepted");
     assert_eq!(code(&policy, &signed(&["a", "c", "d"])), "accepted");
     assert_eq!(code(&policy, &signed(&["a", "b", "c"])), "accepted");
-    // c is in both groups and still one signer.
+    // c is in both groups but counts once.
     assert_eq!(code(&policy, &signed(&["a", "c"])), "signers-shared");
     assert_eq!(code(&policy, &signed(&["a", "d"])), "threshold-not-met");
-    // e is accepted as a signer, but is in neither group.
+    // e is an accepted signer but in neither group.
     assert_eq!(
         code(&policy, &signed(&["a", "b", "e"])),
         "threshold-not-met"
@@ -234,7 +234,7 @@ fn thresholds_of_two_groups_are_filled_together() {
     let denial = policy.decide(&signed(&["a", "d"])).unwrap_err();
     assert_eq!(
         denial.to_string(),
-        "1 of 2 needed signers of security; not among them: b, c"
+        "1 of 2 required signers of security; missing: b, c"
     );
 }
 
@@ -260,7 +260,7 @@ fn one_of_several_alternatives_is_enough() {
 }
 
 #[test]
-fn bundles_must_be_about_one_artifact() {
+fn all_bundles_must_be_for_the_same_artifact() {
     let policy = policy("threshold = { count = 2 }");
     let mut other = signed_by("b@x");
     other.artifact = Artifact::from_bytes(b"another");
@@ -275,8 +275,8 @@ fn bundles_must_be_about_one_artifact() {
 }
 
 #[test]
-fn claims_come_from_the_certificate_never_from_the_predicate() {
-    // GHSA-r2xv slsa-verifier: a builder's name taken from the text of the predicate.
+fn claims_are_read_from_the_certificate_not_from_the_predicate() {
+    // GHSA-r2xv-vpr2-42m9, slsa-verifier: the builder ID was read from the predicate.
     let policy = policy_with(
         "[identities.claims]\nsource_repository_ref = 'refs/heads/main'\n\
          build_trigger = { pattern = 'push|release' }",
@@ -302,7 +302,7 @@ fn claims_come_from_the_certificate_never_from_the_predicate() {
 
 #[test]
 fn requirements_count_distinct_parties() {
-    // CVE-2026-49834: two entries of one log, two promises of one log, two stamps of one authority.
+    // CVE-2026-49834: several signatures by one log or authority were counted several times.
     let policy = policy_with("[require]\nlog_entries = 2\nscts = 2\ntimestamps = 2");
     let doubled = {
         let mut evidence = signed_by("a@x");
@@ -329,14 +329,14 @@ fn requirements_count_distinct_parties() {
     assert_eq!(denial.bundles[0].reasons.len(), 3);
     assert_eq!(
         denial.bundles[0].reasons[0].to_string(),
-        "1 of 2 needed signature logs"
+        "1 of 2 required signature logs"
     );
     assert_eq!(code(&policy, &[distinct]), "accepted");
     assert_eq!(code(&policy, &[promised]), "too-few-witnesses");
 }
 
 #[test]
-fn only_accepted_parties_are_counted() {
+fn only_accepted_logs_authorities_and_algorithms_count() {
     let log_id = Sha256::of(b"https://log.example").to_hex();
     for accepted in [
         "logs = ['https://log.example']".to_owned(),
@@ -363,7 +363,7 @@ fn only_accepted_parties_are_counted() {
 
 #[test]
 fn every_established_time_must_be_in_the_window() {
-    // TOB-4: two valid timestamps, the second outside.
+    // A bundle with two valid timestamps must not pass because only the first is checked.
     let policy = policy_with(
         "[require]\nsigned_after = 2026-11-20T12:00:00Z\nsigned_before = '2026-11-20T13:00:00Z'",
     );
@@ -389,7 +389,7 @@ fn every_established_time_must_be_in_the_window() {
 }
 
 #[test]
-fn signed_within_extends_in_both_directions() {
+fn signed_within_covers_the_days_before_and_after() {
     let policy = policy_with("[require]\nsigned_within = { days = 30, of = 2026-11-20T00:00:00Z }");
     let at = |time: &str| [signed_by("a@x").at(time)];
 
@@ -400,7 +400,7 @@ fn signed_within_extends_in_both_directions() {
 }
 
 #[test]
-fn only_accepted_predicate_types_are_counted() {
+fn only_accepted_predicate_types_count() {
     let policy = policy_with("[require]\npredicate_types = ['https://slsa.dev/provenance/v1']");
     let attested = |kind: &str| [signed_by("a@x").attesting(kind, serde_json::json!({}))];
 
@@ -416,7 +416,7 @@ fn only_accepted_predicate_types_are_counted() {
 }
 
 #[test]
-fn a_deny_window_denies_what_was_signed_in_it() {
+fn a_deny_window_denies_signatures_made_in_it() {
     let policy = policy_with(
         "[[deny]]\nsubject = 'a@x'\nfrom = 2026-11-20T12:00:00Z\nuntil = 2026-11-20T14:00:00Z\n\
          reason = 'stolen laptop'",
@@ -460,7 +460,7 @@ fn case_does_not_evade_the_deny_list() {
 }
 
 #[test]
-fn serials_keys_and_artifacts_are_denied() {
+fn serial_numbers_keys_and_artifacts_can_be_denied() {
     let signed = signed_by("a@x");
     let certificate = signed.certificate.clone().unwrap();
     let serial = hex::encode_upper(&certificate.serial);
@@ -484,7 +484,7 @@ fn serials_keys_and_artifacts_are_denied() {
 }
 
 #[test]
-fn an_unknown_digest_does_not_evade_the_deny_list() {
+fn omitting_a_digest_does_not_evade_the_deny_list() {
     let signed = signed_by("a@x");
     let digest = signed.artifact.digests()[2].to_string();
     let policy = policy_with(&format!("[[deny]]\nartifact = '{digest}'"));
@@ -499,7 +499,7 @@ fn an_unknown_digest_does_not_evade_the_deny_list() {
 }
 
 #[test]
-fn a_bare_key_is_a_signer_if_the_policy_names_it() {
+fn a_key_matches_only_bundles_without_a_certificate() {
     let key = Sha256::of(b"key");
     let policy = Policy::parse(&format!("[[identities]]\nkey = '{key}'")).unwrap();
     let mut managed = signed_by("a@x");
@@ -523,7 +523,7 @@ fn the_number_of_bundles_is_limited() {
 }
 
 #[test]
-fn claims_have_the_names_of_fulcios_documentation() {
+fn claims_have_the_names_from_fulcios_documentation() {
     let name_of = |number| FULCIO_CLAIMS.iter().find(|(known, _)| *known == number);
     assert_eq!(name_of(8), Some(&(8, "issuer")));
     assert_eq!(name_of(14), Some(&(14, "source_repository_ref")));

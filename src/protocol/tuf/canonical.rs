@@ -1,31 +1,30 @@
-//! The canonical form in which metadata is signed (OLPC canonical JSON, TUF specification §4.2).
+//! OLPC canonical JSON, the form in which metadata is signed (TUF specification §4.2).
 //!
-//! ADR 9 says why this is not a crate.
+//! ADR 9 explains why this is not a crate.
 
 use serde_json::{Map, Number, Value};
 
 use crate::protocol::json;
 
-/// Error reading or canonicalising metadata.
+/// Error parsing or canonicalizing metadata.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
-    /// Not JSON, or with a repeated member
-    #[error("not JSON that can be signed: {0}")]
+    /// Not JSON, or JSON with a duplicate member.
+    #[error("malformed JSON: {0}")]
     Malformed(#[source] serde_json::Error),
-    /// Canonical JSON has no such number
-    #[error("canonical JSON has whole numbers only")]
+    #[error("numbers must be integers, as canonical JSON requires")]
     Fraction,
 }
 
-/// Reads one document. Every number in it must be whole, in unsigned parts too.
+/// Parses a document. All numbers must be integers, including those in the unsigned parts.
 pub(super) fn parse(json: &[u8]) -> Result<Value, JsonError> {
     let value = json::value(json).map_err(JsonError::Malformed)?;
     to_canonical(&value)?;
     Ok(value)
 }
 
-/// The canonical form: members sorted by the bytes of their names, no white space, and in strings only
-/// quotation marks and backslashes are escaped.
+/// Serializes in canonical form: members are sorted by the bytes of their names, there is no white space,
+/// and only quotation marks and backslashes are escaped in strings.
 pub(super) fn to_canonical(value: &Value) -> Result<Vec<u8>, JsonError> {
     let mut out = Vec::new();
     write(value, &mut out)?;
@@ -41,8 +40,8 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), JsonError> {
         Value::String(text) => write_text(text, out),
         Value::Array(elements) => {
             out.push(b'[');
-            for (place, element) in elements.iter().enumerate() {
-                separate(place, out);
+            for (position, element) in elements.iter().enumerate() {
+                separate(position, out);
                 write(element, out)?;
             }
             out.push(b']');
@@ -56,8 +55,8 @@ fn write_members(members: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), 
     let mut members: Vec<_> = members.iter().collect();
     members.sort_by(|one, other| one.0.cmp(other.0));
     out.push(b'{');
-    for (place, (name, value)) in members.into_iter().enumerate() {
-        separate(place, out);
+    for (position, (name, value)) in members.into_iter().enumerate() {
+        separate(position, out);
         write_text(name, out);
         out.push(b':');
         write(value, out)?;
@@ -67,12 +66,12 @@ fn write_members(members: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), 
 }
 
 fn write_number(number: &Number, out: &mut Vec<u8>) -> Result<(), JsonError> {
-    let whole = match (number.as_u64(), number.as_i64()) {
+    let integer = match (number.as_u64(), number.as_i64()) {
         (Some(number), _) => number.to_string(),
         (None, Some(number)) => number.to_string(),
         (None, None) => return Err(JsonError::Fraction),
     };
-    out.extend_from_slice(whole.as_bytes());
+    out.extend_from_slice(integer.as_bytes());
     Ok(())
 }
 
@@ -87,8 +86,8 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn separate(place: usize, out: &mut Vec<u8>) {
-    if place > 0 {
+fn separate(position: usize, out: &mut Vec<u8>) {
+    if position > 0 {
         out.push(b',');
     }
 }
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_canonical_form_sorts_escapes_two_characters_and_has_no_white_space() {
+    fn members_are_sorted_and_only_quotes_and_backslashes_are_escaped() {
         let text = r#"{ "b" : [ 1, -2, true, null ], "a\n" : "q\" b\\ \u00e9 \u000a", "B": {} }"#;
 
         assert_eq!(
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_with_two_readings_or_fractions_are_refused() {
+    fn ambiguous_documents_and_fractions_are_rejected() {
         let deep = "[".repeat(200_000);
         for text in [
             r#"{"a":1,"a":1}"#,

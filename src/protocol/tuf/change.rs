@@ -1,4 +1,4 @@
-//! What a new root changes, for people who are asked to sign it.
+//! Differences between two roots, for the people who sign the new one.
 
 use super::{KeyId, Metadata, Role, Root};
 use crate::protocol::time::UnixTime;
@@ -6,10 +6,10 @@ use crate::protocol::time::UnixTime;
 /// A difference between a root and its successor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RootChange {
-    /// Always listed
+    /// Always listed.
     #[error("version {from} becomes {to}")]
     Version { from: u32, to: u32 },
-    /// Always listed
+    /// Always listed.
     #[error("it expires at {to} (previously {from})")]
     Expiry { from: UnixTime, to: UnixTime },
     #[error("key {key} is ADDED to the {role} role")]
@@ -18,9 +18,9 @@ pub enum RootChange {
     Removed { role: Role, key: KeyId },
     #[error("the {role} role needs {to} signatures (previously {from})")]
     Threshold { role: Role, from: u32, to: u32 },
-    /// `consistent_snapshot` is off
-    #[error("file names no longer have version and hash, which clients of this server need")]
-    FileNames,
+    /// `consistent_snapshot` is off.
+    #[error("consistent_snapshot is turned off, but clients of this server require it")]
+    InconsistentSnapshot,
 }
 
 impl RootChange {
@@ -37,27 +37,27 @@ impl RootChange {
             },
         ];
         for role in Role::ALL {
-            let (before, after) = (old.role(role), new.role(role));
-            let added = after.keyids.iter().filter(|key| {
-                // The ID may name another key than before.
-                !before.keyids.contains(key) || old.key(key) != new.key(key)
+            let (old_keys, new_keys) = (old.role(role), new.role(role));
+            let added = new_keys.keyids.iter().filter(|key| {
+                // The same ID may denote another key in the new root.
+                !old_keys.keyids.contains(key) || old.key(key) != new.key(key)
             });
-            let removed = before
+            let removed = old_keys
                 .keyids
                 .iter()
-                .filter(|key| !after.keyids.contains(key) || old.key(key) != new.key(key));
+                .filter(|key| !new_keys.keyids.contains(key) || old.key(key) != new.key(key));
             changes.extend(removed.cloned().map(|key| Self::Removed { role, key }));
             changes.extend(added.cloned().map(|key| Self::Added { role, key }));
-            if before.threshold != after.threshold {
+            if old_keys.threshold != new_keys.threshold {
                 changes.push(Self::Threshold {
                     role,
-                    from: before.threshold,
-                    to: after.threshold,
+                    from: old_keys.threshold,
+                    to: new_keys.threshold,
                 });
             }
         }
         if !new.is_consistent_snapshot() {
-            changes.push(Self::FileNames);
+            changes.push(Self::InconsistentSnapshot);
         }
         changes
     }

@@ -1,38 +1,33 @@
-//! The errors of reading, signing and replacing documents.
+//! Errors of parsing, signing, verifying and replacing documents.
 
 use super::Role;
 use super::canonical::JsonError;
 use crate::protocol::keys::SigningFailed;
 
-/// Error reading a document.
+/// Error parsing a document.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// Larger than clients fetch
+    /// Larger than the limit of common clients.
     #[error("{role} metadata is larger than {limit} bytes")]
     TooLarge {
-        /// The document's role.
         role: Role,
         /// In bytes.
         limit: usize,
     },
-    /// Not JSON, or not JSON that has a canonical form
+    /// Not JSON, or without a canonical form.
     #[error("{0} metadata: {1}")]
     Json(Role, #[source] JsonError),
-    /// JSON without the document's members
+    /// Valid JSON, but not a document of this role.
     #[error("{0} metadata: {1}")]
     Form(Role, #[source] serde_json::Error),
-    /// Another role's document
-    #[error("this is {found} metadata, and {wanted} metadata is expected")]
+    #[error("expected {expected} metadata, found {found} metadata")]
     OtherRole {
         /// `_type` of the document.
         found: Role,
-        /// The expected role.
-        wanted: Role,
+        expected: Role,
     },
-    /// The specification has another major version
-    #[error("metadata of specification {0:?} is not supported; only version 1 is")]
+    #[error("unsupported TUF specification version {0:?}; only version 1 is supported")]
     SpecVersion(String),
-    /// The root's keys or thresholds are invalid
     #[error("root metadata: {0}")]
     Rules(#[from] RuleError),
 }
@@ -40,71 +35,61 @@ pub enum MetadataError {
 /// Error signing a document.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
-    /// No randomness
     #[error(transparent)]
     Signing(#[from] SigningFailed),
-    /// The key is of another kind
-    #[error("metadata is only signed with ECDSA P-256 keys")]
-    Kind,
+    #[error("metadata can be signed only with ECDSA P-256 keys")]
+    KeyKind,
 }
 
 /// Error in the keys and thresholds of a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    /// Some clients refuse other kinds
-    #[error("the keys of a root must be ECDSA P-256 keys, which all clients accept")]
-    Kind,
-    /// More than Signet makes
-    #[error("a root has at most {0} keys")]
-    TooMany(usize),
-    /// One key could reach a threshold of two
-    #[error("a key is repeated")]
-    Twice,
-    /// The server could sign roots without the holders of the root keys
-    #[error("the online key cannot be a root key")]
-    Online,
-    /// The threshold is zero or cannot be reached
-    #[error("the threshold of the {role} role is {threshold}, and must be 1 to {keys}")]
+    #[error("the keys of a root must be ECDSA P-256, the only kind that all clients accept")]
+    KeyKind,
+    #[error("a root must have at most {0} root keys")]
+    TooManyKeys(usize),
+    /// Rejected because one key could meet a threshold of two.
+    #[error("the root lists a key twice")]
+    DuplicateKey,
+    /// Rejected because the server could sign roots without the holders of the root keys.
+    #[error("the online key must not be a root key")]
+    OnlineKey,
+    /// The threshold is zero or unreachable.
+    #[error("the threshold of the {role} role is {threshold}, but must be 1 to {keys}")]
     Threshold {
-        /// The role.
         role: Role,
-        /// How many keys must sign.
         threshold: u32,
-        /// How many keys the role has.
+        /// Number of keys of the role.
         keys: usize,
     },
-    /// A role names a key that is absent from `keys`
-    #[error("the {0} role names a key that the root does not have")]
-    Missing(Role),
+    #[error("the {0} role refers to a key that the root does not contain")]
+    UnknownKey(Role),
 }
 
 /// A document has too few valid signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{document} has {valid} of the {threshold} required signatures")]
 pub struct VerifyError {
-    /// The document's role.
+    /// Role of the document.
     pub document: Role,
-    /// How many keys of the role signed it.
+    /// Number of the role's keys with a valid signature.
     pub valid: usize,
-    /// How many must sign.
+    /// Number of keys that must sign.
     pub threshold: u32,
 }
 
 /// Error replacing a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SuccessionError {
-    /// Not the next version
     #[error("root version {found} does not follow version {after}")]
     Version {
-        /// The new root's version.
+        /// Version of the new root.
         found: u32,
-        /// The current root's version.
+        /// Version of the current root.
         after: u32,
     },
-    /// Too few keys of the current root signed
-    #[error("signed by the current root's keys: {0}")]
+    #[error("too few signatures by the current root's keys: {0}")]
     Old(#[source] VerifyError),
-    /// Too few of its own keys signed
-    #[error("signed by its own keys: {0}")]
+    #[error("too few signatures by the new root's keys: {0}")]
     New(#[source] VerifyError),
 }

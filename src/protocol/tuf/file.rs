@@ -1,16 +1,16 @@
-//! How documents refer to each other and to files: by version, length and digest.
+//! References from documents to other documents and to files.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Version;
 use crate::protocol::hash::Sha256;
 
-/// A document to which another document refers.
+/// A reference to a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRef {
     /// The document's version.
     pub version: Version,
-    /// In bytes.
+    /// Length of the document, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,
     /// The document's digest.
@@ -18,14 +18,14 @@ pub struct FileRef {
     pub hashes: Option<Hashes>,
 }
 
-/// Only SHA-256: some clients build a file's name from the first hash, others from any.
+/// Contains only SHA-256: some clients derive file names from the first hash, others from any hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hashes {
     #[serde(with = "hexadecimal")]
     sha256: Sha256,
 }
 
-/// A file that clients can fetch.
+/// A target file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetFile {
     length: u64,
@@ -34,14 +34,14 @@ pub struct TargetFile {
     custom: Option<Custom>,
 }
 
-/// What an application adds about a file.
+/// Application-specific metadata of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Custom {
-    /// Read by Sigstore's older clients.
+    /// Read by older Sigstore clients.
     pub sigstore: SigstoreCustom,
 }
 
-/// A file's purpose, by which Sigstore's older clients choose files.
+/// Purpose of a file. Older Sigstore clients select files by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigstoreCustom {
     /// `Active` or `Expired`.
@@ -54,7 +54,7 @@ pub struct SigstoreCustom {
 }
 
 impl FileRef {
-    /// Refers to a document by version, length and digest.
+    /// Builds a reference with version, length and digest.
     pub fn new(version: Version, bytes: &[u8]) -> Self {
         Self {
             version,
@@ -65,7 +65,7 @@ impl FileRef {
         }
     }
 
-    /// Whether these bytes have the length and the digest, if they are given.
+    /// Whether `bytes` have the referenced length and digest, as far as these are present.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         self.length.is_none_or(|expected| expected == length(bytes))
             && self
@@ -75,7 +75,7 @@ impl FileRef {
 }
 
 impl TargetFile {
-    /// A file with this content.
+    /// Describes a file with this content.
     pub fn new(content: &[u8], custom: Option<Custom>) -> Self {
         Self {
             length: length(content),
@@ -86,12 +86,12 @@ impl TargetFile {
         }
     }
 
-    /// The digest of its content.
+    /// SHA-256 of the content.
     pub const fn sha256(&self) -> &Sha256 {
         &self.hashes.sha256
     }
 
-    /// Whether this is its content.
+    /// Whether `content` has the listed length and digest.
     #[cfg(any(test, feature = "testing"))]
     pub fn matches(&self, content: &[u8]) -> bool {
         self.length == length(content) && self.hashes.sha256 == Sha256::of(content)
@@ -99,7 +99,7 @@ impl TargetFile {
 }
 
 fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).expect("a usize has at most 64 bits")
+    u64::try_from(bytes.len()).expect("usize has at most 64 bits")
 }
 
 mod hexadecimal {
@@ -116,6 +116,7 @@ mod hexadecimal {
         deserializer: D,
     ) -> Result<Sha256, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Sha256::from_hex(&text).ok_or_else(|| de::Error::custom("sha256 is not 64 hex digits"))
+        Sha256::from_hex(&text)
+            .ok_or_else(|| de::Error::custom("sha256 must be 64 hexadecimal digits"))
     }
 }

@@ -9,8 +9,8 @@ use super::canonical;
 use crate::protocol::hash::Sha256;
 use crate::protocol::keys::{KeyAlgorithm, PublicKey};
 
-/// Names a key within metadata. In Signet's metadata it is the SHA-256 of the canonical key object in
-/// hexadecimal; in other metadata it may be any text.
+/// ID of a key within metadata. In Signet's metadata it is the SHA-256 of the canonical key object, in
+/// hexadecimal. In other metadata it may be any text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyId(String);
 
@@ -19,15 +19,15 @@ pub struct KeyId(String);
 #[serde(transparent)]
 pub(crate) struct KeyObject(Value);
 
-/// The only kind of key that all of Sigstore's clients accept for the online roles and the root.
+/// The only kind of key that all Sigstore clients accept for the root and the online roles.
 const KEYTYPE: &str = "ecdsa";
 const SCHEME: &str = "ecdsa-sha2-nistp256";
 
-/// The type of the same kind of key in older repositories.
-const OLD_KEYTYPE: &str = "ecdsa-sha2-nistp256";
+/// `keytype` of the same kind of key in older repositories.
+const LEGACY_KEYTYPE: &str = "ecdsa-sha2-nistp256";
 
 impl KeyObject {
-    /// The object of an ECDSA P-256 key; none for other kinds, which some clients refuse.
+    /// Builds the object of an ECDSA P-256 key. Returns `None` for other kinds, which some clients reject.
     pub(crate) fn new(key: &PublicKey) -> Option<Self> {
         (key.algorithm() == KeyAlgorithm::P256).then(|| {
             Self(serde_json::json!({
@@ -38,17 +38,17 @@ impl KeyObject {
         })
     }
 
-    /// The ID that follows from the content.
+    /// The ID, which is derived from the content.
     pub(crate) fn id(&self) -> KeyId {
         let canonical = canonical::to_canonical(&self.0);
-        let canonical = canonical.expect("fractions are refused where metadata is read");
+        let canonical = canonical.expect("metadata with fractions is rejected when it is parsed");
         KeyId(Sha256::of(&canonical).to_hex())
     }
 
     /// The public key, if it is ECDSA P-256.
     pub(crate) fn public_key(&self) -> Option<PublicKey> {
         let text = |name| self.0.get(name).and_then(Value::as_str);
-        let known = matches!(text("keytype"), Some(KEYTYPE | OLD_KEYTYPE));
+        let known = matches!(text("keytype"), Some(KEYTYPE | LEGACY_KEYTYPE));
         if !known || text("scheme") != Some(SCHEME) {
             return None;
         }
@@ -60,12 +60,12 @@ impl KeyObject {
 }
 
 impl KeyId {
-    /// The ID of an ECDSA P-256 key in Signet's metadata; none for other kinds.
+    /// The ID of an ECDSA P-256 key in Signet's metadata; `None` for other kinds.
     pub fn of(key: &PublicKey) -> Option<Self> {
         KeyObject::new(key).map(|object| object.id())
     }
 
-    /// The ID's text.
+    /// The ID as text.
     #[cfg(any(test, feature = "testing"))]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -92,7 +92,7 @@ mod tests {
     /// The timestamp key of the public Sigstore instance, and the ID that securesystemslib 1.6.0 computes
     /// for it (`SSlibKey.from_crypto`).
     #[test]
-    fn an_id_is_the_hash_of_the_canonical_object() {
+    fn a_key_id_is_the_hash_of_the_canonical_key_object() {
         let pem = "-----BEGIN PUBLIC KEY-----\n\
             MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEWRiGr5+j+3J5SsH+Ztr5nE2H2wO7\n\
             BV+nO3s93gLca18qTOzHY1oWyAGDykMSsGTUBSt9D+An0KfKsD2mfSM42Q==\n\
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_keys_that_some_clients_refuse_are_not_accepted() {
+    fn only_p256_keys_are_accepted() {
         let (p256, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
         let (p384, _) = SigningKey::generate(KeyAlgorithm::P384).unwrap();
 

@@ -1,4 +1,4 @@
-//! What the documents of all roles have in common.
+//! Roles, versions, and the members that the documents of all roles share.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::protocol::time::UnixTime;
 
-/// A role, each with one document.
+/// A TUF role. Each role signs one document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Lists the keys of every role
+    /// Lists the keys of all roles.
     Root,
-    /// Lists the files
+    /// Lists the files.
     Targets,
-    /// Names the newest version of the targets document
+    /// Refers to the current targets document.
     Snapshot,
-    /// Names the newest snapshot, and expires soon
+    /// Refers to the current snapshot, and expires soon.
     Timestamp,
 }
 
@@ -25,7 +25,7 @@ impl Role {
     /// All roles, the root first.
     pub const ALL: [Self; 4] = [Self::Root, Self::Targets, Self::Snapshot, Self::Timestamp];
 
-    /// The name in metadata and in file names.
+    /// The role's name in metadata and file names.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -42,7 +42,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// A document's version: 1 to 2147483647, because some clients read it as a signed 32-bit integer.
+/// A document's version, from 1 to 2147483647: some clients parse it as a signed 32-bit integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Version(u32);
 
@@ -50,7 +50,7 @@ impl Version {
     /// The first version of every role.
     pub const FIRST: Self = Self(1);
 
-    /// None if the number is out of range.
+    /// Returns `None` if the number is out of range.
     pub fn new(number: u32) -> Option<Self> {
         let last = i32::MAX.unsigned_abs();
         (1..=last).contains(&number).then_some(Self(number))
@@ -61,7 +61,7 @@ impl Version {
         self.0
     }
 
-    /// The version after this; none after the last.
+    /// The next version, or `None` after the maximum.
     pub fn next(self) -> Option<Self> {
         Self::new(self.0.checked_add(1)?)
     }
@@ -76,27 +76,27 @@ impl fmt::Display for Version {
 impl<'de> Deserialize<'de> for Version {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = u32::deserialize(deserializer)?;
-        Self::new(number).ok_or_else(|| de::Error::custom("a version is 1 to 2147483647"))
+        Self::new(number).ok_or_else(|| de::Error::custom("a version must be 1 to 2147483647"))
     }
 }
 
-/// What the documents of all roles have in common.
+/// Members that the documents of all roles share.
 pub trait Metadata: Serialize + DeserializeOwned {
-    /// The role whose document this type is.
+    /// The role of this document type.
     const ROLE: Role;
-    /// Maximum size of the document in bytes.
+    /// Maximum size of the document, in bytes.
     const MAX_BYTES: usize;
 
-    /// `_type`, which may be another role's.
+    /// `_type`, which may differ from [`Self::ROLE`] in an unchecked document.
     fn kind(&self) -> Role;
     /// `spec_version`.
     fn spec_version(&self) -> &str;
     /// The document's version.
     fn version(&self) -> Version;
-    /// From this time on the document is not trusted.
+    /// The document is not valid from this time on.
     fn expires(&self) -> UnixTime;
 
-    /// Whether the document is not trusted at this time.
+    /// Whether the document has expired at `now`.
     fn is_expired(&self, now: UnixTime) -> bool {
         now >= self.expires()
     }
@@ -128,7 +128,7 @@ macro_rules! metadata {
 }
 pub(super) use metadata;
 
-/// `YYYY-MM-DDTHH:MM:SSZ` and nothing else (TUF specification §4.2.1).
+/// `YYYY-MM-DDTHH:MM:SSZ`, the only accepted form (TUF specification §4.2.1).
 pub(super) mod expiry {
     use super::{Deserialize, Deserializer, Serializer, UnixTime, de};
 
@@ -145,6 +145,6 @@ pub(super) mod expiry {
         let text = String::deserialize(deserializer)?;
         UnixTime::from_rfc3339(&text)
             .filter(|time| time.to_rfc3339() == text)
-            .ok_or_else(|| de::Error::custom("expires is not of the form YYYY-MM-DDTHH:MM:SSZ"))
+            .ok_or_else(|| de::Error::custom("expires must have the form YYYY-MM-DDTHH:MM:SSZ"))
     }
 }

@@ -1,8 +1,8 @@
-//! The Update Framework's metadata (TUF specification 1.0): roles, keys, canonical JSON, signing, and the
-//! client's checks. Pure: expiry is checked against a given time.
+//! Metadata of The Update Framework (TUF specification 1.0): roles, keys, canonical JSON, signing, and the
+//! client workflow. Expiry is checked against a time that the caller passes.
 //!
-//! A [`Signed`] document was only read. A root's [`verify`](Root::verify) checks its signatures, and
-//! `TrustedSet` all documents of a repository.
+//! A [`Signed`] document is parsed but not verified. [`Root::verify`] verifies its signatures;
+//! `TrustedSet` verifies all documents of a repository.
 
 mod canonical;
 mod change;

@@ -1,4 +1,4 @@
-//! The documents of the online roles.
+//! Documents of the online roles.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use super::metadata::{expiry, metadata};
 use super::{FileRef, Role, SPEC_VERSION, TargetFile, Version};
 use crate::protocol::time::UnixTime;
 
-// The limits of python-tuf and go-tuf.
+// Size limits of python-tuf and go-tuf.
 metadata!(Timestamp, Role::Timestamp, 16_384);
 metadata!(Snapshot, Role::Snapshot, 2_000_000);
 metadata!(Targets, Role::Targets, 5_000_000);
 
-/// The timestamp document, which names the newest snapshot.
+/// The timestamp document, which refers to the current snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timestamp {
     #[serde(rename = "_type")]
@@ -31,7 +31,7 @@ struct TimestampMeta {
     snapshot: FileRef,
 }
 
-/// The snapshot document, which names the newest targets document.
+/// The snapshot document, which refers to the current targets document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     #[serde(rename = "_type")]
@@ -43,7 +43,7 @@ pub struct Snapshot {
     meta: BTreeMap<String, FileRef>,
 }
 
-/// The targets document, which lists the files.
+/// The targets document, which lists the target files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Targets {
     #[serde(rename = "_type")]
@@ -56,7 +56,7 @@ pub(crate) struct Targets {
 }
 
 impl Timestamp {
-    /// A timestamp that names this snapshot.
+    /// Creates a timestamp that refers to this snapshot.
     pub fn new(version: Version, expires: UnixTime, snapshot: FileRef) -> Self {
         Self {
             kind: Role::Timestamp,
@@ -67,17 +67,17 @@ impl Timestamp {
         }
     }
 
-    /// The newest snapshot.
+    /// Reference to the current snapshot.
     pub const fn snapshot(&self) -> &FileRef {
         &self.meta.snapshot
     }
 }
 
-/// The only targets document: Signet does not delegate.
+/// The only targets document, because Signet does not use delegation.
 const TARGETS_NAME: &str = "targets.json";
 
 impl Snapshot {
-    /// A snapshot that names this targets document.
+    /// Creates a snapshot that refers to this targets document.
     pub fn new(version: Version, expires: UnixTime, targets: FileRef) -> Self {
         Self {
             kind: Role::Snapshot,
@@ -88,12 +88,12 @@ impl Snapshot {
         }
     }
 
-    /// The newest targets document.
+    /// Reference to the current targets document.
     pub fn targets(&self) -> Option<&FileRef> {
         self.meta.get(TARGETS_NAME)
     }
 
-    /// Every targets document that it names, delegated ones included.
+    /// All referenced targets documents, including delegated ones, with their versions.
     #[cfg(any(test, feature = "testing"))]
     pub fn lists(&self) -> impl Iterator<Item = (&str, Version)> {
         self.meta
@@ -103,7 +103,6 @@ impl Snapshot {
 }
 
 impl Targets {
-    /// A list of files.
     pub(crate) fn new(
         version: Version,
         expires: UnixTime,
@@ -118,7 +117,6 @@ impl Targets {
         }
     }
 
-    /// The files by name.
     pub(crate) const fn files(&self) -> &BTreeMap<String, TargetFile> {
         &self.targets
     }

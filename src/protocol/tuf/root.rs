@@ -1,4 +1,4 @@
-//! The root document, which lists the keys of every role, its own included.
+//! The root document, which lists the keys of all roles, including its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::{KeyId, KeyObject, Metadata, Role, SPEC_VERSION, Signed, Version};
 use crate::protocol::keys::PublicKey;
 use crate::protocol::time::UnixTime;
 
-/// Maximum number of root keys in a root that Signet makes.
+/// Maximum number of root keys in a root created by Signet.
 pub(super) const MAX_ROOT_KEYS: usize = 20;
 
 metadata!(Root, Role::Root, 512_000);
@@ -29,7 +29,6 @@ pub struct Root {
     roles: Roles,
 }
 
-/// The keys of every role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Roles {
     root: RoleKeys,
@@ -38,45 +37,45 @@ pub(super) struct Roles {
     timestamp: RoleKeys,
 }
 
-/// The keys of a role, and how many of them must sign.
+/// Keys and threshold of a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleKeys {
-    /// The keys that may sign.
+    /// IDs of the keys that may sign.
     pub keyids: Vec<KeyId>,
-    /// How many of them must sign.
+    /// Number of keys that must sign.
     pub threshold: u32,
 }
 
-/// What determines a root that Signet makes: root keys, and one online key for the other roles.
+/// Parameters of a root created by Signet: root keys, and one online key for all other roles.
 #[derive(Clone, Debug)]
 pub struct RootRules {
-    /// The keys that may sign the root.
+    /// Keys that may sign the root.
     pub root_keys: Vec<PublicKey>,
-    /// How many of the root keys must sign.
+    /// Number of root keys that must sign.
     pub threshold: u32,
-    /// The key of the other roles.
+    /// Key of the targets, snapshot and timestamp roles.
     pub online_key: PublicKey,
 }
 
 impl Root {
-    /// Makes a root in which the online key signs for all other roles.
+    /// Builds an unsigned root.
     ///
     /// # Errors
     /// See [`RuleError`].
     pub fn new(version: Version, expires: UnixTime, rules: &RootRules) -> Result<Self, RuleError> {
         if rules.root_keys.len() > MAX_ROOT_KEYS {
-            return Err(RuleError::TooMany(MAX_ROOT_KEYS));
+            return Err(RuleError::TooManyKeys(MAX_ROOT_KEYS));
         }
         if rules.root_keys.contains(&rules.online_key) {
-            return Err(RuleError::Online);
+            return Err(RuleError::OnlineKey);
         }
         let mut keys = BTreeMap::new();
         let mut add = |key| {
-            let object = KeyObject::new(key).ok_or(RuleError::Kind)?;
+            let object = KeyObject::new(key).ok_or(RuleError::KeyKind)?;
             let id = object.id();
             match keys.insert(id.clone(), object) {
                 None => Ok(id),
-                Some(_) => Err(RuleError::Twice),
+                Some(_) => Err(RuleError::DuplicateKey),
             }
         };
         let online = RoleKeys {
@@ -105,19 +104,19 @@ impl Root {
         Ok(root)
     }
 
-    /// Checks that every threshold is reachable and every key of a role exists once.
+    /// Checks that every threshold is reachable, and that the keys of each role exist and are distinct.
     pub(super) fn check(&self) -> Result<(), RuleError> {
         for role in Role::ALL {
             let RoleKeys { keyids, threshold } = self.role(role);
             let mut known = BTreeSet::new();
             for id in keyids {
-                let object = self.keys.get(id).ok_or(RuleError::Missing(role))?;
-                // By key and not by ID: one key with two IDs is one key.
+                let object = self.keys.get(id).ok_or(RuleError::UnknownKey(role))?;
+                // Compare keys, not IDs: two IDs may denote the same key.
                 let name = object
                     .public_key()
                     .map_or_else(|| id.to_string(), |key| key.fingerprint().to_hex());
                 if !known.insert(name) {
-                    return Err(RuleError::Twice);
+                    return Err(RuleError::DuplicateKey);
                 }
             }
             let is_reachable = usize::try_from(*threshold)
@@ -143,23 +142,23 @@ impl Root {
         }
     }
 
-    /// The key with this ID, if the root has it and it is ECDSA P-256.
+    /// The key with this ID, if it exists and is ECDSA P-256.
     pub fn key(&self, id: &KeyId) -> Option<PublicKey> {
         self.keys.get(id).and_then(KeyObject::public_key)
     }
 
-    /// The public keys that may sign the root.
+    /// The public keys of the root role.
     pub fn root_keys(&self) -> Vec<PublicKey> {
         let ids = self.roles.root.keyids.iter();
         ids.filter_map(|id| self.key(id)).collect()
     }
 
-    /// Whether file names have versions and hashes.
+    /// Whether file names contain versions and hashes.
     pub const fn is_consistent_snapshot(&self) -> bool {
         self.consistent_snapshot
     }
 
-    /// What determines the root, if it is one that Signet could have made.
+    /// The parameters of the root, if Signet could have created it.
     pub fn rules(&self) -> Option<RootRules> {
         let [online] = self.roles.timestamp.keyids.as_slice() else {
             return None;
@@ -174,10 +173,10 @@ impl Root {
             .then_some(rules)
     }
 
-    /// Verifies that enough of a role's keys signed its document.
+    /// Verifies that a document is signed by the threshold of its role's keys.
     ///
     /// # Errors
-    /// Too few keys signed.
+    /// The document has too few valid signatures.
     pub fn verify<T: Metadata>(&self, document: &Signed<T>) -> Result<(), VerifyError> {
         let RoleKeys { keyids, threshold } = self.role(T::ROLE);
         let signers: BTreeSet<_> = document
@@ -186,7 +185,7 @@ impl Root {
             .filter_map(|(id, signature)| {
                 let key = self.key(id)?;
                 let _valid = key.verify_message(document.payload(), signature).ok()?;
-                // By key and not by ID: one key is one signer (CVE-2020-6174).
+                // Count keys, not IDs, so that a key counts once (CVE-2020-6174).
                 Some(key.fingerprint())
             })
             .collect();
@@ -202,7 +201,7 @@ impl Root {
 }
 
 impl Signed<Root> {
-    /// Reads a root and checks its keys and thresholds.
+    /// Parses a root and checks its keys and thresholds. Does not verify signatures.
     ///
     /// # Errors
     /// See [`MetadataError`].
@@ -212,8 +211,8 @@ impl Signed<Root> {
         Ok(root)
     }
 
-    /// Checks that `next` may replace this root: it has the next version, and both roots' thresholds of
-    /// keys signed it.
+    /// Checks that `next` may replace this root: it must have the next version, and signatures by the
+    /// thresholds of both roots.
     ///
     /// # Errors
     /// See [`SuccessionError`].
@@ -224,7 +223,7 @@ impl Signed<Root> {
                 after: self.body().version().get(),
             });
         }
-        // SPEC TUF §5.3.4: a threshold of the old root's keys, and one of the new root's.
+        // TUF specification §5.3.4: the thresholds of both the old and the new root must be met.
         self.body().verify(next).map_err(SuccessionError::Old)?;
         next.body().verify(next).map_err(SuccessionError::New)
     }

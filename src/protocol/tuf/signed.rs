@@ -1,4 +1,4 @@
-//! A document with its signatures.
+//! Documents with signatures: parsing, signing and merging.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::{KeyId, Metadata};
 use crate::protocol::json;
 use crate::protocol::keys::SigningKey;
 
-/// A document with its signatures, which were not verified.
+/// A document with unverified signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed<T> {
     bytes: Vec<u8>,
@@ -31,13 +31,14 @@ struct Signature {
     sig: String,
 }
 
-/// Maximum number of signatures that are read: more than any root has keys. The rest is ignored.
+/// Maximum number of signatures that are parsed, which exceeds the number of keys of any root. Further
+/// signatures are ignored.
 const MAX_SIGNATURES: usize = 256;
 
-const WRITABLE: &str = "documents have text names and whole numbers";
+const SERIALIZABLE: &str = "documents have string keys and integers";
 
 impl<T: Metadata> Signed<T> {
-    /// Reads a document, consuming every byte. Unknown members are part of what is signed.
+    /// Parses a document. Unknown members are preserved, because they are part of the signed content.
     ///
     /// # Errors
     /// See [`MetadataError`].
@@ -56,7 +57,7 @@ impl<T: Metadata> Signed<T> {
         if body.kind() != T::ROLE {
             return Err(MetadataError::OtherRole {
                 found: body.kind(),
-                wanted: T::ROLE,
+                expected: T::ROLE,
             });
         }
         if body.spec_version().split('.').next() != Some("1") {
@@ -69,50 +70,50 @@ impl<T: Metadata> Signed<T> {
             bytes: bytes.to_vec(),
             payload,
             body,
-            // Some tools write placeholders that are not hexadecimal.
+            // Skip signatures that are not hexadecimal: some tools write placeholders.
             signatures: signatures
                 .filter_map(|one| Some((one.keyid, hex::decode(one.sig).ok()?)))
                 .collect(),
         })
     }
 
-    /// A document without signatures.
+    /// Creates a document without signatures.
     pub fn unsigned(body: T) -> Self {
-        let value = serde_json::to_value(&body).expect(WRITABLE);
-        let mut made = Self {
+        let value = serde_json::to_value(&body).expect(SERIALIZABLE);
+        let mut document = Self {
             bytes: Vec::new(),
-            payload: canonical::to_canonical(&value).expect(WRITABLE),
+            payload: canonical::to_canonical(&value).expect(SERIALIZABLE),
             body,
             signatures: Vec::new(),
         };
-        made.render();
-        made
+        document.render();
+        document
     }
 
-    /// Signs a document with these keys.
+    /// Creates a document with a signature by each key.
     ///
     /// # Errors
     /// See [`SignError`].
     pub fn sign(body: T, keys: &[&SigningKey]) -> Result<Self, SignError> {
-        let mut made = Self::unsigned(body);
+        let mut document = Self::unsigned(body);
         for key in keys {
-            made.add_signature(key)?;
+            document.add_signature(key)?;
         }
-        Ok(made)
+        Ok(document)
     }
 
-    /// Adds a key's signature, which replaces an earlier one by the same key.
+    /// Adds a signature. It replaces an earlier signature by the same key.
     ///
     /// # Errors
     /// See [`SignError`].
     pub fn add_signature(&mut self, key: &SigningKey) -> Result<(), SignError> {
-        let id = KeyId::of(key.public_key()).ok_or(SignError::Kind)?;
+        let id = KeyId::of(key.public_key()).ok_or(SignError::KeyKind)?;
         let signature = key.sign(&self.payload)?;
         self.put_signature(id, signature);
         Ok(())
     }
 
-    /// Adds the signatures of another copy of the document. Returns false if it is another document.
+    /// Adds the signatures of another copy of the same document. Returns false if the contents differ.
     pub fn merge(&mut self, other: &Self) -> bool {
         if other.payload != self.payload {
             return false;
@@ -129,7 +130,7 @@ impl<T: Metadata> Signed<T> {
         self.render();
     }
 
-    /// Rewrites the document from what was read, unknown members included.
+    /// Serializes the document again. Preserves unknown members of a parsed document.
     fn render(&mut self) {
         let signatures: Vec<_> = self
             .signatures
@@ -141,9 +142,10 @@ impl<T: Metadata> Signed<T> {
             .collect();
         let read = canonical::parse(&self.bytes).ok();
         let signed = read.and_then(|mut whole| whole.get_mut("signed").map(Value::take));
-        let signed = signed.unwrap_or_else(|| serde_json::to_value(&self.body).expect(WRITABLE));
+        let signed =
+            signed.unwrap_or_else(|| serde_json::to_value(&self.body).expect(SERIALIZABLE));
         let document = json!({ "signatures": signatures, "signed": signed });
-        self.bytes = serde_json::to_vec_pretty(&document).expect(WRITABLE);
+        self.bytes = serde_json::to_vec_pretty(&document).expect(SERIALIZABLE);
     }
 
     /// The document's JSON.
@@ -151,7 +153,7 @@ impl<T: Metadata> Signed<T> {
         &self.bytes
     }
 
-    /// The canonical form of the body, which is signed.
+    /// The signed bytes: the body in canonical form.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
@@ -161,7 +163,7 @@ impl<T: Metadata> Signed<T> {
         &self.body
     }
 
-    /// The signatures, each with the ID of the key that allegedly made it.
+    /// The unverified signatures, each with its key ID.
     pub fn signatures(&self) -> impl Iterator<Item = (&KeyId, &[u8])> {
         self.signatures
             .iter()

@@ -1,4 +1,4 @@
-//! A small repository for tests.
+//! A small TUF repository for tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) fn rules(root: &[&SigningKey], threshold: u32, online: &SigningKey) -
     }
 }
 
-/// A repository with one file, `hello`.
+/// A repository with one target file, `hello`.
 pub(crate) struct TestRepository {
     pub(crate) root_key: SigningKey,
     pub(crate) online_key: SigningKey,
@@ -56,17 +56,18 @@ impl TestRepository {
         }
     }
 
-    /// The online documents in one version, which expire after these days: timestamp, snapshot, targets.
+    /// Creates online documents with one version number. `ends` are the days until timestamp, snapshot and
+    /// targets expire.
     pub(crate) fn online(&self, number: u32, ends: [u64; 3]) -> Online {
         let [timestamp, snapshot, targets] = ends.map(days);
         let number = version(number);
         let keys = [&self.online_key];
         let files = BTreeMap::from([("hello".to_owned(), TargetFile::new(b"hello\n", None))]);
         let targets = Signed::sign(Targets::new(number, targets, files), &keys).unwrap();
-        let named = FileRef::new(number, targets.bytes());
-        let snapshot = Signed::sign(Snapshot::new(number, snapshot, named), &keys).unwrap();
-        let named = FileRef::new(number, snapshot.bytes());
-        let timestamp = Signed::sign(Timestamp::new(number, timestamp, named), &keys).unwrap();
+        let reference = FileRef::new(number, targets.bytes());
+        let snapshot = Signed::sign(Snapshot::new(number, snapshot, reference), &keys).unwrap();
+        let reference = FileRef::new(number, snapshot.bytes());
+        let timestamp = Signed::sign(Timestamp::new(number, timestamp, reference), &keys).unwrap();
         Online {
             timestamp: timestamp.bytes().to_vec(),
             snapshot: snapshot.bytes().to_vec(),

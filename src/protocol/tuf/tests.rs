@@ -19,19 +19,19 @@ fn update(set: &mut TrustedSet, online: &Online, now: UnixTime) -> Result<(), Up
 const PUBLIC_GOOD: &[u8] = include_bytes!("../../../tests/vectors/tuf/public-good.root.json");
 
 #[test]
-fn the_public_instances_root_is_signed_by_its_own_keys() {
+fn the_root_of_the_public_instance_verifies_with_its_own_keys() {
     let set = TrustedSet::new(PUBLIC_GOOD).unwrap();
 
     assert_eq!(set.root().body().version(), version(15));
     assert_eq!(set.root().body().role(Role::Root).threshold, 3);
     assert!(
         set.root().body().rules().is_none(),
-        "Signet would not make this root"
+        "Signet could not have created this root"
     );
 }
 
 #[test]
-fn a_changed_root_of_the_public_instance_is_refused() {
+fn a_modified_root_of_the_public_instance_is_rejected() {
     let text = String::from_utf8(PUBLIC_GOOD.to_vec()).unwrap();
     let changed = text.replace("\"version\": 15", "\"version\": 16");
     assert_ne!(changed, text);
@@ -42,7 +42,7 @@ fn a_changed_root_of_the_public_instance_is_refused() {
 }
 
 #[test]
-fn our_documents_have_the_members_and_forms_that_clients_read() {
+fn documents_have_the_format_that_clients_expect() {
     let repository = TestRepository::new();
     let online = repository.online(1, [7, 90, 90]);
     let value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
@@ -84,7 +84,7 @@ fn our_documents_have_the_members_and_forms_that_clients_read() {
 }
 
 #[test]
-fn a_client_goes_from_the_first_root_to_the_files() {
+fn a_client_verifies_from_the_first_root_to_the_target_files() {
     let repository = TestRepository::new();
     let mut set = TrustedSet::new(repository.root.bytes()).unwrap();
 
@@ -102,7 +102,7 @@ fn a_client_goes_from_the_first_root_to_the_files() {
 }
 
 #[test]
-fn a_document_is_refused_from_the_second_in_which_it_expires() {
+fn a_document_is_rejected_from_the_second_in_which_it_expires() {
     let repository = TestRepository::new();
     for (ends, role) in [
         ([7, 90, 90], Role::Timestamp),
@@ -134,7 +134,7 @@ fn a_document_is_refused_from_the_second_in_which_it_expires() {
 }
 
 #[test]
-fn older_documents_and_mixed_versions_are_refused() {
+fn rollback_and_mixed_versions_are_rejected() {
     let repository = TestRepository::new();
     let (one, two) = (
         repository.online(1, [7, 90, 90]),
@@ -182,7 +182,7 @@ fn older_documents_and_mixed_versions_are_refused() {
 }
 
 #[test]
-fn only_the_keys_of_a_role_sign_its_document() {
+fn a_document_must_be_signed_by_the_keys_of_its_role() {
     let repository = TestRepository::new();
     let other = TestRepository::new();
     let mut set = TrustedSet::new(repository.root.bytes()).unwrap();
@@ -240,7 +240,7 @@ fn a_root_needs_the_thresholds_of_the_old_and_the_new_root() {
 }
 
 #[test]
-fn two_signatures_by_one_key_are_one_signer() {
+fn two_signatures_by_one_key_count_once() {
     let repository = TestRepository::new();
     let (a, b) = (key(), key());
     let next = successor(&repository, 2, &[&a, &b], 2, &[&repository.root_key, &a]);
@@ -255,15 +255,15 @@ fn two_signatures_by_one_key_are_one_signer() {
 }
 
 #[test]
-fn roots_with_invalid_keys_or_thresholds_are_refused() {
+fn roots_with_invalid_keys_or_thresholds_are_rejected() {
     let (root_key, online) = (key(), key());
     let p384 = SigningKey::generate(KeyAlgorithm::P384).unwrap().0;
-    let make = |rules| Root::new(version(1), days(1), &rules).unwrap_err();
+    let root_error = |rules| Root::new(version(1), days(1), &rules).unwrap_err();
     let many: Vec<_> = (0..=MAX_ROOT_KEYS).map(|_| key()).collect();
     let many: Vec<_> = many.iter().collect();
 
     assert!(matches!(
-        make(rules(&[&root_key], 0, &online)),
+        root_error(rules(&[&root_key], 0, &online)),
         RuleError::Threshold {
             role: Role::Root,
             threshold: 0,
@@ -271,32 +271,35 @@ fn roots_with_invalid_keys_or_thresholds_are_refused() {
         }
     ));
     assert!(matches!(
-        make(rules(&[&root_key], 2, &online)),
+        root_error(rules(&[&root_key], 2, &online)),
         RuleError::Threshold { .. }
     ));
     assert!(matches!(
-        make(rules(&[], 1, &online)),
+        root_error(rules(&[], 1, &online)),
         RuleError::Threshold { keys: 0, .. }
     ));
     assert_eq!(
-        make(rules(&[&root_key, &root_key], 1, &online)),
-        RuleError::Twice
+        root_error(rules(&[&root_key, &root_key], 1, &online)),
+        RuleError::DuplicateKey
     );
-    assert_eq!(make(rules(&[&online], 1, &online)), RuleError::Online);
-    assert_eq!(make(rules(&[&p384], 1, &online)), RuleError::Kind);
     assert_eq!(
-        make(rules(&many, 1, &online)),
-        RuleError::TooMany(MAX_ROOT_KEYS)
+        root_error(rules(&[&online], 1, &online)),
+        RuleError::OnlineKey
+    );
+    assert_eq!(root_error(rules(&[&p384], 1, &online)), RuleError::KeyKind);
+    assert_eq!(
+        root_error(rules(&many, 1, &online)),
+        RuleError::TooManyKeys(MAX_ROOT_KEYS)
     );
 
     let repository = TestRepository::new();
     let root: Value = serde_json::from_slice(repository.root.bytes()).unwrap();
-    let changed = |place: &str, value: Value| {
+    let changed = |position: &str, value: Value| {
         let mut root = root.clone();
-        *root.pointer_mut(place).unwrap() = value;
+        *root.pointer_mut(position).unwrap() = value;
         Signed::parse_root(root.to_string().as_bytes())
     };
-    for (place, value) in [
+    for (position, value) in [
         ("/signed/roles/timestamp/threshold", json!(0)),
         ("/signed/roles/root/threshold", json!(2)),
         ("/signed/roles/root/keyids", json!([])),
@@ -312,12 +315,12 @@ fn roots_with_invalid_keys_or_thresholds_are_refused() {
         ("/signed", json!([])),
         ("/signatures", json!({})),
     ] {
-        assert!(changed(place, value).is_err(), "{place}");
+        assert!(changed(position, value).is_err(), "{position}");
     }
 }
 
 #[test]
-fn documents_over_the_clients_limits_are_refused() {
+fn documents_over_the_size_limit_are_rejected() {
     let repository = TestRepository::new();
     let online = repository.online(1, [7, 90, 90]);
     let mut padded = online.timestamp.clone();
@@ -335,7 +338,7 @@ fn documents_over_the_clients_limits_are_refused() {
 }
 
 #[test]
-fn a_root_with_a_new_online_key_lets_versions_start_again() {
+fn versions_may_restart_after_the_online_key_changes() {
     let repository = TestRepository::new();
     let mut set = TrustedSet::new(repository.root.bytes()).unwrap();
     update(&mut set, &repository.online(9, [7, 90, 90]), NOW).unwrap();
@@ -350,7 +353,7 @@ fn a_root_with_a_new_online_key_lets_versions_start_again() {
 }
 
 #[test]
-fn signatures_of_two_copies_are_merged() {
+fn signatures_of_several_copies_are_merged() {
     let repository = TestRepository::new();
     let (a, b) = (key(), key());
     let unsigned = successor(&repository, 2, &[&a, &b], 2, &[]);

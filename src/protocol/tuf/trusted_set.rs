@@ -1,12 +1,12 @@
-//! The client's workflow (TUF specification §5), from a trusted root to the listed files.
+//! The client workflow (TUF specification §5), from a trusted root to the target files.
 
 use super::SuccessionError;
 use super::{Metadata, MetadataError, Role, Root, Signed, Snapshot, Targets, Timestamp, Version};
 use super::{TargetFile, VerifyError};
 use crate::protocol::time::UnixTime;
 
-/// The newest verified documents. Every update is signed by the keys that the root lists, and replaces no
-/// newer document.
+/// The current verified documents. Every update must be signed by the keys in the root, and must not be
+/// older than the current document.
 #[derive(Clone, Debug)]
 pub struct TrustedSet {
     root: Signed<Root>,
@@ -18,52 +18,37 @@ pub struct TrustedSet {
 /// Error updating a document.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// The document cannot be read
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// Too few keys signed the document
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The root may not replace the current one
     #[error(transparent)]
     Succession(#[from] SuccessionError),
-    /// The document expired
     #[error("{role} metadata expired at {expired}")]
-    Expired {
-        /// The document's role.
-        role: Role,
-        /// Its expiry.
-        expired: UnixTime,
-    },
-    /// The document is older than the trusted one
+    Expired { role: Role, expired: UnixTime },
     #[error("{role} metadata has version {found}, which is older than the trusted version {known}")]
     Rollback {
-        /// The document's role.
         role: Role,
-        /// Its version.
         found: Version,
-        /// The trusted version.
         known: Version,
     },
-    /// Another document than the one that is named by the document above
-    #[error("{0} metadata is not the document that was referred to")]
+    /// The document differs from the reference in the timestamp or snapshot.
+    #[error("{0} metadata does not match its reference")]
     Mismatch(Role),
-    /// The document above is missing
-    #[error("{0} metadata is needed first")]
+    /// Documents must be updated in the order timestamp, snapshot, targets.
+    #[error("{0} metadata must be updated first")]
     Order(Role),
-    /// The file is not listed
-    #[error("there is no target {0:?}")]
+    #[error("unknown target {0:?}")]
     NoTarget(String),
-    /// The file has other content
     #[error("the target {0:?} does not have the listed content")]
     Content(String),
 }
 
 impl TrustedSet {
-    /// Starts from a root that is trusted for other reasons.
+    /// Creates a set from a trusted root, such as one that is part of a client.
     ///
     /// # Errors
-    /// The root cannot be read or is not signed by its own keys.
+    /// The root is malformed or not signed by its own keys.
     pub fn new(root: &[u8]) -> Result<Self, UpdateError> {
         let root = Signed::parse_root(root)?;
         root.body().verify(&root)?;
@@ -79,11 +64,11 @@ impl TrustedSet {
     /// (§5.3.10).
     ///
     /// # Errors
-    /// The root cannot be read or may not replace the current one.
+    /// The root is malformed or not a valid successor of the current one.
     pub fn update_root(&mut self, bytes: &[u8]) -> Result<(), UpdateError> {
         let next = Signed::parse_root(bytes)?;
         self.root.check_successor(&next)?;
-        // SPEC TUF §5.3.11: with new keys, versions may start again.
+        // TUF specification §5.3.11: with new keys, versions may restart at 1.
         let rotated = [Role::Timestamp, Role::Snapshot]
             .iter()
             .any(|role| next.body().role(*role) != self.root.body().role(*role));
@@ -95,10 +80,10 @@ impl TrustedSet {
         Ok(())
     }
 
-    /// Updates the timestamp. Returns whether it is newer than the trusted one.
+    /// Updates the timestamp. Returns whether it is newer than the current one.
     ///
     /// # Errors
-    /// The root or the timestamp expired, or the timestamp may not replace the trusted one.
+    /// The root or the timestamp expired, or the timestamp is invalid or older than the current one.
     pub fn update_timestamp(&mut self, bytes: &[u8], now: UnixTime) -> Result<bool, UpdateError> {
         check_expiry(&self.root, now)?;
         let found: Signed<Timestamp> = self.verified(bytes)?;
@@ -122,10 +107,10 @@ impl TrustedSet {
         Ok(true)
     }
 
-    /// Updates the snapshot, which the timestamp must name.
+    /// Updates the snapshot. It must match the reference in the timestamp.
     ///
     /// # Errors
-    /// It is another snapshot, expired, or is older than the trusted one.
+    /// The snapshot is invalid, expired, or older than the current one.
     pub fn update_snapshot(&mut self, bytes: &[u8], now: UnixTime) -> Result<(), UpdateError> {
         let timestamp = self
             .timestamp
@@ -152,10 +137,10 @@ impl TrustedSet {
         Ok(())
     }
 
-    /// Updates the targets document, which the snapshot must name.
+    /// Updates the targets document. It must match the reference in the snapshot.
     ///
     /// # Errors
-    /// It is another document, or expired.
+    /// The document is invalid or expired.
     pub fn update_targets(&mut self, bytes: &[u8], now: UnixTime) -> Result<(), UpdateError> {
         let snapshot = self
             .snapshot
@@ -172,7 +157,7 @@ impl TrustedSet {
         Ok(())
     }
 
-    /// The listed files.
+    /// The target files, by name.
     ///
     /// # Errors
     /// There is no targets document yet.
@@ -185,10 +170,10 @@ impl TrustedSet {
         Ok(files.map(|(name, file)| (name.as_str(), file)))
     }
 
-    /// Checks that a file has the listed content.
+    /// Checks the content of a target file.
     ///
     /// # Errors
-    /// The file is not listed, or has other content.
+    /// The file is not listed or its content differs.
     pub fn check_target(&self, name: &str, content: &[u8]) -> Result<(), UpdateError> {
         let mut files = self.files()?;
         match files.find(|(listed, _)| *listed == name) {
@@ -198,17 +183,17 @@ impl TrustedSet {
         }
     }
 
-    /// The newest root.
+    /// The current root.
     pub const fn root(&self) -> &Signed<Root> {
         &self.root
     }
 
-    /// The newest timestamp, if any.
+    /// The current timestamp, if any.
     pub const fn timestamp(&self) -> Option<&Signed<Timestamp>> {
         self.timestamp.as_ref()
     }
 
-    /// The newest snapshot, if any.
+    /// The current snapshot, if any.
     pub const fn snapshot(&self) -> Option<&Signed<Snapshot>> {
         self.snapshot.as_ref()
     }

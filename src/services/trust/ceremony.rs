@@ -186,7 +186,7 @@ impl RootSigningRequest {
     /// # Errors
     /// The key is in neither root, or there is no randomness.
     pub fn sign(&mut self, key: &SigningKey) -> Result<KeyId, CeremonyError> {
-        let id = KeyId::of(key.public_key()).ok_or(SignError::Kind)?;
+        let id = KeyId::of(key.public_key()).ok_or(SignError::KeyKind)?;
         let has = |root: &Signed<Root>| root.body().role(Role::Root).keyids.contains(&id);
         if !has(&self.current) && !has(&self.next) {
             return Err(CeremonyError::Unauthorized(id));

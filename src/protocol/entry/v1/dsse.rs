@@ -1,5 +1,4 @@
-//! dsse 0.0.1: an envelope as JSON text, and the keys that verify it. The log keeps hashes and
-//! signatures.
+//! dsse 0.0.1: an envelope as JSON text, and its verifiers. Hashes, signatures and verifiers are logged.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,12 +20,12 @@ pub(in super::super) const KIND: EntryKind = EntryKind {
     parse_logged: Some(parse_logged),
 };
 
-/// The spec as it is proposed.
+/// The proposed spec.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DsseV001 {
     proposed_content: ProposedContent,
-    // Members of the logged form: Go's clients send null for the list, sigstore-python for all three.
+    // Members of the logged form. Go clients send null for `signatures`, sigstore-python for all three.
     #[serde(rename = "signatures", default)]
     _signatures: (),
     #[serde(rename = "envelopeHash", default)]
@@ -42,11 +41,11 @@ struct ProposedContent {
     verifiers: Vec<Base64>,
 }
 
-/// The spec as it is logged.
+/// The logged spec.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LoggedDsse {
-    /// Of the envelope's JSON as it was uploaded, which a bundle does not keep.
+    /// SHA-256 of the envelope's JSON as uploaded, which a bundle does not contain.
     envelope_hash: LoggedHash,
     payload_hash: LoggedHash,
     signatures: Vec<LoggedSignature>,
@@ -92,7 +91,7 @@ impl DsseV001 {
         signatures: &[VerifiedSignature<'_>],
     ) -> Result<Vec<u8>, V1EntryError> {
         let mut signatures: Vec<_> = signatures.iter().collect();
-        // SPEC rekor dsse 0.0.1: sorted by the base64 text, without repetitions.
+        // Rekor pkg/types/dsse/v0.0.1: sorted by base64 text, without duplicates.
         signatures.sort_by_cached_key(|one| to_base64(one.signature));
         signatures.dedup_by_key(|one| one.signature);
         let logged = |one: &VerifiedSignature<'_>| LoggedSignature {
@@ -121,7 +120,7 @@ impl Proposal for DsseV001 {
         self.body(&envelope, &signatures)
     }
 
-    /// The body pairs each signature with its key, which only verification finds.
+    /// Verifies the signatures, because the body contains the verifier of each signature.
     fn canonical_body(&self) -> Result<Vec<u8>, V1EntryError> {
         let envelope = self.envelope()?;
         let verifiers = self.verifiers()?;

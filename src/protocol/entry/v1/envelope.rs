@@ -1,4 +1,4 @@
-//! DSSE envelopes in proposed entries: which key made which signature, and what an envelope is found by.
+//! DSSE envelopes in proposed entries: verification and search terms.
 
 use std::collections::BTreeMap;
 
@@ -15,28 +15,25 @@ use crate::protocol::hash::Sha256;
 use crate::protocol::json;
 use crate::protocol::keys::SignatureValid;
 
-/// Maximum number of signatures of an envelope, and of keys that are proposed with it: every key may be
-/// tried on every signature.
+/// Maximum number of signatures of an envelope, and of its verifiers. Every verifier may be tried on
+/// every signature.
 pub(super) const MAX_SIGNATURES: usize = 8;
 
-/// Error reading an envelope.
+/// Error parsing an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
-    /// Not JSON, or without the members of an envelope
-    #[error("must be the JSON of a DSSE envelope: payload, payloadType and signatures")]
+    /// Not JSON, or without the members of an envelope.
+    #[error("must be a DSSE envelope in JSON, with payload, payloadType and signatures")]
     Malformed,
-    /// A payload or signature is not base64
     #[error("payload and sig must be base64")]
     Base64,
-    /// A member that must have content has none
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// There are too many signatures
     #[error("the envelope has {0} signatures; the limit is {MAX_SIGNATURES}")]
     TooManySignatures(usize),
 }
 
-/// An envelope whose signatures were not verified; no part of it is empty.
+/// An unverified envelope without empty members.
 #[derive(Clone, Debug)]
 pub(super) struct ProposedEnvelope {
     payload: Vec<u8>,
@@ -44,7 +41,7 @@ pub(super) struct ProposedEnvelope {
     signatures: Vec<Vec<u8>>,
 }
 
-/// A signature with the key that made it.
+/// A signature with the verifier that verified it.
 #[derive(Clone, Debug)]
 pub(super) struct VerifiedSignature<'a> {
     pub(super) signature: &'a [u8],
@@ -77,9 +74,9 @@ impl ProposedEnvelope {
         })
     }
 
-    /// Reads the standard JSON form, whose base64 may be in either alphabet.
+    /// Parses the standard JSON form. Both base64 alphabets are accepted.
     pub(super) fn from_json(text: &str) -> Result<Self, EnvelopeError> {
-        // SPEC DSSE envelope.md: unknown members are ignored, unlike in entries.
+        // DSSE envelope.md: unknown members must be ignored, unlike in entries.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Envelope {
@@ -114,8 +111,9 @@ impl ProposedEnvelope {
         pre_authentication_encoding(&self.payload_type, &self.payload)
     }
 
-    /// Finds the key of every signature. Each key must have made at least one, and if two keys verify the
-    /// same signature, the last one is logged, as in Rekor. `field` is the keys' member.
+    /// Verifies every signature, and finds its verifier. Each verifier must verify at least one signature.
+    /// If two verify the same signature, the last one is logged, as in Rekor. `field` is the path of the
+    /// verifiers.
     pub(super) fn verify<'a>(
         &'a self,
         verifiers: &'a [PemVerifier],
@@ -128,8 +126,8 @@ impl ProposedEnvelope {
             if verified.iter().all(Option::is_some) {
                 break;
             }
-            let mut refusal = None;
-            let mut made_one = false;
+            let mut last_error = None;
+            let mut verified_one = false;
             for (slot, signature) in verified.iter_mut().zip(&self.signatures) {
                 match verifier.verify_message(&message, signature) {
                     Ok(valid) => {
@@ -138,12 +136,12 @@ impl ProposedEnvelope {
                             verifier,
                             _valid: valid,
                         });
-                        made_one = true;
+                        verified_one = true;
                     }
-                    Err(error) => refusal = Some(error),
+                    Err(error) => last_error = Some(error),
                 }
             }
-            if let (false, Some(error)) = (made_one, refusal) {
+            if let (false, Some(error)) = (verified_one, last_error) {
                 return Err(V1EntryError::signature(field)(error));
             }
         }
@@ -153,7 +151,7 @@ impl ProposedEnvelope {
             .ok_or(V1EntryError::UnverifiedSignature)
     }
 
-    /// Adds the payload's hash and, if the payload is an in-toto statement, the digests in it.
+    /// Adds the payload hash and, for an in-toto statement, the digests that it contains.
     pub(super) fn add_terms(&self, terms: &mut SearchTerms) -> Result<(), TooManyTerms> {
         terms.add(SearchTerm::sha256(&self.payload_hash()))?;
         if self.payload_type == PAYLOAD_TYPE {
@@ -163,8 +161,8 @@ impl ProposedEnvelope {
     }
 }
 
-/// Adds what the verifier of an envelope is found by. Rekor also indexes the hash of its PEM text like an
-/// artifact's, so clients search for it in either way.
+/// Adds the terms of an envelope's verifier. Rekor indexes the hash of its PEM also as an artifact digest,
+/// so clients search for it in both ways.
 pub(super) fn add_verifier_terms(
     verifier: &PemVerifier,
     terms: &mut SearchTerms,
@@ -174,8 +172,8 @@ pub(super) fn add_verifier_terms(
     verifier.add_terms(terms)
 }
 
-/// Adds the digests of a statement's subjects, and of the materials that a provenance names. A payload of
-/// another form has none: the log accepts it nevertheless, because its signature verifies.
+/// Adds the digests of a statement's subjects and of a provenance's materials. A payload that is not a
+/// valid statement adds none; the log accepts it because its signature verifies.
 fn add_statement_terms(payload: &[u8], terms: &mut SearchTerms) -> Result<(), TooManyTerms> {
     #[derive(Deserialize)]
     struct Subjects {

@@ -1,4 +1,4 @@
-//! hashedrekord 0.0.1: a digest, a signature over it, and the key or certificate in PEM.
+//! hashedrekord 0.0.1: a digest, a signature over it, and a key or certificate in PEM.
 
 use serde::Deserialize;
 
@@ -20,8 +20,7 @@ pub(in super::super) const KIND: EntryKind = EntryKind {
     parse_logged: Some(parse_logged),
 };
 
-/// The spec, proposed or logged. The log keeps all of it and rewrites the hash and the PEM text in their
-/// canonical forms.
+/// The spec, proposed or logged. The logged form contains hash and PEM in canonical form.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HashedRekordV001<H> {
@@ -71,8 +70,8 @@ impl HashedRekordV001<ProposedHash> {
             .map_err(V1EntryError::verifier("spec.signature.publicKey.content"))
     }
 
-    /// The canonical body (RFC 8785). Its members are fixed, and every value is base64, hexadecimal or a
-    /// name, so that it is written in order and without escapes.
+    /// The canonical body (RFC 8785). The members are fixed, and every value is base64, hexadecimal or a
+    /// name, so no sorting or escaping is needed.
     fn body(&self, verifier: &PemVerifier) -> Result<Vec<u8>, V1EntryError> {
         let digest = &self.data.hash.0;
         let body = [

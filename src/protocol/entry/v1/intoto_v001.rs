@@ -1,5 +1,4 @@
-//! intoto 0.0.1: an envelope as JSON text and the one key that signed it. The log keeps hashes and the
-//! key.
+//! intoto 0.0.1: an envelope as JSON text, and one key. Hashes and the key are logged.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,7 @@ pub(in super::super) const KIND: EntryKind = EntryKind {
     parse_logged: Some(parse_logged),
 };
 
-/// The spec as it is proposed.
+/// The proposed spec.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct IntotoV001 {
@@ -34,14 +33,14 @@ struct IntotoV001 {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ProposedContent {
     envelope: String,
-    // Clients send hashes, and the log computes its own.
+    // Sent by clients and ignored; the log computes the hashes.
     #[serde(rename = "hash")]
     _hash: Option<IgnoredAny>,
     #[serde(rename = "payloadHash")]
     _payload_hash: Option<IgnoredAny>,
 }
 
-/// The spec as it is logged.
+/// The logged spec.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LoggedIntoto {
@@ -52,7 +51,7 @@ struct LoggedIntoto {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LoggedContent {
-    /// Of the envelope's JSON as it was uploaded.
+    /// SHA-256 of the envelope's JSON as uploaded.
     hash: LoggedHash,
     payload_hash: LoggedHash,
 }

@@ -1,4 +1,5 @@
-//! intoto 0.0.2: an envelope as a JSON object, each signature with its key. The log drops the payload.
+//! intoto 0.0.2: an envelope as a JSON object, in which each signature has its key. The payload is not
+//! logged.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub(in super::super) const KIND: EntryKind = EntryKind {
     parse_logged: Some(parse_logged),
 };
 
-/// The spec as it is proposed.
+/// The proposed spec.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IntotoV002 {
@@ -31,10 +32,10 @@ struct IntotoV002 {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ProposedContent {
     envelope: ProposedObject,
-    /// What the client states as the hash of its envelope. It cannot be checked, because keys are not part
-    /// of an envelope: the log keeps it, and nothing is found by it.
+    /// The client's hash of the envelope. It cannot be checked, because the hashed envelope does not
+    /// contain the keys. It is logged but not indexed.
     hash: ProposedSha256,
-    // Clients send it, and the log computes its own.
+    // Sent by clients and ignored; the log computes the hash.
     #[serde(rename = "payloadHash")]
     _payload_hash: Option<IgnoredAny>,
 }
@@ -56,7 +57,8 @@ struct ProposedSignature {
     sig: TwiceBase64,
 }
 
-/// SPEC rekor intoto 0.0.2: base64 of base64. The inner text is the envelope's own, in either alphabet.
+/// Base64 of base64 (Rekor `pkg/types/intoto/v0.0.2`). The inner text is that of the envelope, in either
+/// alphabet.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Base64")]
 struct TwiceBase64(Vec<u8>);
@@ -71,7 +73,7 @@ impl TryFrom<Base64> for TwiceBase64 {
     }
 }
 
-/// The spec as it is logged.
+/// The logged spec.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoggedIntoto {
@@ -90,7 +92,7 @@ struct LoggedContent {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LoggedEnvelope {
-    /// Other logs may keep it.
+    /// Not logged by Signet, but other logs may contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Base64>,
     payload_type: String,
@@ -122,7 +124,7 @@ impl IntotoV002 {
         .map_err(V1EntryError::envelope(ENVELOPE))
     }
 
-    /// One for each signature, in the same order.
+    /// The verifier of each signature, in the order of the signatures.
     fn verifiers(&self) -> Result<Vec<PemVerifier>, V1EntryError> {
         let signatures = self.content.envelope.signatures.iter();
         signatures

@@ -1,8 +1,6 @@
-//! Rekor v1: what clients propose, the check of every signature in it, and the canonical body that is
-//! logged.
+//! Rekor v1: parses proposed entries, verifies their signatures, and writes the canonical body.
 //!
-//! Each kind reads its `spec` strictly, verifies, and writes what the log keeps. Members that a client
-//! sends and the log does not keep, such as a payload, are dropped.
+//! Each kind parses its `spec` strictly. Members that are not logged, such as a payload, are dropped.
 
 pub(super) mod dsse;
 mod envelope;
@@ -35,17 +33,17 @@ use verifier::PemVerifierError;
 
 pub(crate) use pki::{PkiError, PkiFormat};
 
-/// The `spec` of a proposed entry. Nothing in it was verified.
+/// The parsed `spec` of a proposed entry. Signatures are not verified yet.
 pub(super) trait Proposal: fmt::Debug + Send + Sync {
-    /// Verifies every signature, adds what the entry is found by, and writes the canonical body.
+    /// Verifies all signatures, adds search terms, and returns the canonical body.
     fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, V1EntryError>;
 
-    /// The canonical body, without verification where that is possible.
+    /// Returns the canonical body, without verifying signatures where possible.
     fn canonical_body(&self) -> Result<Vec<u8>, V1EntryError>;
 }
 
-/// For [`EntryKind`]'s table. The fast reader cannot locate an error, so the slower one repeats the
-/// reading where there is one.
+/// Parses a `spec`, for [`EntryKind::parse_proposal`]. The fast parser cannot locate errors, so the slow
+/// one parses again after an error.
 pub(super) fn parse_spec<T>(spec: &[u8]) -> Result<Arc<dyn Proposal>, LocatedError>
 where
     T: Proposal + DeserializeOwned + 'static,
@@ -56,11 +54,11 @@ where
     }
 }
 
-/// An entry that a client proposes. Nothing in it was verified.
+/// A parsed proposal. Signatures are not verified yet.
 #[derive(Clone, Debug)]
 pub struct ProposedEntry(Arc<dyn Proposal>);
 
-/// An entry whose signatures were all verified, in canonical form.
+/// A verified entry in canonical form.
 #[derive(Clone, Debug)]
 pub struct AdmittedEntry {
     body: Vec<u8>,
@@ -68,13 +66,13 @@ pub struct AdmittedEntry {
 }
 
 impl ProposedEntry {
-    /// Whether reading and admitting this proposal takes longer than a change of threads. Up to this size
-    /// it holds few signatures and keys, and nothing that takes long to hash.
+    /// Whether parsing and verifying this proposal is slow enough to move it to another thread. Smaller
+    /// proposals contain few signatures and keys, and little to hash.
     pub(crate) const fn is_costly(json: &[u8]) -> bool {
         json.len() > 8 * 1024
     }
 
-    /// Reads a proposed entry in JSON: `apiVersion`, `kind` and the kind's own `spec`.
+    /// Parses a proposed entry in JSON: `apiVersion`, `kind` and the `spec` of that kind.
     ///
     /// # Errors
     /// See [`ProposalError`].
@@ -91,10 +89,10 @@ impl ProposedEntry {
             .map_err(|error| ProposalError::malformed("", &error))?;
         let kind = EntryKind::find(&proposed.kind, &proposed.api_version);
         let Some(parse) = kind.and_then(|kind| kind.parse_proposal) else {
-            let is_known = EntryKind::proposed().any(|known| known.name == proposed.kind);
-            let kind = shortened(&proposed.kind);
+            let is_known = EntryKind::accepted_by_v1().any(|known| known.name == proposed.kind);
+            let kind = truncated(&proposed.kind);
             return Err(if is_known {
-                let version = shortened(&proposed.api_version);
+                let version = truncated(&proposed.api_version);
                 ProposalError::Version { kind, version }
             } else {
                 ProposalError::Kind { kind }
@@ -105,13 +103,13 @@ impl ProposedEntry {
             .map_err(|error| ProposalError::malformed("spec", &error))
     }
 
-    /// A hashedrekord 0.0.1 over an artifact's digest.
+    /// Builds a hashedrekord 0.0.1.
     pub(crate) fn hashedrekord(digest: Digest, signature: Vec<u8>, key: &PublicKey) -> Self {
         Self(Arc::new(HashedRekordV001::new(digest, signature, key)))
     }
 
-    /// Verifies every signature and writes the canonical body. Costs as many signature checks as there
-    /// are pairs of a signature and a key that could have made it.
+    /// Verifies all signatures and builds the canonical body. The cost is at most one verification for
+    /// each pair of signature and key.
     ///
     /// # Errors
     /// See [`V1EntryError`].
@@ -124,59 +122,47 @@ impl ProposedEntry {
         })
     }
 
-    /// The canonical body, even if a signature does not verify: an entry that is already in the log is
-    /// found by it.
+    /// Returns the canonical body without verifying signatures, to look up an entry that is already
+    /// logged. A dsse entry is verified, because its body depends on which key made which signature.
     ///
     /// # Errors
-    /// As [`Self::admit`], except for most signatures.
+    /// The same as [`Self::admit`], except for errors in signatures that are not verified.
     pub fn canonical_body(&self) -> Result<Vec<u8>, V1EntryError> {
         self.0.canonical_body()
     }
 }
 
 impl AdmittedEntry {
-    /// The canonical body, which is hashed, stored and served.
+    /// The canonical body, which is the leaf of the log.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// What the entry is found by, without repetitions.
+    /// Distinct search terms.
     pub fn search_terms(&self) -> &[SearchTerm] {
         &self.search_terms
     }
 
-    /// Body and search terms.
+    /// Returns the canonical body and the search terms.
     pub fn into_parts(self) -> (Vec<u8>, Vec<SearchTerm>) {
         (self.body, self.search_terms)
     }
 }
 
-/// Error reading a proposed entry.
+/// Error parsing a proposed entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProposalError {
-    /// Not JSON, or not the members of the kind; the text names the member
-    #[error("the proposed entry: {0}")]
+    /// Not JSON, or not valid for the kind. The text contains the path of the member.
+    #[error("malformed entry: {0}")]
     Malformed(String),
-    /// The log does not accept this kind
+    #[error("unsupported entry kind {kind:?}; supported: {}", supported_kinds())]
+    Kind { kind: String },
+    /// The kind is known, but not this version.
     #[error(
-        "entries of kind {kind:?} are not accepted; the log accepts {}",
-        offered()
+        "unsupported version {version:?} of entry kind {kind}; supported: {}",
+        supported_kinds()
     )]
-    Kind {
-        /// The kind that was sent.
-        kind: String,
-    },
-    /// The log accepts other versions of the kind
-    #[error(
-        "entries of kind {kind} are not accepted in version {version:?}; the log accepts {}",
-        offered()
-    )]
-    Version {
-        /// The kind that was sent.
-        kind: String,
-        /// The version that was sent.
-        version: String,
-    },
+    Version { kind: String, version: String },
 }
 
 impl ProposalError {
@@ -187,17 +173,19 @@ impl ProposalError {
         } else {
             "."
         };
-        Self::Malformed(shortened(&format!("{parent}{dot}{path}: {source}")))
+        Self::Malformed(truncated(&format!("{parent}{dot}{path}: {source}")))
     }
 }
 
-fn offered() -> String {
-    let kinds: Vec<String> = EntryKind::proposed().map(ToString::to_string).collect();
+fn supported_kinds() -> String {
+    let kinds: Vec<String> = EntryKind::accepted_by_v1()
+        .map(ToString::to_string)
+        .collect();
     kinds.join(", ")
 }
 
-/// Limits what a message repeats of a request.
-fn shortened(text: &str) -> String {
+/// Truncates text from a request, for error messages.
+fn truncated(text: &str) -> String {
     const MAX_CHARACTERS: usize = 256;
     match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + "…",
@@ -205,70 +193,51 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Error admitting a proposed entry. `field` is the path of a member.
+/// Error verifying a proposed entry. `field` is the path of the invalid member.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum V1EntryError {
-    /// A member that must have content has none
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// The key or certificate is not accepted
     #[error("{field}: {source}")]
     Verifier {
-        /// The member.
         field: &'static str,
-        /// The reason.
         #[source]
         source: PemVerifierError,
     },
-    /// A key or signature is not of the stated format
     #[error("{field}: {source}")]
     Pki {
-        /// The member.
         field: &'static str,
-        /// The reason.
         #[source]
         source: PkiError,
     },
-    /// The hash is of other content
     #[error("spec.data.hash is not the SHA-256 of spec.data.content")]
     DataHash,
-    /// The envelope cannot be read
     #[error("{field}: {source}")]
     Envelope {
-        /// The member.
         field: &'static str,
-        /// The reason.
         #[source]
         source: EnvelopeError,
     },
-    /// There are more keys than an envelope may have signatures
-    #[error("spec.proposedContent.verifiers has {0} elements; the limit is {MAX_SIGNATURES}")]
+    #[error("spec.proposedContent.verifiers has {0} entries; the limit is {MAX_SIGNATURES}")]
     TooManyVerifiers(usize),
-    /// None of the keys made one of the envelope's signatures
-    #[error("the envelope has a signature that none of the keys sent with it made")]
+    #[error("the envelope has a signature that none of the verifiers verifies")]
     UnverifiedSignature,
-    /// The log has the digest and not the message, so Ed25519 must be Ed25519ph
-    #[error("data.hash: Ed25519 keys sign a sha512 digest here (Ed25519ph)")]
+    /// The log receives only the digest, so Ed25519 signatures must be Ed25519ph.
+    #[error("data.hash: Ed25519 keys require a sha512 digest (Ed25519ph)")]
     Ed25519Digest,
-    /// A signature does not verify
     #[error("{field}: {source}")]
     Signature {
-        /// The member.
         field: &'static str,
-        /// The reason.
         #[source]
         source: SignatureInvalid,
     },
-    /// The timestamp does not verify
     #[error("spec.tsr.content: {0}")]
     Timestamp(#[from] TimestampError),
-    /// The timestamp response is too long
     #[error("spec.tsr.content has {0} bytes; the limit is {MAX_TIMESTAMP}")]
     TimestampLength(usize),
-    /// The search index holds fewer terms for an entry
     #[error(transparent)]
     TooManyTerms(#[from] TooManyTerms),
-    /// The entry is larger than an entry bundle allows
+    /// The body does not fit in an entry bundle.
     #[error("the canonical entry has {0} bytes; the limit is {MAX_BODY}")]
     TooLarge(usize),
 }

@@ -1,5 +1,5 @@
-//! rekord 0.0.1: an artifact with a detached signature in one of several formats. The log keeps the
-//! artifact's SHA-256.
+//! rekord 0.0.1: an artifact with a detached signature in one of several formats. The artifact's SHA-256
+//! is logged.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub(in super::super) const KIND: EntryKind = EntryKind {
     parse_logged: None,
 };
 
-/// The spec as it is proposed.
+/// The proposed spec.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RekordV001 {
@@ -33,7 +33,7 @@ struct ProposedData {
     hash: Option<ProposedSha256>,
 }
 
-/// Proposed, and logged with key and signature in their canonical forms.
+/// The logged form contains key and signature in canonical form.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Signature {
@@ -48,7 +48,7 @@ struct PublicKeyText {
     content: Base64,
 }
 
-/// The spec as it is logged.
+/// The logged spec.
 #[derive(Serialize)]
 struct LoggedRekord {
     data: LoggedData,
@@ -65,13 +65,13 @@ const SIGNATURE: &str = "spec.signature.content";
 const PUBLIC_KEY: &str = "spec.signature.publicKey.content";
 
 impl RekordV001 {
-    /// What was signed, if it was sent and is not empty.
+    /// The signed artifact, if present and not empty.
     fn artifact(&self) -> Option<&[u8]> {
         let content = self.data.content.as_ref()?;
         (!content.0.is_empty()).then_some(&content.0)
     }
 
-    /// The artifact's hash. A hash that is sent with the artifact must be the artifact's own.
+    /// The artifact's hash. If both hash and content are present, they must match.
     fn hash(&self) -> Result<Sha256, V1EntryError> {
         let sent = self.data.hash.map(|hash| hash.0);
         let computed = self.artifact().map(Sha256::of);
@@ -120,7 +120,8 @@ impl Proposal for RekordV001 {
     fn admit(&self, terms: &mut SearchTerms) -> Result<Vec<u8>, V1EntryError> {
         let key = self.key()?;
         let signature = self.signature(key.as_ref())?;
-        // SPEC rekor rekord 0.0.1: an entry is found by a hash, and admitted only with the artifact.
+        // Rekor pkg/types/rekord/v0.0.1: a hash is enough to look up an entry, but logging requires the
+        // artifact.
         let artifact = self.artifact().ok_or(V1EntryError::Empty(DATA))?;
         let _valid = signature
             .verify(artifact)

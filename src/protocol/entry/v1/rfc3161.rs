@@ -1,4 +1,4 @@
-//! rfc3161 0.0.1: a timestamp response, logged as it is.
+//! rfc3161 0.0.1: a timestamp response, logged unchanged.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +17,10 @@ pub(in super::super) const KIND: EntryKind = EntryKind {
     parse_logged: None,
 };
 
-/// Maximum size of a response in bytes.
+/// Maximum size of a timestamp response, in bytes.
 pub(super) const MAX_TIMESTAMP: usize = 10 * 1024;
 
-/// The spec, proposed and logged.
+/// The spec, which is the same in proposed and logged entries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rfc3161V001 {

@@ -1,4 +1,4 @@
-//! What the specs of several kinds have in common: hashes, and writing the canonical body.
+//! Shared by the specs of several kinds: hashes, and serialization of the canonical body.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,16 +12,16 @@ use crate::protocol::hash::{self, Digest, HashAlgorithm, Sha256, WrongDigestLeng
 pub(super) struct LoggedHash {
     #[serde(with = "hash::by_name")]
     algorithm: HashAlgorithm,
-    /// The body of an intoto 0.0.2 keeps a value that its client chose: it may be any text.
+    /// Any text: an intoto 0.0.2 body contains a value that the client chose.
     value: String,
 }
 
-/// A hash in a proposed spec. Its hexadecimal may be upper-case; the log writes lower-case.
+/// A hash in a proposed spec. Accepts upper-case hexadecimal; the log writes lower case.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "LoggedHash")]
 pub(super) struct ProposedHash(pub(super) Digest);
 
-/// A SHA-256 in a proposed spec, where the log accepts no other function.
+/// A hash in a proposed spec that must be SHA-256.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "ProposedHash")]
 pub(super) struct ProposedSha256(pub(super) Sha256);
@@ -48,7 +48,7 @@ impl LoggedHash {
         Self::new(&digest.into())
     }
 
-    /// The digest, if the value is a digest as a log writes it.
+    /// The digest, if the value is a digest in lower-case hexadecimal.
     pub(super) fn digest(&self) -> Option<Digest> {
         let digest = Digest::new(self.algorithm, hex::decode(&self.value).ok()?).ok()?;
         (digest.to_hex() == self.value).then_some(digest)
@@ -73,7 +73,7 @@ impl TryFrom<ProposedHash> for ProposedSha256 {
     }
 }
 
-/// Writes a body in canonical form (RFC 8785).
+/// Serializes a body in canonical form (RFC 8785).
 pub(super) fn write_body<T: Serialize>(
     kind: &EntryKind,
     spec: &T,
@@ -91,11 +91,11 @@ pub(super) fn write_body<T: Serialize>(
         spec,
     };
     let bytes = serde_json_canonicalizer::to_vec(&body)
-        .expect("bodies have text keys and no number that JSON lacks");
+        .expect("bodies have string keys and no NaN or infinity");
     check_length(bytes)
 }
 
-/// A body that fits into an entry bundle.
+/// Checks that a body fits in an entry bundle.
 pub(super) fn check_length(body: Vec<u8>) -> Result<Vec<u8>, V1EntryError> {
     if body.len() > MAX_BODY {
         return Err(V1EntryError::TooLarge(body.len()));

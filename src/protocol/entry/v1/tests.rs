@@ -31,7 +31,7 @@ fn admit(json: &str) -> Result<AdmittedEntry, V1EntryError> {
 }
 
 #[test]
-fn a_hashedrekord_is_admitted_in_canonical_form() {
+fn a_hashedrekord_is_logged_in_canonical_form() {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let signature = key.sign(b"artifact").unwrap();
     let digest = Sha256::of(b"artifact");
@@ -67,7 +67,7 @@ fn a_hashedrekord_is_admitted_in_canonical_form() {
 }
 
 #[test]
-fn a_hashedrekord_whose_signature_is_over_something_else_is_refused() {
+fn a_hashedrekord_with_a_signature_over_another_digest_is_rejected() {
     let (key, _) = SigningKey::generate(KeyAlgorithm::P256).unwrap();
     let json = hashedrekord(
         &key.public_key().to_pem(),
@@ -90,8 +90,8 @@ fn a_hashedrekord_whose_signature_is_over_something_else_is_refused() {
 }
 
 #[test]
-fn unknown_kinds_and_versions_are_named() {
-    let refusal = |kind: &str, version: &str| {
+fn the_error_of_an_unknown_kind_or_version_names_it_and_the_supported_ones() {
+    let error = |kind: &str, version: &str| {
         let json = format!(r#"{{"kind":"{kind}","apiVersion":"{version}","spec":{{}}}}"#);
         ProposedEntry::parse(json.as_bytes())
             .unwrap_err()
@@ -99,18 +99,18 @@ fn unknown_kinds_and_versions_are_named() {
     };
 
     for kind in ["jar", "rpm", "alpine", "helm", "tuf", "cose", "other"] {
-        let message = refusal(kind, "0.0.1");
+        let message = error(kind, "0.0.1");
         assert!(message.contains(&format!("{kind:?}")), "{message}");
         assert!(message.contains("hashedrekord 0.0.1"), "{message}");
     }
-    assert!(refusal("hashedrekord", "0.0.9").contains("\"0.0.9\""));
+    assert!(error("hashedrekord", "0.0.9").contains("\"0.0.9\""));
     let long = "é".repeat(100_000);
-    assert!(refusal(&long, "0.0.1").len() < 2_000);
-    assert!(refusal("dsse", &long).len() < 2_000);
+    assert!(error(&long, "0.0.1").len() < 2_000);
+    assert!(error("dsse", &long).len() < 2_000);
 }
 
 #[test]
-fn every_kind_has_one_row_in_the_table() {
+fn every_kind_and_version_appears_once_in_the_table() {
     let rows: std::collections::BTreeSet<String> = super::super::KINDS
         .iter()
         .map(ToString::to_string)
@@ -118,13 +118,13 @@ fn every_kind_has_one_row_in_the_table() {
 
     assert_eq!(rows.len(), super::super::KINDS.len());
     assert_eq!(
-        offered(),
+        supported_kinds(),
         "hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.1, intoto 0.0.2, rekord 0.0.1, rfc3161 0.0.1"
     );
 }
 
 #[test]
-fn a_member_that_is_wrong_is_named_by_its_path() {
+fn the_error_of_an_invalid_member_contains_its_path() {
     let good = hashedrekord("x", b"signature", &hex::encode([7; 32]));
     for (from, to, path) in [
         (
@@ -161,7 +161,7 @@ fn b64_pem(key: &SigningKey) -> String {
 
 const TYPE: &str = "application/vnd.in-toto+json";
 
-/// An envelope over the payload, signed by each of the keys.
+/// An envelope with one signature by each key.
 fn envelope(payload: &[u8], keys: &[&SigningKey]) -> String {
     let encoding = pre_authentication_encoding(TYPE, payload);
     let signature = |key: &&SigningKey| json!({"sig": to_base64(&key.sign(&encoding).unwrap())});
@@ -178,7 +178,7 @@ fn dsse(envelope: &str, verifiers: &[&SigningKey]) -> Value {
 }
 
 #[test]
-fn an_ed25519ph_signature_is_admitted_with_its_sha512_digest_alone() {
+fn an_ed25519_key_requires_a_sha512_digest() {
     // RFC 8032 §7.3, "abc".
     let spki = concat!(
         "302a300506032b6570032100",
@@ -208,7 +208,7 @@ fn an_ed25519ph_signature_is_admitted_with_its_sha512_digest_alone() {
 }
 
 #[test]
-fn pem_has_one_canonical_form_whatever_its_lines() {
+fn pem_is_canonicalized_regardless_of_line_breaks() {
     let key = key(KeyAlgorithm::P384);
     let pem = key.public_key().to_pem();
     let lines: Vec<&str> = pem.lines().collect();
@@ -238,7 +238,7 @@ fn pem_has_one_canonical_form_whatever_its_lines() {
 }
 
 #[test]
-fn every_key_of_an_envelope_must_have_signed_and_every_signature_needs_its_key() {
+fn every_key_of_an_envelope_must_verify_a_signature_and_every_signature_must_be_verified() {
     let (one, other) = (key(KeyAlgorithm::P256), key(KeyAlgorithm::Ed25519));
     let both = envelope(b"{}", &[&one, &other]);
 
@@ -255,15 +255,15 @@ fn every_key_of_an_envelope_must_have_signed_and_every_signature_needs_its_key()
 }
 
 #[test]
-fn a_p384_key_signs_an_envelope_with_its_own_hash() {
-    // With SHA-256 too, as cosign signs: that is among the vectors.
+fn a_p384_signature_over_an_envelope_may_use_sha384() {
+    // The vectors cover P-384 with SHA-256, which cosign uses.
     let key = key(KeyAlgorithm::P384);
 
     admit_value(&dsse(&envelope(b"{}", &[&key]), &[&key])).unwrap();
 }
 
 #[test]
-fn the_limits_of_an_envelope_are_named() {
+fn envelopes_over_a_limit_or_with_empty_members_are_rejected() {
     let key = key(KeyAlgorithm::P256);
     let many = vec![&key; MAX_SIGNATURES + 1];
     let error = |entry: &Value| admit_value(entry).unwrap_err();
@@ -300,7 +300,7 @@ fn the_limits_of_an_envelope_are_named() {
 }
 
 #[test]
-fn a_statement_with_too_many_subjects_is_refused_and_a_payload_that_is_not_one_is_logged() {
+fn a_statement_with_too_many_subjects_is_rejected_and_an_unparsable_payload_is_accepted() {
     let key = key(KeyAlgorithm::P256);
     let statement = |count: usize| {
         let subject = |n: usize| json!({"name": "x", "digest": {"sha256": format!("{n:064x}")}});
@@ -312,7 +312,7 @@ fn a_statement_with_too_many_subjects_is_refused_and_a_payload_that_is_not_one_i
             .map(|entry| entry.into_parts().1.len())
     };
 
-    // In addition to the subjects: payload, envelope, and the key as either kind of term.
+    // Four terms in addition to the subjects: payload, envelope, and the key as digest and as key.
     assert_eq!(admitted(&statement(MAX_TERMS - 4)), Ok(MAX_TERMS));
     assert_eq!(
         admitted(&statement(MAX_TERMS - 3)),
@@ -323,7 +323,7 @@ fn a_statement_with_too_many_subjects_is_refused_and_a_payload_that_is_not_one_i
 }
 
 #[test]
-fn members_of_the_logged_form_cannot_be_proposed() {
+fn members_of_the_logged_form_are_rejected_in_a_proposal() {
     let key = key(KeyAlgorithm::P256);
     let good = dsse(&envelope(b"{}", &[&key]), &[&key]);
     for (member, value) in [
@@ -342,7 +342,7 @@ fn members_of_the_logged_form_cannot_be_proposed() {
 }
 
 #[test]
-fn an_entry_that_is_too_large_is_refused_with_the_limit() {
+fn an_oversized_entry_is_rejected_with_the_limit() {
     let key = key(KeyAlgorithm::P256);
     let json = hashedrekord(
         &key.public_key().to_pem(),
@@ -356,7 +356,7 @@ fn an_entry_that_is_too_large_is_refused_with_the_limit() {
 }
 
 #[test]
-fn a_rekord_is_found_by_its_hash_and_admitted_by_its_content_alone() {
+fn a_rekord_can_be_looked_up_by_hash_but_requires_its_content_to_be_logged() {
     let key = key(KeyAlgorithm::P256);
     let entry = |data: Value| {
         json!({"apiVersion": "0.0.1", "kind": "rekord", "spec": {
@@ -392,20 +392,20 @@ fn a_rekord_is_found_by_its_hash_and_admitted_by_its_content_alone() {
 }
 
 #[test]
-fn a_timestamp_response_is_small_and_granted() {
+fn a_timestamp_response_that_is_oversized_malformed_or_not_granted_is_rejected() {
     let entry = |content: &[u8]| {
         json!({"apiVersion": "0.0.1", "kind": "rfc3161", "spec": {
             "tsr": {"content": to_base64(content)}
         }})
     };
-    let refused = rejection(PkiFailure::BadRequest, "no");
+    let rejected = rejection(PkiFailure::BadRequest, "no");
 
     assert_eq!(
         admit_value(&entry(&vec![0; MAX_TIMESTAMP + 1])).unwrap_err(),
         V1EntryError::TimestampLength(10_241)
     );
     assert_eq!(
-        admit_value(&entry(&refused)).unwrap_err(),
+        admit_value(&entry(&rejected)).unwrap_err(),
         V1EntryError::Timestamp(TimestampError::NotGranted)
     );
     assert!(matches!(

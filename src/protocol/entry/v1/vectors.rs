@@ -1,5 +1,5 @@
-//! Entries that other programs signed, with the canonical bodies and search terms that Python computed
-//! (`tests/vectors/entry`).
+//! Tests with entries signed by other programs. A Python script computed the expected canonical bodies
+//! and search terms (`tests/vectors/entry`).
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ fn parse(json: &RawValue) -> ProposedEntry {
 }
 
 #[test]
-fn the_canonical_body_is_the_one_that_another_program_writes() {
+fn the_canonical_body_matches_that_of_an_independent_implementation() {
     for (name, case) in each_case() {
         let proposed = parse(&case.proposed);
         let entry = proposed
@@ -78,7 +78,7 @@ fn the_canonical_body_is_the_one_that_another_program_writes() {
 }
 
 #[test]
-fn an_entry_is_found_by_the_terms_that_another_program_lists_and_no_others() {
+fn the_search_terms_match_those_of_an_independent_implementation() {
     for (name, case) in each_case() {
         let digest = |text: &String| {
             let (algorithm, hex) = text.split_once(':').unwrap();
@@ -104,7 +104,7 @@ fn the_verifier_reads_what_the_log_writes() {
         let read = parse_logged(&member("kind"), &member("apiVersion"), case.body.as_bytes());
 
         let expected = match name {
-            // A bundle names the signer's certificate alone.
+            // A bundle contains only the signer's certificate, not a chain in PEM.
             "hashedrekord-chain" => Some(BindingError::Malformed),
             _ if name.starts_with("rekord") || name == "rfc3161" => Some(BindingError::Kind),
             _ => None,
@@ -116,7 +116,7 @@ fn the_verifier_reads_what_the_log_writes() {
 }
 
 #[test]
-fn an_entry_whose_signature_is_for_something_else_is_refused() {
+fn an_entry_with_a_signature_over_other_content_is_rejected() {
     for (name, case) in each_case() {
         let error = parse(&case.forged).admit().unwrap_err();
         assert!(
@@ -169,7 +169,7 @@ fn a_query_for_the_key_finds_the_entry() {
 }
 
 #[test]
-fn each_entry_that_no_log_should_accept_is_refused_for_its_own_reason() {
+fn each_invalid_entry_is_rejected_with_the_expected_error() {
     #[derive(Deserialize)]
     struct Refused {
         name: String,
@@ -189,7 +189,7 @@ fn each_entry_that_no_log_should_accept_is_refused_for_its_own_reason() {
     }
 }
 
-/// The entry with a few bytes of its key, signature or other base64 changed.
+/// Changes bytes in every base64 value of the entry, such as its key and signature.
 fn damaged(entry: &RawValue, edits: &[(usize, u8)]) -> String {
     fn damage(value: &mut serde_json::Value, edits: &[(usize, u8)]) {
         match value {
@@ -207,9 +207,9 @@ fn damaged(entry: &RawValue, edits: &[(usize, u8)]) -> String {
                 let Ok(mut bytes) = from_base64(text) else {
                     return;
                 };
-                for (place, byte) in edits {
+                for (position, byte) in edits {
                     let length = bytes.len().max(1);
-                    if let Some(old) = bytes.get_mut(place.rem_euclid(length)) {
+                    if let Some(old) = bytes.get_mut(position.rem_euclid(length)) {
                         *old = *byte;
                     }
                 }
@@ -224,7 +224,7 @@ fn damaged(entry: &RawValue, edits: &[(usize, u8)]) -> String {
     value.to_string()
 }
 
-/// The digest of what was signed, where the body has it.
+/// The digest of the signed content, if the body contains it.
 fn signed(body: &[u8]) -> Option<serde_json::Value> {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap();
     let pointers = ["/data/hash", "/payloadHash", "/content/payloadHash"];
@@ -235,11 +235,11 @@ fn signed(body: &[u8]) -> Option<serde_json::Value> {
 
 proptest! {
     #[test]
-    fn a_damaged_entry_is_refused_or_still_about_what_was_signed(
-        place in 0..CASES.len(),
+    fn a_damaged_entry_is_rejected_or_still_contains_the_signed_digest(
+        position in 0..CASES.len(),
         edits in proptest::collection::vec((0..2000_usize, any::<u8>()), 1..4),
     ) {
-        let (name, case) = each_case().nth(place).unwrap();
+        let (name, case) = each_case().nth(position).unwrap();
         let json = damaged(&case.proposed, &edits);
         if let Ok(proposed) = ProposedEntry::parse(json.as_bytes()) {
             let body = proposed.canonical_body();

@@ -1,5 +1,4 @@
-//! The key, certificate or chain in PEM that verifies an x509 signature, its canonical form, and the
-//! names that it is found by.
+//! A PEM key, certificate or chain that verifies a signature: parsing, canonical form and search terms.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::cell::OnceCell;
@@ -14,36 +13,33 @@ use crate::protocol::hash::{Digest, HashAlgorithm};
 use crate::protocol::keys::{KeyAlgorithm, KeyError, PublicKey, SignatureInvalid, SignatureValid};
 use crate::protocol::x509::{Certificate, CertificateError};
 
-/// Maximum length of a chain, leaf and root included.
+/// Maximum number of certificates in a chain, including leaf and root.
 const MAX_CHAIN: usize = 10;
 
-/// Error reading a key, certificate or chain.
+/// Error parsing a key, certificate or chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PemVerifierError {
-    /// The text is longer than a chain needs
     #[error("the PEM text has {0} bytes; the limit is {MAX_PEM_LENGTH}")]
     TooLong(usize),
-    /// Not PEM, or other blocks
-    #[error("must be PEM: one block labelled PUBLIC KEY, or certificates, the signer's own first")]
+    /// Not PEM, or blocks of another type.
+    #[error("must be PEM: one PUBLIC KEY block, or CERTIFICATE blocks that start with the leaf")]
     Pem,
-    /// The chain is too long
     #[error("the chain has {0} certificates; the limit is {MAX_CHAIN}")]
     ChainLength(usize),
-    /// The key cannot be read or is too weak
+    /// The key is malformed or too weak.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A certificate cannot be read
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// An authority's certificate signs certificates, not artifacts
+    /// CA certificates must not verify artifacts.
     #[error("a certificate authority's certificate cannot verify an artifact's signature")]
     NotALeaf,
-    /// The next certificate did not issue this one, or was not valid
-    #[error("certificate {0} of the chain was not issued by the one after it")]
+    /// The next certificate is not a valid issuer of this one.
+    #[error("certificate {0} of the chain was not issued by the next one")]
     Chain(usize),
 }
 
-/// A key with the chain that it came in, if any; the first certificate is the key's own.
+/// A key and its certificate chain, if any. The first certificate is the leaf.
 #[derive(Clone, Debug)]
 pub(super) struct PemVerifier {
     key: PublicKey,
@@ -51,7 +47,7 @@ pub(super) struct PemVerifier {
     canonical_pem: String,
 }
 
-/// A message that several keys may have signed. Each digest of it is computed at most once.
+/// A message that several keys may have signed. Computes each digest at most once.
 pub(super) struct HashedMessage<'a> {
     bytes: &'a [u8],
     digests: [(HashAlgorithm, OnceCell<Digest>); HashAlgorithm::ALL.len()],
@@ -67,14 +63,14 @@ impl<'a> HashedMessage<'a> {
 
     fn digest(&self, algorithm: HashAlgorithm) -> &Digest {
         let cached = self.digests.iter().find(|(one, _)| *one == algorithm);
-        let (_, digest) = cached.expect("ALL has every algorithm");
+        let (_, digest) = cached.expect("ALL contains every algorithm");
         digest.get_or_init(|| algorithm.digest(self.bytes))
     }
 }
 
 impl PemVerifier {
-    /// Reads PEM, wherever its lines break. The links of a chain are verified, each at the time at which
-    /// the leaf becomes valid, because entries are made long after certificates expire.
+    /// Parses PEM with any line breaks. A chain is verified at the `notBefore` of the leaf, because
+    /// entries may be submitted long after the certificates expired.
     pub(super) fn parse(text: &[u8]) -> Result<Self, PemVerifierError> {
         if text.len() > MAX_PEM_LENGTH {
             return Err(PemVerifierError::TooLong(text.len()));
@@ -122,8 +118,7 @@ impl PemVerifier {
         })
     }
 
-    /// 64 columns, a newline after every line, and nothing between the blocks. PEM in this form comes back
-    /// unchanged.
+    /// PEM with 64 columns, a newline after every line, and nothing between the blocks.
     pub(super) fn canonical_pem(&self) -> &str {
         &self.canonical_pem
     }
@@ -132,8 +127,8 @@ impl PemVerifier {
         self.key.algorithm()
     }
 
-    /// Verifies over a digest. ECDSA and RSA PKCS#1 v1.5 go with each of the hashes, because clients use
-    /// SHA-256 with every curve; Ed25519ph goes with SHA-512.
+    /// Verifies a signature over a digest. ECDSA and RSA PKCS#1 v1.5 accept every hash function, because
+    /// clients use SHA-256 with all curves. Ed25519ph requires SHA-512.
     pub(super) fn verify_digest(
         &self,
         digest: &Digest,
@@ -145,7 +140,7 @@ impl PemVerifier {
         self.key.verify_prehashed(digest, signature)
     }
 
-    /// Verifies over a message, with the hash of the key's kind or with SHA-256.
+    /// Verifies a signature over a message, with the key's default hash function or with SHA-256.
     pub(super) fn verify_message(
         &self,
         message: &HashedMessage<'_>,
@@ -158,7 +153,7 @@ impl PemVerifier {
         verify(self.algorithm().hash()).or_else(|_| verify(HashAlgorithm::Sha256))
     }
 
-    /// Adds what the verifier is found by: its canonical form, and the leaf's names.
+    /// Adds the canonical form and the names of the leaf.
     pub(super) fn add_terms(&self, terms: &mut SearchTerms) -> Result<(), TooManyTerms> {
         terms.add(SearchTerm::public_key(self.canonical_pem.as_bytes()))?;
         let names = self.certificates.first().and_then(subject_names);
@@ -167,8 +162,8 @@ impl PemVerifier {
     }
 }
 
-/// The subjectAltNames that people search by (RFC 5280 §4.2.1.6): hosts, e-mail addresses, URIs, IP
-/// addresses and Fulcio's user names. None if the extension is absent or malformed.
+/// Searchable subjectAltNames (RFC 5280 §4.2.1.6): hosts, e-mail addresses, URIs, IP addresses and
+/// Fulcio's user names. `None` if the extension is absent or malformed.
 fn subject_names(certificate: &Certificate) -> Option<Vec<String>> {
     let extension = certificate.extensions().find(ID_CE_SUBJECT_ALT_NAME)?;
     let mut names = DerReader::inside(&extension.value, der::SEQUENCE).ok()?;
@@ -195,7 +190,7 @@ fn parse_name(name: DerElement<'_>) -> Option<String> {
     }
 }
 
-/// Fulcio's otherName for a user name: OtherName is an identifier and, under `[0]`, the value.
+/// Parses Fulcio's otherName for user names: an object identifier, then the value in `[0]`.
 fn parse_username(other_name: &[u8]) -> Option<String> {
     const USERNAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
     let mut fields = DerReader::of(other_name);

@@ -1,5 +1,5 @@
-//! dsse 0.0.2: the hash of an envelope's payload, and every signature over the envelope with the
-//! certificate or key that verifies it.
+//! dsse 0.0.2: the hash of an envelope's payload, and each signature with the certificate or key that
+//! verifies it.
 
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ pub(in super::super) const KIND: EntryKind = EntryKind {
     parse_logged: Some(parse_logged),
 };
 
-/// Maximum number of signatures, and of verifiers: each verifier may be tried on each signature.
+/// Maximum number of signatures, and of verifiers. Every verifier may be tried on every signature.
 const MAX_SIGNATURES: usize = 4;
 
 /// `DSSERequestV002`
@@ -68,59 +68,51 @@ struct LoggedDigest {
     digest: Base64,
 }
 
-/// An envelope and the verifiers of its signatures, none of which was verified.
+/// An unverified envelope, and the verifiers of its signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnverifiedDsse {
-    /// The payload with its signatures. Key IDs are ignored.
+    /// Payload and signatures. Key IDs are ignored.
     pub envelope: Envelope,
     /// In any order.
     pub verifiers: Vec<DsseVerifier>,
 }
 
-/// A certificate or key, and the details that its sender declares.
+/// A certificate or key, and the details that the client declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DsseVerifier {
-    /// The certificate or key.
+    /// The unparsed certificate or key.
     pub raw: RawVerifier,
     /// The key's algorithm, hash function and padding.
     pub key_details: KeyDetails,
 }
 
-/// Error accepting an envelope.
+/// Error verifying an envelope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DsseError {
-    /// The number of signatures is out of range
-    #[error("envelope.signatures has {0} members; there must be 1 to {MAX_SIGNATURES}")]
+    #[error("envelope.signatures has {0} entries; it must have 1 to {MAX_SIGNATURES}")]
     Signatures(usize),
-    /// The number of verifiers is out of range
-    #[error("verifiers has {0} members; there must be 1 to {MAX_SIGNATURES}")]
+    #[error("verifiers has {0} entries; it must have 1 to {MAX_SIGNATURES}")]
     Verifiers(usize),
-    /// A signature has no bytes
     #[error("envelope.signatures[{0}].sig is empty")]
     NoSignature(usize),
-    /// A signature is repeated
-    #[error("envelope.signatures[{0}].sig repeats an earlier signature")]
-    SameSignature(usize),
-    /// A certificate or key is not accepted
+    #[error("envelope.signatures[{0}].sig is a duplicate of an earlier signature")]
+    DuplicateSignature(usize),
     #[error("verifiers[{index}].{error}")]
     Verifier {
-        /// Its position in `verifiers`.
         index: usize,
-        /// The reason.
         error: RawVerifierError,
     },
-    /// No verifier verifies a signature
-    #[error("envelope.signatures[{0}].sig does not match the envelope with any of the verifiers")]
+    #[error("envelope.signatures[{0}].sig is not verified by any of the verifiers")]
     Signature(usize),
-    /// A verifier verifies no signature, so that nothing binds it to the entry
-    #[error("verifiers[{0}] verifies none of the envelope's signatures")]
-    IdleVerifier(usize),
-    /// The entry is larger than an entry bundle allows
+    /// Rejected because nothing binds such a verifier to the entry.
+    #[error("verifiers[{0}] does not verify any of the envelope's signatures")]
+    UnusedVerifier(usize),
+    /// The body does not fit in an entry bundle.
     #[error("the canonical entry has {0} bytes; the limit is {MAX_BODY}")]
     TooLarge(usize),
 }
 
-/// A signature that was verified, and its canonical form.
+/// A verified signature and its canonical form.
 struct CanonicalSignature<'a> {
     signature: &'a [u8],
     canonical: String,
@@ -128,7 +120,7 @@ struct CanonicalSignature<'a> {
 }
 
 impl UnverifiedDsse {
-    /// Verifies every signature over the envelope's pre-authentication encoding. Each signature needs a
+    /// Verifies all signatures over the envelope's pre-authentication encoding. Each signature must have a
     /// verifier, and each verifier a signature.
     ///
     /// # Errors
@@ -137,21 +129,21 @@ impl UnverifiedDsse {
         self.check_counts()?;
         let keys = self.keys()?;
         let message = self.envelope.pre_authentication_encoding();
-        let mut idle = vec![true; keys.len()];
+        let mut is_unused = vec![true; keys.len()];
         let mut verified = Vec::with_capacity(self.envelope.signatures.len());
         for (index, signature) in self.envelope.signatures.iter().enumerate() {
             let signature = signature.signature.as_slice();
-            let (verifier, idle, valid) = self
+            let (verifier, is_unused, valid) = self
                 .verifiers
                 .iter()
                 .zip(&keys)
-                .zip(&mut idle)
-                .find_map(|((verifier, key), idle)| {
+                .zip(&mut is_unused)
+                .find_map(|((verifier, key), is_unused)| {
                     let valid = key.verify_message(&message, signature).ok()?;
-                    Some((verifier, idle, valid))
+                    Some((verifier, is_unused, valid))
                 })
                 .ok_or(DsseError::Signature(index))?;
-            *idle = false;
+            *is_unused = false;
             verified.push(CanonicalSignature {
                 signature,
                 canonical: verifier
@@ -160,8 +152,8 @@ impl UnverifiedDsse {
                 valid,
             });
         }
-        if let Some(index) = idle.iter().position(|idle| *idle) {
-            return Err(DsseError::IdleVerifier(index));
+        if let Some(index) = is_unused.iter().position(|is_unused| *is_unused) {
+            return Err(DsseError::UnusedVerifier(index));
         }
         verified.sort_by_key(|one| one.signature);
         let body = canonical_body(&self.envelope.payload, &verified);
@@ -186,7 +178,7 @@ impl UnverifiedDsse {
             }
             let mut earlier = signatures.iter().take(index);
             if earlier.any(|other| other.signature == one.signature) {
-                return Err(DsseError::SameSignature(index));
+                return Err(DsseError::DuplicateSignature(index));
             }
         }
         Ok(())
@@ -194,7 +186,7 @@ impl UnverifiedDsse {
 
     fn keys(&self) -> Result<Vec<PublicKey>, DsseError> {
         let key = |(index, verifier): (usize, &DsseVerifier)| {
-            // The whole message is at hand, so Ed25519 is the pure variant.
+            // The request contains the whole message, so Ed25519 is pure Ed25519.
             verifier
                 .raw
                 .key(verifier.key_details, KeyAlgorithm::default_details)
@@ -204,7 +196,7 @@ impl UnverifiedDsse {
     }
 }
 
-/// The canonical body (RFC 8785). As in a hashedrekord, no value needs an escape.
+/// The canonical body (RFC 8785). As in a hashedrekord, no value needs escaping.
 fn canonical_body(payload: &[u8], signatures: &[CanonicalSignature<'_>]) -> Vec<u8> {
     let signatures: Vec<&str> = signatures
         .iter()

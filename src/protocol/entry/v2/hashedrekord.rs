@@ -1,4 +1,4 @@
-//! hashedrekord 0.0.2: a digest, a signature over it, and the certificate or key that verifies it.
+//! hashedrekord 0.0.2: a digest, a signature over it, and a certificate or key that verifies it.
 
 use serde::{Deserialize, Serialize};
 
@@ -54,10 +54,10 @@ struct LoggedData {
     digest: Base64,
 }
 
-/// A hashedrekord whose signature was not verified.
+/// A hashedrekord with an unverified signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnverifiedHashedRekord {
-    /// The digest of what was signed, under the hash function of the key details.
+    /// Digest of the artifact, under the hash function of `key_details`.
     pub digest: Digest,
     /// The signature over the digest.
     pub signature: Vec<u8>,
@@ -67,54 +67,47 @@ pub struct UnverifiedHashedRekord {
     pub key_details: KeyDetails,
 }
 
-/// Error accepting a hashedrekord.
+/// Error verifying a hashedrekord.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashedRekordError {
-    /// Pure Ed25519 needs the whole message, and the log has a digest
+    /// Pure Ed25519 requires the whole message, but the log receives only a digest.
     #[error(
-        "keyDetails PKIX_ED25519 is not accepted: the log checks signatures over a digest; \
+        "keyDetails PKIX_ED25519 is not supported, because the log verifies signatures over a digest; \
          use PKIX_ED25519_PH"
     )]
     PureEd25519,
-    /// The digest is of another hash function than the key details
-    #[error("digest does not fit keyDetails: {0}")]
+    #[error("digest does not match keyDetails: {0}")]
     Digest(#[from] WrongDigestLength),
-    /// The signature has no bytes
     #[error("signature.content is empty")]
     NoSignature,
-    /// The certificate or key is not accepted
     #[error("signature.verifier.{0}")]
     Verifier(#[from] RawVerifierError),
-    /// The signature does not verify
     #[error("signature.content: {0}")]
     Signature(#[from] SignatureInvalid),
-    /// The entry is larger than an entry bundle allows
+    /// The body does not fit in an entry bundle.
     #[error("the canonical entry has {0} bytes; the limit is {MAX_BODY}")]
     TooLarge(usize),
 }
 
-/// Error reading the canonical body of a hashedrekord 0.0.2.
+/// Error parsing the canonical body of a hashedrekord 0.0.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashedRekordBodyError {
-    /// The body is larger than an entry bundle allows
+    /// The body does not fit in an entry bundle.
     #[error("the entry has {0} bytes; the limit is {MAX_BODY}")]
     TooLarge(usize),
-    /// The body is of another kind or has other members
+    /// Not the body of a hashedrekord 0.0.2.
     #[error("the entry is not a hashedrekord 0.0.2")]
     Malformed,
-    /// The hash function is not the key details' one
-    #[error("the entry names a hash that is not its key's")]
+    #[error("the entry's digest algorithm does not match its key details")]
     Algorithm,
-    /// The digest has another length than its hash function's
     #[error("the entry's digest: {0}")]
     Digest(#[from] WrongDigestLength),
-    /// The same content has another canonical form (RFC 8785)
-    #[error("the entry is not in canonical form")]
+    #[error("the entry is not in canonical form (RFC 8785)")]
     NotCanonical,
 }
 
 impl UnverifiedHashedRekord {
-    /// Checks that the digest fits the key details.
+    /// Checks that the digest has the length that the key details require.
     ///
     /// # Errors
     /// [`HashedRekordError::PureEd25519`] or [`HashedRekordError::Digest`]
@@ -133,7 +126,7 @@ impl UnverifiedHashedRekord {
         })
     }
 
-    /// Reads a body, which must be in canonical form.
+    /// Parses a body, which must be in canonical form.
     ///
     /// # Errors
     /// See [`HashedRekordBodyError`].
@@ -161,8 +154,8 @@ impl UnverifiedHashedRekord {
         Ok(entry)
     }
 
-    /// The canonical body (RFC 8785). Its members are fixed, and every value is base64 or a name of the
-    /// registry, so that it is written in order and without escapes.
+    /// The canonical body (RFC 8785). The members are fixed, and every value is base64 or a registry name,
+    /// so no sorting or escaping is needed.
     pub fn canonical_body(&self) -> Vec<u8> {
         let signature = self
             .verifier
@@ -181,8 +174,7 @@ impl UnverifiedHashedRekord {
         .into_bytes()
     }
 
-    /// Verifies the signature over the digest with the key that was sent, which must be of the declared
-    /// details.
+    /// Verifies the signature over the digest. The key must match the declared details.
     ///
     /// # Errors
     /// See [`HashedRekordError`].
@@ -200,7 +192,7 @@ impl UnverifiedHashedRekord {
     }
 }
 
-/// The details under which a key of this kind is logged: those of signatures over a digest.
+/// The key details that are logged for a kind of key: those for signatures over a digest.
 const fn loggable_details(key: KeyAlgorithm) -> KeyDetails {
     match key {
         KeyAlgorithm::Ed25519 => KeyDetails::Ed25519Ph,

@@ -1,5 +1,4 @@
-//! Rekor v2: the request in proto3 JSON (`dev.sigstore.rekor.v2`) with a member for each kind, and the
-//! verified entry.
+//! Rekor v2: requests in proto3 JSON (`dev.sigstore.rekor.v2`), and verified entries.
 
 pub(crate) mod dsse;
 pub(crate) mod hashedrekord;
@@ -17,7 +16,7 @@ pub(crate) use dsse::{DsseError, UnverifiedDsse};
 pub(crate) use hashedrekord::HashedRekordError;
 pub use hashedrekord::UnverifiedHashedRekord;
 
-/// `CreateEntryRequest`. Unknown members are refused.
+/// `CreateEntryRequest`. Unknown members are rejected.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateEntryRequest {
@@ -27,7 +26,7 @@ pub struct CreateEntryRequest {
         skip_serializing_if = "Option::is_none"
     )]
     hashed_rekord: Option<HashedRekordRequest>,
-    // Signet's own client does not send envelopes.
+    // Signet's client does not submit envelopes.
     #[serde(
         rename = "dsseRequestV002",
         alias = "dsse_request_v002",
@@ -55,8 +54,8 @@ struct RequestBytes {
     raw_bytes: ProtoBytes,
 }
 
-/// A signature in a logged body. It is read without the freedoms of proto3 JSON, which a canonical body
-/// does not use.
+/// A signature in a logged body. Parsed strictly: a canonical body does not use the alternative spellings
+/// of proto3 JSON.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoggedSignature {
@@ -117,7 +116,7 @@ impl RequestVerifier {
 }
 
 impl From<&UnverifiedHashedRekord> for CreateEntryRequest {
-    /// The request of a client that submits this entry.
+    /// Builds the request that submits this entry.
     fn from(entry: &UnverifiedHashedRekord) -> Self {
         Self {
             hashed_rekord: Some(entry.into()),
@@ -126,25 +125,22 @@ impl From<&UnverifiedHashedRekord> for CreateEntryRequest {
     }
 }
 
-/// An entry whose signatures were not verified.
+/// An entry with unverified signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnverifiedEntry {
-    /// hashedrekord 0.0.2
+    /// hashedrekord 0.0.2.
     HashedRekord(UnverifiedHashedRekord),
-    /// dsse 0.0.2
+    /// dsse 0.0.2.
     Dsse(UnverifiedDsse),
 }
 
-/// Error reading an entry from a request.
+/// Error converting a request to an entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmissionError {
-    /// No kind of entry, or two
-    #[error("the request must have one member, hashedRekordRequestV002 or dsseRequestV002")]
+    #[error("the request must have exactly one of hashedRekordRequestV002 and dsseRequestV002")]
     NoEntry,
-    /// Neither a certificate nor a key, or both
-    #[error("every verifier must have one of x509Certificate and publicKey")]
+    #[error("every verifier must have exactly one of x509Certificate and publicKey")]
     Verifier,
-    /// The digest does not fit the key details
     #[error(transparent)]
     HashedRekord(#[from] HashedRekordError),
 }
@@ -162,13 +158,13 @@ impl TryFrom<CreateEntryRequest> for UnverifiedEntry {
 }
 
 impl UnverifiedEntry {
-    /// Whether verification takes longer than a change of threads. A payload is as long as a request may
-    /// be, and every verifier may hash it; a digest needs one signature check of some 50 µs.
+    /// Whether verification is slow enough to move it to another thread. Every verifier may hash the whole
+    /// payload of an envelope; a hashedrekord needs one signature verification of about 50 µs.
     pub(crate) const fn is_costly(&self) -> bool {
         matches!(self, Self::Dsse(_))
     }
 
-    /// Verifies every signature.
+    /// Verifies all signatures.
     ///
     /// # Errors
     /// See [`HashedRekordError`] and [`DsseError`].
@@ -180,22 +176,20 @@ impl UnverifiedEntry {
     }
 }
 
-/// An entry whose signatures were all verified, in canonical form. Only the kinds' `verify` make one.
+/// A verified entry in canonical form. The only constructors are the `verify` methods of the kinds.
 #[derive(Clone, Debug)]
 pub struct VerifiedEntry {
     kind: &'static str,
     body: Vec<u8>,
-    /// The evidence that let it come into being.
+    /// Proof that the signatures were verified.
     _signatures: Vec<SignatureValid>,
 }
 
 /// Error verifying an entry of Rekor v2.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum V2EntryError {
-    /// In a hashedrekord
     #[error(transparent)]
     HashedRekord(#[from] HashedRekordError),
-    /// In an envelope
     #[error(transparent)]
     Dsse(#[from] DsseError),
 }
@@ -209,12 +203,12 @@ impl VerifiedEntry {
         }
     }
 
-    /// The kind's name; its version is 0.0.2.
+    /// Name of the kind. The version is 0.0.2 for both kinds.
     pub(crate) const fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// The canonical body, which is hashed, stored and served.
+    /// Returns the canonical body, which is the leaf of the log.
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }

@@ -1,4 +1,4 @@
-//! Reading and writing requests.
+//! Tests of parsing and serializing requests.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn read(value: &Value) -> Result<UnverifiedHashedRekord, String> {
 }
 
 #[test]
-fn camel_and_snake_case_are_read_alike() {
+fn camel_case_and_snake_case_are_equivalent() {
     let camel = submission();
     let snake = camel
         .to_string()
@@ -52,7 +52,7 @@ fn camel_and_snake_case_are_read_alike() {
 }
 
 #[test]
-fn a_public_key_is_read_and_null_is_the_same_as_absent() {
+fn null_members_are_treated_as_absent() {
     let mut value = submission();
     value["dsseRequestV002"] = Value::Null;
     let verifier = &mut value["hashedRekordRequestV002"]["signature"]["verifier"];
@@ -66,7 +66,7 @@ fn a_public_key_is_read_and_null_is_the_same_as_absent() {
 }
 
 #[test]
-fn a_client_writes_the_request_that_the_server_reads() {
+fn requests_round_trip_between_client_and_server() {
     let written = |entry: &_| serde_json::to_value(CreateEntryRequest::from(entry)).unwrap();
     let mut entry = read(&submission()).unwrap();
     assert_eq!(written(&entry), submission());
@@ -75,7 +75,7 @@ fn a_client_writes_the_request_that_the_server_reads() {
     assert_eq!(read(&written(&entry)).unwrap(), entry);
 }
 
-/// Every path to a member or a value below `value`.
+/// JSON pointers to all members below `value`.
 fn pointers(value: &Value, base: &str, found: &mut Vec<String>) {
     if let Value::Object(members) = value {
         for (name, member) in members {
@@ -87,7 +87,7 @@ fn pointers(value: &Value, base: &str, found: &mut Vec<String>) {
 }
 
 #[test]
-fn a_member_that_is_absent_null_empty_or_of_another_type_is_refused_now_or_when_verified() {
+fn a_missing_null_empty_or_mistyped_member_is_rejected() {
     let mut paths = Vec::new();
     pointers(&submission(), "", &mut paths);
     assert_eq!(paths.len(), 8);
@@ -106,25 +106,25 @@ fn a_member_that_is_absent_null_empty_or_of_another_type_is_refused_now_or_when_
         for replacement in &replacements {
             let mut value = submission();
             *value.pointer_mut(path).unwrap() = replacement.clone();
-            refused(&value, path);
+            assert_rejected(&value, path);
         }
         let (parent, name) = path.rsplit_once('/').unwrap();
         let mut value = submission();
         let members = value.pointer_mut(parent).unwrap().as_object_mut().unwrap();
         members.remove(name).unwrap();
-        refused(&value, path);
+        assert_rejected(&value, path);
     }
 }
 
-/// Refused when read, or at the latest when the empty signature or certificate is verified.
-fn refused(value: &Value, path: &str) {
+/// Some requests are rejected by the parser, others when the empty signature or certificate is verified.
+fn assert_rejected(value: &Value, path: &str) {
     if let Ok(entry) = read(value) {
         assert!(entry.verify().is_err(), "{path}: {value}");
     }
 }
 
 #[test]
-fn unknown_and_repeated_members_are_refused() {
+fn unknown_and_duplicate_members_are_rejected() {
     for path in [
         "",
         "/hashedRekordRequestV002",
@@ -148,12 +148,12 @@ fn unknown_and_repeated_members_are_refused() {
 }
 
 #[test]
-fn a_request_has_one_kind_and_the_refusal_of_pure_ed25519_names_the_alternative() {
+fn a_request_must_have_exactly_one_kind_and_pure_ed25519_is_rejected_with_the_alternative() {
     let mut both = submission();
     both["dsseRequestV002"] = envelope()["dsseRequestV002"].clone();
     for request in [both, json!({})] {
-        let refusal = read(&request).unwrap_err();
-        assert_eq!(refusal, SubmissionError::NoEntry.to_string());
+        let error = read(&request).unwrap_err();
+        assert_eq!(error, SubmissionError::NoEntry.to_string());
     }
 
     let mut value = submission();
@@ -186,7 +186,7 @@ fn read_envelope(value: &Value) -> Result<UnverifiedDsse, String> {
 }
 
 #[test]
-fn an_envelope_is_read_in_camel_and_in_snake_case() {
+fn camel_case_and_snake_case_are_equivalent_in_envelopes() {
     let camel = envelope();
     let snake = camel
         .to_string()
@@ -211,7 +211,7 @@ fn an_envelope_is_read_in_camel_and_in_snake_case() {
 }
 
 #[test]
-fn an_envelope_with_an_unknown_missing_or_ambiguous_member_is_refused() {
+fn an_envelope_with_an_unknown_missing_or_ambiguous_member_is_rejected() {
     let change = |pointer: &str, value: Value| {
         let mut envelope = envelope();
         *envelope.pointer_mut(pointer).unwrap() = value;

@@ -1,11 +1,11 @@
-//! What an expression names and what it may cost, determined before it runs.
+//! Static analysis of an expression: the names it uses, and an upper bound on its cost.
 //!
-//! An expression has no loops but its macros over lists and maps, no recursion and no variables of its
-//! own. Its cost is therefore bounded by its parts, each multiplied by the lengths of the lists around
-//! it, as long as it cannot build a value that is larger than its data: hence
-//! [`ConditionError::Growth`].
+//! The only loops in CEL are macros over lists and maps; there is no recursion. The cost is therefore
+//! at most the number of nodes, each multiplied by the lengths of the lists around it, provided that
+//! the expression cannot build values that are larger than its input. [`ConditionError::Growth`]
+//! rejects expressions that could.
 //!
-//! Sums and products saturate: an estimate beyond the range of u64 is too large in any case.
+//! Arithmetic saturates: an estimate of `u64::MAX` exceeds every limit.
 
 use std::collections::BTreeMap;
 
@@ -13,40 +13,40 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValu
 use cel::parser::Expression;
 use regex::Regex;
 
-use super::{ConditionError, MAX_PARTS, VARIABLES};
+use super::{ConditionError, MAX_NODES, VARIABLES};
 use crate::protocol::policy::matcher::compile;
 
-/// The number of parts of an expression, by the number of lists around them.
+/// Numbers of nodes of an expression, by nesting level of macros.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     levels: Vec<Level>,
-    /// All parts: the most that an expression can add to the size of its data.
-    parts: u64,
-    /// The number of `+` outside macros: each may double the size of what a later part looks at.
+    /// Total number of nodes. An expression can add at most this much to the size of its data.
+    nodes: u64,
+    /// Number of `+` outside macros. Each may double the size of a value that a later node reads.
     joins: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Level {
-    /// Parts that take one step.
+    /// Nodes that cost one step.
     light: u64,
-    /// Parts that may look at a whole value.
+    /// Nodes that may read a whole value.
     heavy: u64,
 }
 
-/// How much of a value the interpreter compares or copies in the time of one step.
-const SIZE_OF_A_STEP: u64 = 16;
+/// Units of size that the interpreter compares or copies in the time of one step.
+const SIZE_PER_STEP: u64 = 16;
 
 impl Cost {
-    /// The maximum number of steps over variables of this size; see [`super::variables::size`].
+    /// Upper bound on the steps for variables of this size; see [`super::variables::size`].
     pub(super) fn steps(&self, size: u64) -> u64 {
         let size = size
-            .saturating_add(self.parts)
+            .saturating_add(self.nodes)
             .saturating_mul(self.joins.saturating_add(1));
         let mut times = 1_u64;
         let mut steps = 0_u64;
         for level in &self.levels {
-            let whole = size / SIZE_OF_A_STEP + 1;
+            let whole = size / SIZE_PER_STEP + 1;
             let once = level
                 .light
                 .saturating_add(level.heavy.saturating_mul(whole));
@@ -57,38 +57,38 @@ impl Cost {
     }
 }
 
-/// What was determined about an expression before it runs.
-pub(super) struct Survey {
+/// Result of the static analysis.
+pub(super) struct Analysis {
     pub(super) cost: Cost,
-    /// The compiled patterns of `matches()`.
+    /// Compiled patterns of `matches()`, by source.
     pub(super) patterns: BTreeMap<String, Regex>,
-    /// Whether it has no variables.
+    /// Whether the expression uses no variables.
     pub(super) is_constant: bool,
 }
 
-pub(super) fn survey(expression: &Expression) -> Result<Survey, ConditionError> {
-    let mut surveyor = Surveyor {
-        survey: Survey {
+pub(super) fn analyze(expression: &Expression) -> Result<Analysis, ConditionError> {
+    let mut analyzer = Analyzer {
+        analysis: Analysis {
             cost: Cost::default(),
             patterns: BTreeMap::new(),
             is_constant: true,
         },
         bound: Vec::new(),
     };
-    surveyor.visit(expression, 0)?;
-    Ok(surveyor.survey)
+    analyzer.visit(expression, 0)?;
+    Ok(analyzer.analysis)
 }
 
-struct Surveyor<'a> {
-    survey: Survey,
-    /// The names that the macros around the current part bind.
+struct Analyzer<'a> {
+    analysis: Analysis,
+    /// Names bound by the macros around the current node.
     bound: Vec<&'a str>,
 }
 
-impl<'a> Surveyor<'a> {
-    fn visit(&mut self, part: &'a Expression, level: usize) -> Result<(), ConditionError> {
+impl<'a> Analyzer<'a> {
+    fn visit(&mut self, node: &'a Expression, level: usize) -> Result<(), ConditionError> {
         self.count(level, false)?;
-        match &part.expr {
+        match &node.expr {
             Expr::Literal(_) => Ok(()),
             Expr::Ident(name) => self.visit_name(name),
             Expr::Select(select) => self.visit(&select.operand, level),
@@ -112,7 +112,7 @@ impl<'a> Surveyor<'a> {
                 Ok(())
             }
             Expr::Struct(structure) => Err(ConditionError::Variable(structure.type_name.clone())),
-            Expr::Unspecified => Err(ConditionError::Syntax("an empty part".to_owned())),
+            Expr::Unspecified => Err(ConditionError::Syntax("an empty expression".to_owned())),
         }
     }
 
@@ -124,7 +124,7 @@ impl<'a> Surveyor<'a> {
         if !VARIABLES.contains(&plain) {
             return Err(ConditionError::Variable(plain.to_owned()));
         }
-        self.survey.is_constant = false;
+        self.analysis.is_constant = false;
         Ok(())
     }
 
@@ -138,26 +138,28 @@ impl<'a> Surveyor<'a> {
         }
         if name == operators::ADD {
             allow_growth(level == 0 || call.args.iter().any(is_literal))?;
-            self.survey.cost.joins += u64::from(level == 0);
+            self.analysis.cost.joins += u64::from(level == 0);
         }
         if name == "matches" {
             self.visit_pattern(call)?;
         }
-        let parts = call.target.as_deref().into_iter().chain(&call.args);
-        for part in parts {
-            self.visit(part, level)?;
+        let nodes = call.target.as_deref().into_iter().chain(&call.args);
+        for node in nodes {
+            self.visit(node, level)?;
         }
         Ok(())
     }
 
-    /// A pattern is compiled once, when the policy is loaded.
+    /// Compiles a pattern, so that malformed ones are rejected when the policy is loaded.
     fn visit_pattern(&mut self, call: &CallExpr) -> Result<(), ConditionError> {
         let Some(Expr::Literal(LiteralValue::String(text))) = call.args.last().map(|p| &p.expr)
         else {
             return Err(ConditionError::DynamicPattern);
         };
         let regex = compile(text.inner()).map_err(ConditionError::Pattern)?;
-        self.survey.patterns.insert(text.inner().to_owned(), regex);
+        self.analysis
+            .patterns
+            .insert(text.inner().to_owned(), regex);
         Ok(())
     }
 
@@ -166,7 +168,7 @@ impl<'a> Surveyor<'a> {
         macros: &'a ComprehensionExpr,
         level: usize,
     ) -> Result<(), ConditionError> {
-        // Any other initial value could name a variable, and the macro could square its size.
+        // With any other initial value, such as a variable, the macro could square the value's size.
         let starts_empty = match &macros.accu_init.expr {
             Expr::Literal(_) => true,
             Expr::List(list) => list.elements.is_empty(),
@@ -186,7 +188,7 @@ impl<'a> Surveyor<'a> {
         Ok(())
     }
 
-    /// `map` and `filter` add one element in each step, so their result is not longer than their list.
+    /// `map` and `filter` append one element per step, so the result is not longer than the input list.
     fn visit_step(
         &mut self,
         step: &'a Expression,
@@ -226,10 +228,10 @@ impl<'a> Surveyor<'a> {
     }
 
     fn count(&mut self, level: usize, heavy: bool) -> Result<(), ConditionError> {
-        let cost = &mut self.survey.cost;
-        cost.parts += 1;
-        if cost.parts > MAX_PARTS {
-            return Err(ConditionError::Parts);
+        let cost = &mut self.analysis.cost;
+        cost.nodes += 1;
+        if cost.nodes > MAX_NODES {
+            return Err(ConditionError::TooManyNodes);
         }
         if cost.levels.len() <= level {
             cost.levels.resize(level + 1, Level::default());
@@ -254,25 +256,25 @@ const fn allow_growth(allowed: bool) -> Result<(), ConditionError> {
     }
 }
 
-const fn is_literal(part: &Expression) -> bool {
-    matches!(part.expr, Expr::Literal(_))
+const fn is_literal(node: &Expression) -> bool {
+    matches!(node.expr, Expr::Literal(_))
 }
 
-/// Whether a call may look at a whole value, not only at as much as a literal has.
+/// Whether the cost of a call depends on the size of a value rather than that of a literal.
 fn is_heavy(call: &CallExpr) -> bool {
     let name = call.func_name.as_str();
     if LIGHT.contains(&name) {
         return false;
     }
-    let parts = || call.target.as_deref().into_iter().chain(&call.args);
-    let bounded_by_literal = BOUNDED_BY_LITERAL.contains(&name) && parts().any(is_literal);
+    let nodes = || call.target.as_deref().into_iter().chain(&call.args);
+    let bounded_by_literal = BOUNDED_BY_LITERAL.contains(&name) && nodes().any(is_literal);
     let among_literals = name == operators::IN
         && matches!(call.args.as_slice(), [_, Expression { expr: Expr::List(list), .. }]
             if list.elements.iter().all(is_literal));
     !bounded_by_literal && !among_literals
 }
 
-/// Calls that look at one number, truth or member only.
+/// Calls that read a single number, boolean or member.
 const LIGHT: [&str; 7] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,
@@ -283,7 +285,7 @@ const LIGHT: [&str; 7] = [
     operators::NOT_STRICTLY_FALSE,
 ];
 
-/// Calls that look at no more than the shorter of their two operands.
+/// Calls that read at most as much as the shorter of their two operands.
 const BOUNDED_BY_LITERAL: [&str; 8] = [
     operators::EQUALS,
     operators::NOT_EQUALS,
@@ -345,7 +347,7 @@ pub(super) const FUNCTIONS: [&str; 24] = [
     "getSeconds",
 ];
 
-/// Names of types, for comparisons with `type(…)`.
+/// Type names, for comparison with `type(…)`.
 const TYPES: [&str; 10] = [
     "bool",
     "bytes",

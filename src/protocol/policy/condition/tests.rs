@@ -1,4 +1,4 @@
-//! What conditions can express, and the limits of their cost.
+//! Tests of what conditions can express, and of the limits on their cost.
 
 use serde_json::json;
 
@@ -25,11 +25,11 @@ fn provenance() -> Evidence {
 }
 
 fn check(source: &str) -> Result<(), ConditionFailure> {
-    holds(&Condition::new(source).expect(source), &provenance())
+    evaluate(&Condition::new(source).expect(source), &provenance())
 }
 
-fn holds(condition: &Condition, evidence: &Evidence) -> Result<(), ConditionFailure> {
-    condition.check(evidence, &mut Steps::of_a_decision())
+fn evaluate(condition: &Condition, evidence: &Evidence) -> Result<(), ConditionFailure> {
+    condition.check(evidence, &mut StepBudget::per_decision())
 }
 
 fn nested(size: usize) -> Evidence {
@@ -69,18 +69,18 @@ fn every_variable_can_be_used() {
 }
 
 #[test]
-fn a_condition_with_an_error_does_not_hold() {
+fn an_evaluation_error_means_the_condition_is_not_met() {
     use ConditionFailure::{Failed, False, NotBoolean};
     let cases = [
         ("claims.build_trigger == 'pull_request'", False),
         ("claims.build_trigger", NotBoolean("string".to_owned())),
         (
             "claims.run_invocation_uri != 'x'",
-            Failed("there is no run_invocation_uri".to_owned()),
+            Failed("no such key: run_invocation_uri".to_owned()),
         ),
         (
             "times[7].source != 'x'",
-            Failed("an index is outside its list".to_owned()),
+            Failed("index out of bounds".to_owned()),
         ),
         (
             "predicate.runDetails.attempt / 0 == 1",
@@ -106,70 +106,70 @@ fn a_condition_with_an_error_does_not_hold() {
 }
 
 #[test]
-fn absent_evidence_is_null() {
+fn variables_without_evidence_are_null() {
     let mut bare = signed_by("a@x");
     bare.certificate = None;
-    let is_so = |source: &str| holds(&Condition::new(source).unwrap(), &bare).is_ok();
+    let is_met = |source: &str| evaluate(&Condition::new(source).unwrap(), &bare).is_ok();
 
-    assert!(is_so(
+    assert!(is_met(
         "identity == null && certificate == null && predicate == null"
     ));
-    assert!(is_so("statement == null && size(claims) == 0"));
-    assert!(!is_so("identity.subject != 'b@x'"));
-    assert!(!is_so("statement.predicate_type != 'x'"));
+    assert!(is_met("statement == null && size(claims) == 0"));
+    assert!(!is_met("identity.subject != 'b@x'"));
+    assert!(!is_met("statement.predicate_type != 'x'"));
 }
 
 #[test]
-fn a_failure_does_not_print_signed_data() {
+fn error_messages_do_not_contain_signed_data() {
     let failure = check("predicate + 1 == 2").unwrap_err().to_string();
 
     assert!(!failure.contains("ci.example"), "{failure}");
 }
 
 #[test]
-fn invalid_expressions_are_refused_when_loaded() {
+fn invalid_expressions_are_rejected_when_loaded() {
     use ConditionError as E;
-    let refusal = |source: &str| Condition::new(source).expect_err(source);
+    let error = |source: &str| Condition::new(source).expect_err(source);
 
-    assert_eq!(refusal(" "), E::Length);
-    assert_eq!(refusal(&format!("true{}", " ".repeat(4096))), E::Length);
-    assert!(matches!(refusal("claims."), E::Syntax(_)));
-    assert!(matches!(refusal("1 +"), E::Syntax(_)));
-    assert!(matches!(refusal("a b"), E::Syntax(_)));
-    assert_eq!(refusal("claim.x == 'a'"), E::Variable("claim".to_owned()));
+    assert_eq!(error(" "), E::Length);
+    assert_eq!(error(&format!("true{}", " ".repeat(4096))), E::Length);
+    assert!(matches!(error("claims."), E::Syntax(_)));
+    assert!(matches!(error("1 +"), E::Syntax(_)));
+    assert!(matches!(error("a b"), E::Syntax(_)));
+    assert_eq!(error("claim.x == 'a'"), E::Variable("claim".to_owned()));
     assert_eq!(
-        refusal("times.all(t, u.time == t.time)"),
+        error("times.all(t, u.time == t.time)"),
         E::Variable("u".to_owned())
     );
     assert_eq!(
-        refusal("times.all(t, true) && t.time == 1"),
+        error("times.all(t, true) && t.time == 1"),
         E::Variable("t".to_owned())
     );
     assert_eq!(
-        refusal("now() > times[0].time"),
+        error("now() > times[0].time"),
         E::Function("now".to_owned())
     );
     assert_eq!(
-        refusal("claims.x.lowerAscii() == 'a'"),
+        error("claims.x.lowerAscii() == 'a'"),
         E::Function("lowerAscii".to_owned())
     );
-    assert_eq!(refusal("claims.x.matches(claims.y)"), E::DynamicPattern);
-    assert!(matches!(refusal("claims.x.matches('(')"), E::Pattern(_)));
+    assert_eq!(error("claims.x.matches(claims.y)"), E::DynamicPattern);
+    assert!(matches!(error("claims.x.matches('(')"), E::Pattern(_)));
     assert!(matches!(
-        refusal("claims.x.matches('(a{99}){99}{99}')"),
+        error("claims.x.matches('(a{99}){99}{99}')"),
         E::Pattern(_)
     ));
-    assert!(matches!(refusal("1 == 2"), E::Constant(_)));
-    assert!(matches!(refusal("'true'"), E::Constant(_)));
+    assert!(matches!(error("1 == 2"), E::Constant(_)));
+    assert!(matches!(error("'true'"), E::Constant(_)));
     assert!(Condition::new("1 == 1").is_ok());
     let list = format!("claims.x in [{}'z']", "'a',".repeat(900));
     assert!(Condition::new(&list).is_ok());
     let long = format!("claims.x in [{}1]", "1,".repeat(1500));
-    assert_eq!(refusal(&long), E::Parts);
+    assert_eq!(error(&long), E::TooManyNodes);
 }
 
 #[test]
-fn expressions_that_build_growing_values_are_refused() {
+fn expressions_that_build_growing_values_are_rejected() {
     let doubled = format!("[predicate.a]{}.size() > 1", ".map(x, [x, x])".repeat(12));
     for source in [
         doubled.as_str(),
@@ -188,31 +188,33 @@ fn expressions_that_build_growing_values_are_refused() {
 }
 
 #[test]
-fn expensive_expressions_are_refused_before_they_run() {
+fn expensive_expressions_are_rejected_before_they_run() {
     let square = "predicate.list.all(a, predicate.list.exists_one(b, a.name == b.name))";
     let square = Condition::new(square).unwrap();
     let line = Condition::new("predicate.list.all(a, a.name != 'x')").unwrap();
     let contains = Condition::new("predicate.list.all(a, !a.name.contains('x'))").unwrap();
 
-    assert_eq!(holds(&line, &nested(30_000)), Ok(()));
-    assert_eq!(holds(&contains, &nested(200)), Ok(()));
+    assert_eq!(evaluate(&line, &nested(30_000)), Ok(()));
+    assert_eq!(evaluate(&contains, &nested(200)), Ok(()));
     assert_eq!(
-        holds(&contains, &nested(30_000)),
+        evaluate(&contains, &nested(30_000)),
         Err(ConditionFailure::TooExpensive)
     );
-    assert_eq!(holds(&square, &nested(20)), Ok(()));
+    assert_eq!(evaluate(&square, &nested(20)), Ok(()));
     assert_eq!(
-        holds(&square, &nested(3_000)),
+        evaluate(&square, &nested(3_000)),
         Err(ConditionFailure::TooExpensive)
     );
     let long = signed_by("a@x").attesting("text", json!("x".repeat(8 << 20)));
     let repeated = Condition::new("times.all(t, predicate.contains(t.authority))").unwrap();
-    assert_eq!(holds(&repeated, &long), Err(ConditionFailure::TooExpensive));
+    assert_eq!(
+        evaluate(&repeated, &long),
+        Err(ConditionFailure::TooExpensive)
+    );
 }
 
 #[test]
 fn deep_and_long_expressions_do_not_exhaust_the_stack() {
-    // A thread with as small a stack as a server's.
     let sources = [
         format!("{}true{}", "(".repeat(2000), ")".repeat(2000)),
         format!("{}true", "!".repeat(4000)),
@@ -240,8 +242,8 @@ fn deep_and_long_expressions_do_not_exhaust_the_stack() {
         "-(-9223372036854775807 - 1) == 1 || (-9223372036854775807 - 1) / -1 == 1".to_owned(),
     ];
     for source in sources {
-        // A stack overflow would end the process: test threads have stacks of 2 MiB, as a server's do.
-        let outcome = Condition::new(&source).map(|one| holds(&one, &provenance()));
+        // A stack overflow aborts the process. Test threads and the server's threads both have 2 MiB.
+        let outcome = Condition::new(&source).map(|one| evaluate(&one, &provenance()));
         let is_true = matches!(outcome, Ok(Ok(())));
         let may_be = source.starts_with(['!', '-', 't']);
         assert!(
@@ -253,9 +255,9 @@ fn deep_and_long_expressions_do_not_exhaust_the_stack() {
 }
 
 #[test]
-fn the_bundles_of_one_decision_share_its_steps() {
+fn all_bundles_of_a_decision_share_one_step_budget() {
     let condition = Condition::new("predicate.list.all(a, a.name != 'x')").unwrap();
-    let (evidence, mut steps) = (nested(1_000), Steps(60_000));
+    let (evidence, mut steps) = (nested(1_000), StepBudget(60_000));
 
     let outcomes: Vec<_> = (0..4)
         .map(|_| condition.check(&evidence, &mut steps))

@@ -1,4 +1,4 @@
-//! The variables of a condition, from the evidence about one bundle.
+//! Converts the evidence of one bundle to the variables of a condition.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,18 @@ use serde_json::Value as Json;
 use crate::protocol::evidence::{CertificateEvidence, Evidence, TimeSource};
 use crate::protocol::time::UnixTime;
 
-/// The statement's predicate; null if there is none. Statements are parsed in full when they are
-/// verified, but keep the predicate as text: only conditions look into it.
+/// Parses the statement's predicate; null if there is none. A verified statement stores its predicate
+/// as text, because only conditions read it.
 pub(super) fn predicate(evidence: &Evidence) -> Json {
     let text = evidence.statement.as_ref().and_then(|one| one.predicate());
-    text.map(|text| serde_json::from_str(text).expect("the whole statement was parsed as JSON"))
-        .unwrap_or_default()
+    text.map(|text| {
+        serde_json::from_str(text).expect("the statement was parsed as JSON when it was verified")
+    })
+    .unwrap_or_default()
 }
 
-/// How much data there is: one for each value of the predicate and for each 64 bytes of its texts,
-/// and one for each member of everything else.
+/// Size of the variables, in units: one for each value of the predicate, one for each 64 bytes of text,
+/// and one for each member of all other evidence.
 pub(super) fn size(evidence: &Evidence, predicate: &Json) -> u64 {
     let statement = evidence
         .statement
@@ -39,7 +41,7 @@ pub(super) fn size(evidence: &Evidence, predicate: &Json) -> u64 {
         + SHORT_TEXTS
 }
 
-/// Digests, fingerprints and fixed names.
+/// Units for digests, fingerprints and fixed names.
 const SHORT_TEXTS: u64 = 24;
 
 fn size_of(value: &Json) -> u64 {
@@ -64,7 +66,7 @@ fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// Every variable of [`super::VARIABLES`] with its value; null for what the bundle does not have.
+/// All [`super::VARIABLES`] with their values. A variable without evidence is null.
 pub(super) fn values(evidence: &Evidence, predicate: &Json) -> [(&'static str, Value); 9] {
     let certificate = evidence.certificate.as_ref();
     let identity = certificate.map(|certificate| {
@@ -84,7 +86,7 @@ pub(super) fn values(evidence: &Evidence, predicate: &Json) -> [(&'static str, V
             TimeSource::Promise => "promise",
         };
         map([
-            ("time", moment(established.time)),
+            ("time", timestamp(established.time)),
             ("source", text(source)),
             ("authority", text(&established.authority)),
         ])
@@ -93,7 +95,7 @@ pub(super) fn values(evidence: &Evidence, predicate: &Json) -> [(&'static str, V
         map([
             ("log", text(&entry.log)),
             ("log_id", text(&entry.log_id.to_hex())),
-            // CEL's int ends at 2^63 - 1, which no log's index reaches.
+            // The maximum of CEL's int is 2^63 - 1, which no log index reaches.
             (
                 "index",
                 Value::Int(i64::try_from(entry.index).unwrap_or(i64::MAX)),
@@ -133,7 +135,7 @@ fn certificate_value(certificate: &CertificateEvidence) -> Value {
         map([
             ("log", text(&sct.log)),
             ("log_id", text(&sct.log_id.to_hex())),
-            ("time", moment(sct.time)),
+            ("time", timestamp(sct.time)),
         ])
     });
     let path = &certificate.path;
@@ -149,7 +151,7 @@ fn text(text: &str) -> Value {
     Value::from(text)
 }
 
-fn moment(time: UnixTime) -> Value {
+fn timestamp(time: UnixTime) -> Value {
     i64::try_from(time.millis())
         .ok()
         .and_then(DateTime::from_timestamp_millis)
@@ -167,11 +169,12 @@ fn map<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::from(members.collect::<HashMap<_, _>>())
 }
 
-/// A whole number is an `int` if it fits, because literals are, else a `uint`, else a `double`.
+/// A number becomes an `int` if it fits, because integer literals are `int`; else a `uint`; else a
+/// `double`.
 fn from_json(value: &serde_json::Value) -> Value {
     match value {
         Json::Null => Value::Null,
-        Json::Bool(truth) => Value::Bool(*truth),
+        Json::Bool(boolean) => Value::Bool(*boolean),
         Json::Number(number) => number
             .as_i64()
             .map(Value::Int)

@@ -1,5 +1,4 @@
-//! The outcome of a decision: which signers were counted, which were not and why, and which are
-//! missing.
+//! The outcome of a decision: which signers counted, which did not and why, and which are missing.
 
 use std::fmt;
 
@@ -13,15 +12,15 @@ use crate::protocol::policy::MAX_BUNDLES;
 use crate::protocol::policy::condition::ConditionFailure;
 use crate::protocol::time::UnixTime;
 
-/// How many missing signers a sentence names.
-const NAMED_MISSING: usize = 12;
+/// Maximum number of missing signers listed in a message.
+const MAX_MISSING_IN_TEXT: usize = 12;
 
-/// Evidence that a policy accepts an artifact. `Policy::decide` is the only constructor.
+/// Proof that a policy accepts an artifact. `Policy::decide` is the only constructor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Every threshold in the policy's order. If there are alternatives, one of them is met.
+    /// All thresholds, in the order of the policy. If there are alternatives, at least one is met.
     thresholds: Vec<ThresholdOutcome>,
-    /// Every bundle in the caller's order, including those that are not counted.
+    /// All bundles, in the caller's order, including those that are not counted.
     bundles: Vec<BundleOutcome>,
 }
 
@@ -30,30 +29,32 @@ pub struct Accepted {
 #[error("{reason}")]
 pub struct Denial {
     pub reason: DenialReason,
-    /// Every threshold in the policy's order, including those that are met; empty if the bundles were
-    /// refused as a whole.
+    /// All thresholds, in the order of the policy, including those that are met. Empty if the bundles
+    /// cannot be evaluated together.
     pub thresholds: Vec<ThresholdOutcome>,
-    /// Every bundle in the caller's order, including those that are counted; empty if the bundles were
-    /// refused as a whole.
+    /// All bundles, in the caller's order, including those that are counted. Empty if the bundles cannot
+    /// be evaluated together.
     pub bundles: Vec<BundleOutcome>,
 }
 
-/// The first reason for which a policy denies an artifact. `number` is a bundle's position, from 1.
+/// The first reason why a policy denies an artifact. `number` is a bundle's position, starting at 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DenialReason {
-    #[error("there is no verified bundle to decide about")]
+    #[error("there is no verified bundle")]
     NoBundle,
-    #[error("{0} bundles are too many to decide about; the limit is {MAX_BUNDLES}")]
+    #[error("too many bundles: {0}; the limit is {MAX_BUNDLES}")]
     TooManyBundles(usize),
-    #[error("bundle {number} is not known to be about the same artifact as the first")]
-    OtherArtifact { number: usize },
-    #[error("no time of signing is established for bundle {number}")]
+    #[error(
+        "bundle {number} may be about another artifact than bundle 1: their digests differ or cannot be compared"
+    )]
+    DifferentArtifact { number: usize },
+    #[error("the time of signing of bundle {number} is not established")]
     NoTime { number: usize },
     #[error(
-        "the deny list cannot be applied without the artifact itself, or its other digest: {0}"
+        "a deny rule names an artifact by a digest that was not given: {0}; give the artifact itself"
     )]
     DigestNeeded(String),
-    /// The only bundle is not counted
+    /// The only bundle is not counted.
     #[error("{reason}")]
     NotCounted {
         number: usize,
@@ -62,69 +63,69 @@ pub enum DenialReason {
     },
     #[error("{0}")]
     Threshold(ThresholdOutcome),
-    /// Enough signers for each threshold, but too few for all of them
-    #[error("each signer counts for one threshold only, and there are too few for all of them")]
+    /// Each threshold has enough signers, but not all thresholds at the same time.
+    #[error("too few signers for all thresholds: each signer counts for one threshold only")]
     SharedSigners,
 }
 
-/// How far a threshold is met.
+/// Outcome of one threshold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThresholdOutcome {
-    /// The set of thresholds that it belongs to, from 1; none if the policy has only one set.
+    /// Number of the threshold's alternative, starting at 1; `None` if the policy has only one.
     pub alternative: Option<usize>,
-    /// The group whose signers it counts; none if it counts all members.
+    /// The group whose signers count; `None` if all members count.
     pub group: Option<String>,
-    /// How many distinct signers it needs.
+    /// Required number of distinct signers.
     pub needed: usize,
-    /// The distinct signers that are counted, in canonical form.
+    /// Distinct signers that count, in canonical form.
     pub counted: Vec<SignerIdentity>,
-    /// The members of the group that did not sign, by the policy's names.
+    /// Labels of the group's members that have not signed.
     pub missing: Vec<String>,
 }
 
-/// What the policy decided about one bundle.
+/// Outcome of one bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleOutcome {
     /// In canonical form.
     pub signer: SignerIdentity,
-    /// Why the bundle is not counted; empty if it is.
+    /// Why the bundle does not count; empty if it does.
     pub reasons: Vec<NotCounted>,
 }
 
-/// Why a bundle is not counted.
+/// Why a bundle does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotCounted {
     #[error("{0} is not an accepted signer")]
-    NotNamed(SignerIdentity),
-    #[error("the certificate's claim {0} is not as the policy asks")]
+    NotListed(SignerIdentity),
+    #[error("the certificate's claim {0} is absent or does not match the policy")]
     Claim(&'static str),
-    #[error("{found} of {needed} needed {what}")]
+    #[error("{found} of {needed} required {what}")]
     TooFew {
         what: &'static str,
         found: usize,
         needed: usize,
     },
-    /// The trust anchor of the certificate, if it has one
-    #[error("the certificate is not from an accepted authority")]
+    /// The trust anchor of the certificate, if there is a certificate.
+    #[error("the certificate was not issued by an accepted authority")]
     Authority(Option<Sha256>),
     #[error("{0} is not an accepted key algorithm")]
     KeyAlgorithm(KeyDetails),
-    /// The type of the predicate, if the bundle is an attestation
+    /// The predicate type, if the bundle is an attestation.
     #[error("{}", predicate_type(.0.as_deref()))]
     PredicateType(Option<String>),
-    #[error("it was signed at {0}, which is outside the policy's window")]
+    #[error("it was signed at {0}, outside the policy's time window")]
     SignedAt(UnixTime),
     #[error("{0}")]
     Condition(#[source] ConditionFailure),
-    #[error("the deny list names {0}")]
+    #[error("denied by the deny list: {0}")]
     Denied(String),
-    #[error("it has the same {what} as bundle {number}, and counts once with it")]
+    #[error("it has the same {what} as bundle {number}; both count as one signer")]
     Repeated { what: &'static str, number: usize },
 }
 
 fn predicate_type(found: Option<&str>) -> String {
     match found {
-        Some(found) => format!("the attestation is of another type than asked for, {found}"),
+        Some(found) => format!("the predicate type {found} is not accepted"),
         None => "it is not an attestation".to_owned(),
     }
 }
@@ -140,26 +141,25 @@ impl Accepted {
         }
     }
 
-    /// The outcomes of the thresholds and of the bundles.
     pub(crate) fn into_parts(self) -> (Vec<ThresholdOutcome>, Vec<BundleOutcome>) {
         (self.thresholds, self.bundles)
     }
 }
 
 impl Denial {
-    /// The stable machine code of the first reason.
+    /// Stable machine-readable code of the first reason.
     pub const fn code(&self) -> &'static str {
         self.reason.code()
     }
 }
 
 impl DenialReason {
-    /// The stable machine code.
+    /// Stable machine-readable code.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoBundle => "no-bundle",
             Self::TooManyBundles(_) => "too-many-bundles",
-            Self::OtherArtifact { .. } => "other-artifact",
+            Self::DifferentArtifact { .. } => "other-artifact",
             Self::NoTime { .. } => "no-time",
             Self::DigestNeeded(_) => "digest-needed",
             Self::NotCounted { reason, .. } => reason.code(),
@@ -170,10 +170,10 @@ impl DenialReason {
 }
 
 impl NotCounted {
-    /// The stable machine code.
+    /// Stable machine-readable code.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotNamed(_) => "identity-denied",
+            Self::NotListed(_) => "identity-denied",
             Self::Claim(_) => "claim-mismatch",
             Self::TooFew { .. } => "too-few-witnesses",
             Self::Authority(_) => "authority-denied",
@@ -193,7 +193,7 @@ impl ThresholdOutcome {
     }
 }
 
-/// With `met`, and the counts in a few words as `summary`.
+/// Adds `met`, and the text of the outcome as `summary`.
 impl Serialize for ThresholdOutcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("ThresholdOutcome", 7)?;
@@ -218,7 +218,7 @@ impl fmt::Display for ThresholdOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} of {} needed signers",
+            "{} of {} required signers",
             self.counted.len(),
             self.needed
         )?;
@@ -231,13 +231,13 @@ impl fmt::Display for ThresholdOutcome {
         let named: Vec<_> = self
             .missing
             .iter()
-            .take(NAMED_MISSING)
+            .take(MAX_MISSING_IN_TEXT)
             .map(String::as_str)
             .collect();
-        write!(f, "; not among them: {}", named.join(", "))?;
+        write!(f, "; missing: {}", named.join(", "))?;
         match self.missing.len() {
-            0..=NAMED_MISSING => Ok(()),
-            all => write!(f, " and {} more", all - NAMED_MISSING),
+            0..=MAX_MISSING_IN_TEXT => Ok(()),
+            all => write!(f, " and {} more", all - MAX_MISSING_IN_TEXT),
         }
     }
 }

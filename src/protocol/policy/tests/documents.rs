@@ -1,4 +1,4 @@
-//! The guide and the schema agree with the code.
+//! Checks docs/policies.md and docs/policy.schema.json against the code.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
 }
 
-/// The keys of a table, from its error on an unknown one.
+/// The keys of a table, extracted from the error about an unknown key.
 fn keys_of<T: DeserializeOwned>() -> BTreeSet<String> {
     let error = serde_json::from_value::<T>(json!({ "": 0 }))
         .err()
@@ -58,7 +58,7 @@ fn properties(schema: &Value) -> BTreeSet<String> {
 fn every_example_of_the_guide_is_a_valid_policy() {
     assert!(examples().len() >= 9);
     for example in examples() {
-        // The last example is a part that is added to the twelve.
+        // The last example extends the policy of twelve signers.
         let text = if example.contains("[[identities]]") {
             example.to_owned()
         } else {
@@ -73,7 +73,7 @@ fn every_example_of_the_guide_is_a_valid_policy() {
 }
 
 #[test]
-fn the_schema_names_exactly_the_keys_that_are_read() {
+fn the_schema_has_exactly_the_keys_of_the_tables() {
     let schema = schema();
     let of = |name: &str| properties(&schema["$defs"][name]);
 
@@ -88,7 +88,7 @@ fn the_schema_names_exactly_the_keys_that_are_read() {
 }
 
 #[test]
-fn the_schema_names_exactly_the_claims_and_algorithms_that_are_known() {
+fn the_schema_has_exactly_the_known_claims_and_algorithms() {
     let schema = schema();
     let identity = &schema["$defs"]["identity"]["properties"];
     let claims: BTreeSet<_> = FULCIO_CLAIMS
@@ -110,7 +110,7 @@ fn the_schema_names_exactly_the_claims_and_algorithms_that_are_known() {
 }
 
 #[test]
-fn the_guide_names_every_key_claim_and_variable() {
+fn the_guide_documents_every_key_claim_and_variable() {
     let schema = schema();
     let defs = schema["$defs"].as_object().unwrap();
     let keys = defs
@@ -130,14 +130,14 @@ fn the_guide_names_every_key_claim_and_variable() {
 }
 
 #[test]
-fn the_guide_quotes_the_verdict_verbatim() {
-    let quoted = "6 of 7 needed signers of maintainers; not among them: grace, hugo, ida, john, karen, linus [threshold-not-met]";
+fn the_guide_quotes_the_denial_verbatim() {
+    let quoted = "6 of 7 required signers of maintainers; missing: grace, hugo, ida, john, karen, linus [threshold-not-met]";
 
     assert!(GUIDE.contains(quoted));
 }
 
 #[test]
-fn a_policy_is_displayed_completely() {
+fn the_text_of_a_policy_includes_every_rule() {
     let policy = policy(
         "description = 'Releases'\n\
          thresholds = [{ count = 2, of = 'security' }, { count = 1, of = 'release' }]\n\
@@ -156,16 +156,16 @@ fn a_policy_is_displayed_completely() {
          \x20 - c: c@x (issuer https://idp.example)\n\
          \x20 - d: d@x (issuer https://idp.example)\n\
          \x20 - e: e@x (issuer https://idp.example)\n\
-         An artifact is accepted if it was signed\n\
+         An artifact is accepted if it is signed\n\
          \x20 by 2 of the 2 in security and 1 of the 1 in release\n\
-         \x20 where each signer counts for one of these only\n\
+         \x20 and each signer counts for one of these only\n\
          Every signature must\n\
          \x20 - be in at least 1 distinct signature logs among https://log.example\n\
-         \x20 - have its certificate promised by at least 1 distinct certificate logs\n\
-         \x20 - be made at 2026-01-01T00:00:00Z or later, at every time it is known by\n\
-         \x20 - meet the condition size(times) > 0\n\
-         Denied, whoever signed it:\n\
+         \x20 - have a certificate with an SCT from at least 1 distinct certificate logs\n\
+         \x20 - have no established time earlier than 2026-01-01T00:00:00Z\n\
+         \x20 - satisfy the condition size(times) > 0\n\
+         Always denied:\n\
          \x20 - z@x, until 2026-02-01T00:00:00Z: gone\n\
-         Everything else is refused.\n"
+         Everything else is denied.\n"
     );
 }

@@ -1,18 +1,18 @@
-//! What is refused when a policy is loaded, and the path that the error names.
+//! Tests of errors when a policy is loaded, and of the paths in them.
 
 use super::*;
 
 const ONE: &str = "[[identities]]\nname = 'a'\nissuer = 'https://idp.example'\nsubject = 'a@x'\n";
 
-fn refusal(text: &str) -> (String, String) {
+fn load_error(text: &str) -> (String, String) {
     let error = Policy::parse(text).expect_err(text);
     (error.at().to_owned(), error.fault().to_string())
 }
 
-fn is_refused(text: &str, at: &str, says: &str) {
-    let (found, fault) = refusal(text);
-    assert_eq!(found, at, "{text}: {fault}");
-    assert!(fault.contains(says), "{text}: {fault}");
+fn assert_refused(text: &str, path: &str, message: &str) {
+    let (found, fault) = load_error(text);
+    assert_eq!(found, path, "{text}: {fault}");
+    assert!(fault.contains(message), "{text}: {fault}");
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn toml_and_json_are_equivalent() {
 }
 
 #[test]
-fn a_serialized_policy_is_the_same_policy() {
+fn serialization_round_trips() {
     let text = format!(
         "thresholds = [{{ count = 1, of = 'g' }}]\n{ONE}claims = {{ build_trigger = {{ pattern = 'push' }} }}\n\
          [groups]\ng = ['a']\n[require]\nsigned_within = {{ days = 3, of = 2026-01-01T00:00:00Z }}\n\
@@ -44,122 +44,126 @@ fn a_serialized_policy_is_the_same_policy() {
 }
 
 #[test]
-fn an_unknown_key_is_refused_with_its_path_and_the_known_ones() {
-    is_refused(
+fn the_error_of_an_unknown_key_has_its_path_and_the_known_keys() {
+    assert_refused(
         &format!("{ONE}subjet = 'b'"),
         "identities[0].subjet",
         "`subject_pattern`",
     );
-    is_refused(&format!("treshold = 1\n{ONE}"), "treshold", "`threshold`");
-    is_refused(
+    assert_refused(&format!("treshold = 1\n{ONE}"), "treshold", "`threshold`");
+    assert_refused(
         &format!("{ONE}[require]\nlog = 1"),
         "require.log",
         "`log_entries`",
     );
-    is_refused(
+    assert_refused(
         &format!("{ONE}[[deny]]\nserial = '1'"),
         "deny[0].serial",
         "`certificate_serial`",
     );
-    is_refused(
+    assert_refused(
         &format!("threshold = {{ count = 1, in = 'g' }}\n{ONE}"),
         "threshold.in",
         "`of`",
     );
-    is_refused(
+    assert_refused(
         &format!("{ONE}[identities.claims]\nref = 'main'"),
         "identities[0].claims",
-        "ref is not known; allowed: issuer_v1, ",
+        "unknown name ref; allowed: issuer_v1, ",
     );
-    is_refused(
+    assert_refused(
         &format!("{ONE}[identities.claims]\nbuild_trigger = {{ pattern = 'a', x = 1 }}"),
         "identities[0].claims.build_trigger",
-        "a table with `pattern`",
+        "a table with only the key `pattern`",
     );
 }
 
 #[test]
-fn text_that_is_not_a_policy_is_refused() {
-    is_refused("", "", "missing field `identities`");
-    is_refused("identities = []", "identities", "1 to 1000");
-    is_refused("identities = 3", "identities", "invalid type");
-    is_refused("a = [", "", "line 1");
-    is_refused(&format!("{ONE}{ONE}x = = 2"), "", "line 9");
-    is_refused("{", "", "EOF");
-    is_refused(
+fn malformed_text_is_rejected() {
+    assert_refused("", "", "missing field `identities`");
+    assert_refused("identities = []", "identities", "1 to 1000");
+    assert_refused("identities = 3", "identities", "invalid type");
+    assert_refused("a = [", "", "line 1");
+    assert_refused(&format!("{ONE}{ONE}x = = 2"), "", "line 9");
+    assert_refused("{", "", "EOF");
+    assert_refused(
         r#"{"identities": [], "identities": []}"#,
         "",
         "duplicate field",
     );
-    is_refused(
+    assert_refused(
         r#"{"groups": {"g": ["a"], "g": ["b"]}, "identities": []}"#,
         "groups",
         "duplicate field `g`",
     );
-    is_refused(r#"{"identities": []} x"#, "", "trailing");
-    is_refused(&"#".repeat(256 * 1024 + 1), "", "at most 262144 bytes");
-    is_refused(&format!("x = {}1", "[".repeat(5000)), "", "");
+    assert_refused(r#"{"identities": []} x"#, "", "trailing");
+    assert_refused(&"#".repeat(256 * 1024 + 1), "", "at most 262144 bytes");
+    assert_refused(&format!("x = {}1", "[".repeat(5000)), "", "");
 }
 
 #[test]
-fn an_identity_has_one_issuer_and_one_subject() {
-    is_refused(
+fn an_identity_has_exactly_one_issuer_and_one_subject() {
+    assert_refused(
         "[[identities]]\nsubject = 'a@x'",
         "identities[0]",
         "issuer and issuer_pattern",
     );
-    is_refused(
+    assert_refused(
         "[[identities]]\nissuer = 'i'",
         "identities[0]",
         "subject and subject_pattern",
     );
-    is_refused(
+    assert_refused(
         "[[identities]]\nissuer = ''\nsubject = 'a'",
         "identities[0].issuer",
         "1 to 2048",
     );
-    is_refused(
+    assert_refused(
         &format!("{ONE}subject_pattern = '.*'"),
         "identities[0]",
-        "exclude each other",
+        "mutually exclusive",
     );
-    is_refused(
+    assert_refused(
         "[[identities]]\nissuer = 'i'\nsubject_pattern = 'a('",
         "identities[0].subject_pattern",
         "unclosed group",
     );
-    is_refused(
+    assert_refused(
         "[[identities]]\nkey = 'sha256:00'",
         "identities[0].key",
         "64 hexadecimal",
     );
-    is_refused(
+    assert_refused(
         &format!("{ONE}key = '00'"),
         "identities[0]",
-        "excludes issuer, subject and claims",
+        "cannot be combined with issuer, subject or claims",
     );
-    is_refused(&format!("{ONE}{ONE}"), "identities[1].name", "taken");
+    assert_refused(
+        &format!("{ONE}{ONE}"),
+        "identities[1].name",
+        "already has the name a",
+    );
 }
 
 #[test]
-fn groups_name_known_identities_once() {
-    is_refused(&format!("{ONE}[groups]\ng = []"), "groups.g", "1 to 1000");
-    is_refused(
+fn a_group_lists_known_identities_without_duplicates() {
+    assert_refused(&format!("{ONE}[groups]\ng = []"), "groups.g", "1 to 1000");
+    assert_refused(
         &format!("{ONE}[groups]\ng = ['a', 'b']"),
         "groups.g[1]",
-        "b is not known; allowed: a",
+        "unknown name b; allowed: a",
     );
-    is_refused(
+    assert_refused(
         &format!("{ONE}[groups]\ng = ['a', 'a']"),
         "groups.g[1]",
         "a appears twice",
     );
-    is_refused(
+    assert_refused(
         &format!("threshold = {{ count = 1, of = 'h' }}\n{ONE}[groups]\ng = ['a']"),
         "threshold.of",
-        "h is not known; allowed: g",
+        "unknown name h; allowed: g",
     );
-    is_refused(
+    assert_refused(
         &format!("thresholds = [{{ count = 1, of = 'h' }}]\n{ONE}"),
         "thresholds[0].of",
         "none are defined",
@@ -167,57 +171,57 @@ fn groups_name_known_identities_once() {
 }
 
 #[test]
-fn a_threshold_that_cannot_be_reached_is_refused() {
-    is_refused(
+fn an_unreachable_threshold_is_rejected() {
+    assert_refused(
         &format!("threshold = {{ count = 0 }}\n{ONE}"),
         "threshold.count",
         "at least 1",
     );
-    is_refused(
+    assert_refused(
         &format!("threshold = {{ count = 2 }}\n{ONE}"),
         "threshold",
-        "2 distinct signers are asked for, and there can be 1",
+        "requires 2 distinct signers, but at most 1 can exist",
     );
-    is_refused(
+    assert_refused(
         &format!("threshold = {{ count = 300 }}\n{ONE}"),
         "threshold.count",
         "256",
     );
-    is_refused(
+    assert_refused(
         &format!("thresholds = []\n{ONE}"),
         "thresholds",
         "1 to 1000",
     );
-    is_refused(&format!("any = []\n{ONE}"), "any", "1 to 1000");
-    is_refused(
+    assert_refused(&format!("any = []\n{ONE}"), "any", "1 to 1000");
+    assert_refused(
         &format!("any = [{{ thresholds = [] }}]\n{ONE}"),
         "any[0].thresholds",
         "1 to 1000",
     );
-    is_refused(
+    assert_refused(
         &format!("threshold = {{ count = 1 }}\nthresholds = [{{ count = 1 }}]\n{ONE}"),
         "",
         "exactly one of threshold, thresholds and any",
     );
-    // Two members with one canonical identity are one signer.
+    // Two members with the same canonical identity are one signer.
     let again = ONE.replace("'a'", "'b'").replace("a@x", "A@X");
-    is_refused(
+    assert_refused(
         &format!("threshold = {{ count = 2 }}\n{ONE}{again}"),
         "threshold",
-        "there can be 1",
+        "at most 1 can exist",
     );
-    // A pattern leaves open how many signers there are.
+    // The number of signers that match a pattern is unknown.
     let open = "[[identities]]\nissuer = 'i'\nsubject_pattern = '.*'\n";
     assert!(Policy::parse(&format!("threshold = {{ count = 9 }}\n{ONE}{open}")).is_ok());
-    is_refused(
+    assert_refused(
         &format!("threshold = {{ count = 3 }}\n{ONE}{open}counts_once = true"),
         "threshold",
-        "there can be 2",
+        "at most 2 can exist",
     );
 }
 
 #[test]
-fn thresholds_that_cannot_be_reached_together_are_refused() {
+fn thresholds_that_cannot_be_met_together_are_rejected() {
     let two = format!("{ONE}{}", ONE.replace("'a'", "'b'").replace("a@x", "b@x"));
     let groups = "[groups]\ng = ['a', 'b']\nh = ['b']";
     let thresholds = |g: u32| {
@@ -227,7 +231,7 @@ fn thresholds_that_cannot_be_reached_together_are_refused() {
     };
 
     assert!(Policy::parse(&thresholds(1)).is_ok());
-    is_refused(
+    assert_refused(
         &thresholds(2),
         "thresholds",
         "each signer counts for one threshold only",
@@ -235,16 +239,16 @@ fn thresholds_that_cannot_be_reached_together_are_refused() {
 }
 
 #[test]
-fn a_signer_who_is_always_denied_is_not_counted_as_possible() {
+fn a_permanently_denied_signer_does_not_count_as_possible() {
     let denied = format!("{ONE}[[deny]]\nsubject = 'A@x'");
-    is_refused(&denied, "identities", "there can be 0");
+    assert_refused(&denied, "identities", "at most 0 can exist");
     assert!(Policy::parse(&format!("{denied}\nfrom = 2026-01-01T00:00:00Z")).is_ok());
 }
 
 #[test]
-fn requirements_that_cannot_be_met_are_refused() {
+fn requirements_that_can_never_be_met_are_rejected() {
     let require = |rule: &str| format!("{ONE}[require]\n{rule}");
-    for (rule, at, says) in [
+    for (rule, path, message) in [
         (
             "log_entries = 2\nlogs = ['https://a']",
             "require.log_entries",
@@ -269,14 +273,14 @@ fn requirements_that_cannot_be_met_are_refused() {
         ("logs = []", "require.logs", "1 to 1000"),
         ("log_entries = -1", "require.log_entries", "invalid value"),
     ] {
-        is_refused(&require(rule), at, says);
+        assert_refused(&require(rule), path, message);
     }
 }
 
 #[test]
-fn requirements_of_the_wrong_form_are_refused() {
+fn malformed_requirements_are_rejected() {
     let require = |rule: &str| format!("{ONE}[require]\n{rule}");
-    for (rule, at, says) in [
+    for (rule, path, message) in [
         (
             "key_algorithms = ['RSA']",
             "require.key_algorithms[0]",
@@ -290,12 +294,12 @@ fn requirements_of_the_wrong_form_are_refused() {
         (
             "signed_after = 2026-02-01T00:00:00Z\nsigned_before = 2026-01-01T00:00:00Z",
             "require",
-            "the end is before",
+            "ends before it starts",
         ),
         (
             "signed_before = 2026-01-01T00:00:00Z\nsigned_within = { days = 1, of = 2026-02-01T00:00:00Z }",
             "require",
-            "the end is before",
+            "ends before it starts",
         ),
         (
             "signed_after = '2026-01-01'",
@@ -310,7 +314,7 @@ fn requirements_of_the_wrong_form_are_refused() {
         (
             "condition = 'claims.'",
             "require.condition",
-            "not a CEL expression",
+            "invalid CEL expression",
         ),
         (
             "condition = 'false'",
@@ -318,19 +322,19 @@ fn requirements_of_the_wrong_form_are_refused() {
             "can never be met",
         ),
     ] {
-        is_refused(&require(rule), at, says);
+        assert_refused(&require(rule), path, message);
     }
     let key = format!(
         "[[identities]]\nkey = '{}'\n[require]\nscts = 1",
         Sha256::of(b"")
     );
-    is_refused(&key, "require", "no accepted identity has a certificate");
+    assert_refused(&key, "require", "no accepted identity has a certificate");
 }
 
 #[test]
-fn a_deny_rule_has_one_target_and_a_window_that_is_not_empty() {
+fn a_deny_rule_has_exactly_one_target_and_a_window_that_is_not_empty() {
     let deny = |rule: &str| format!("{ONE}[[deny]]\n{rule}");
-    for (rule, at, says) in [
+    for (rule, path, message) in [
         ("", "deny[0]", "exactly one of"),
         ("reason = 'x'", "deny[0]", "exactly one of"),
         (
@@ -341,7 +345,7 @@ fn a_deny_rule_has_one_target_and_a_window_that_is_not_empty() {
         (
             "subject = 'b@x'\nsubject_pattern = '.*'",
             "deny[0]",
-            "exclude each other",
+            "mutually exclusive",
         ),
         (
             "certificate_serial = '00'",
@@ -358,7 +362,7 @@ fn a_deny_rule_has_one_target_and_a_window_that_is_not_empty() {
         (
             "subject = 'b@x'\nfrom = 2026-01-02T00:00:00Z\nuntil = 2026-01-01T00:00:00Z",
             "deny[0]",
-            "the end is before",
+            "ends before it starts",
         ),
         (
             "subject = 'b@x'\nfrom = 'noon'",
@@ -366,7 +370,7 @@ fn a_deny_rule_has_one_target_and_a_window_that_is_not_empty() {
             "with its offset",
         ),
     ] {
-        is_refused(&deny(rule), at, says);
+        assert_refused(&deny(rule), path, message);
     }
 }
 
@@ -383,10 +387,10 @@ fn the_number_and_size_of_patterns_are_limited() {
     let more = "[[deny]]\nsubject_pattern = '.*@x'\n";
 
     assert!(Policy::parse(&of(64)).is_ok());
-    is_refused(&of(65), "", "at most 128 patterns");
-    is_refused(&format!("{}{more}", of(64)), "", "at most 128 patterns");
+    assert_refused(&of(65), "", "at most 128 patterns");
+    assert_refused(&format!("{}{more}", of(64)), "", "at most 128 patterns");
     let words = "[[identities]]\nissuer = 'https://idp.example'\nsubject_pattern = '\\w+@\\w+'\n";
     assert!(Policy::parse(words).is_ok());
     let large = "[[identities]]\nissuer = 'https://idp.example'\nsubject_pattern = '\\pL{20}'\n";
-    is_refused(large, "identities[0].subject_pattern", "size limit");
+    assert_refused(large, "identities[0].subject_pattern", "size limit");
 }

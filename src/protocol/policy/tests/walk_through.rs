@@ -1,4 +1,4 @@
-//! The walk-through of docs/policies.md: seven of twelve, one by one.
+//! The walk-through of docs/policies.md: seven of twelve signers.
 
 use super::*;
 
@@ -16,19 +16,19 @@ fn signed(names: &[&str]) -> Vec<Evidence> {
         .collect()
 }
 
-/// The policy of the guide with the issuer of the tests.
+/// The policy of the guide, with the issuer replaced by that of the tests.
 fn seven_of_twelve(more: &str) -> Policy {
     let text = TWELVE.replace("http://localhost:8477", ISSUER);
     Policy::parse(&format!("{text}\n{more}")).unwrap()
 }
 
 #[test]
-fn six_signers_are_too_few_and_the_seventh_is_enough() {
+fn seven_signers_are_enough_and_six_are_not() {
     let policy = seven_of_twelve("");
 
     for count in 1..=6 {
         let denial = policy.decide(&signed(&NAMES[..count])).unwrap_err();
-        let expected = format!("{count} of 7 needed signers of maintainers");
+        let expected = format!("{count} of 7 required signers of maintainers");
         assert!(denial.to_string().starts_with(&expected), "{denial}");
         assert_eq!(denial.code(), "threshold-not-met");
         assert_eq!(denial.thresholds[0].missing, NAMES[count..]);
@@ -42,7 +42,7 @@ fn six_signers_are_too_few_and_the_seventh_is_enough() {
     let denial = policy.decide(&signed(&NAMES[..6])).unwrap_err();
     assert_eq!(
         denial.to_string(),
-        "6 of 7 needed signers of maintainers; not among them: grace, hugo, ida, john, karen, linus"
+        "6 of 7 required signers of maintainers; missing: grace, hugo, ida, john, karen, linus"
     );
 }
 
@@ -67,22 +67,22 @@ fn the_same_signer_twice_counts_once() {
 
     let denial = seven_of_twelve("").decide(&evidence).unwrap_err();
 
-    assert!(denial.to_string().starts_with("6 of 7 needed signers"));
+    assert!(denial.to_string().starts_with("6 of 7 required signers"));
     assert_eq!(
         denial.bundles[6].reasons[0].to_string(),
-        "it has the same signer as bundle 1, and counts once with it"
+        "it has the same signer as bundle 1; both count as one signer"
     );
 }
 
 #[test]
-fn a_deny_window_takes_one_signer_away() {
+fn a_deny_window_excludes_one_signer() {
     let hour = "[[deny]]\nsubject = 'ada@example.com'\n\
                 from = 2026-11-20T12:00:00Z\nuntil = 2026-11-20T13:00:00Z";
     let policy = seven_of_twelve(hour);
     let mut evidence = signed(&NAMES[..7]);
 
     let denial = policy.decide(&evidence).unwrap_err();
-    assert!(denial.to_string().starts_with("6 of 7 needed signers"));
+    assert!(denial.to_string().starts_with("6 of 7 required signers"));
     assert_eq!(denial.bundles[0].reasons[0].code(), "deny-listed");
 
     evidence.extend(signed(&NAMES[7..8]));
@@ -92,7 +92,7 @@ fn a_deny_window_takes_one_signer_away() {
 }
 
 #[test]
-fn an_unknown_signer_is_not_counted_and_does_not_harm() {
+fn an_unlisted_signer_does_not_count_and_does_no_harm() {
     let policy = seven_of_twelve("");
     let mut evidence = signed(&NAMES[..6]);
     evidence.push(signed_by("mallory@example.com"));

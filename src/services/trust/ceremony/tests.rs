@@ -166,11 +166,11 @@ fn invalid_root_proposals_are_refused() {
     }
     assert!(matches!(
         refused(proposal(&[&alice, &alice], 1)),
-        RepositoryError::Rules(RuleError::Twice)
+        RepositoryError::Rules(RuleError::DuplicateKey)
     ));
     assert!(matches!(
         refused(proposal(&[online], 1)),
-        RepositoryError::Rules(RuleError::Online)
+        RepositoryError::Rules(RuleError::OnlineKey)
     ));
     for days in [0, MAX_ROOT_DAYS + 1] {
         let wanted = RootProposal {

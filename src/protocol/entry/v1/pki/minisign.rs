@@ -1,4 +1,4 @@
-//! minisign and signify: an Ed25519 key with a number, and signatures over the artifact or over its
+//! minisign and signify: Ed25519 keys with a key number, and signatures over the artifact or over its
 //! BLAKE2b-512 (<https://jedisct1.github.io/minisign/>).
 
 use blake2::{Blake2b512, Digest as _};
@@ -11,27 +11,21 @@ use crate::protocol::keys::{KeyError, PublicKey, SignatureInvalid, SignatureVali
 /// Error parsing a minisign key or signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MinisignError {
-    /// Not base64 of 42 bytes, alone or after a comment
-    #[error("must be a minisign public key: a comment line, and base64 of 42 bytes")]
+    #[error("must be a minisign public key: a comment line, followed by base64 of 42 bytes")]
     Key,
-    /// The key's algorithm is unknown
     #[error("the minisign key's algorithm is not Ed")]
     KeyAlgorithm,
-    /// The key is weak
     #[error(transparent)]
     Weak(#[from] KeyError),
-    /// Not base64 of 74 bytes after a comment
-    #[error("must be a minisign signature: a comment line, and base64 of 74 bytes")]
+    #[error("must be a minisign signature: a comment line, followed by base64 of 74 bytes")]
     Signature,
-    /// The signature's algorithm is unknown
     #[error("the minisign signature's algorithm is neither Ed nor ED")]
     SignatureAlgorithm,
-    /// The signature names another key
     #[error("the minisign signature was made by a key with another number")]
     OtherKey,
 }
 
-/// A key and its number, which signatures repeat.
+/// A key and its number, which is repeated in signatures.
 #[derive(Clone, Debug)]
 pub(super) struct MinisignKey {
     id: [u8; 8],
@@ -42,7 +36,7 @@ const PLAIN: [u8; 2] = *b"Ed";
 const PREHASHED: [u8; 2] = *b"ED";
 
 impl MinisignKey {
-    /// Parses a public key file, or only its line of base64.
+    /// Parses a public key file, or only its base64 line.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, MinisignError> {
         let lines = lines(bytes).ok_or(MinisignError::Key)?;
         let ([line] | [_, line]) = lines.as_slice() else {
@@ -60,13 +54,13 @@ impl MinisignKey {
 }
 
 impl PkiKey for MinisignKey {
-    /// The line of base64.
+    /// The base64 line.
     fn canonical(&self) -> Vec<u8> {
         to_base64(&[&PLAIN[..], &self.id, self.key.raw()].concat()).into_bytes()
     }
 
-    /// Parses a signature file. The trusted comment and its signature may follow; the log keeps neither,
-    /// because the comment states nothing about the artifact.
+    /// Parses a signature file. A trusted comment and its signature may follow. They are not logged,
+    /// because the comment contains nothing about the artifact.
     fn parse_signature<'a>(
         &'a self,
         bytes: &'a [u8],
@@ -97,7 +91,7 @@ struct MinisignSignature<'a> {
 }
 
 impl PkiSignature for MinisignSignature<'_> {
-    /// An empty comment and the line of base64, without a newline after it.
+    /// An empty comment and the base64 line, without a trailing newline.
     fn canonical(&self) -> Vec<u8> {
         let line = [&self.algorithm[..], &self.key.id, &self.signature].concat();
         format!("untrusted comment:\n{}", to_base64(&line)).into_bytes()
@@ -112,14 +106,14 @@ impl PkiSignature for MinisignSignature<'_> {
     }
 }
 
-/// The lines of a text, at most one more than any file has; none if it is not UTF-8.
+/// Returns at most five lines, one more than any file has, or `None` if the text is not UTF-8.
 fn lines(bytes: &[u8]) -> Option<Vec<&str>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let text = text.trim_end_matches(['\r', '\n']);
     Some(text.lines().take(5).collect())
 }
 
-/// Algorithm, key number, and the key or signature itself.
+/// Parses algorithm, key number, and key or signature.
 fn parse_line<const N: usize>(line: &str) -> Option<([u8; 2], [u8; 8], [u8; N])> {
     let bytes = from_base64(line).ok()?;
     let mut fields = Cursor::new(&bytes);

@@ -1,5 +1,5 @@
-//! The formats of detached signatures and their keys. A key parses signatures of its own format, and both
-//! have one canonical form.
+//! Formats of detached signatures and their keys. A key parses signatures of its format. Keys and
+//! signatures have a canonical form.
 
 mod minisign;
 mod pgp;
@@ -15,64 +15,58 @@ use minisign::{MinisignError, MinisignKey};
 use pgp::{PgpError, PgpKey};
 use ssh::{SshError, SshKey};
 
-/// Maximum size of a key or signature in bytes.
+/// Maximum size of a key or signature, in bytes.
 const MAX_LENGTH: usize = MAX_PEM_LENGTH;
 
-/// A format, by its name in Rekor's API.
+/// A signature format of Rekor's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PkiFormat {
-    /// A key or certificate in PEM, and a signature in the key's own encoding
+    /// Keys and certificates in PEM; raw signatures, or ECDSA signatures in DER.
     X509,
-    /// A line of OpenSSH's authorized_keys, and SSHSIG
+    /// A line of OpenSSH's `authorized_keys`; armored SSHSIG.
     Ssh,
-    /// The files of minisign and signify
+    /// Files of minisign and signify.
     Minisign,
-    /// OpenPGP, armored or binary
+    /// OpenPGP, armored or binary.
     Pgp,
 }
 
 /// Error parsing a key or signature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PkiError {
-    /// There is nothing to parse
     #[error("is empty")]
     Empty,
-    /// Longer than any key or signature
     #[error("has {0} bytes; the limit is {MAX_LENGTH}")]
     TooLong(usize),
-    /// In the x509 format
     #[error(transparent)]
     X509(#[from] PemVerifierError),
-    /// In the ssh format
     #[error(transparent)]
     Ssh(#[from] SshError),
-    /// In the minisign format
     #[error(transparent)]
     Minisign(#[from] MinisignError),
-    /// In the pgp format
     #[error(transparent)]
     Pgp(#[from] PgpError),
 }
 
 /// A key of any format.
 pub(super) trait PkiKey {
-    /// The form in which the key is logged and found.
+    /// The form in which the key is logged and indexed.
     fn canonical(&self) -> Vec<u8>;
 
-    /// Parses a signature that this key may have made.
+    /// Parses a signature that claims to be by this key.
     fn parse_signature<'a>(
         &'a self,
         bytes: &'a [u8],
     ) -> Result<Box<dyn PkiSignature + 'a>, PkiError>;
 
-    /// Adds the key owner's names.
+    /// Adds the names of the key's owner.
     fn add_names(&self, _: &mut SearchTerms) -> Result<(), TooManyTerms> {
         Ok(())
     }
 }
 
-/// A signature with the key that allegedly made it.
+/// An unverified signature and its key.
 pub(super) trait PkiSignature {
     /// The form in which the signature is logged.
     fn canonical(&self) -> Vec<u8>;
@@ -107,7 +101,7 @@ fn check_length(bytes: &[u8]) -> Result<(), PkiError> {
 }
 
 impl SearchTerm {
-    /// Parses the key of a query.
+    /// Builds the term for a key query.
     ///
     /// # Errors
     /// See [`PkiError`].

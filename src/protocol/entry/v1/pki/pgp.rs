@@ -1,7 +1,7 @@
-//! OpenPGP: transferable public keys, and detached signatures over a file's bytes (RFC 9580), armored or
-//! binary. Only version 4, and only the algorithms that keys have elsewhere in Signet.
+//! OpenPGP (RFC 9580): transferable public keys, and detached signatures over binary documents, armored
+//! or binary. Supports version 4 only, with the key algorithms of `protocol::keys`.
 //!
-//! ADR 9 says why this is not a crate.
+//! ADR 9 explains why this is not a crate.
 
 mod certificate;
 mod packet;
@@ -18,57 +18,45 @@ use crate::protocol::keys::{KeyError, SignatureInvalid, SignatureValid};
 /// Error parsing an OpenPGP key or signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PgpError {
-    /// Not the packets of a public key
     #[error("must be an OpenPGP public key, armored or binary")]
     Key,
-    /// A secret key, which its owner must not publish
-    #[error("holds an OpenPGP secret key; send the public key")]
+    #[error("contains an OpenPGP secret key; send the public key instead")]
     SecretKey,
-    /// The key is of another version
-    #[error("the OpenPGP key must be of version 4")]
+    #[error("the OpenPGP key must have version 4")]
     KeyVersion,
-    /// The primary key is weak or of an unsupported algorithm
+    /// The primary key is weak or its algorithm is not supported.
     #[error(transparent)]
     Weak(#[from] KeyError),
-    /// The key's owner revoked it
     #[error("the OpenPGP key was revoked")]
     Revoked,
-    /// No key has a valid self-signature and may sign
     #[error(
-        "the OpenPGP key has no valid key that may sign: it needs a self-signature, with SHA-256, \
-         -384 or -512"
+        "the OpenPGP key has no key that may sign: a self-signature with SHA-256, SHA-384 or SHA-512 \
+         is required"
     )]
     NoSigningKey,
-    /// Not the packets of detached signatures
     #[error("must be a detached OpenPGP signature, armored or binary")]
     Signature,
-    /// The signature is of another version
-    #[error("the OpenPGP signature must be of version 4")]
+    #[error("the OpenPGP signature must have version 4")]
     SignatureVersion,
-    /// The signature is not over a file's bytes
-    #[error("the OpenPGP signature must be over a file's bytes (type 0x00)")]
+    #[error("the OpenPGP signature must be over a binary document (type 0x00)")]
     SignatureType,
-    /// The hash is not accepted
     #[error("the OpenPGP signature's hash must be SHA-256, SHA-384 or SHA-512")]
     Hash,
-    /// The algorithm is not accepted
     #[error("the OpenPGP signature must be RSA, ECDSA or Ed25519")]
     SignatureAlgorithm,
-    /// A critical subpacket is unknown
-    #[error("the OpenPGP signature has a critical subpacket that is not known here")]
+    #[error("the OpenPGP signature has an unknown critical subpacket")]
     Critical,
-    /// The signature names none of the keys
-    #[error("the OpenPGP signature was made by none of the keys, or names none")]
+    #[error("the OpenPGP signature has no issuer, or was made by none of the keys")]
     OtherKey,
-    /// The signature's time is before the key's creation or after its end
+    /// The signature was created before the key was created or after it expired.
     #[error("the OpenPGP key was not valid when the signature was made")]
     Expired,
 }
 
-/// At least one transferable public key that may sign.
+/// One or more transferable public keys, with at least one key that may sign.
 #[derive(Clone, Debug)]
 pub(super) struct PgpKey {
-    /// Binary.
+    /// Canonical form, not armored.
     canonical: Vec<u8>,
     certificates: Vec<PgpCertificate>,
 }
@@ -85,7 +73,7 @@ impl PgpKey {
         if packets.iter().any(|packet| is_secret(packet.tag)) {
             return Err(PgpError::SecretKey);
         }
-        // Trust packets, markers and user attributes are neither verified nor logged.
+        // Trust packets, markers and user attributes are ignored and not logged.
         packets.retain(|packet| {
             matches!(
                 packet.tag,
@@ -118,7 +106,7 @@ impl PgpKey {
         certificates.flat_map(|certificate| &certificate.signing_keys)
     }
 
-    /// Parses a signature packet and finds the key that allegedly made it.
+    /// Parses a signature packet and finds its issuer.
     fn parse_packet(
         &self,
         packet: &Packet<'_>,
@@ -129,7 +117,7 @@ impl PgpKey {
         }
         let key = self
             .signing_keys()
-            .find(|key| packet.names(&key.fingerprint))
+            .find(|key| packet.is_issued_by(&key.fingerprint))
             .ok_or(PgpError::OtherKey)?;
         if !key.is_valid_at(packet.created) {
             return Err(PgpError::Expired);
@@ -139,17 +127,17 @@ impl PgpKey {
 }
 
 impl PkiKey for PgpKey {
-    /// The same packets, with headers in the current format, in an armor without headers.
+    /// The same packets with headers in the current format, in an armor without armor headers.
     fn canonical(&self) -> Vec<u8> {
         armor(&self.canonical, packet::PUBLIC_KEY_LABEL)
     }
 
-    /// Takes the first signature that one of the keys may have made.
+    /// Uses the first signature that was issued by one of the keys.
     fn parse_signature<'a>(
         &'a self,
         bytes: &'a [u8],
     ) -> Result<Box<dyn PkiSignature + 'a>, PkiError> {
-        // SPEC rekor pkg/pki/pgp: an armored signature is logged as it is.
+        // Rekor pkg/pki/pgp: an armored signature is logged unchanged.
         let (binary, canonical) = if is_armored(bytes) {
             let binary = dearmor(bytes, packet::SIGNATURE_LABEL).ok_or(PgpError::Signature)?;
             (binary, bytes.to_vec())

@@ -1,5 +1,5 @@
-//! OpenSSH keys as lines of authorized_keys, and SSHSIG signatures over files (OpenSSH
-//! `PROTOCOL.sshsig`). The `ssh-key` crate reads the encodings; `protocol::keys` verifies.
+//! OpenSSH keys as lines of `authorized_keys`, and SSHSIG signatures over files (OpenSSH
+//! `PROTOCOL.sshsig`). The `ssh-key` crate decodes; `protocol::keys` verifies.
 
 use ssh_encoding::{Decode, Encode};
 use ssh_key::public::{EcdsaPublicKey, KeyData};
@@ -15,39 +15,32 @@ use crate::protocol::keys::{
 /// Error parsing an OpenSSH key or signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SshError {
-    /// Not one line of type and base64
-    #[error("must be one OpenSSH public key: its type, its base64, and perhaps a comment")]
+    #[error("must be one OpenSSH public key: type, base64 and an optional comment")]
     Key,
-    /// The key's type is not accepted
     #[error("the OpenSSH key must be ssh-ed25519, ecdsa-sha2-nistp256, -384 or -521, or ssh-rsa")]
     KeyType,
-    /// The key is weak
     #[error(transparent)]
     Weak(#[from] KeyError),
-    /// Not an armored SSHSIG of version 1
-    #[error("must be an armored SSH SIGNATURE of version 1 whose hash is sha512 or sha256")]
+    #[error("must be an armored SSH SIGNATURE, version 1, with sha512 or sha256")]
     Signature,
-    /// The signature was made for another purpose than files
     #[error("the SSH signature's namespace must be \"file\" (ssh-keygen -Y sign -n file)")]
     Namespace,
-    /// The signature's algorithm is not the key's, or uses SHA-1
-    #[error("the SSH signature's algorithm does not fit the key, or is SHA-1's")]
+    #[error("the SSH signature's algorithm does not match the key, or uses SHA-1")]
     Algorithm,
-    /// The signature contains another key
     #[error("the SSH signature was made by another key")]
     OtherKey,
 }
 
-/// A key with its own encoding.
 #[derive(Clone, Debug)]
 pub(super) struct SshKey {
     data: KeyData,
+    /// The encoding of `data`.
     blob: Vec<u8>,
     key: PublicKey,
 }
 
 impl SshKey {
-    /// Parses the one key line of a text; empty lines and comments around it are skipped.
+    /// Parses a text with exactly one key line. Empty lines and comments are skipped.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, SshError> {
         let text = std::str::from_utf8(bytes).map_err(|_| SshError::Key)?;
         let mut lines = text
@@ -88,8 +81,8 @@ impl SshKey {
     }
 }
 
-/// Decodes a value whose encoding is exactly these bytes. The crate does not check that the content of a
-/// field ends where its length says, so that bytes with another reading elsewhere would pass.
+/// Decodes a value and checks that it encodes to the same bytes. The crate does not check that a field's
+/// content ends where its length says, so it accepts bytes that other parsers read differently.
 fn decode<T: Decode + Encode>(bytes: &[u8]) -> Option<T> {
     let value = T::decode(&mut &*bytes).ok()?;
     let mut encoded = Vec::with_capacity(bytes.len());
@@ -98,7 +91,7 @@ fn decode<T: Decode + Encode>(bytes: &[u8]) -> Option<T> {
 }
 
 impl PkiKey for SshKey {
-    /// The line without its comment, and a newline.
+    /// The line without its comment, followed by a newline.
     fn canonical(&self) -> Vec<u8> {
         let kind = self.data.algorithm();
         format!("{} {}\n", kind.as_str(), to_base64(&self.blob)).into_bytes()
@@ -116,11 +109,11 @@ struct SshSignature<'a> {
     key: &'a PublicKey,
     /// The content of the armor.
     blob: Vec<u8>,
-    /// The hash of the artifact.
+    /// Hash function of the artifact.
     hash: HashAlg,
-    /// The hash of an RSA signature; other algorithms have a fixed one.
+    /// Hash function of an RSA signature. Other algorithms have a fixed one.
     rsa_hash: Option<HashAlgorithm>,
-    /// As in X.509.
+    /// In X.509's encoding.
     signature: Vec<u8>,
 }
 
@@ -129,7 +122,7 @@ const PEM_LABEL: &str = "SSH SIGNATURE";
 
 impl<'a> SshSignature<'a> {
     fn parse(key: &'a SshKey, bytes: &[u8]) -> Result<Self, SshError> {
-        // Not the crate's PEM reader: it refuses the 64 columns in which Rekor logs signatures.
+        // ssh-key's PEM parser rejects the 64 columns in which Rekor logs signatures.
         let blocks = pem::parse_many(bytes).map_err(|_| SshError::Signature)?;
         let [block] = <[pem::Pem; 1]>::try_from(blocks).map_err(|_| SshError::Signature)?;
         if block.tag() != PEM_LABEL {
@@ -157,7 +150,7 @@ impl<'a> SshSignature<'a> {
     }
 }
 
-/// The signature in X.509's encoding, and the hash of an RSA signature.
+/// Converts a signature to X.509's encoding. Also returns the hash function of an RSA signature.
 fn x509_signature(
     key: &KeyData,
     signature: &Signature,
@@ -187,7 +180,7 @@ fn x509_signature(
 }
 
 impl PkiSignature for SshSignature<'_> {
-    /// The same bytes in an armor of 64 columns.
+    /// The same bytes in an armor with 64 columns.
     fn canonical(&self) -> Vec<u8> {
         let block = pem::Pem::new(PEM_LABEL, self.blob.clone());
         let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
@@ -212,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_with_a_second_encoding_is_refused() {
+    fn a_non_canonical_encoding_of_a_signature_is_rejected() {
         let case = include_str!("../../../../../tests/vectors/entry/rekord-ssh-ed25519.json");
         let case: serde_json::Value = serde_json::from_str(case).unwrap();
         let signature = &case["proposed"]["spec"]["signature"];
@@ -226,8 +219,8 @@ mod tests {
         };
         assert_eq!(parse(&blob), Ok(()));
 
-        // The key begins after the preamble and the version. ssh-key 0.6.7 reads as much as the key needs,
-        // whatever the length before it says.
+        // Change the length of the key, after the preamble and the version. ssh-key 0.6.7 ignores it and
+        // reads as many bytes as the key needs.
         let mut longer = blob.clone();
         longer[13] += 1;
         assert!(SshSig::decode(&mut longer.as_slice()).is_ok());

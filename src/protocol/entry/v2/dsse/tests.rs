@@ -36,7 +36,7 @@ fn signed_by(keys: &[SigningKey]) -> UnverifiedDsse {
 }
 
 #[test]
-fn the_body_has_the_members_that_rekor_tiles_logs() {
+fn the_body_matches_that_of_rekor_tiles() {
     let verified = |signature: &'static [u8], raw: RawVerifier, key_details| CanonicalSignature {
         signature,
         canonical: raw.canonical_signature(key_details, signature),
@@ -59,7 +59,7 @@ fn the_body_has_the_members_that_rekor_tiles_logs() {
         ],
     );
 
-    // The digest is from `printf payload | sha256sum | xxd -r -p | base64`.
+    // The digest is the output of `printf payload | sha256sum | xxd -r -p | base64`.
     assert_eq!(
         String::from_utf8(body).unwrap(),
         concat!(
@@ -73,7 +73,7 @@ fn the_body_has_the_members_that_rekor_tiles_logs() {
     );
 }
 
-/// Any valid signature.
+/// Proof of some valid signature.
 fn valid() -> SignatureValid {
     let (key, _) = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
     let signature = key.sign(b"message").unwrap();
@@ -83,7 +83,7 @@ fn valid() -> SignatureValid {
 }
 
 #[test]
-fn every_kind_of_key_is_accepted_and_the_body_is_in_rfc_8785_form() {
+fn all_kinds_of_keys_are_accepted_and_the_body_is_canonical() {
     let keys = keys(&[
         KeyAlgorithm::P256,
         KeyAlgorithm::P384,
@@ -130,33 +130,33 @@ fn the_order_of_signatures_and_verifiers_does_not_matter() {
 }
 
 #[test]
-fn one_invalid_signature_refuses_the_whole_entry() {
+fn an_entry_with_one_invalid_signature_is_rejected() {
     let keys = keys(&[KeyAlgorithm::P256, KeyAlgorithm::P256]);
     let entry = signed_by(&keys);
-    let refusal = |change: &dyn Fn(&mut UnverifiedDsse)| {
+    let error = |change: &dyn Fn(&mut UnverifiedDsse)| {
         let mut changed = entry.clone();
         change(&mut changed);
         changed.verify().unwrap_err()
     };
 
-    let other_payload = refusal(&|entry| entry.envelope.payload.push(b' '));
-    let other_type = refusal(&|entry| entry.envelope.payload_type.push('x'));
-    let flipped = refusal(&|entry| entry.envelope.signatures[1].signature[40] ^= 1);
-    let unverified = refusal(&|entry| entry.verifiers.truncate(1));
-    let idle = refusal(&|entry| entry.envelope.signatures.truncate(1));
+    let other_payload = error(&|entry| entry.envelope.payload.push(b' '));
+    let other_type = error(&|entry| entry.envelope.payload_type.push('x'));
+    let flipped = error(&|entry| entry.envelope.signatures[1].signature[40] ^= 1);
+    let unverified = error(&|entry| entry.verifiers.truncate(1));
+    let unused = error(&|entry| entry.envelope.signatures.truncate(1));
 
     assert_eq!(other_payload, DsseError::Signature(0));
     assert_eq!(other_type, DsseError::Signature(0));
     assert_eq!(flipped, DsseError::Signature(1));
     assert_eq!(unverified, DsseError::Signature(1));
-    assert_eq!(idle, DsseError::IdleVerifier(1));
+    assert_eq!(unused, DsseError::UnusedVerifier(1));
 }
 
 #[test]
-fn too_few_too_many_empty_and_repeated_signatures_are_refused() {
+fn missing_excess_empty_and_duplicate_signatures_are_rejected() {
     let keys = keys(&[KeyAlgorithm::Ed25519]);
     let entry = signed_by(&keys);
-    let refusal = |signatures: &[EnvelopeSignature], verifiers: &[DsseVerifier]| {
+    let error = |signatures: &[EnvelopeSignature], verifiers: &[DsseVerifier]| {
         let mut changed = entry.clone();
         changed.envelope.signatures = signatures.to_vec();
         changed.verifiers = verifiers.to_vec();
@@ -176,25 +176,25 @@ fn too_few_too_many_empty_and_repeated_signatures_are_refused() {
         },
     );
 
-    assert_eq!(refusal(&[], &entry.verifiers), DsseError::Signatures(0));
-    assert_eq!(refusal(&many, &entry.verifiers), DsseError::Signatures(5));
+    assert_eq!(error(&[], &entry.verifiers), DsseError::Signatures(0));
+    assert_eq!(error(&many, &entry.verifiers), DsseError::Signatures(5));
     assert_eq!(
-        refusal(&many[..1], &vec![verifier.clone(); 5]),
+        error(&many[..1], &vec![verifier.clone(); 5]),
         DsseError::Verifiers(5)
     );
-    assert_eq!(refusal(&many[..1], &[]), DsseError::Verifiers(0));
+    assert_eq!(error(&many[..1], &[]), DsseError::Verifiers(0));
     assert_eq!(
-        refusal(&many[..2], &entry.verifiers),
-        DsseError::SameSignature(1)
+        error(&many[..2], &entry.verifiers),
+        DsseError::DuplicateSignature(1)
     );
     assert_eq!(
-        refusal(&[signature.clone(), empty], &entry.verifiers),
+        error(&[signature.clone(), empty], &entry.verifiers),
         DsseError::NoSignature(1)
     );
 }
 
 #[test]
-fn a_verifier_must_be_a_key_or_a_leafs_certificate_with_the_right_details() {
+fn a_ca_certificate_or_a_key_with_other_details_is_rejected() {
     let keys = keys(&[KeyAlgorithm::Ed25519]);
     let mut entry = signed_by(&keys);
     entry.verifiers[0].key_details = KeyDetails::Ed25519Ph;
@@ -225,7 +225,7 @@ fn a_verifier_must_be_a_key_or_a_leafs_certificate_with_the_right_details() {
 }
 
 #[test]
-fn an_entry_larger_than_a_bundle_of_entries_can_carry_is_refused() {
+fn an_entry_that_does_not_fit_in_an_entry_bundle_is_rejected() {
     let key = rcgen::KeyPair::generate().unwrap();
     let signing = SigningKey::from_pkcs8(&key.serialize_der()).unwrap();
     let mut params = rcgen::CertificateParams::new(vec!["name".to_owned()]).unwrap();
@@ -235,10 +235,10 @@ fn an_entry_larger_than_a_bundle_of_entries_can_carry_is_refused() {
     entry.verifiers[0].raw =
         RawVerifier::Certificate(params.self_signed(&key).unwrap().der().to_vec());
 
-    let refusal = entry.verify().unwrap_err();
+    let error = entry.verify().unwrap_err();
 
     assert!(
-        matches!(refusal, DsseError::TooLarge(size) if size > MAX_BODY),
-        "{refusal}"
+        matches!(error, DsseError::TooLarge(size) if size > MAX_BODY),
+        "{error}"
     );
 }

@@ -14,7 +14,7 @@ fn signed(algorithm: KeyAlgorithm) -> UnverifiedHashedRekord {
 }
 
 #[test]
-fn the_body_has_the_members_that_rekor_tiles_logs() {
+fn the_body_matches_that_of_rekor_tiles() {
     let entry = UnverifiedHashedRekord::new(
         vec![0xff; 32],
         vec![0xfb, 0xef],
@@ -37,7 +37,7 @@ fn the_body_has_the_members_that_rekor_tiles_logs() {
 }
 
 #[test]
-fn the_body_is_in_rfc_8785_form() {
+fn the_body_is_canonical() {
     for verifier in [RawVerifier::Certificate, RawVerifier::PublicKey] {
         for size in [1, 2, 3, 700] {
             let entry = UnverifiedHashedRekord::new(
@@ -75,7 +75,7 @@ fn only_a_valid_signature_is_accepted() {
 }
 
 #[test]
-fn pure_ed25519_is_refused_and_its_signatures_do_not_verify_as_prehashed_ones() {
+fn pure_ed25519_is_rejected_and_does_not_verify_as_ed25519ph() {
     let entry = signed(KeyAlgorithm::Ed25519);
     let error = UnverifiedHashedRekord::new(
         vec![0; 64],
@@ -116,7 +116,7 @@ fn the_ed25519ph_signature_of_rfc_8032_is_accepted() {
 }
 
 #[test]
-fn details_must_be_those_of_the_key() {
+fn the_key_must_match_the_declared_details() {
     let mut entry = signed(KeyAlgorithm::P256);
     entry.key_details = KeyDetails::RsaPkcs1v15_2048Sha256;
 
@@ -131,7 +131,7 @@ fn details_must_be_those_of_the_key() {
 }
 
 #[test]
-fn digests_of_another_length_and_oversized_entries_are_refused() {
+fn digests_of_the_wrong_length_and_oversized_entries_are_rejected() {
     let entry = signed(KeyAlgorithm::P384);
     let short = UnverifiedHashedRekord::new(
         Sha256::of(b"artifact").as_bytes().to_vec(),
@@ -150,10 +150,10 @@ fn digests_of_another_length_and_oversized_entries_are_refused() {
 }
 
 #[test]
-fn a_key_in_place_of_a_certificate_is_refused() {
+fn a_public_key_in_place_of_a_certificate_is_rejected() {
     let mut entry = signed(KeyAlgorithm::P256);
     let RawVerifier::PublicKey(spki) = entry.verifier else {
-        panic!("signed() gives a key");
+        panic!("signed() returns a public key");
     };
     entry.verifier = RawVerifier::Certificate(spki);
 
@@ -164,7 +164,7 @@ fn a_key_in_place_of_a_certificate_is_refused() {
 }
 
 #[test]
-fn the_certificate_of_an_authority_is_refused_and_a_leafs_is_accepted() {
+fn a_leaf_certificate_is_accepted_and_a_ca_certificate_is_rejected() {
     let key = rcgen::KeyPair::generate().unwrap();
     let signing = SigningKey::from_pkcs8(&key.serialize_der()).unwrap();
     let verdict = |is_ca| {
@@ -190,9 +190,9 @@ fn the_certificate_of_an_authority_is_refused_and_a_leafs_is_accepted() {
 }
 
 #[test]
-fn every_other_encoding_of_a_body_is_refused() {
+fn a_body_that_is_not_canonical_is_rejected() {
     let body = String::from_utf8(signed(KeyAlgorithm::P256).canonical_body()).unwrap();
-    let refusal = |text: String| UnverifiedHashedRekord::parse_body(text.as_bytes());
+    let parse = |text: String| UnverifiedHashedRekord::parse_body(text.as_bytes());
 
     for (from, to, error) in [
         (
@@ -229,18 +229,18 @@ fn every_other_encoding_of_a_body_is_refused() {
         ),
     ] {
         assert!(body.contains(from));
-        assert_eq!(refusal(body.replacen(from, to, 1)), Err(error), "{to}");
+        assert_eq!(parse(body.replacen(from, to, 1)), Err(error), "{to}");
     }
     assert_eq!(
-        refusal(format!("{body}\n")),
+        parse(format!("{body}\n")),
         Err(HashedRekordBodyError::NotCanonical)
     );
     assert_eq!(
-        refusal(format!("{body}x")),
+        parse(format!("{body}x")),
         Err(HashedRekordBodyError::Malformed)
     );
     assert_eq!(
-        refusal(" ".repeat(MAX_BODY + 1)),
+        parse(" ".repeat(MAX_BODY + 1)),
         Err(HashedRekordBodyError::TooLarge(MAX_BODY + 1))
     );
 }

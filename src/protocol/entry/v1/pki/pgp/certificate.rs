@@ -1,6 +1,7 @@
-//! Transferable public keys (RFC 9580 §10.1): which of their keys may sign, and their owner's addresses.
+//! Transferable public keys (RFC 9580 §10.1): their signing keys and the owner's e-mail addresses.
 //!
-//! Only what the primary key signed is used, and a subkey signs only if it signed back.
+//! Only data signed by the primary key is used. A subkey may sign only if it signed the primary key in
+//! return.
 
 use super::PgpError;
 use super::packet::{self, Packet, number};
@@ -18,26 +19,29 @@ pub(super) struct PgpCertificate {
     pub(super) emails: Vec<EmailAddress>,
 }
 
-/// A key that may sign, with its validity in seconds since 1970.
+/// A key that may sign. Times are in seconds since 1970.
 #[derive(Clone, Debug)]
 pub(super) struct PgpSigningKey {
     pub(super) fingerprint: [u8; 20],
     pub(super) key: PublicKey,
     created: u32,
-    /// The first second in which the key is no longer valid; none if it does not expire.
-    end: Option<u64>,
+    /// The first second in which the key is not valid; `None` if it does not expire.
+    expires: Option<u64>,
 }
 
 impl PgpSigningKey {
     pub(super) fn is_valid_at(&self, second: u32) -> bool {
-        self.created <= second && self.end.is_none_or(|end| u64::from(second) < end)
+        self.created <= second
+            && self
+                .expires
+                .is_none_or(|expires| u64::from(second) < expires)
     }
 }
 
 impl PgpCertificate {
-    /// Reads the packets of one certificate; the first is the primary key.
+    /// Parses the packets of one certificate. The first packet is the primary key.
     pub(super) fn parse(packets: &[Packet<'_>]) -> Result<Self, PgpError> {
-        // Every other packet is followed by the signatures over it.
+        // Each of the other packets is followed by the signatures over it.
         let mut groups = packets
             .chunk_by(|_, next| next.tag == packet::SIGNATURE)
             .filter_map(<[_]>::split_first)
@@ -45,7 +49,8 @@ impl PgpCertificate {
         let (primary, signatures) = groups.next().ok_or(PgpError::Key)?;
         let primary = KeyPacket::parse(primary.body)?;
         let key = primary.key.clone()?;
-        // It need not verify: the sender of a revoked key could as well omit the revocation.
+        // The revocation is not verified. A false one affects only the client that sent it, and a client
+        // that wants to hide a revocation can omit it.
         if signatures.iter().any(|one| one.kind == KEY_REVOCATION) {
             return Err(PgpError::Revoked);
         }
@@ -59,7 +64,7 @@ impl PgpCertificate {
                 packet::USER_ID => {
                     let name = frame_user_id(subject.body);
                     signatures.retain(|one| {
-                        one.names(&primary.fingerprint)
+                        one.is_issued_by(&primary.fingerprint)
                             && one.verify(&key, &[&framed, &name]).is_ok()
                     });
                     if signatures
@@ -81,14 +86,17 @@ impl PgpCertificate {
                 _ => {}
             }
         }
-        // Without a self-signature the key has no proved owner, and its subkeys have none either.
+        // Without a self-signature, neither the user IDs nor the subkeys are bound to the primary key.
         let Some(newest) = self_signatures.iter().max_by_key(|one| one.created) else {
             return Ok(Self::default());
         };
         let primary = primary.signing(key, newest);
         // A subkey does not outlive its primary key.
         for subkey in &mut certificate.signing_keys {
-            subkey.end = [subkey.end, primary.end].into_iter().flatten().min();
+            subkey.expires = [subkey.expires, primary.expires]
+                .into_iter()
+                .flatten()
+                .min();
         }
         if newest.allows_signing(true) {
             certificate.signing_keys.insert(0, primary);
@@ -97,7 +105,7 @@ impl PgpCertificate {
     }
 }
 
-/// Signatures that cannot be read are ignored.
+/// Parses signatures, and skips those that are malformed or not supported.
 fn parse_signatures(packets: &[Packet<'_>]) -> Vec<SignaturePacket> {
     let bodies = packets.iter().map(|packet| packet.body);
     bodies
@@ -105,7 +113,7 @@ fn parse_signatures(packets: &[Packet<'_>]) -> Vec<SignaturePacket> {
         .collect()
 }
 
-/// The subkey, if the newest of its valid bindings lets it sign and it signed back.
+/// Returns the subkey if its newest valid binding allows signing and contains a valid back signature.
 fn signing_subkey(
     primary: &[u8],
     primary_key: &PublicKey,
@@ -157,24 +165,24 @@ impl<'a> KeyPacket<'a> {
         Ok(packet)
     }
 
-    /// The form in which keys are hashed (RFC 9580 §5.2.4).
+    /// The bytes that are hashed for a key (RFC 9580 §5.2.4).
     fn framed(&self) -> Vec<u8> {
         let length = u16::try_from(self.body.len()).expect("parse() checks the length");
         [&[0x99][..], &length.to_be_bytes(), self.body].concat()
     }
 
     fn signing(&self, key: PublicKey, by: &SignaturePacket) -> PgpSigningKey {
-        let end = |lifetime: u32| u64::from(self.created) + u64::from(lifetime);
+        let expires = |lifetime: u32| u64::from(self.created) + u64::from(lifetime);
         PgpSigningKey {
             fingerprint: self.fingerprint,
             key,
             created: self.created,
-            end: by.key_lifetime().map(end),
+            expires: by.key_lifetime().map(expires),
         }
     }
 }
 
-/// The form in which user IDs are hashed (RFC 9580 §5.2.4).
+/// The bytes that are hashed for a user ID (RFC 9580 §5.2.4).
 fn frame_user_id(user_id: &[u8]) -> Vec<u8> {
     let length = u32::try_from(user_id.len()).expect("a key has at most 64 KiB");
     [&[0xb4][..], &length.to_be_bytes(), user_id].concat()
@@ -211,7 +219,7 @@ fn parse_key(algorithm: u8, mut fields: Cursor<'_>) -> Result<PublicKey, KeyErro
     Ok(key)
 }
 
-/// The address in `Name (comment) <address>`, or a user ID that is only an address.
+/// Extracts the address from `Name (comment) <address>` or from a user ID that is only an address.
 fn email(user_id: &[u8]) -> Option<EmailAddress> {
     let text = std::str::from_utf8(user_id).ok()?.trim();
     let address = match text.rsplit_once('<') {

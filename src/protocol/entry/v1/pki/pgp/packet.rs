@@ -1,4 +1,4 @@
-//! Packets, the numbers in them, and the armor around them (RFC 9580 §3.2, §4.2, §6).
+//! Packets, multiprecision integers and armor (RFC 9580 §4.2, §3.2, §6).
 
 use crate::protocol::bytes::{from_base64, to_base64};
 use crate::protocol::cursor::Cursor;
@@ -22,7 +22,7 @@ pub(super) struct Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// Writes the packet in the current format, its length in the shortest form.
+    /// Writes the packet in the current format, with the shortest encoding of its length.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.push(0xc0 | self.tag);
         let length = u32::try_from(self.body.len()).expect("a key has at most 64 KiB");
@@ -42,8 +42,8 @@ impl Packet<'_> {
     }
 }
 
-/// Splits bytes into packets. Packets in parts or without a length are refused: no key or signature has
-/// them.
+/// Splits bytes into packets. Rejects partial and indeterminate lengths, which keys and signatures do not
+/// use.
 pub(super) fn split(bytes: &[u8]) -> Option<Vec<Packet<'_>>> {
     let mut cursor = Cursor::new(bytes);
     let mut packets = Vec::new();
@@ -72,8 +72,9 @@ pub(super) fn split(bytes: &[u8]) -> Option<Vec<Packet<'_>>> {
     Some(packets)
 }
 
-/// Reads the length of a packet in the current format or of a subpacket (RFC 9580 §4.2.1, §5.2.3.7). Its
-/// first octet means two octets from 192 up to `limit`: packets have lengths of parts above.
+/// Parses the length of a packet in the current format or of a subpacket (RFC 9580 §4.2.1, §5.2.3.7). A
+/// first octet from 192 up to, but excluding, `limit` starts a length of two octets. In packets, higher
+/// octets are partial lengths.
 fn length(cursor: &mut Cursor<'_>, limit: u8) -> Option<usize> {
     match cursor.u8()? {
         short @ 0..192 => Some(usize::from(short)),
@@ -90,7 +91,7 @@ pub(super) fn subpacket<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     cursor.take(length)
 }
 
-/// Reads a number with its length in bits (RFC 9580 §3.2); leading zeros are refused.
+/// Parses a multiprecision integer (RFC 9580 §3.2). Rejects leading zeros.
 pub(super) fn number<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
     let bits = usize::from(cursor.u16()?);
     let number = cursor.take(bits.div_ceil(8))?;
@@ -105,14 +106,14 @@ pub(super) fn is_armored(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"-----BEGIN PGP")
 }
 
-/// The content of the one armored block with this label. Only white space may surround it, and a checksum
-/// that is there must be right.
+/// Decodes a single armored block with this label. Only white space may surround it. The checksum is
+/// optional but must be correct.
 pub(super) fn dearmor(bytes: &[u8], label: &str) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).ok()?.trim();
     let rest = text.strip_prefix(&format!("-----BEGIN {label}-----"))?;
     let content = rest.strip_suffix(&format!("-----END {label}-----"))?;
     let mut lines = content.lines().map(str::trim_end);
-    // The rest of the first line, then headers up to an empty line.
+    // The rest of the first line must be empty. Armor headers follow, up to an empty line.
     if !lines.next()?.is_empty() || !lines.by_ref().any(str::is_empty) {
         return None;
     }
@@ -128,15 +129,15 @@ pub(super) fn dearmor(bytes: &[u8], label: &str) -> Option<Vec<u8>> {
         }
     }
     let content = from_base64(&body).ok()?;
-    let is_right = checksum.is_none_or(|sum| sum == crc24(&content));
-    is_right.then_some(content)
+    let is_correct = checksum.is_none_or(|sum| sum == crc24(&content));
+    is_correct.then_some(content)
 }
 
-/// Armor without headers: 64 columns, a checksum, and no newline at the end.
+/// Encodes armor without headers: 64 columns, a checksum, and no trailing newline.
 pub(super) fn armor(content: &[u8], label: &str) -> Vec<u8> {
     let mut text = format!("-----BEGIN {label}-----\n\n");
-    for (place, character) in to_base64(content).chars().enumerate() {
-        if place > 0 && place.is_multiple_of(64) {
+    for (position, character) in to_base64(content).chars().enumerate() {
+        if position > 0 && position.is_multiple_of(64) {
             text.push('\n');
         }
         text.push(character);
@@ -146,7 +147,7 @@ pub(super) fn armor(content: &[u8], label: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The checksum (RFC 9580 §6.1.1).
+/// CRC-24 (RFC 9580 §6.1.1).
 fn crc24(content: &[u8]) -> [u8; 3] {
     let mut crc: u32 = 0x00b7_04ce;
     for byte in content {
@@ -167,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets_come_back_as_they_were_written() {
+    fn packets_round_trip() {
         for length in [0, 191, 192, 8383, 8384, 40_000] {
             let packet = Packet {
                 tag: USER_ID,
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn both_formats_of_headers_are_read_and_no_others() {
+    fn legacy_and_current_packet_headers_are_accepted_and_no_others() {
         for bytes in [
             &[0xb4, 1, b'a'][..],
             &[0xb5, 0, 1, b'a'],
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_armored_comes_back() {
+    fn armor_round_trips() {
         for length in [1, 47, 48, 49, 96, 1000] {
             let content = vec![0xa5; length];
             let armored = armor(&content, SIGNATURE_LABEL);
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_checksum_is_noticed_and_none_is_needed() {
+    fn the_checksum_is_optional_but_must_be_correct() {
         let with_sum = |sum: &str| {
             format!(
                 "-----BEGIN {SIGNATURE_LABEL}-----\nComment: x\n\nYQ==\n{sum}-----END {SIGNATURE_LABEL}-----\n"
@@ -237,8 +238,8 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_is_the_published_one() {
-        // CRC-24/OPENPGP over the usual check string.
+    fn the_checksum_matches_the_published_check_value() {
+        // CRC-24/OPENPGP of the standard check input.
         assert_eq!(crc24(b"123456789"), [0x21, 0xcf, 0x02]);
     }
 }

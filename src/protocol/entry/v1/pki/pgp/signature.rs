@@ -1,4 +1,4 @@
-//! Signature packets of version 4 (RFC 9580 §5.2.3) with the accepted algorithms.
+//! Version 4 signature packets (RFC 9580 §5.2.3).
 
 use super::PgpError;
 use super::packet::{number, subpacket};
@@ -11,14 +11,14 @@ use crate::protocol::keys::{
 // Signature types (RFC 9580 §5.2.1); 0x10 to 0x13 certify user IDs.
 pub(super) const BINARY: u8 = 0x00;
 pub(super) const SUBKEY_BINDING: u8 = 0x18;
-/// A subkey's signature that it belongs to the primary key.
+/// Back signature of a subkey over the primary key.
 pub(super) const PRIMARY_BINDING: u8 = 0x19;
 pub(super) const DIRECT_KEY: u8 = 0x1f;
 pub(super) const KEY_REVOCATION: u8 = 0x20;
 pub(super) const SUBKEY_REVOCATION: u8 = 0x28;
 pub(super) const CERTIFICATION_REVOCATION: u8 = 0x30;
 
-/// A signature that was not verified.
+/// An unverified signature.
 #[derive(Clone, Debug)]
 pub(super) struct SignaturePacket {
     pub(super) kind: u8,
@@ -27,14 +27,14 @@ pub(super) struct SignaturePacket {
     subpackets: Subpackets,
     hash: HashAlgorithm,
     material: Material,
-    /// The part of the packet that is signed.
+    /// The signed part of the packet.
     hashed: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
 enum Material {
     Rsa(Vec<u8>),
-    /// ECDSA-Sig-Value
+    /// DER of ECDSA-Sig-Value.
     Ecdsa(Vec<u8>),
     Ed25519([u8; 64]),
 }
@@ -74,9 +74,9 @@ impl SignaturePacket {
         })
     }
 
-    /// Whether the signature says that the key with this fingerprint made it. A key ID is the end of a
-    /// fingerprint (RFC 9580 §5.5.4.2).
-    pub(super) fn names(&self, fingerprint: &[u8; 20]) -> bool {
+    /// Whether the issuer is the key with this fingerprint. A key ID is the end of a fingerprint (RFC 9580
+    /// §5.5.4.2).
+    pub(super) fn is_issued_by(&self, fingerprint: &[u8; 20]) -> bool {
         let issuer = self.subpackets.issuer.as_deref();
         issuer.is_some_and(|issuer| fingerprint.ends_with(issuer))
     }
@@ -87,12 +87,12 @@ impl SignaturePacket {
         flags.map_or(default, |flags| flags & 0x02 != 0)
     }
 
-    /// Seconds from the key's creation to its end; none if the key does not expire.
+    /// Seconds from the key's creation to its expiry; `None` if the key does not expire.
     pub(super) const fn key_lifetime(&self) -> Option<u32> {
         self.subpackets.key_lifetime
     }
 
-    /// The signature inside, which a subkey made.
+    /// The embedded back signature of a subkey.
     pub(super) fn embedded(&self) -> Option<Self> {
         Self::parse(self.subpackets.embedded.as_deref()?).ok()
     }
@@ -101,7 +101,7 @@ impl SignaturePacket {
         matches!(self.kind, 0x10..=0x13)
     }
 
-    /// Verifies the signature over content, to which its own signed part is appended (RFC 9580 §5.2.4).
+    /// Verifies the signature over `content` followed by the signed part of the packet (RFC 9580 §5.2.4).
     pub(super) fn verify(
         &self,
         key: &PublicKey,
@@ -135,7 +135,7 @@ impl SignaturePacket {
     }
 }
 
-/// Puts zeros before a number. One that is longer stays as it is, and no signature.
+/// Left-pads a number with zeros. A longer number is returned unchanged; it fails verification.
 fn padded(number: &[u8], length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length.saturating_sub(number.len())];
     bytes.extend(number);
@@ -164,7 +164,7 @@ impl Material {
 #[derive(Clone, Debug, Default)]
 struct Subpackets {
     created: Option<u32>,
-    /// A fingerprint or a key ID.
+    /// Fingerprint or key ID.
     issuer: Option<Vec<u8>>,
     key_lifetime: Option<u32>,
     key_flags: Option<u8>,
@@ -173,8 +173,8 @@ struct Subpackets {
 }
 
 impl Subpackets {
-    /// Reads an area. Of an unsigned area only what is verified otherwise is used: the key to try, and a
-    /// signature of its own.
+    /// Parses a subpacket area. From the unsigned area, only the issuer and the embedded signature are
+    /// used: both are verified by other means.
     fn read(&mut self, area: &[u8], is_signed: bool) -> Option<()> {
         let mut area = Cursor::new(area);
         while !area.is_empty() {
