@@ -354,7 +354,7 @@ impl Ceremony {
             &["finish", "a", "b"],
             "signatures by the current root's keys",
         );
-        self.refused(&["finish", "a", "own"], "by its own keys");
+        self.refused(&["finish", "a", "own"], "by the new root's keys");
         self.done(&["finish", "a", "b", "own"]);
     }
 
