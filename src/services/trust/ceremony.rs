@@ -54,7 +54,7 @@ pub enum CeremonyError {
     Sign(#[from] SignError),
     #[error("the signing requests are for different roots")]
     Different,
-    #[error("signatures are missing: {0}")]
+    #[error("the root cannot be installed yet: {0}")]
     Incomplete(#[source] SuccessionError),
 }
 
