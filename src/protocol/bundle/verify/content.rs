@@ -1,6 +1,6 @@
 //! Steps 2 and 7: the signed content is or names the caller's artifact, and the signature is valid.
 
-use super::check::CheckRecorder;
+use super::recorder::CheckRecorder;
 use super::signer::ProvenSigner;
 use super::well_formed::WellFormedBundle;
 use super::{CheckEvidence, CheckName, EntryEvidence, Refusal};

@@ -1,7 +1,7 @@
 //! Step 6: a trusted signature log contains the signature, the key and the artifact's digest.
 
-use super::check::CheckRecorder;
 use super::content::SignedContent;
+use super::recorder::CheckRecorder;
 use super::time::EstablishedTimes;
 use super::well_formed::{ClaimedSigner, WellFormedBundle};
 use super::{CheckEvidence, CheckName, EntryEvidence, Refusal};

@@ -18,6 +18,7 @@
 mod check;
 mod content;
 mod entry;
+mod recorder;
 mod refusal;
 mod signer;
 #[cfg(test)]
@@ -35,8 +36,8 @@ use crate::protocol::evidence::{EntryEvidence, Evidence, SignerIdentity, TimeEvi
 use crate::protocol::keys::PublicKey;
 use crate::protocol::policy::Policy;
 use crate::protocol::time::UnixTime;
-use check::CheckRecorder;
 use content::SignedContent;
+use recorder::CheckRecorder;
 use signer::ProvenSigner;
 use time::EstablishedTimes;
 use well_formed::WellFormedBundle;

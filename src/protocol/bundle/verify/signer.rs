@@ -1,7 +1,7 @@
 //! Steps 4 and 5: the certificate chains to a trusted authority at every signing time, and a trusted log
 //! promised to publish it.
 
-use super::check::CheckRecorder;
+use super::recorder::CheckRecorder;
 use super::time::EstablishedTimes;
 use super::well_formed::{ClaimedSigner, WellFormedBundle};
 use super::{CheckEvidence, CheckName, Refusal};

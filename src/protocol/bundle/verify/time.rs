@@ -1,6 +1,6 @@
 //! Step 3: a trusted third party established at least one signing time.
 
-use super::check::CheckRecorder;
+use super::recorder::CheckRecorder;
 use super::well_formed::WellFormedBundle;
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{LogEntry, TrustedLog, TrustedRoot};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::check::CheckRecorder;
+use super::recorder::CheckRecorder;
 use super::{CheckEvidence, CheckName, Refusal};
 use crate::protocol::bundle::{Bundle, BundleVersion, Content, LogEntry, SigningMaterial};
 use crate::protocol::keys::PublicKey;
