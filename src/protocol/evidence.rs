@@ -24,6 +24,7 @@ use super::x509::sct::serialize_log_id;
 pub struct Evidence {
     /// The signing certificate; `None` if the caller supplied the key.
     pub certificate: Option<CertificateEvidence>,
+    /// The key that made the signature.
     pub key: KeyEvidence,
     /// The artifact that the caller supplied.
     pub artifact: Artifact,
