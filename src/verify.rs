@@ -1,6 +1,6 @@
 //! Offline verification of Sigstore bundles, from Signet or any other Sigstore instance.
 //!
-//! [`Bundle::from_json`] parses a bundle and verifies nothing. [`verify`] checks it against an artifact,
+//! [`Bundle::from_json`] parses a bundle and verifies nothing. [`verify()`] checks it against an artifact,
 //! a trusted root and the signer that the caller expects, and returns a [`Verified`], which cannot be
 //! created any other way. A [`Verified`] guarantees that:
 //!

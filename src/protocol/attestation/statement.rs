@@ -74,7 +74,7 @@ impl Statement {
     /// Parses a statement. Subject digests with unsupported hash functions are ignored.
     ///
     /// # Errors
-    /// See [`StatementError`].
+    /// The payload is malformed, of an unsupported version, without subjects, or over the limits.
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
         // The second pass keeps the predicate as raw JSON and does not check it for repeated members.
         json::from_slice::<IgnoredAny>(payload).map_err(StatementError::Json)?;

@@ -134,7 +134,7 @@ pub const DIFFERENCES: &[Difference] = &[
     // RFC 5652 §10.1.1 and X.690: an AlgorithmIdentifier is an OID and at most one parameter field.
     Difference {
         name: "an algorithm in a token is malformed",
-        verdict: RefusedHere(&["timestamp-invalid", "algorithms that are not accepted"]),
+        verdict: RefusedHere(&["timestamp-invalid", "algorithm is not accepted"]),
         of_kind: is_in_token,
     },
     // X.690: bytes that belong to no field of the structure.
