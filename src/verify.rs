@@ -1,13 +1,13 @@
 //! Offline verification of Sigstore bundles, from Signet or any other Sigstore instance.
 //!
 //! [`Bundle::from_json`] parses a bundle and verifies nothing. [`verify()`] checks it against an artifact,
-//! a trusted root and the signer that the caller expects, and returns a [`Verified`], which cannot be
-//! created any other way. A [`Verified`] guarantees that:
+//! a trusted root and the signer that the caller expects, and returns a [`Verified`]. A [`Verified`] cannot
+//! be constructed without these checks. It guarantees that:
 //!
 //! - the signature is valid and covers the artifact;
 //! - a trusted timestamp authority or log established when the signature existed;
-//! - the certificate chains to a trusted authority at each of these times, and a trusted
-//!   certificate-transparency log promised to publish it;
+//! - the certificate, if the bundle has one, chains to a trusted authority at each of these times, and a
+//!   trusted certificate-transparency log promised to publish it;
 //! - a trusted log contains the signature;
 //! - the signer satisfies the [`Expectation`].
 //!
