@@ -551,10 +551,17 @@ fn every_guarantee_on_the_architecture_page_names_a_test() {
             let name = name.filter(|_| guarantee.ends_with("`)"));
             let name = name.unwrap_or_else(|| panic!("no test proves {guarantee:?}"));
             let head = format!("fn {name}() ");
-            assert!(
-                code.iter().any(|code| code.contains(&head)),
-                "there is no test {name}"
-            );
+            let is_test = |code: &String| {
+                let before = code.split_once(&head).map(|(before, _)| before);
+                before.is_some_and(|code| {
+                    let code = code.trim_end_matches("async ").trim_end();
+                    code.rsplit("#[")
+                        .next()
+                        .is_some_and(|last| last.contains("test"))
+                        && code.ends_with(']')
+                })
+            };
+            assert!(code.iter().any(is_test), "there is no test {name}");
         }
     }
 }
