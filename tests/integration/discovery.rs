@@ -102,7 +102,11 @@ fn every_listed_endpoint_answers() {
             let reply = server.send(&Request::new(method, &path));
 
             match method {
-                "GET" => assert_eq!(reply.status, 200, "{path}: {}", reply.text()),
+                "GET" => {
+                    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+                    let head = server.send(&Request::new("HEAD", &path));
+                    assert_eq!(head.status, 200, "HEAD {path}");
+                }
                 _ => assert!(
                     matches!(reply.status, 400 | 401 | 415 | 422),
                     "{path}: {} {}",
