@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::adapters::storage::journal::record::End;
+use crate::log::Appended;
 use crate::log::tests::{Breaking, Stop};
 
 #[tokio::test]
@@ -167,22 +168,26 @@ async fn a_state_of_another_journal_is_not_used() {
     store.check(store.path()).await.unwrap();
 }
 
+/// Appends a leaf to a log that fails at a step, and closes the store.
+async fn append_until(stop: Stop, store: &Store, leaf: Leaf) -> Result<Appended, AppendError> {
+    let storage = open(store.path(), Options::default()).unwrap();
+    let breaking = Breaking::over(storage.log_storage());
+    let log = start(&store.signer, &breaking.storage()).unwrap();
+    breaking.stop_at(Some(stop));
+    let result = log.append(leaf).await;
+    log.failed().await;
+    log.drain().await;
+    result
+}
+
 #[tokio::test]
 async fn a_store_that_breaks_off_at_any_step_of_a_commit_recovers_all_that_it_acknowledged() {
     for stop in Stop::FATAL {
         let mut store = Store::new();
         store.append(5, 50).await;
-        let storage = open(store.path(), Options::default()).unwrap();
-        let breaking = Breaking::over(storage.log_storage());
-        let log = start(&store.signer, &breaking.storage()).unwrap();
-        breaking.stop_at(Some(stop));
+        let result = append_until(stop, &store, leaf("in doubt")).await;
 
-        let refused = log.append(leaf("in doubt")).await.unwrap_err();
-        log.failed().await;
-        log.drain().await;
-        drop((log, breaking, storage));
-
-        assert_eq!(refused, AppendError::Stopped);
+        assert_eq!(result.unwrap_err(), AppendError::Stopped);
         store.check(store.path()).await.unwrap();
     }
 }
@@ -192,15 +197,8 @@ async fn an_index_that_breaks_off_at_any_step_finds_all_that_was_acknowledged_af
     for stop in Stop::FATAL_IN_INDEX {
         let mut store = Store::new();
         store.append(5, 50).await;
-        let storage = open(store.path(), Options::default()).unwrap();
-        let breaking = Breaking::over(storage.log_storage());
-        let log = start(&store.signer, &breaking.storage()).unwrap();
-        breaking.stop_at(Some(stop));
-
-        let appended = log.append(found_leaf("acknowledged")).await.unwrap();
-        log.failed().await;
-        log.drain().await;
-        drop((log, breaking, storage));
+        let result = append_until(stop, &store, found_leaf("acknowledged")).await;
+        let appended = result.unwrap();
 
         let acknowledged = ("acknowledged".to_owned(), appended.index.get());
         store.acknowledged.push(acknowledged);
