@@ -2,6 +2,7 @@
 //!
 //! A chain is written after its keys, so an interrupted first start is repeated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::adapters::keystore::{KeyStore, KeyStoreError, load_key_file};
 use crate::adapters::storage::JournalId;
 use crate::adapters::system::random_bytes;
 use crate::config::Settings;
+use crate::log::HeadSigner;
 use crate::protocol::keys::SigningKey;
 use crate::protocol::note::NoteError;
 use crate::protocol::origin::Origin;
@@ -271,11 +273,9 @@ impl InstanceKeys {
             start: self.instance.created().before(TRUST_MARGIN),
             end: None,
         };
-        let logs = self
-            .logs
-            .iter()
-            .map(|(declaration, signer)| (declaration, signer.as_head_signer()))
-            .map(|(declaration, signer)| LogDescription {
+        let logs = self.logs.iter().map(|(declaration, signer)| {
+            let signer = signer.as_head_signer();
+            LogDescription {
                 id: declaration.id,
                 role: declaration.role,
                 state: if (declaration.is_active)(settings) {
@@ -289,18 +289,19 @@ impl InstanceKeys {
                 log_id: signer.log_id(),
                 validity,
                 document: declaration.document,
-            });
-        let authorities = self.authorities.iter().map(|(declaration, authority)| {
-            let chain: Vec<Certificate> = authority.chain().to_vec();
-            AuthorityDescription {
-                name: declaration.name,
-                role: declaration.role,
-                url: public_url.join(declaration.path),
-                chain,
-                validity,
-                document: declaration.document,
             }
         });
+        let authorities =
+            self.authorities
+                .iter()
+                .map(|(declaration, authority)| AuthorityDescription {
+                    name: declaration.name,
+                    role: declaration.role,
+                    url: public_url.join(declaration.path),
+                    chain: authority.chain().to_vec(),
+                    validity,
+                    document: declaration.document,
+                });
         Roster {
             logs: logs.collect(),
             authorities: authorities.collect(),
@@ -318,7 +319,7 @@ impl InstanceKeys {
 /// The data directory contains no instance, or its files cannot be read.
 pub(crate) fn load_log_signers(
     store: &KeyStore,
-) -> Result<Vec<std::sync::Arc<dyn crate::log::HeadSigner>>, InstanceError> {
+) -> Result<Vec<Arc<dyn HeadSigner>>, InstanceError> {
     let instance = Instance::load(store)?.ok_or(InstanceError::NoInstance(INSTANCE))?;
     let mut signers = Vec::new();
     for declaration in &LOGS {
