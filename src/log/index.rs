@@ -175,7 +175,7 @@ impl IndexProgress {
     /// Waits until the index has reached a size, for [`SEARCH_WAIT`] at most.
     ///
     /// # Errors
-    /// It did not, or the follower has failed.
+    /// The index did not reach the size in time, or the follower has failed.
     pub(super) fn wait_for(&self, size: TreeSize) -> Result<(), ReadError> {
         let size = size.get();
         let is_worth_waiting = |inner: &mut Inner| {

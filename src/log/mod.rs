@@ -315,7 +315,8 @@ impl Shared {
         }
     }
 
-    /// Ends the log: those who wait for it see an error, and its threads stop. A failure remains one.
+    /// Ends the log: callers that wait for it get an error, and its threads stop. `Failed` is never
+    /// replaced by another health.
     fn end(&self, health: Health) {
         self.pool.abandon();
         self.index.close();

@@ -137,9 +137,9 @@ impl Writer {
     }
 
     /// Makes durable what start-up has found, before any client sees it. The bytes after
-    /// `acknowledged` were written by a process that was killed or whose sync failed. They may be in
-    /// memory only, and after a failed sync the system takes them for written, so they are written once
-    /// more. The names of the files may be in memory only, too.
+    /// `acknowledged` were written by a process that was killed or whose sync failed. They may be only in
+    /// the page cache, where a failed sync marks them as clean, so they are written again. The directory
+    /// entries of the files may be only in the page cache, too.
     pub(super) fn settle(&self, acknowledged: End) -> io::Result<()> {
         let in_last = acknowledged.segment == self.end.segment;
         let mut at = u64::from(if in_last { acknowledged.offset } else { 0 });
